@@ -1,0 +1,140 @@
+/**
+ * Sluice: socket servers that behave the same on Node, Deno and Bun, and stop without losing anything.
+ *
+ * @example A line server that drains on SIGTERM
+ * ```ts
+ * import { lines, run, serve } from "@sluice/sluice";
+ *
+ * const server = serve({ port: 9000 }, async (conn) => {
+ *   for await (const line of lines(conn)) await conn.write(`echo: ${line}\n`);
+ * });
+ * await run(server, { grace: 10_000 });
+ * ```
+ *
+ * @module
+ */
+export type {
+  Address,
+  ListenerEvents,
+  RawSocket,
+  SocketAdapter,
+  SocketConnectOptions,
+  SocketEvents,
+  SocketListener,
+  SocketListenOptions,
+  TcpAddress,
+  TlsConnectOptions,
+  TlsListenOptions,
+  UnixAddress,
+} from "./src/socket.ts";
+export { type Clock, systemClock } from "./src/clock.ts";
+export { defaultAdapter } from "./src/runtime.ts";
+export {
+  ConnClosedError,
+  ConnectError,
+  ConnResetError,
+  DeadlineError,
+  DrainTimeoutError,
+  FrameError,
+  ListenError,
+  OptionError,
+  ServerClosedError,
+  SluiceError,
+  UnsupportedError,
+} from "./src/errors.ts";
+export {
+  afterFunc,
+  background,
+  type CancelCauseFunc,
+  Canceled,
+  type CancelFunc,
+  type Context,
+  ContextKey,
+  type ContextParent,
+  type ContextValue,
+  DeadlineExceeded,
+  withCancel,
+  withCancelCause,
+  withDeadline,
+  withoutCancel,
+  withTimeout,
+  withValue,
+} from "./src/context.ts";
+export {
+  jsonLogger,
+  type JsonLoggerOptions,
+  LOG_LEVELS,
+  type Logger,
+  type LogLevel,
+  prettyLogger,
+  type PrettyLoggerOptions,
+  silentLogger,
+} from "./src/log.ts";
+export type { Conn, ConnState, Consumer } from "./src/server/conn_types.ts";
+export type { HandlerContext } from "./src/server/conn_context.ts";
+export type {
+  AdmissionOptions,
+  AdmissionPolicy,
+  ConfigureOptions,
+  ConnOptions,
+  DrainOptions,
+  ListenOptions,
+  ServeOptions,
+} from "./src/server/options.ts";
+export type { AdmissionReason } from "./src/server/admission.ts";
+export type { HookFunction } from "./src/server/hooks.ts";
+export type {
+  ConnOutcome,
+  CutConn,
+  Delivery,
+  DrainedConn,
+  DrainPhase,
+  DrainReport,
+  Holder,
+  HookResult,
+} from "./src/server/report.ts";
+export type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./src/server/server_types.ts";
+export { listen, Listener } from "./src/server/listener.ts";
+export { createServer, serve } from "./src/server/server.ts";
+export { connect, type ConnectOptions, Dialer } from "./src/server/connect.ts";
+export { run, type RunHook, type Runnable, type RunOptions, type RunReport } from "./src/server/run.ts";
+export { Once, Semaphore, SingleFlight, WaitGroup } from "./src/sync.ts";
+export {
+  type ByteLineOptions,
+  type Codec,
+  type Decoder,
+  delimiterCodec,
+  delimiterDecoder,
+  delimiterEncoder,
+  type DelimiterOptions,
+  type Encoder,
+  fixedCodec,
+  fixedDecoder,
+  fixedEncoder,
+  type FrameConn,
+  Framed,
+  framed,
+  type FramedConn,
+  type FrameErrorCode,
+  frames,
+  FrameStream,
+  type FrameStreamOptions,
+  type Heartbeat,
+  heartbeat,
+  type HeartbeatOptions,
+  type HeartbeatTarget,
+  lengthPrefixCodec,
+  lengthPrefixDecoder,
+  lengthPrefixEncoder,
+  type LengthPrefixOptions,
+  lineCodec,
+  lineDecoder,
+  lineEncoder,
+  type LineEncoderOptions,
+  type LineOptions,
+  lines,
+  textDecoder,
+  type TextOptions,
+  type Unterminated,
+  Utf8Decoder,
+} from "./src/framing/mod.ts";

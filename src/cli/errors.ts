@@ -1,0 +1,15 @@
+/**
+ * What the command line says when it can't do what was asked.
+ *
+ * @module
+ */
+
+/** The command line was used wrongly: exit code 2. */
+export class UsageError extends Error {
+  override readonly name: string = "UsageError";
+}
+
+/** The command line was right, and it can't be done: exit code 1. */
+export class StartError extends Error {
+  override readonly name: string = "StartError";
+}

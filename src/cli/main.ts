@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/**
+ * The command line `sluice`, on Node, Deno and Bun. Under Deno, `--allow-net` is enough to serve TCP.
+ *
+ * @example
+ * ```sh
+ * deno run --allow-net jsr:@sluice/sluice/cli echo --port 9000
+ * ```
+ *
+ * @module
+ */
+import process from "node:process";
+import { ListenError, OptionError, SluiceError } from "../../mod.ts";
+import { parseArgs } from "./args.ts";
+import { echo } from "./echo.ts";
+import { StartError, UsageError } from "./errors.ts";
+import { helpText, VERSION } from "./help.ts";
+import { listenHint, optionMessage } from "./hints.ts";
+import { openOutput, type Print } from "./output.ts";
+
+const FAILED = 1;
+const WRONG_USAGE = 2;
+
+async function main(args: readonly string[], print: Print): Promise<void> {
+  const command = parseArgs(args);
+  if (command.name === "help") await print(helpText(command.topic).trimEnd());
+  else if (command.name === "version") await print(VERSION);
+  else await echo(command.options, print);
+}
+
+/** The exit code is set, and the process ends by itself: nothing may be left that keeps it alive. */
+function failed(error: unknown, args: readonly string[]): void {
+  if (error instanceof UsageError || error instanceof OptionError) {
+    const message = error instanceof OptionError ? optionMessage(error) : error.message;
+    return end(WRONG_USAGE, message, `See: sluice ${args[0] === "echo" ? "echo " : ""}--help`);
+  }
+  if (error instanceof ListenError) return end(FAILED, error.message, listenHint(error));
+  if (error instanceof StartError || error instanceof SluiceError) return end(FAILED, error.message);
+  throw error;
+}
+
+function end(code: number, message: string, hint: string = ""): void {
+  process.exitCode = code;
+  console.error(`sluice: ${message}${hint === "" ? "" : `\n${hint}`}`);
+}
+
+const args = process.argv.slice(2);
+await main(args, openOutput()).catch((error) => failed(error, args));

@@ -1,0 +1,27 @@
+/**
+ * Time as the core sees it, so that tests can own it.
+ *
+ * @module
+ */
+
+/** A monotonic clock with timers. Times are in milliseconds. */
+export interface Clock {
+  /** Milliseconds since an arbitrary start; never goes back. */
+  now(): number;
+  /** Calls `fn` once after `delay` ms. The returned function cancels. */
+  setTimer(fn: () => void, delay: number): () => void;
+  /** The time of day in ms since the epoch. @default Date.now() */
+  wall?(): number;
+}
+
+/** The longest delay a runtime's timer takes (2^31-1 ms); a longer one would fire at once. */
+export const MAX_TIMER_DELAY = 2_147_483_647;
+
+/** The machine's own monotonic clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimer(fn, delay) {
+    const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,80 @@
+/**
+ * A connection that carries frames both ways.
+ *
+ * @module
+ */
+import type { Conn } from "../server/conn_types.ts";
+import type { Codec, Decoder } from "./decoder.ts";
+import type { FrameConn, FrameStreamOptions } from "./intake.ts";
+import { lineCodec, type LineEncoderOptions, type LineOptions } from "./lines.ts";
+import { FrameStream } from "./stream.ts";
+
+/** What a framed connection needs of the connection below. */
+export type FramedConn = FrameConn & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">;
+
+/** A stream of frames with the way back. */
+export class Framed<In, Out = In> extends FrameStream<In> {
+  /** The connection below. */
+  readonly conn: FramedConn;
+  readonly #codec: Codec<In, Out>;
+
+  /**
+   * Takes over the bytes of `conn`.
+   *
+   * @throws {OptionError} An option can't be used.
+   */
+  constructor(conn: FramedConn, codec: Codec<In, Out>, options: FrameStreamOptions = {}) {
+    super(conn, codec.decoder, options);
+    this.conn = conn;
+    this.#codec = codec;
+  }
+
+  /**
+   * Writes one frame; fulfils below the connection's high-water mark.
+   *
+   * @throws {OptionError} At once: the framing can't carry this frame.
+   * @throws {ConnClosedError} The write side is closed.
+   */
+  send(frame: Out): Promise<void> {
+    return this.conn.write(this.#codec.encoder.encode(frame));
+  }
+}
+
+/** The inbound frames of a connection. */
+export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameStreamOptions): FrameStream<T> {
+  return new FrameStream(conn, decoder, options);
+}
+
+/**
+ * Frames of a connection in both directions. A codec serves one connection: its decoder remembers.
+ *
+ * @example
+ * ```ts
+ * const messages = framed(conn, lengthPrefixCodec({ size: 4 }));
+ * for await (const message of messages) await messages.send(message);
+ * ```
+ */
+export function framed<In, Out>(
+  conn: FramedConn,
+  codec: Codec<In, Out>,
+  options?: FrameStreamOptions,
+): Framed<In, Out> {
+  return new Framed(conn, codec, options);
+}
+
+/**
+ * Lines of text in both directions.
+ *
+ * @throws {OptionError} An option can't be used.
+ * @example
+ * ```ts
+ * const text = lines(conn, { maxLength: 1024 });
+ * for await (const line of text) await text.send(`echo: ${line}`);
+ * ```
+ */
+export function lines(
+  conn: FramedConn,
+  options: LineOptions & LineEncoderOptions & FrameStreamOptions = {},
+): Framed<string, Uint8Array | string> {
+  return new Framed(conn, lineCodec(options), options);
+}

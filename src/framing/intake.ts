@@ -1,0 +1,237 @@
+/**
+ * The receiving end of a framed connection: decodes, queues, holds back, and reports boundaries.
+ *
+ * @module
+ */
+import type { Conn, Consumer } from "../server/conn_types.ts";
+import { Accumulator } from "./accumulator.ts";
+import type { Decoder } from "./decoder.ts";
+import { positiveInteger } from "./options.ts";
+
+/** What a stream of frames needs of a connection. */
+export type FrameConn = Pick<Conn, "consume" | "release" | "pause" | "resume" | "report" | "state">;
+
+/** Options of a stream of frames. */
+export interface FrameStreamOptions {
+  /** Bytes of frames that wait unread before the connection is paused. @default 65536 */
+  readonly highWaterMark?: number;
+  /** What the protocol says before the FIN of a drain; a promise defers the FIN until it settles. */
+  readonly goodbye?: () => void | Promise<void>;
+}
+
+/** Bytes of waiting frames at which the connection is paused: one large chunk, and a second is on its way. */
+const DEFAULT_HIGH_WATER_MARK = 64 * 1024;
+
+/**
+ * The queue between a connection and whoever takes its frames. `wake` is called when there may be something to take.
+ * *Busy*, to the connection, lasts from a frame's arrival until its taker asks again and finds nothing.
+ */
+export class FrameIntake<T> implements Consumer {
+  /** It serves a handler: when that settles, the connection may close. */
+  readonly attended = true;
+  /** Only there if the protocol has a goodbye of its own: the server's stands in for it. */
+  readonly goodbye?: () => void | Promise<void>;
+  readonly #conn: FrameConn;
+  readonly #decoder: Decoder<T>;
+  readonly #wake: () => void;
+  readonly #highWaterMark: number;
+  #queue: T[] = [];
+  /** Frames at the front of the queue that are taken. */
+  #taken = 0;
+  /** The bytes that the queue was decoded from, so that a takeover gets those of the frames nobody took. */
+  #raw: Uint8Array[] = [];
+  #rawLength = 0;
+  #paused = false;
+  #busy = false;
+  #partial = false;
+  #ended = false;
+  #detached = false;
+  /** The decoder is dead. */
+  #failed = false;
+  #error: unknown = null;
+
+  constructor(conn: FrameConn, decoder: Decoder<T>, wake: () => void, options: FrameStreamOptions) {
+    this.#conn = conn;
+    this.#decoder = decoder;
+    this.#wake = wake;
+    this.#highWaterMark = positiveInteger("highWaterMark", options.highWaterMark, DEFAULT_HIGH_WATER_MARK);
+    if (options.goodbye !== undefined) this.goodbye = options.goodbye;
+  }
+
+  /** Takes the connection's bytes, and tells it that it is at a boundary unless some came at once. */
+  attach(): void {
+    this.#conn.consume(this);
+    if (!this.#busy && !this.#partial && !this.#detached) this.#conn.report(false, false);
+  }
+
+  /** Bytes of an incomplete frame. */
+  get buffered(): number {
+    return this.#decoder.buffered;
+  }
+
+  /** Frames that wait. */
+  get size(): number {
+    return this.#queue.length - this.#taken;
+  }
+
+  /** No more frames will be queued. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  /** The oldest frame; only while `size` is above 0. */
+  take(): T {
+    const frame = this.#queue[this.#taken++];
+    if (this.#taken === this.#queue.length) this.#emptied();
+    return frame;
+  }
+
+  /** All frames that wait. */
+  takeAll(): T[] {
+    const frames = this.#taken === 0 ? this.#queue : this.#queue.slice(this.#taken);
+    this.#queue = [];
+    this.#emptied();
+    return frames;
+  }
+
+  /**
+   * The taker learns that the stream ended: returns why, null if it ended well. The connection is given back, except
+   * where it was we who closed the input: there `late` has still to count.
+   */
+  takeEnd(): unknown {
+    const error = this.#error;
+    this.#error = null;
+    if (this.#conn.state !== "closing") this.release();
+    return error;
+  }
+
+  /** The taker wants more and there is nothing: what it took is dealt with. */
+  idle(): void {
+    if (this.size === 0 && this.#error === null) this.#report(false);
+  }
+
+  /** Gives the connection back, with the bytes of all frames that nobody took. */
+  release(): void {
+    if (this.#detached) return;
+    const unread = this.#unread();
+    const paused = this.#paused;
+    this.#detach();
+    this.#conn.release(unread.length > 0 ? unread : undefined);
+    if (paused) this.#conn.resume();
+  }
+
+  data(chunk: Uint8Array): void {
+    // After an error what follows means nothing; it is read all the same, so that the peer's FIN is seen.
+    if (this.#ended) return;
+    this.#keepRaw(chunk);
+    try {
+      this.#decoder.decode(chunk, this.#queue);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (this.size === 0) {
+      this.#dropRaw();
+      return this.#report(this.#busy);
+    }
+    this.#report(true);
+    this.#wake();
+    if (this.#rawLength > this.#highWaterMark && !this.#paused && !this.#detached) {
+      this.#paused = true;
+      this.#conn.pause();
+    }
+  }
+
+  end(): void {
+    if (this.#ended) return;
+    try {
+      // If it is we who close, half a message is neither a message nor the peer's mistake.
+      if (this.#conn.state !== "closing") this.#decoder.finish(this.#queue);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#ended = true;
+    this.#report(this.#busy || this.size > 0);
+    this.#wake();
+  }
+
+  closed(error?: Error): void {
+    if (this.#detached) return;
+    this.#error ??= error ?? null;
+    // Nobody is left to answer, so the frames that wait are not run.
+    this.#detach();
+    this.#wake();
+  }
+
+  late(chunk: Uint8Array): number {
+    if (this.#failed) return 0;
+    const began = this.#decoder.buffered > 0 ? 1 : 0;
+    const frames: T[] = [];
+    try {
+      this.#decoder.decode(chunk, frames);
+    } catch {
+      // The frame that breaks the framing began too.
+      this.#failed = true;
+      return frames.length + 1 - began;
+    }
+    return frames.length + (this.#decoder.buffered > 0 ? 1 : 0) - began;
+  }
+
+  #fail(error: unknown): void {
+    this.#ended = true;
+    this.#failed = true;
+    this.#error = error;
+    this.#report(true);
+    this.#wake();
+  }
+
+  #emptied(): void {
+    // The bytes of a broken frame are only here: the decoder has let go of them.
+    if (this.#failed) this.#raw = [this.#unread()];
+    else this.#dropRaw();
+    this.#queue.length = 0;
+    this.#taken = 0;
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#conn.resume();
+  }
+
+  #detach(): void {
+    this.#ended = true;
+    this.#detached = true;
+    this.#paused = false;
+    this.#queue = [];
+    this.#taken = 0;
+    this.#dropRaw();
+  }
+
+  #keepRaw(chunk: Uint8Array): void {
+    if (this.#raw.length === 0 && this.#decoder.buffered > 0) this.#raw.push(this.#decoder.unread());
+    this.#raw.push(chunk);
+    this.#rawLength += chunk.length;
+  }
+
+  #dropRaw(): void {
+    this.#raw.length = 0;
+    this.#rawLength = 0;
+  }
+
+  #unread(): Uint8Array {
+    if (this.#raw.length === 0) return this.#decoder.unread();
+    const bytes = new Accumulator();
+    const length = this.#raw.reduce((sum, chunk) => sum + chunk.length, 0);
+    for (const chunk of this.#raw) bytes.append(chunk, 0, chunk.length, length);
+    return bytes.view().subarray(this.#decoder.measure(bytes.view(), this.#taken));
+  }
+
+  #report(busy: boolean): void {
+    const partial = this.#decoder.buffered > 0;
+    if ((busy === this.#busy && partial === this.#partial) || this.#detached) return;
+    this.#busy = busy;
+    this.#partial = partial;
+    this.#conn.report(busy, partial);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Who is let in: limits on connections in all, per address and per second. It only counts; the server acts.
+ *
+ * @module
+ */
+import type { Address } from "../socket.ts";
+import { addressKey } from "./address.ts";
+import type { AdmissionLimits } from "./options.ts";
+
+/** Which limit a connection met. */
+export type AdmissionReason = "maxConnections" | "maxConnectionsPerIp" | "acceptRate";
+
+/** The count of connections, and a token bucket for the rate. */
+export class Admission {
+  limits: AdmissionLimits;
+  #total = 0;
+  readonly #perKey: Map<string, number> = new Map();
+  #tokens: number;
+  #filledAt: number;
+
+  constructor(limits: AdmissionLimits, now: number) {
+    this.limits = limits;
+    this.#tokens = limits.acceptBurst;
+    this.#filledAt = now;
+  }
+
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Lets a connection in and counts it, or says which limit it met. */
+  enter(socket: { readonly remote: Address }, now: number): AdmissionReason | null {
+    const { maxConnections, maxConnectionsPerIp, acceptRate } = this.limits;
+    if (this.#total >= maxConnections) return "maxConnections";
+    if (maxConnectionsPerIp !== Infinity && this.#held(socket.remote) >= maxConnectionsPerIp) {
+      return "maxConnectionsPerIp";
+    }
+    if (acceptRate !== Infinity && !this.#takeToken(now)) return "acceptRate";
+    this.force(socket);
+    return null;
+  }
+
+  /** Counts a connection in, whatever the limits say. */
+  force(socket: { readonly remote: Address }): void {
+    this.#total++;
+    if (this.limits.maxConnectionsPerIp === Infinity) return;
+    const key = this.keyOf(socket.remote);
+    this.#perKey.set(key, (this.#perKey.get(key) ?? 0) + 1);
+  }
+
+  leave(socket: { readonly remote: Address }): void {
+    this.#total--;
+    if (this.#perKey.size === 0) return;
+    const key = this.keyOf(socket.remote);
+    const held = this.#perKey.get(key);
+    if (held === undefined) return;
+    if (held === 1) this.#perKey.delete(key);
+    else this.#perKey.set(key, held - 1);
+  }
+
+  /** Counts everybody anew, after limits changed. */
+  recount(sockets: Iterable<{ readonly remote: Address }>, now: number): void {
+    this.#perKey.clear();
+    this.#total = 0;
+    for (const socket of sockets) this.force(socket);
+    this.#tokens = Math.min(this.#tokens, this.limits.acceptBurst);
+    this.#filledAt = now;
+  }
+
+  /** Which addresses count as one. */
+  keyOf(remote: Address): string {
+    return addressKey(remote, this.limits.ipv6Prefix);
+  }
+
+  /** Milliseconds until the rate lets the next one in. */
+  untilToken(now: number): number {
+    this.#fill(now);
+    return this.#tokens >= 1 ? 0 : (1 - this.#tokens) / this.limits.acceptRate * 1000;
+  }
+
+  #held(remote: Address): number {
+    return remote.transport === "unix" ? 0 : this.#perKey.get(this.keyOf(remote)) ?? 0;
+  }
+
+  #takeToken(now: number): boolean {
+    this.#fill(now);
+    if (this.#tokens < 1) return false;
+    this.#tokens--;
+    return true;
+  }
+
+  #fill(now: number): void {
+    const { acceptRate, acceptBurst } = this.limits;
+    if (acceptRate === Infinity) {
+      this.#tokens = acceptBurst;
+    } else {
+      this.#tokens = Math.min(acceptBurst, this.#tokens + (now - this.#filledAt) / 1000 * acceptRate);
+    }
+    this.#filledAt = now;
+  }
+}

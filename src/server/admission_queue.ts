@@ -1,0 +1,103 @@
+/**
+ * What happens to connections that met a limit: they wait for their turn, or are turned away with a last word.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { RawSocket } from "../socket.ts";
+import type { Admission, AdmissionReason } from "./admission.ts";
+import type { ConnHost } from "./conn_host.ts";
+import { Connection } from "./connection.ts";
+
+/** Turned-away connections that may be in farewell at once; beyond it they are reset, so that a flood costs nothing. */
+const MAX_FAREWELLS = 256;
+
+/** Waiting sockets are not started: the peers' bytes wait in the kernel. */
+export class AdmissionQueue {
+  readonly rejected: Record<AdmissionReason | "queueFull", number> = {
+    maxConnections: 0,
+    maxConnectionsPerIp: 0,
+    acceptRate: 0,
+    queueFull: 0,
+  };
+  readonly #clock: Clock;
+  readonly #admission: Admission;
+  readonly #admit: (socket: RawSocket) => void;
+  #waiting: RawSocket[] = [];
+  #cancelTimer: (() => void) | null = null;
+  #farewells = 0;
+  #ids = 0;
+
+  constructor(clock: Clock, admission: Admission, admit: (socket: RawSocket) => void) {
+    this.#clock = clock;
+    this.#admission = admission;
+    this.#admit = admit;
+  }
+
+  get size(): number {
+    return this.#waiting.length;
+  }
+
+  /** Numbers connections, the turned-away ones too. */
+  nextId(): number {
+    return ++this.#ids;
+  }
+
+  /** Lets a socket wait; false if the queue is full. */
+  push(socket: RawSocket): boolean {
+    if (this.#waiting.length >= this.#admission.limits.maxQueue) return false;
+    this.#waiting.push(socket);
+    this.#awaitToken();
+    return true;
+  }
+
+  /** Lets in whom the limits allow, in order of arrival; those over their own address's limit go on waiting. */
+  admit(): void {
+    if (this.#waiting.length === 0) return;
+    const now = this.#clock.now();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (let i = 0; i < waiting.length; i++) {
+      const reason = this.#admission.enter(waiting[i], now);
+      if (reason === null) {
+        this.#admit(waiting[i]);
+      } else {
+        this.#waiting.push(waiting[i]);
+        if (reason === "maxConnectionsPerIp") continue;
+        this.#waiting.push(...waiting.slice(i + 1));
+        break;
+      }
+    }
+    this.#awaitToken();
+  }
+
+  /** Turns a socket away: last word, FIN, and it lingers so that the word arrives. */
+  reject(socket: RawSocket, reason: AdmissionReason | "queueFull", host: ConnHost): void {
+    this.rejected[reason]++;
+    if (this.#farewells >= MAX_FAREWELLS) return socket.destroy();
+    this.#farewells++;
+    const conn = new Connection(this.nextId(), socket, host);
+    conn.start();
+    const { rejectWith } = this.#admission.limits;
+    if (rejectWith.length > 0) conn.write(rejectWith);
+    conn.close().then(() => this.#farewells--);
+  }
+
+  /** Drops everybody; returns how many. */
+  close(): number {
+    this.#cancelTimer?.();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const socket of waiting) socket.destroy();
+    return waiting.length;
+  }
+
+  /** With a rate limit, time lets the next one in, not only a connection's end. */
+  #awaitToken(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+    if (this.#waiting.length === 0 || this.#admission.limits.acceptRate === Infinity) return;
+    const delay = this.#admission.untilToken(this.#clock.now());
+    if (delay > 0) this.#cancelTimer = this.#clock.setTimer(() => this.admit(), Math.ceil(delay));
+  }
+}

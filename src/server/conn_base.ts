@@ -1,0 +1,145 @@
+/**
+ * What a connection is: its fields, and what can be told from them. What it does stands in `connection.ts`.
+ *
+ * @module
+ */
+import type { Address, RawSocket } from "../socket.ts";
+import type { ConnContext } from "./conn_context.ts";
+import * as flag from "./conn_flags.ts";
+import type { ConnHost } from "./conn_host.ts";
+import type { ConnTimes } from "./conn_times.ts";
+import type { Conn, ConnState, Consumer } from "./conn_types.ts";
+import type { Inbound } from "./inbound.ts";
+import type { Outbound } from "./outbound.ts";
+
+const DONE: Promise<void> = Promise.resolve();
+
+/** State of a connection, and the views of it. */
+export abstract class ConnBase {
+  readonly id: number;
+  readonly socket: RawSocket;
+  readonly host: ConnHost;
+  readonly openedAt: number;
+  bytesRead = 0;
+  timerSlot = 0;
+  /** Null until something of this connection depends on time. */
+  times: ConnTimes | null = null;
+  /** Why it ended badly, or null. */
+  failure: Error | null = null;
+  /** The handler's context, if it has one. */
+  ctx: ConnContext | null = null;
+  /** What arrived after our FIN. */
+  lateBytes = 0;
+  lateMessages = 0;
+  /** Bits of `conn_flags.ts`. */
+  flags = 0;
+  /** Bytes given to the socket. */
+  moved = 0;
+  inbound: Inbound | null = null;
+  outbound: Outbound | null = null;
+  consumer: Consumer | null = null;
+  #closed: Promise<void> | null = null;
+  #resolveClosed: (() => void) | null = null;
+  #observed: ConnState = "new";
+
+  constructor(id: number, socket: RawSocket, host: ConnHost) {
+    this.id = id;
+    this.socket = socket;
+    this.host = host;
+    this.openedAt = host.clock.now();
+  }
+
+  get local(): Address {
+    return this.socket.local;
+  }
+
+  get remote(): Address {
+    return this.socket.remote;
+  }
+
+  get alpnProtocol(): string | null {
+    return this.socket.alpnProtocol;
+  }
+
+  get bytesWritten(): number {
+    return this.moved + (this.outbound === null ? 0 : this.outbound.byteLength());
+  }
+
+  get bytesFlushed(): number {
+    return this.moved - this.socket.unsent;
+  }
+
+  /** Bytes written and not yet handed to the kernel. */
+  get unsent(): number {
+    return this.bytesWritten - this.bytesFlushed;
+  }
+
+  /** Bytes that arrived and that nobody took. */
+  get unread(): number {
+    return (this.inbound?.size ?? 0) + (this.consumer?.buffered ?? 0);
+  }
+
+  get isAwaitingRead(): boolean {
+    return this.inbound !== null && this.inbound.isAwaited;
+  }
+
+  /** True while a received message is unanswered, as far as anybody can tell. */
+  get isBusy(): boolean {
+    if (this.consumer !== null) return this.is(flag.BUSY);
+    return this.is(flag.HANDLED) && !this.isAwaitingRead;
+  }
+
+  get isPartial(): boolean {
+    return this.is(flag.PARTIAL);
+  }
+
+  /** Input is closed by us: our FIN is out, or follows what was written. */
+  get isSealed(): boolean {
+    return this.is(flag.SEALED);
+  }
+
+  /** Said goodbye to, sealed or gone: a drain has nothing left to do but wait. */
+  get isLeaving(): boolean {
+    return this.is(flag.FAREWELL | flag.SEALED | flag.GONE);
+  }
+
+  /** A protocol has the bytes and goes on after the handler has settled. */
+  get outlivesHandler(): boolean {
+    return this.consumer !== null && this.consumer.attended !== true;
+  }
+
+  /** Whether any of these flags is set. */
+  is(flags: number): boolean {
+    return (this.flags & flags) !== 0;
+  }
+
+  get state(): ConnState {
+    if (this.is(flag.GONE)) return "closed";
+    if (this.is(flag.SEALED)) return "closing";
+    if (this.bytesRead === 0) return "new";
+    return this.isBusy || this.isPartial ? "active" : "idle";
+  }
+
+  get closed(): Promise<void> {
+    if (this.#closed === null) {
+      this.#closed = this.is(flag.GONE) ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
+    }
+    return this.#closed;
+  }
+
+  /** Fulfils `closed`. */
+  protected tellClosed(): void {
+    this.#resolveClosed?.();
+  }
+
+  /** Tells the host's observer of a new state. */
+  observe(): void {
+    const observer = this.host.onState;
+    if (observer === null) return;
+    const state = this.state;
+    if (state === this.#observed) return;
+    const from = this.#observed;
+    this.#observed = state;
+    observer(this as unknown as Conn, from, state);
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What a connection needs of whoever keeps it: a server, a bare listener or a client.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { ConnBase } from "./conn_base.ts";
+import type { Conn, ConnState } from "./conn_types.ts";
+import type { TimerQueue } from "./timers.ts";
+import type { WriteBatch } from "./write_batch.ts";
+
+/** Limits of every connection of one host, all in ms or bytes; 0 is none. May change while it runs. */
+export interface ConnLimits {
+  readTimeout: number;
+  writeTimeout: number;
+  idleTimeout: number;
+  maxLifetime: number;
+  lifetimeJitter: number;
+  lingerTimeout: number;
+  readHighWaterMark: number;
+  writeHighWaterMark: number;
+  keepAlive: number;
+  noDelay: boolean;
+  /** Every connection notes when it last read: somebody wants to know which is idle longest. */
+  stampReads: boolean;
+  /** Budget of a single connection's graceful close by `closeWhenIdle`. */
+  quiet: number;
+  patience: number;
+}
+
+/** Keeper of connections. */
+export interface ConnHost {
+  readonly clock: Clock;
+  readonly timers: TimerQueue;
+  readonly batch: WriteBatch;
+  /** Where quiet connections leave. */
+  readonly departures: { add(conn: ConnBase): void };
+  readonly limits: ConnLimits;
+  /** Observer of state changes, or null. */
+  readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
+  /** Says goodbye on a connection whose protocol has no word of its own, or null. */
+  readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
+  /** The socket is gone. */
+  gone(conn: ConnBase): void;
+}

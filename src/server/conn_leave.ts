@@ -1,0 +1,71 @@
+/**
+ * How a connection leaves gracefully: quiet moment, goodbye, FIN. One path for a drain and for `maxLifetime`.
+ *
+ * @module
+ */
+import * as flag from "./conn_flags.ts";
+import type { DrainPlan } from "./conn_times.ts";
+import type { Connection } from "./connection.ts";
+
+/** The reason of `ctx.draining`. */
+export const DRAINING = "draining";
+
+/** Brings one connection to its end by itself, on its host's terms. */
+export function closeWhenIdle(conn: Connection): void {
+  const now = conn.host.clock.now();
+  const { quiet, patience } = conn.host.limits;
+  joinDrain(conn, { since: now, quiet, patienceAt: now + patience });
+}
+
+/** Takes part in a drain from now on; `checkTimes` finds the quiet moment. */
+export function joinDrain(conn: Connection, plan: DrainPlan): void {
+  if (conn.isLeaving) return;
+  conn.ctx?.beginDraining(DRAINING);
+  const times = conn.timed();
+  times.plan = plan;
+  times.holdUntil = 0;
+  conn.armAt(Math.min(plan.since + plan.quiet, plan.patienceAt));
+}
+
+/** Says goodbye, then closes the input; FIN rides with the last answer, and reading goes on until the peer's FIN. */
+export function farewell(conn: Connection): void {
+  if (conn.isLeaving) return;
+  conn.flags |= flag.FAREWELL;
+  const said = sayGoodbye(conn);
+  if (said instanceof Promise) said.then(() => finish(conn), (error) => conn.abort(error));
+  else finish(conn);
+}
+
+/** Says goodbye at the next moment that is not busy, however short. */
+export function leaveNext(conn: Connection): void {
+  conn.flags |= flag.FIN_NEXT;
+  boundary(conn);
+}
+
+/** A moment that is not busy, perhaps: in a drain, the quiet window begins here. */
+export function boundary(conn: Connection): void {
+  const plan = conn.times?.plan;
+  if (plan == null || conn.isBusy) return;
+  if (conn.is(flag.FIN_NEXT)) farewell(conn);
+  else conn.armAt(conn.host.clock.now() + plan.quiet);
+}
+
+function sayGoodbye(conn: Connection): void | Promise<void> {
+  try {
+    if (conn.consumer?.goodbye !== undefined) return conn.consumer.goodbye();
+    return conn.host.goodbye?.(conn);
+  } catch (error) {
+    conn.abort(error);
+  }
+}
+
+function finish(conn: Connection): void {
+  if (conn.is(flag.SEALED | flag.GONE)) return;
+  // Part of a message came before our FIN and the rest, if any, comes after it.
+  if (conn.isPartial) {
+    conn.lateMessages++;
+    conn.lateBytes += conn.unread;
+  }
+  conn.seal();
+  conn.endInput();
+}

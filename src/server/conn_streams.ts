@@ -1,0 +1,50 @@
+/**
+ * A connection as an async iterator and as web streams.
+ *
+ * @module
+ */
+import type { Conn } from "./conn_types.ts";
+import type { Connection } from "./connection.ts";
+
+const FINISHED: IteratorResult<Uint8Array> = { done: true, value: undefined };
+
+/** Chunks until the peer's FIN; one promise for each. Leaving the loop leaves the connection open. */
+export class ChunkIterator implements AsyncIterator<Uint8Array> {
+  readonly #conn: Connection;
+
+  constructor(conn: Connection) {
+    this.#conn = conn;
+  }
+
+  next(): Promise<IteratorResult<Uint8Array>> {
+    const conn = this.#conn;
+    const chunk = conn.takeQueued();
+    if (chunk !== null) return Promise.resolve({ done: false, value: chunk });
+    const refusal = conn.refusal();
+    if (refusal !== undefined) return refusal === null ? Promise.resolve(FINISHED) : Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      conn.awaitChunk((value) => resolve(value === null ? FINISHED : { done: false, value }), reject);
+    });
+  }
+}
+
+/** The inbound bytes; cancelling drops the connection. */
+export function readableOf(conn: Conn): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const chunk = await conn.read();
+      if (chunk === null) controller.close();
+      else controller.enqueue(chunk);
+    },
+    cancel: (reason) => conn.abort(reason),
+  }, { highWaterMark: 0 });
+}
+
+/** The outbound side; closing it half-closes, aborting it drops the connection. */
+export function writableOf(conn: Conn): WritableStream<Uint8Array | string> {
+  return new WritableStream({
+    write: (data) => conn.write(data),
+    close: () => conn.closeWrite(),
+    abort: (reason) => conn.abort(reason),
+  });
+}

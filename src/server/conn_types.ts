@@ -1,0 +1,114 @@
+/**
+ * What a handler sees of a connection.
+ *
+ * @module
+ */
+import type { Address } from "../socket.ts";
+
+/** `new → active ⇄ idle → closing → closed`; *idle* is at a message boundary with nothing buffered. */
+export type ConnState = "new" | "active" | "idle" | "closing" | "closed";
+
+/**
+ * A protocol that takes a connection's bytes from the callback, without a promise per read. All methods are called
+ * synchronously and must not throw; one that does costs its connection.
+ */
+export interface Consumer {
+  /** It only serves the handler: when that settles, the connection is closed all the same. @default false */
+  readonly attended?: boolean;
+  /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
+  readonly buffered?: number;
+  /** Bytes from the peer; they belong to the consumer. */
+  data(chunk: Uint8Array): void;
+  /** Nothing more will arrive: the peer's FIN, or the drain closed the input. */
+  end(): void;
+  /** Everything written is with the kernel again, after `write` exceeded the high-water mark. */
+  drained?(): void;
+  /** The connection is gone; `error` tells why if it did not end well. Last call. */
+  closed(error?: Error): void;
+  /**
+   * The drain found a quiet moment, or patience ended: say goodbye, then FIN follows. A promise defers the FIN until
+   * it settles; data is still delivered meanwhile.
+   */
+  goodbye?(): void | Promise<void>;
+  /** Bytes that came after our FIN; returns how many messages began in them. They are counted and never run. */
+  late?(chunk: Uint8Array): number;
+}
+
+/** A tracked connection (Go: `net.Conn`). */
+export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
+  /** Unique within its server, counted from 1. */
+  readonly id: number;
+  /** State at that moment. */
+  readonly state: ConnState;
+  /** Our end. */
+  readonly local: Address;
+  /** The peer's end. */
+  readonly remote: Address;
+  /** Protocol agreed by ALPN, or null. */
+  readonly alpnProtocol: string | null;
+  /** Bytes that arrived from the peer. */
+  readonly bytesRead: number;
+  /** Bytes given to `write`. */
+  readonly bytesWritten: number;
+  /** Bytes handed to the kernel. */
+  readonly bytesFlushed: number;
+  /** Fulfils when the connection is gone, however it ended; never rejects. */
+  readonly closed: Promise<void>;
+
+  /**
+   * Next bytes from the peer, or null after its FIN.
+   *
+   * @throws {ConnResetError} The peer dropped the connection.
+   * @throws {DeadlineError} The read deadline passed.
+   * @throws {ConnClosedError} The connection was closed or aborted here.
+   */
+  read(): Promise<Uint8Array | null>;
+  /**
+   * Queues bytes, or text as UTF-8; fulfils below the high-water mark. What is written in one turn leaves in one
+   * system call. The bytes must not be changed until the promise fulfils.
+   */
+  write(data: Uint8Array | string): Promise<void>;
+  /** Hands what is queued to the kernel; fulfils when the kernel has it all. */
+  flush(): Promise<void>;
+  /** Flushes, then FIN: half-close. Reading goes on. */
+  closeWrite(): Promise<void>;
+  /** Flushes, FIN, then waits for the peer's FIN or the linger timeout. Idempotent. */
+  close(): Promise<void>;
+  /** Drops the connection now: the peer sees a reset. Idempotent. */
+  abort(reason?: unknown): void;
+
+  /** Sets read and write deadline: a point in time as `Date.now()` counts, in ms; null for none (Go: `SetDeadline`). */
+  setDeadline(at: number | null): void;
+  /** Sets the read deadline alone. */
+  setReadDeadline(at: number | null): void;
+  /** Sets the write deadline alone. */
+  setWriteDeadline(at: number | null): void;
+  /** TCP_NODELAY: small packets leave at once. */
+  setNoDelay(on: boolean): void;
+  /** TCP keep-alive; `delay` in ms before the first probe. */
+  setKeepAlive(on: boolean, delay?: number): void;
+
+  /** The inbound bytes as a web stream, with backpressure. Use it instead of `read`. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** The outbound side as a web stream; closing it half-closes. */
+  readonly writable: WritableStream<Uint8Array | string>;
+
+  /**
+   * Hands the connection's bytes to a protocol, unread ones first, at once. Replaces an earlier consumer.
+   * While a consumer is set, `read` throws.
+   */
+  consume(consumer: Consumer): void;
+  /** Ends `consume`; `unread` comes back from the next `read` or goes to the next consumer. */
+  release(unread?: Uint8Array): void;
+  /** Stops and restarts inbound bytes, for a consumer's backpressure. */
+  pause(): void;
+  /** Undoes `pause`. */
+  resume(): void;
+  /**
+   * A protocol's boundary report: `busy` while a complete message is unanswered, `partial` while part of one is
+   * buffered. Both false is a boundary.
+   */
+  report(busy: boolean, partial: boolean): void;
+  /** Closes gracefully at the next boundary, as the drain does: goodbye, FIN, linger. */
+  closeWhenIdle(): void;
+}

@@ -1,0 +1,106 @@
+/**
+ * Client connections.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { background, type ContextParent, withTimeout } from "../context.ts";
+import { ConnectError, OptionError } from "../errors.ts";
+import { defaultAdapter } from "../runtime.ts";
+import type { Address, SocketAdapter, TlsConnectOptions } from "../socket.ts";
+import { formatAddress } from "./address.ts";
+import type { Conn } from "./conn_types.ts";
+import { connLimits, type ConnOptions } from "./options.ts";
+import { SoloHost } from "./solo_host.ts";
+import { duration, integer, text } from "./validate.ts";
+
+/** Where to connect, and what the connection is like. */
+export interface ConnectOptions extends ConnOptions {
+  /** TCP port, unless `path` is given. */
+  port?: number;
+  /** Host to connect to. @default "127.0.0.1" */
+  hostname?: string;
+  /** Path of a Unix socket, instead of port and hostname. */
+  path?: string;
+  /** Speak TLS; `true` for the defaults. @default false */
+  tls?: TlsConnectOptions | boolean;
+  /** Longest wait for the connection in ms, 0 for none. @default 30000 */
+  connectTimeout?: number;
+  /** Gives up when it ends. */
+  context?: ContextParent;
+  /** The runtime's sockets. @default the runtime that runs this */
+  adapter?: SocketAdapter;
+  /** Time, for tests. @default the machine's */
+  clock?: Clock;
+}
+
+/** Makes connections that share one timer and one write batch: for programs that hold many (Go: `net.Dialer`). */
+export class Dialer {
+  readonly #options: ConnectOptions;
+  readonly #clock: Clock;
+  readonly #host: SoloHost;
+
+  /**
+   * Checks what is common to all connections.
+   *
+   * @throws {OptionError} An option can't be used.
+   */
+  constructor(options: ConnectOptions = {}) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#host = new SoloHost(this.#clock, connLimits(options));
+  }
+
+  /**
+   * Connects; `options` override the dialer's.
+   *
+   * @throws {OptionError} An option can't be used.
+   * @throws {ConnectError} Refused, unreachable, or the name or certificate is wrong.
+   * @throws {DeadlineExceeded} `connectTimeout` passed.
+   */
+  async connect(options: ConnectOptions = {}): Promise<Conn> {
+    const all = { ...this.#options, ...options };
+    const address = connectAddress(all);
+    const timeout = duration("connectTimeout", all.connectTimeout, 30_000);
+    const adapter = all.adapter ?? await defaultAdapter();
+    const parent = all.context ?? background(this.#clock);
+    const limit = timeout === 0 ? Infinity : timeout;
+    const late = new ConnectError("ETIMEDOUT", `No connection to ${formatAddress(address)} within ${timeout} ms`);
+    const [ctx, cancel] = withTimeout(parent, limit, late);
+    try {
+      const tls = all.tls === true ? {} : all.tls || undefined;
+      const socket = await adapter.connect({ address, tls, signal: ctx.signal });
+      if (!this.#host.limits.noDelay) socket.setNoDelay(false);
+      return this.#host.adopt(socket);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/**
+ * Connects once (Go: `net.DialContext`).
+ *
+ * @throws {OptionError} An option can't be used.
+ * @throws {ConnectError} Refused, unreachable, timed out, or the name or certificate is wrong.
+ * @example
+ * ```ts
+ * const conn = await connect({ port: 9000, connectTimeout: 500 });
+ * await conn.write("hello\n");
+ * ```
+ */
+export function connect(options: ConnectOptions): Promise<Conn> {
+  return new Dialer(options).connect();
+}
+
+function connectAddress(options: ConnectOptions): Address {
+  if (options.path !== undefined) {
+    if (options.port !== undefined) {
+      throw new OptionError("path", `path ${JSON.stringify(options.path)} excludes port, give one or the other`);
+    }
+    return { transport: "unix", path: text("path", options.path, "") };
+  }
+  if (options.port === undefined) throw new OptionError("port", "port is undefined, give a port or a path");
+  const port = integer("port", options.port, 0, 1, 65_535);
+  return { transport: "tcp", hostname: text("hostname", options.hostname, "127.0.0.1"), port };
+}

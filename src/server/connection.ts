@@ -1,0 +1,402 @@
+/**
+ * The tracked connection: its state, its buffers both ways, its boundaries, and its ways to end.
+ *
+ * @module
+ */
+import { ConnClosedError, ConnResetError, DeadlineError } from "../errors.ts";
+import type { SocketEvents } from "../socket.ts";
+import { ConnBase } from "./conn_base.ts";
+import * as flag from "./conn_flags.ts";
+import * as leave from "./conn_leave.ts";
+import { ChunkIterator, readableOf, writableOf } from "./conn_streams.ts";
+import { checkTimes, ConnTimes } from "./conn_times.ts";
+import type { Conn, Consumer } from "./conn_types.ts";
+import { Inbound } from "./inbound.ts";
+import { Outbound, quietly } from "./outbound.ts";
+import type { TimerTarget } from "./timers.ts";
+import { type Flushable, SCRATCH_BYTES } from "./write_batch.ts";
+
+const DONE: Promise<void> = Promise.resolve();
+const END: Promise<null> = Promise.resolve(null);
+
+/** Default delay of TCP keep-alive, in ms: Go's. */
+export const KEEP_ALIVE_DELAY = 15_000;
+
+/** A connection as its host sees it; handlers see it as `Conn`. */
+export class Connection extends ConnBase implements Conn, SocketEvents, Flushable, TimerTarget {
+  get readable(): ReadableStream<Uint8Array> {
+    return readableOf(this);
+  }
+
+  get writable(): WritableStream<Uint8Array | string> {
+    return writableOf(this);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return new ChunkIterator(this);
+  }
+
+  // What the socket says.
+
+  data(chunk: Uint8Array): void {
+    this.bytesRead += chunk.length;
+    if ((this.flags & flag.SEALED) !== 0) return this.#late(chunk);
+    if (this.times !== null) this.times.lastRead = this.host.clock.now();
+    if (this.consumer !== null) this.#feed(chunk);
+    else this.#enqueue(chunk);
+    this.observe();
+  }
+
+  end(): void {
+    this.flags |= flag.READ_ENDED;
+    if (!this.is(flag.SEALED)) this.endInput();
+  }
+
+  drained(): void {
+    this.flags &= ~flag.CLOGGED;
+    this.outbound?.releaseWaiters();
+    this.consumer?.drained?.();
+  }
+
+  gone(error?: Error): void {
+    this.flags |= flag.GONE;
+    if (error !== undefined && this.failure === null) {
+      this.failure = new ConnResetError("The peer dropped the connection", { cause: error });
+    }
+    this.host.timers.disarm(this);
+    this.#failWaiters(this.failure ?? closedError());
+    const consumer = this.consumer;
+    this.consumer = null;
+    if (consumer !== null) this.#guarded(() => consumer.closed(this.failure ?? undefined));
+    this.tellClosed();
+    this.observe();
+    this.host.gone(this);
+  }
+
+  // Reading.
+
+  read(): Promise<Uint8Array | null> {
+    const chunk = this.takeQueued();
+    if (chunk !== null) return Promise.resolve(chunk);
+    const refusal = this.refusal();
+    if (refusal !== undefined) return refusal === null ? END : Promise.reject(refusal);
+    return new Promise((resolve, reject) => this.awaitChunk(resolve, reject));
+  }
+
+  /** The next queued chunk, or null. */
+  takeQueued(): Uint8Array | null {
+    const inbound = this.inbound;
+    if (inbound === null || inbound.size === 0 || this.consumer !== null) return null;
+    const chunk = inbound.take();
+    if (this.is(flag.FULL) && inbound.size < this.host.limits.readHighWaterMark) {
+      this.flags &= ~flag.FULL;
+      if (!this.is(flag.PAUSED)) this.socket.resume();
+    }
+    return chunk;
+  }
+
+  /** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
+  refusal(): Error | null | undefined {
+    if (this.consumer !== null) {
+      return new ConnClosedError("A consumer has this connection's bytes, call release() before read()");
+    }
+    if (this.isAwaitingRead) return new ConnClosedError("Another read() is pending on this connection, await it first");
+    if (this.failure !== null) return this.failure;
+    if (this.is(flag.CLOSING)) return closedError();
+    if (this.is(flag.READ_ENDED | flag.SEALED | flag.GONE)) return null;
+    if (this.times !== null && this.host.clock.now() >= this.times.readDeadline) {
+      return new DeadlineError("The read deadline has passed, set a later one to read on");
+    }
+    return undefined;
+  }
+
+  /** Waits for the next chunk; the caller has taken what was queued and seen no refusal. */
+  awaitChunk(resolve: (chunk: Uint8Array | null) => void, reject: (error: Error) => void): void {
+    if (this.inbound === null) this.inbound = new Inbound();
+    this.inbound.wait(resolve, reject);
+    if (this.times !== null) {
+      this.times.readSince = this.host.clock.now();
+      leave.boundary(this);
+    }
+    this.observe();
+  }
+
+  /** Rejects a pending read. */
+  failRead(error: Error): void {
+    this.inbound?.fail(error);
+  }
+
+  #enqueue(chunk: Uint8Array): void {
+    if (this.inbound === null) this.inbound = new Inbound();
+    this.inbound.push(chunk);
+    if (this.inbound.size >= this.host.limits.readHighWaterMark && !this.is(flag.FULL)) {
+      this.flags |= flag.FULL;
+      this.socket.pause();
+    }
+  }
+
+  /** Tells whoever reads that nothing more will come. */
+  endInput(): void {
+    const consumer = this.consumer;
+    if (consumer !== null) this.#guarded(() => consumer.end());
+    else this.inbound?.settle(null);
+    this.observe();
+  }
+
+  #late(chunk: Uint8Array): void {
+    this.lateBytes += chunk.length;
+    if (!this.is(flag.CLOSING)) this.lateMessages += this.consumer?.late?.(chunk) ?? 1;
+  }
+
+  // Protocols that take the bytes from the callback.
+
+  consume(consumer: Consumer): void {
+    if (this.isAwaitingRead) throw new ConnClosedError("A read() is pending on this connection, await it first");
+    this.consumer = null;
+    for (let chunk = this.takeQueued(); chunk !== null; chunk = this.takeQueued()) {
+      this.consumer = consumer;
+      this.#feed(chunk);
+      if (this.consumer !== consumer) return;
+      this.consumer = null;
+    }
+    this.consumer = consumer;
+    if (this.is(flag.GONE)) this.#guarded(() => consumer.closed(this.failure ?? undefined));
+    else if (this.is(flag.READ_ENDED | flag.SEALED)) this.endInput();
+    else leave.boundary(this);
+  }
+
+  release(unread?: Uint8Array): void {
+    this.consumer = null;
+    this.flags &= ~(flag.BUSY | flag.PARTIAL);
+    this.resume();
+    if (unread === undefined || unread.length === 0) return;
+    if (this.inbound === null) this.inbound = new Inbound();
+    this.inbound.unshift(unread);
+  }
+
+  pause(): void {
+    if (this.is(flag.PAUSED | flag.SEALED | flag.GONE)) return;
+    this.flags |= flag.PAUSED;
+    if (!this.is(flag.FULL)) this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.is(flag.PAUSED)) return;
+    this.flags &= ~flag.PAUSED;
+    if (!this.is(flag.FULL)) this.socket.resume();
+  }
+
+  report(busy: boolean, partial: boolean): void {
+    const had = this.flags;
+    this.flags = (had & ~(flag.BUSY | flag.PARTIAL)) | (busy ? flag.BUSY : 0) | (partial ? flag.PARTIAL : 0);
+    if (this.times !== null) {
+      if (partial && (had & flag.PARTIAL) === 0) this.times.partialSince = this.host.clock.now();
+      if (!busy) leave.boundary(this);
+    }
+    this.observe();
+  }
+
+  #feed(chunk: Uint8Array): void {
+    try {
+      this.consumer!.data(chunk);
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  #guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.abort(error);
+    }
+  }
+
+  // Writing.
+
+  write(data: Uint8Array | string): Promise<void> {
+    if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) {
+      return quietly(Promise.reject(this.failure ?? closedError()));
+    }
+    if (data.length === 0) return DONE;
+    const out = this.outbound ?? (this.outbound = new Outbound());
+    out.add(data);
+    const batch = this.host.batch;
+    batch.writes++;
+    if ((this.flags & flag.DIRTY) === 0) {
+      this.flags |= flag.DIRTY;
+      batch.add(this);
+    }
+    const { writeHighWaterMark } = this.host.limits;
+    if (out.size >= SCRATCH_BYTES || out.size >= writeHighWaterMark) this.unhold();
+    if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) return DONE;
+    return out.wait();
+  }
+
+  flush(): Promise<void> {
+    this.unhold();
+    if (this.is(flag.GONE)) return this.failure === null ? DONE : quietly(Promise.reject(this.failure));
+    return this.is(flag.CLOGGED) ? this.outbound!.wait() : DONE;
+  }
+
+  flushNow(): void {
+    this.flags &= ~flag.DIRTY;
+    const out = this.outbound;
+    if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
+    this.moved += out.moveTo(this.socket, this.host.batch);
+    if ((this.flags & flag.CLOGGED) !== 0 || this.socket.unsent === 0) return;
+    this.flags |= flag.CLOGGED;
+    if (this.times !== null) this.times.flushedAt = this.host.clock.now();
+  }
+
+  /** Withholds answers, so that a client with a window of requests in flight falls quiet. */
+  hold(): void {
+    this.flags |= flag.HOLD;
+  }
+
+  /** Hands over what was written, withheld or not. */
+  unhold(): void {
+    this.flags &= ~flag.HOLD;
+    this.flushNow();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.socket.setNoDelay(on);
+  }
+
+  setKeepAlive(on: boolean, delay: number = KEEP_ALIVE_DELAY): void {
+    this.socket.setKeepAlive(on, delay);
+  }
+
+  // Time.
+
+  setDeadline(at: number | null): void {
+    this.setReadDeadline(at);
+    this.setWriteDeadline(at);
+  }
+
+  setReadDeadline(at: number | null): void {
+    this.timed().readDeadline = this.#onClock(at);
+    this.armAt(this.times!.readDeadline);
+  }
+
+  setWriteDeadline(at: number | null): void {
+    this.timed().writeDeadline = this.#onClock(at);
+    this.armAt(this.times!.writeDeadline);
+  }
+
+  /** Keeps time stamps from now on. */
+  timed(): ConnTimes {
+    return this.times ?? (this.times = new ConnTimes(this.host.clock.now()));
+  }
+
+  onTimer(now: number): void {
+    if (this.times !== null && !this.is(flag.GONE)) this.armAt(checkTimes(this, this.times, now));
+  }
+
+  /** Looks at what is due at `at`, ms on the clock. */
+  armAt(at: number): void {
+    if (at !== Infinity && !this.is(flag.GONE)) this.host.timers.arm(this, at);
+  }
+
+  #onClock(at: number | null): number {
+    const { clock } = this.host;
+    return at === null ? Infinity : clock.now() + at - (clock.wall?.() ?? Date.now());
+  }
+
+  /** Looks at the limits, at the start and after they changed. */
+  applyLimits(): void {
+    const { readTimeout, writeTimeout, idleTimeout, maxLifetime, lifetimeJitter } = this.host.limits;
+    if (readTimeout + writeTimeout + idleTimeout + maxLifetime === 0 && !this.host.limits.stampReads) return;
+    const times = this.timed();
+    const spread = 1 + (Math.random() * 2 - 1) * lifetimeJitter;
+    times.lifeAt = maxLifetime === 0 ? Infinity : this.openedAt + maxLifetime * spread;
+    this.onTimer(this.host.clock.now());
+  }
+
+  // Ending.
+
+  /** Begins: `handled` while a handler is running. */
+  start(): void {
+    this.flags |= flag.HANDLED;
+    this.applyLimits();
+    this.socket.start(this);
+  }
+
+  /** The handler has settled. */
+  handlerDone(): void {
+    this.flags &= ~flag.HANDLED;
+  }
+
+  closeWrite(): Promise<void> {
+    this.#fin();
+    return this.flush();
+  }
+
+  close(): Promise<void> {
+    // What the drain has closed stays the drain's: what comes late is still counted.
+    if (!this.is(flag.CLOSING | flag.SEALED | flag.GONE)) {
+      this.flags |= flag.CLOSING;
+      this.failRead(closedError());
+      this.seal();
+    }
+    return this.closed;
+  }
+
+  abort(reason?: unknown): void {
+    if (this.is(flag.RESET | flag.GONE)) return;
+    if (this.failure === null) {
+      this.failure = reason instanceof Error
+        ? reason
+        : new ConnClosedError("The connection was aborted", { cause: reason });
+    }
+    this.flags |= flag.RESET | flag.CLOSING | flag.SEALED | flag.WRITE_ENDED;
+    this.#failWaiters(this.failure);
+    this.socket.destroy();
+  }
+
+  /** Lets go of a connection that was served whole and whose peer does not close; the kernel finishes it. */
+  letGo(): void {
+    if (!this.is(flag.GONE)) this.socket.release();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  closeWhenIdle(): void {
+    leave.closeWhenIdle(this);
+  }
+
+  /** Closes the input; FIN follows what was written, and reading goes on until the peer's FIN. */
+  seal(): void {
+    this.flags |= flag.SEALED;
+    this.inbound?.clear();
+    this.#fin();
+    if (this.is(flag.PAUSED | flag.FULL)) {
+      // A paused socket would never show the peer's FIN, and unread input turns a close into a reset.
+      this.flags &= ~(flag.PAUSED | flag.FULL);
+      this.socket.resume();
+    }
+    this.timed().lingerAt = this.host.clock.now() + this.host.limits.lingerTimeout;
+    this.armAt(this.times!.lingerAt);
+    this.observe();
+  }
+
+  #fin(): void {
+    if (this.is(flag.WRITE_ENDED | flag.GONE)) return;
+    this.unhold();
+    this.flags |= flag.WRITE_ENDED;
+    this.socket.shutdown();
+  }
+
+  #failWaiters(error: Error): void {
+    if (this.failure === null && this.is(flag.READ_ENDED | flag.SEALED)) this.inbound?.settle(null);
+    else this.inbound?.fail(error);
+    this.outbound?.failWaiters(error);
+  }
+}
+
+function closedError(): ConnClosedError {
+  return new ConnClosedError("The connection is closed");
+}

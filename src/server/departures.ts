@@ -1,0 +1,55 @@
+/**
+ * The way out: connections that were found quiet are said goodbye to a few at a time.
+ *
+ * Two reasons. Between finding and leaving the event loop takes what has arrived meanwhile: after a lag, a message may
+ * wait in the kernel while the timers already say "quiet". And a runtime may send the FIN only at the end of the turn
+ * in which it was asked for (libuv does): with hundreds of connections in one turn, the last answer would reach a client
+ * long before the FIN, and its next request would cross it.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { farewell } from "./conn_leave.ts";
+import type { Connection } from "./connection.ts";
+
+/** All leave within about so many turns, however many they are. */
+const TURNS = 200;
+
+interface Departure {
+  readonly conn: Connection;
+  readonly bytesRead: number;
+}
+
+/** A queue of connections that leave unless something arrives before their turn. */
+export class Departures {
+  readonly #clock: Clock;
+  #queue: Departure[] = [];
+  #perTurn = 0;
+  #scheduled = false;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(conn: Connection): void {
+    this.#queue.push({ conn, bytesRead: conn.bytesRead });
+    this.#perTurn = Math.max(this.#perTurn, Math.ceil(this.#queue.length / TURNS));
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    this.#clock.setTimer(() => this.#turn(), 0);
+  }
+
+  #turn(): void {
+    this.#scheduled = false;
+    for (const { conn, bytesRead } of this.#queue.splice(0, this.#perTurn)) {
+      if (conn.bytesRead === bytesRead && !conn.isBusy && !conn.isPartial) farewell(conn);
+      else conn.armAt(this.#clock.now());
+    }
+    if (this.#queue.length === 0) this.#perTurn = 0;
+    this.#schedule();
+  }
+}

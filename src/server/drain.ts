@@ -1,0 +1,290 @@
+/**
+ * The drain: from the signal to the report. DESIGN's timeline, T0 to T4.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { DrainTimeoutError, OptionError } from "../errors.ts";
+import { joinDrain } from "./conn_leave.ts";
+import type { Connection } from "./connection.ts";
+import { DrainGate } from "./drain_gate.ts";
+import { DrainLedger, isServed } from "./drain_ledger.ts";
+import { type Hook, runHooks } from "./hooks.ts";
+import { type KernelTable, parseKernelTable } from "./kernel_table.ts";
+import type { DrainLimits } from "./options.ts";
+import type { DrainPhase, DrainReport, HookResult } from "./report.ts";
+
+/** Time kept at the end of the budget for the report itself: a tenth of a second, less of a short budget. */
+const REPORT_MARGIN = 100;
+
+/** How often to look at the kernel's accept queue, in ms. */
+const QUEUE_POLL = 5;
+
+/** What a drain needs of its server. */
+export interface DrainTarget {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly hooks: readonly Hook[];
+  readonly connections: Iterable<Connection>;
+  /** Connections whose socket is open or whose handler is running. */
+  readonly size: number;
+  /** Asks handlers to finish. */
+  beginDraining(cause: string): void;
+  endDraining(): void;
+  /** Ports that are listened on. */
+  listenerPorts(): number[];
+  closeListeners(): void;
+  /** Drops what still waits for admission; returns how many. */
+  dropQueued(): number;
+  /** Ends handlers' contexts. */
+  cancelHandlers(error: Error): void;
+  kernelTable(): Promise<string | null>;
+  listenTable(): string | null;
+  onPhase(phase: DrainPhase): void;
+}
+
+/** Points in time of one drain, in ms after T0. */
+export interface DrainSchedule {
+  /** Kept at the end. */
+  readonly margin: number;
+  readonly patienceAt: number;
+  readonly abortAt: number;
+  readonly cutAt: number;
+}
+
+/** Lays out the budget; refuses sums that exceed it. */
+export function drainSchedule(limits: DrainLimits, hookTime: number): DrainSchedule {
+  const margin = Math.min(REPORT_MARGIN, limits.grace / 20);
+  const cutAt = limits.grace - margin - hookTime;
+  const abortAt = cutAt - limits.abortGrace;
+  if (limits.lameDuck + limits.quiet > abortAt) {
+    const parts = `lameDuck ${limits.lameDuck}, quiet ${limits.quiet}, abortGrace ${limits.abortGrace}, ` +
+      `hooks ${hookTime} and ${margin} for the report`;
+    throw new OptionError(
+      "grace",
+      `grace ${limits.grace} ms is less than its parts: ${parts}; raise grace or lower them`,
+    );
+  }
+  return { margin, patienceAt: Math.min(limits.patience, abortAt), abortAt, cutAt };
+}
+
+/** One stop of one server. */
+export class Drain {
+  readonly report: Promise<DrainReport>;
+  #settle: (report: DrainReport | Promise<DrainReport>) => void = () => {};
+  readonly ledger: DrainLedger;
+  readonly #target: DrainTarget;
+  readonly #limits: DrainLimits;
+  readonly #cause: string;
+  readonly #gate: DrainGate;
+  readonly #began: number;
+  readonly #phases = { lameDuck: 0, drain: 0, abort: 0, hooks: 0 };
+  readonly #schedule: DrainSchedule;
+  #forced = false;
+  #closing = false;
+  #queueLeft: number | null = null;
+  #acceptedAt: number;
+
+  constructor(target: DrainTarget, limits: DrainLimits, schedule: DrainSchedule, cause: string) {
+    this.#target = target;
+    this.#limits = limits;
+    this.#cause = cause;
+    this.#schedule = schedule;
+    this.#gate = new DrainGate(target.clock);
+    this.#began = target.clock.now();
+    this.#acceptedAt = this.#began;
+    this.ledger = new DrainLedger(target.clock, [...target.connections]);
+    this.report = new Promise((resolve) => this.#settle = resolve);
+  }
+
+  /** T0. Apart from the constructor, so that whoever is told of the first phase finds the drain in its place. */
+  begin(): void {
+    this.#settle(this.#run());
+  }
+
+  /** Calls it off; false when the listeners are closing already. */
+  resume(): boolean {
+    if (this.#closing || this.#forced) return false;
+    this.#gate.tell("resumed");
+    return true;
+  }
+
+  /** Skips what is left of the budget. */
+  force(): void {
+    this.#forced = true;
+    this.#gate.tell("forced");
+  }
+
+  /** A connection was accepted during the lame duck, or admitted from the queue. */
+  accepted(conn: Connection): void {
+    this.#acceptedAt = this.#target.clock.now();
+    this.ledger.add(conn);
+    // Bun still hands over what waited in the queue of a closed listener.
+    if (this.#closing && this.#queueLeft !== null) this.#queueLeft = Math.max(0, this.#queueLeft - 1);
+    if (this.#closing) joinDrain(conn, this.#plan());
+  }
+
+  /** A connection's socket is gone and its handler has settled. */
+  left(): void {
+    if (this.#target.size === 0) this.#gate.tell("empty");
+  }
+
+  async #run(): Promise<DrainReport> {
+    this.#phase("lameDuck");
+    this.#target.beginDraining(this.#cause);
+    if (await this.#lameDuck()) return this.#resumed();
+    this.#closeListeners();
+    await this.#serveOut();
+    await this.#abortHandlers();
+    await this.#cut();
+    const queued = this.#target.dropQueued();
+    const table = this.ledger.needsTable ? await this.#table() : null;
+    const hooks = await this.#runHooks();
+    this.#phase("done");
+    return this.#report(false, queued, hooks, table);
+  }
+
+  /** Still accepting; true if the drain was called off. */
+  async #lameDuck(): Promise<boolean> {
+    const end = this.#began + this.#limits.lameDuck;
+    while (!this.#forced && this.#now() < end) {
+      const quietAt = this.#acceptedAt + this.#limits.acceptQuiet;
+      if (this.#now() >= quietAt) break;
+      if (await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed"]) === "resumed") return true;
+    }
+    const resumed = await this.#emptyQueue();
+    this.#phases.lameDuck = this.#now() - this.#began;
+    return resumed;
+  }
+
+  /**
+   * Takes in who waits in the kernel's queue, for a quiet window at the most: under load a runtime may accept one
+   * connection a turn, and whoever still waits when the listening socket closes is reset. True if called off.
+   */
+  async #emptyQueue(): Promise<boolean> {
+    const end = this.#now() + this.#limits.quiet;
+    while (!this.#forced && this.#now() < end && (this.#queueLength() ?? 0) > 0) {
+      if (await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]) === "resumed") return true;
+    }
+    return false;
+  }
+
+  /** Counts who is left in the queue and closes, in one turn, so that the count is true. */
+  #closeListeners(): void {
+    this.#closing = true;
+    this.#phase("drain");
+    this.#queueLeft = this.#queueLength();
+    this.#target.closeListeners();
+  }
+
+  #queueLength(): number | null {
+    const ports = this.#target.listenerPorts();
+    const text = ports.length > 0 ? this.#target.listenTable() : null;
+    if (text === null) return null;
+    const { acceptQueue } = parseKernelTable(text);
+    return ports.reduce((sum, port) => sum + (acceptQueue.get(port) ?? 0), 0);
+  }
+
+  async #serveOut(): Promise<void> {
+    const began = this.#now();
+    const plan = this.#plan();
+    for (const conn of this.#target.connections) joinDrain(conn, plan);
+    if (this.#target.size > 0 && !this.#forced) {
+      const toPatience = Math.max(0, plan.patienceAt - began);
+      const cancel = this.#target.clock.setTimer(() => this.#phase("patience"), toPatience);
+      await this.#gate.wait(this.#began + this.#schedule.abortAt, ["empty", "forced"]);
+      cancel();
+    }
+    this.#phases.drain = this.#now() - began;
+  }
+
+  #plan(): { since: number; quiet: number; patienceAt: number } {
+    return { since: this.#now(), quiet: this.#limits.quiet, patienceAt: this.#began + this.#schedule.patienceAt };
+  }
+
+  async #abortHandlers(): Promise<void> {
+    this.#letGoOfServed();
+    if (this.#target.size === 0) return;
+    const began = this.#now();
+    this.#phase("abort");
+    const error = new DrainTimeoutError(
+      this.#forced ? "The drain was forced by a second stop" : `The drain's grace of ${this.#limits.grace} ms is over`,
+    );
+    for (const conn of this.#target.connections) conn.unhold();
+    this.#target.cancelHandlers(error);
+    if (!this.#forced) await this.#gate.wait(this.#began + this.#schedule.cutAt, ["empty", "forced"]);
+    this.#phases.abort = this.#now() - began;
+  }
+
+  /** Whoever is served whole, and only does not close, needs neither abort nor cut. */
+  #letGoOfServed(): void {
+    for (const conn of [...this.#target.connections]) if (isServed(conn)) conn.letGo();
+  }
+
+  async #cut(): Promise<void> {
+    this.#letGoOfServed();
+    if (this.#target.size === 0) return;
+    this.#phase("cut");
+    const table = await this.#table();
+    const error = new DrainTimeoutError("The connection was cut at the end of the drain");
+    for (const conn of [...this.#target.connections]) this.ledger.cut(conn, table, error);
+    // A handler that never returns is not waited for; a socket that was just reset is, briefly.
+    if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 2, ["empty"]);
+  }
+
+  async #runHooks(): Promise<HookResult[]> {
+    if (this.#target.hooks.length === 0) return [];
+    this.#phase("hooks");
+    const began = this.#now();
+    const results = await runHooks(this.#target.hooks, this.#target.clock);
+    this.#phases.hooks = this.#now() - began;
+    return results;
+  }
+
+  /** The kernel's knowledge, if it comes in time: its table grows with every socket of the machine. */
+  async #table(): Promise<KernelTable | null> {
+    let cancel = (): void => {};
+    const late = new Promise<null>((resolve) => {
+      cancel = this.#target.clock.setTimer(() => resolve(null), this.#schedule.margin / 2);
+    });
+    const text = await Promise.race([this.#target.kernelTable().catch(() => null), late]);
+    cancel();
+    return text === null ? null : parseKernelTable(text);
+  }
+
+  #resumed(): DrainReport {
+    this.#target.endDraining();
+    this.#phase("resumed");
+    return this.#report(true, 0, [], null);
+  }
+
+  #report(
+    resumed: boolean,
+    admissionQueueLeft: number,
+    hooks: readonly HookResult[],
+    table: KernelTable | null,
+  ): DrainReport {
+    const summary = this.ledger.summary(table);
+    return {
+      server: this.#target.name,
+      cause: this.#cause,
+      clean: summary.cut.length === 0 && admissionQueueLeft === 0 && hooks.every((hook) => hook.ok),
+      resumed,
+      forced: this.#forced,
+      duration: this.#now() - this.#began,
+      phases: this.#phases,
+      ...summary,
+      acceptQueueLeft: this.#queueLeft,
+      admissionQueueLeft,
+      hooks,
+    };
+  }
+
+  #now(): number {
+    return this.#target.clock.now();
+  }
+
+  #phase(phase: DrainPhase): void {
+    this.#target.onPhase(phase);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Listening, and accepting by hand as in Go.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { ServerClosedError } from "../errors.ts";
+import { defaultAdapter } from "../runtime.ts";
+import type { Address, RawSocket, SocketAdapter, SocketListener } from "../socket.ts";
+import { AcceptLoop } from "./accept_loop.ts";
+import type { Conn } from "./conn_types.ts";
+import { connLimits, type ConnOptions, type ListenOptions, listenTarget } from "./options.ts";
+import { SoloHost } from "./solo_host.ts";
+
+interface Accepter {
+  readonly resolve: (conn: Conn | null) => void;
+}
+
+/** An open port (Go: `net.Listener`). Hand it to `server.serve()`, or accept by hand. */
+export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
+  /** The runtime it listens on. */
+  readonly adapter: SocketAdapter;
+  readonly #clock: Clock;
+  readonly #host: SoloHost;
+  readonly #listener: SocketListener;
+  #loop: AcceptLoop | null = null;
+  #taken = false;
+  #closed: Promise<void> | null = null;
+  readonly #waiting: RawSocket[] = [];
+  readonly #accepters: Accepter[] = [];
+
+  /** Use `listen()`. */
+  constructor(adapter: SocketAdapter, listener: SocketListener, clock: Clock, options: ConnOptions) {
+    this.adapter = adapter;
+    this.#listener = listener;
+    this.#clock = clock;
+    this.#host = new SoloHost(clock, connLimits(options));
+  }
+
+  /** Where it listens; the port is the real one. */
+  get address(): Address {
+    return this.#listener.address;
+  }
+
+  /**
+   * The next connection.
+   *
+   * @throws {ServerClosedError} The listener was closed, before or meanwhile, or belongs to a server (Go: `net.ErrClosed`).
+   */
+  async accept(): Promise<Conn> {
+    const conn = await this.#next();
+    if (conn === null) throw new ServerClosedError("The listener is closed");
+    return conn;
+  }
+
+  /** Connections until the listener is closed. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Conn, void, void> {
+    for (let conn = await this.#next(); conn !== null; conn = await this.#next()) yield conn;
+  }
+
+  /** Stops listening and unblocks a pending `accept()`; connections live on. Idempotent. */
+  close(): Promise<void> {
+    if (this.#closed === null) {
+      this.#closed = this.#loop === null ? this.#listener.close() : this.#loop.close();
+      for (const accepter of this.#accepters.splice(0)) accepter.resolve(null);
+      for (const socket of this.#waiting.splice(0)) socket.destroy();
+    }
+    return this.#closed;
+  }
+
+  /** Closes it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Gives the socket listener to a server; accepting by hand ends. */
+  take(): SocketListener {
+    if (this.#taken || this.#loop !== null || this.#closed !== null) {
+      throw new ServerClosedError("The listener is closed, or somebody accepts from it already");
+    }
+    this.#taken = true;
+    return this.#listener;
+  }
+
+  /** A connection; nothing of it is read until its `start`. */
+  #accepted(socket: RawSocket): void {
+    if (this.#closed !== null) return socket.destroy();
+    const accepter = this.#accepters.shift();
+    if (accepter === undefined) this.#waiting.push(socket);
+    else accepter.resolve(this.#host.adopt(socket));
+  }
+
+  #next(): Promise<Conn | null> {
+    if (this.#taken || this.#closed !== null) return Promise.resolve(null);
+    this.#loop ??= new AcceptLoop(this.#listener, this.#clock, {
+      accepted: (socket) => this.#accepted(socket),
+      acceptFailed() {},
+    });
+    const socket = this.#waiting.shift();
+    if (socket !== undefined) return Promise.resolve(this.#host.adopt(socket));
+    return new Promise((resolve) => this.#accepters.push({ resolve }));
+  }
+}
+
+/**
+ * Opens a port or a Unix socket.
+ *
+ * @throws {OptionError} An option can't be used; nothing was opened.
+ * @throws {ListenError} The port is in use, a permission is missing, a certificate is broken.
+ * @throws {UnsupportedError} The runtime lacks what was asked for.
+ * @example
+ * ```ts
+ * const listener = await listen({ port: 9000 });
+ * for await (const conn of listener) handle(conn);
+ * ```
+ */
+export async function listen(options: ListenOptions & ConnOptions = {}): Promise<Listener> {
+  const target = listenTarget(options);
+  connLimits(options);
+  const adapter = options.adapter ?? await defaultAdapter();
+  return new Listener(adapter, await adapter.listen(target), options.clock ?? systemClock, options);
+}

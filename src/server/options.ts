@@ -1,0 +1,243 @@
+/**
+ * The options of listeners, connections, admission and drain: documented, checked and defaulted in one place.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { OptionError } from "../errors.ts";
+import type { Logger } from "../log.ts";
+import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } from "../socket.ts";
+import type { ConnLimits } from "./conn_host.ts";
+import type { Conn, ConnState } from "./conn_types.ts";
+import type { DrainPhase } from "./report.ts";
+import { count, duration, integer, oneOf, share, text } from "./validate.ts";
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** TCP port; 0 lets the system choose. @default 0 */
+  port?: number;
+  /** Address to bind. @default "0.0.0.0" */
+  hostname?: string;
+  /** Path of a Unix socket, instead of port and hostname. */
+  path?: string;
+  /** Certificate and key as PEM text; makes it a TLS listener. */
+  tls?: TlsListenOptions;
+  /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
+  backlog?: number;
+  /** Several processes share the port (SO_REUSEPORT). Refused where the runtime has no such thing. @default false */
+  reusePort?: boolean;
+  /** The runtime's sockets. @default the runtime that runs this */
+  adapter?: SocketAdapter;
+  /** Time, for tests. @default the machine's */
+  clock?: Clock;
+}
+
+/** Limits of each connection; durations in ms, 0 for none. */
+export interface ConnOptions {
+  /** Longest wait of a `read()`, and longest time from a message's first byte to its last. @default 0 */
+  readTimeout?: number;
+  /** Longest time without progress while bytes wait to be taken by the peer. @default 0 */
+  writeTimeout?: number;
+  /** A connection at a boundary without traffic for so long is closed gracefully. @default 0 */
+  idleTimeout?: number;
+  /** Age at which a connection is closed gracefully, at its next boundary. @default 0 */
+  maxLifetime?: number;
+  /** Share by which `maxLifetime` varies up and down, so that peers don't return together. @default 0.1 */
+  lifetimeJitter?: number;
+  /** How long to wait for the peer's FIN after ours. @default 2000 */
+  lingerTimeout?: number;
+  /** Unread bytes at which the peer is made to wait. @default 65536 */
+  readHighWaterMark?: number;
+  /** Unsent bytes at which `write()` makes its caller wait. @default 65536 */
+  writeHighWaterMark?: number;
+  /** Delay of TCP keep-alive in ms, 0 for off (Go: 15 s). @default 15000 */
+  keepAlive?: number;
+  /** Small packets leave at once (TCP_NODELAY). @default true */
+  noDelay?: boolean;
+}
+
+/** What happens at a limit: turn away, let wait, or close the longest-idle connection instead. */
+export type AdmissionPolicy = "reject" | "queue" | "shedIdle";
+
+/** Who is let in. */
+export interface AdmissionOptions {
+  /** Connections at once. @default Infinity */
+  maxConnections?: number;
+  /** Connections at once from one IP address; IPv4-mapped IPv6 counts as IPv4. @default Infinity */
+  maxConnectionsPerIp?: number;
+  /** Leading bits of an IPv6 address that count as one peer. @default 128 */
+  ipv6Prefix?: number;
+  /** Connections per second, as a token bucket. @default Infinity */
+  acceptRate?: number;
+  /** Connections that may come at once above the rate. @default the rate, at least 1 */
+  acceptBurst?: number;
+  /** What happens at a limit. @default "reject" */
+  policy?: AdmissionPolicy;
+  /** Last words to a rejected connection. @default none */
+  rejectWith?: string | Uint8Array;
+  /** Accepted connections that may wait under the policy `queue`. @default 1024 */
+  maxQueue?: number;
+}
+
+/** How a server stops. All durations in ms; together they fit into `grace`. */
+export interface DrainOptions {
+  /** Budget of the whole stop, hooks included. @default 10000 */
+  grace?: number;
+  /** After the signal, still accepting and serving for so long while balancers notice. @default 0 */
+  lameDuck?: number;
+  /** The lame duck ends early when nothing was accepted for so long. @default lameDuck */
+  acceptQuiet?: number;
+  /** Silence at a boundary after which a connection is closed. @default 150 */
+  quiet?: number;
+  /** How long a busy connection is served on before it is made to finish. @default half of grace */
+  patience?: number;
+  /** What handlers get to unwind after `ctx.signal` aborts. @default 200, a tenth of grace at most */
+  abortGrace?: number;
+}
+
+/** Everything `serve()` takes. */
+export interface ServeOptions extends ListenOptions, ConnOptions, AdmissionOptions, DrainOptions {
+  /** Name in logs and reports. @default "server" */
+  name?: string;
+  /** Where records go; `@std/log`'s Logger fits. @default JSON lines on stderr */
+  logger?: Logger;
+  /** Last words on a connection that a drain closes, written before its FIN. */
+  goodbye?: (conn: Conn) => void | Promise<void>;
+  /** Sees every change of every connection's state. */
+  onStateChange?: (conn: Conn, from: ConnState, to: ConnState) => void;
+  /** Sees each phase of a drain as it begins. */
+  onDrainPhase?: (phase: DrainPhase) => void;
+}
+
+/** What may change while the server runs. */
+export type ConfigureOptions = ConnOptions & AdmissionOptions;
+
+/** Checked admission options. */
+export interface AdmissionLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
+  readonly ipv6Prefix: number;
+  readonly acceptRate: number;
+  readonly acceptBurst: number;
+  readonly policy: AdmissionPolicy;
+  readonly rejectWith: Uint8Array | string;
+  readonly maxQueue: number;
+}
+
+/** Checked drain options. */
+export interface DrainLimits {
+  readonly grace: number;
+  readonly lameDuck: number;
+  readonly acceptQuiet: number;
+  readonly quiet: number;
+  readonly patience: number;
+  readonly abortGrace: number;
+}
+
+/** Waiting connections under the policy `queue`: enough for a burst, few enough for a descriptor table. */
+const DEFAULT_QUEUE = 1024;
+/** One socket buffer's worth each way; a handler that needs more says so. */
+const DEFAULT_HIGH_WATER_MARK = 65_536;
+
+/** Checks where to listen. */
+export function listenTarget(options: ListenOptions): SocketListenOptions {
+  const tls = options.tls === undefined ? undefined : checkTls(options.tls);
+  return {
+    address: listenAddress(options),
+    backlog: integer("backlog", options.backlog, 1024, 1, 65_535),
+    reusePort: options.reusePort === true,
+    tls,
+  };
+}
+
+function listenAddress(options: ListenOptions): Address {
+  if (options.path === undefined) {
+    const port = integer("port", options.port, 0, 0, 65_535);
+    return { transport: "tcp", hostname: text("hostname", options.hostname, "0.0.0.0"), port };
+  }
+  if (options.port !== undefined || options.hostname !== undefined) {
+    throw new OptionError(
+      "path",
+      `path ${JSON.stringify(options.path)} excludes port and hostname, give one or the other`,
+    );
+  }
+  return { transport: "unix", path: text("path", options.path, "") };
+}
+
+function checkTls(tls: TlsListenOptions): TlsListenOptions {
+  for (const part of ["cert", "key"] as const) {
+    if (typeof tls[part] !== "string" || !tls[part].includes("-----BEGIN ")) {
+      throw new OptionError(
+        `tls.${part}`,
+        `tls.${part} must be PEM text that contains "-----BEGIN", read the file first`,
+      );
+    }
+  }
+  return tls;
+}
+
+/** Checks the limits of connections; what is not given comes from `base`. */
+export function connLimits(options: ConnOptions & DrainOptions, base?: ConnLimits): ConnLimits {
+  return {
+    readTimeout: duration("readTimeout", options.readTimeout, base?.readTimeout ?? 0),
+    writeTimeout: duration("writeTimeout", options.writeTimeout, base?.writeTimeout ?? 0),
+    idleTimeout: duration("idleTimeout", options.idleTimeout, base?.idleTimeout ?? 0),
+    maxLifetime: duration("maxLifetime", options.maxLifetime, base?.maxLifetime ?? 0),
+    lifetimeJitter: share("lifetimeJitter", options.lifetimeJitter, base?.lifetimeJitter ?? 0.1),
+    lingerTimeout: duration("lingerTimeout", options.lingerTimeout, base?.lingerTimeout ?? 2000),
+    readHighWaterMark: count(
+      "readHighWaterMark",
+      options.readHighWaterMark,
+      base?.readHighWaterMark ?? DEFAULT_HIGH_WATER_MARK,
+    ),
+    writeHighWaterMark: count(
+      "writeHighWaterMark",
+      options.writeHighWaterMark,
+      base?.writeHighWaterMark ?? DEFAULT_HIGH_WATER_MARK,
+    ),
+    keepAlive: duration("keepAlive", options.keepAlive, base?.keepAlive ?? 15_000),
+    noDelay: options.noDelay ?? base?.noDelay ?? true,
+    stampReads: base?.stampReads ?? false,
+    quiet: base?.quiet ?? duration("quiet", options.quiet, 150),
+    patience: base?.patience ?? drainLimits(options).patience,
+  };
+}
+
+/** Checks who is let in; what is not given comes from `base`. */
+export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimits): AdmissionLimits {
+  const acceptRate = count("acceptRate", options.acceptRate, base?.acceptRate ?? Infinity);
+  const burst = options.acceptRate === undefined && base !== undefined ? base.acceptBurst : Math.max(1, acceptRate);
+  return {
+    maxConnections: count("maxConnections", options.maxConnections, base?.maxConnections ?? Infinity),
+    maxConnectionsPerIp: count(
+      "maxConnectionsPerIp",
+      options.maxConnectionsPerIp,
+      base?.maxConnectionsPerIp ?? Infinity,
+    ),
+    ipv6Prefix: integer("ipv6Prefix", options.ipv6Prefix, base?.ipv6Prefix ?? 128, 1, 128),
+    acceptRate,
+    acceptBurst: count("acceptBurst", options.acceptBurst, burst),
+    policy: oneOf("policy", options.policy, base?.policy ?? "reject", ["reject", "queue", "shedIdle"]),
+    rejectWith: options.rejectWith ?? base?.rejectWith ?? "",
+    maxQueue: count("maxQueue", options.maxQueue, base?.maxQueue ?? DEFAULT_QUEUE),
+  };
+}
+
+/** Checks how to stop; what is not given comes from `base`. */
+export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLimits {
+  const grace = duration("grace", options.grace, base?.grace ?? 10_000);
+  const lameDuck = duration("lameDuck", options.lameDuck, base?.lameDuck ?? 0);
+  const regraced = options.grace !== undefined || base === undefined;
+  return {
+    grace,
+    lameDuck,
+    acceptQuiet: duration(
+      "acceptQuiet",
+      options.acceptQuiet,
+      options.lameDuck === undefined && base ? base.acceptQuiet : lameDuck,
+    ),
+    quiet: duration("quiet", options.quiet, base?.quiet ?? Math.min(150, grace / 4)),
+    patience: duration("patience", options.patience, regraced ? grace / 2 : base.patience),
+    abortGrace: duration("abortGrace", options.abortGrace, regraced ? Math.min(200, grace / 10) : base.abortGrace),
+  };
+}

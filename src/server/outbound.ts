@@ -1,0 +1,121 @@
+/**
+ * What was written to a connection and not yet given to its socket.
+ *
+ * @module
+ */
+import type { RawSocket } from "../socket.ts";
+import { SCRATCH_BYTES, type WriteBatch } from "./write_batch.ts";
+
+const encoder = new TextEncoder();
+
+/** UTF-8 takes at most three bytes for each UTF-16 unit. */
+const MAX_BYTES_PER_UNIT = 3;
+
+/** A promise whose rejection may go unheard: who writes to a dead peer without awaiting must not end the process. */
+export function quietly(promise: Promise<void>): Promise<void> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** A promise's two ends, kept while somebody waits. */
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Gathers text and bytes in order; text is encoded once, when it leaves. */
+export class Outbound {
+  /** Writers above the high-water mark, and flushers. */
+  #waiters: Waiter[] = [];
+  #chunks: Uint8Array[] = [];
+  #chunkBytes = 0;
+  #text = "";
+
+  /** Bytes that wait; text counts by its UTF-16 units until it is encoded. */
+  get size(): number {
+    return this.#chunkBytes + this.#text.length;
+  }
+
+  /** Exact number of bytes that wait. */
+  byteLength(): number {
+    return this.#chunkBytes + (this.#text === "" ? 0 : encoder.encode(this.#text).length);
+  }
+
+  add(data: Uint8Array | string): void {
+    if (typeof data === "string") {
+      this.#text += data;
+      return;
+    }
+    if (this.#text !== "") this.#encodeText();
+    this.#chunks.push(data);
+    this.#chunkBytes += data.length;
+  }
+
+  /** Gives everything to the socket, small pieces as one; returns the number of bytes. */
+  moveTo(socket: RawSocket, batch: WriteBatch): number {
+    const text = this.#text;
+    const chunks = this.#chunks;
+    if (text === "" && chunks.length === 1) return this.#moveOne(socket);
+    const most = this.#chunkBytes + text.length * MAX_BYTES_PER_UNIT;
+    if (most <= SCRATCH_BYTES) return this.#moveGathered(socket, batch);
+    if (text !== "") this.#encodeText();
+    const bytes = this.#chunkBytes;
+    for (const chunk of chunks) socket.write(chunk);
+    this.#forget();
+    return bytes;
+  }
+
+  /** A promise for the moment when the kernel has taken everything. */
+  wait(): Promise<void> {
+    return quietly(new Promise((resolve, reject) => this.#waiters.push({ resolve, reject })));
+  }
+
+  releaseWaiters(): void {
+    if (this.#waiters.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.resolve();
+  }
+
+  failWaiters(error: Error): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  #moveOne(socket: RawSocket): number {
+    const chunk = this.#chunks[0];
+    this.#forget();
+    socket.write(chunk);
+    return chunk.length;
+  }
+
+  #moveGathered(socket: RawSocket, batch: WriteBatch): number {
+    const scratch = batch.takeScratch();
+    let end = 0;
+    for (const chunk of this.#chunks) {
+      scratch.set(chunk, end);
+      end += chunk.length;
+    }
+    if (this.#text !== "") {
+      end += encoder.encodeInto(this.#text, end === 0 ? scratch : scratch.subarray(end)).written;
+      this.#text = "";
+    }
+    this.#forget();
+    socket.write(scratch.subarray(0, end));
+    if (socket.unsent > 0) batch.scratch = new Uint8Array(0);
+    return end;
+  }
+
+  #encodeText(): void {
+    const bytes = encoder.encode(this.#text);
+    this.#text = "";
+    this.#chunks.push(bytes);
+    this.#chunkBytes += bytes.length;
+  }
+
+  #forget(): void {
+    this.#chunks.length = 0;
+    this.#chunkBytes = 0;
+  }
+}

@@ -1,0 +1,405 @@
+/**
+ * The server: the accept loop with everything around it.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { CancelContext, Canceled } from "../context.ts";
+import { background } from "../context.ts";
+import {
+  ConnClosedError,
+  ConnResetError,
+  DeadlineError,
+  FrameError,
+  ServerClosedError,
+  SluiceError,
+} from "../errors.ts";
+import { jsonLogger, type Logger } from "../log.ts";
+import type { Address, RawSocket, SocketAdapter } from "../socket.ts";
+import { farewell } from "./conn_leave.ts";
+import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
+import { formatAddress } from "./address.ts";
+import { Admission } from "./admission.ts";
+import { AdmissionQueue } from "./admission_queue.ts";
+import { ConnContext } from "./conn_context.ts";
+import * as flag from "./conn_flags.ts";
+import type { ConnHost, ConnLimits } from "./conn_host.ts";
+import type { Conn, ConnState } from "./conn_types.ts";
+import { Connection } from "./connection.ts";
+import { Departures } from "./departures.ts";
+import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
+import { holderOf } from "./holders.ts";
+import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
+import { listen, type Listener } from "./listener.ts";
+import {
+  admissionLimits,
+  type ConfigureOptions,
+  connLimits,
+  type DrainLimits,
+  drainLimits,
+  type ServeOptions,
+} from "./options.ts";
+import type { DrainPhase, DrainReport, Holder } from "./report.ts";
+import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
+import { TimerQueue } from "./timers.ts";
+import { duration, text } from "./validate.ts";
+import { WriteBatch } from "./write_batch.ts";
+
+/** Default time of a shutdown hook, in ms. */
+const HOOK_TIMEOUT = 1000;
+
+class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly timers: TimerQueue;
+  readonly batch: WriteBatch = new WriteBatch();
+  readonly departures: Departures;
+  readonly hooks: Hook[] = [];
+  readonly log: Logger;
+  readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
+  readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
+  readonly connections: Set<Connection> = new Set();
+  readonly closed: Promise<DrainReport>;
+  limits: ConnLimits;
+  state: "running" | "draining" | "closed" = "running";
+  readonly #handler: Handler;
+  readonly #options: ServeOptions;
+  readonly #admission: Admission;
+  readonly #queue: AdmissionQueue;
+  readonly #root: CancelContext;
+  readonly #loops: AcceptLoop[] = [];
+  readonly #count = { accepted: 0, shed: 0, handlerErrors: 0, peerErrors: 0, acceptErrors: 0 };
+  #drainLimits: DrainLimits;
+  #adapter: SocketAdapter | null;
+  #drain: Drain | null = null;
+  #resolveClosed: (report: DrainReport) => void = () => {};
+
+  constructor(options: ServeOptions, handler: Handler) {
+    this.name = text("name", options.name, "server");
+    this.clock = options.clock ?? systemClock;
+    this.timers = new TimerQueue(this.clock);
+    this.departures = new Departures(this.clock);
+    this.log = options.logger ?? jsonLogger();
+    this.goodbye = options.goodbye ?? null;
+    this.onState = options.onStateChange === undefined ? null : this.#observer(options.onStateChange);
+    this.#options = options;
+    this.#handler = handler;
+    this.#adapter = options.adapter ?? null;
+    this.#drainLimits = drainLimits(options);
+    drainSchedule(this.#drainLimits, 0);
+    this.limits = connLimits(options);
+    this.#admission = new Admission(admissionLimits(options), this.clock.now());
+    this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
+    this.#noteStamps();
+    this.#root = new CancelContext(background(this.clock));
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+  }
+
+  get ready(): boolean {
+    return this.state === "running" && this.#loops.length > 0;
+  }
+
+  get addresses(): readonly Address[] {
+    return this.#loops.map((loop) => loop.listener.address);
+  }
+
+  get address(): Address {
+    if (this.#loops.length === 0) {
+      throw new ServerClosedError(`Server ${this.name} has no listener, call serve() first`);
+    }
+    return this.#loops[0].listener.address;
+  }
+
+  get size(): number {
+    return this.connections.size;
+  }
+
+  get stats(): ServerStats {
+    const { rejected } = this.#queue;
+    return { ...this.#count, active: this.#admission.total, queued: this.#queue.size, rejected: { ...rejected } };
+  }
+
+  serve(listener: Listener): void {
+    if (this.state !== "running") throw new ServerClosedError(`Server ${this.name} is ${this.state}, it can't serve`);
+    this.#adapter ??= listener.adapter;
+    this.#loops.push(new AcceptLoop(listener.take(), this.clock, this));
+  }
+
+  configure(options: ConfigureOptions): void {
+    const limits = connLimits(options, this.limits);
+    this.#admission.limits = admissionLimits(options, this.#admission.limits);
+    this.limits = limits;
+    this.#noteStamps();
+    const open = [...this.connections].filter((conn) => !conn.is(flag.GONE)).map((conn) => conn.socket);
+    this.#admission.recount(open, this.clock.now());
+    for (const conn of this.connections) conn.applyLimits();
+    this.#queue.admit();
+  }
+
+  onShutdown(name: string, run: HookFunction, options: HookOptions = {}): () => void {
+    const fallback = Math.min(HOOK_TIMEOUT, this.#drainLimits.grace / 10);
+    const hook = { name, run, timeout: duration("timeout", options.timeout, fallback) };
+    drainSchedule(this.#drainLimits, hooksBudget([...this.hooks, hook]));
+    this.hooks.push(hook);
+    return () => {
+      const at = this.hooks.indexOf(hook);
+      if (at >= 0) this.hooks.splice(at, 1);
+    };
+  }
+
+  // Accepting.
+
+  accepted(socket: RawSocket): void {
+    if (this.state === "closed") return socket.destroy();
+    this.#count.accepted++;
+    const reason = this.#admission.enter(socket, this.clock.now());
+    if (reason === null) return this.#admit(socket);
+    const { policy } = this.#admission.limits;
+    if (policy === "queue" && this.#queue.push(socket)) return;
+    if (policy === "shedIdle" && reason !== "acceptRate" && this.#shed(reason === "maxConnections" ? null : socket)) {
+      this.#admission.force(socket);
+      return this.#admit(socket);
+    }
+    this.#queue.reject(socket, policy === "queue" ? "queueFull" : reason, this);
+  }
+
+  acceptFailed(error: Error, first: boolean): void {
+    this.#count.acceptErrors++;
+    if (first) this.log.warn("Accepting failed, going on", { server: this.name, error });
+  }
+
+  /** Serves a socket that is counted already. */
+  #admit(socket: RawSocket): void {
+    const conn = new Connection(this.#queue.nextId(), socket, this);
+    const ctx = new ConnContext(this.#root);
+    conn.ctx = ctx;
+    this.connections.add(conn);
+    if (this.limits.keepAlive > 0) socket.setKeepAlive(true, this.limits.keepAlive);
+    if (!this.limits.noDelay) socket.setNoDelay(false);
+    if (this.state === "draining") ctx.beginDraining("draining");
+    this.#drain?.accepted(conn);
+    conn.start();
+    this.#handle(conn, ctx);
+  }
+
+  /** Closes the connection that has been idle longest, of one peer or of all; false if none is idle. */
+  #shed(peer: RawSocket | null): boolean {
+    const key = peer === null ? null : this.#admission.keyOf(peer.remote);
+    let victim: Connection | null = null;
+    for (const conn of this.connections) {
+      if (conn.isLeaving || conn.isBusy || conn.isPartial) continue;
+      if (key !== null && this.#admission.keyOf(conn.remote) !== key) continue;
+      if (victim === null || conn.times!.lastRead < victim.times!.lastRead) victim = conn;
+    }
+    if (victim === null) return false;
+    this.#count.shed++;
+    farewell(victim);
+    return true;
+  }
+
+  #noteStamps(): void {
+    this.limits.stampReads = this.#admission.limits.policy === "shedIdle";
+  }
+
+  // Handlers.
+
+  #handle(conn: Connection, ctx: ConnContext): void {
+    let result: void | Promise<void>;
+    try {
+      result = this.#handler(conn, ctx);
+    } catch (error) {
+      return this.#failed(conn, error);
+    }
+    if (result === undefined) this.#settled(conn);
+    else Promise.resolve(result).then(() => this.#settled(conn), (error) => this.#failed(conn, error));
+  }
+
+  #settled(conn: Connection): void {
+    conn.handlerDone();
+    if (!conn.outlivesHandler) {
+      conn.ctx!.cancel();
+      conn.close();
+    }
+    this.#leave(conn);
+  }
+
+  #failed(conn: Connection, error: unknown): void {
+    conn.handlerDone();
+    const record = { server: this.name, conn: conn.id, peer: formatAddress(conn.remote), error };
+    if (error instanceof FrameError) {
+      this.#count.peerErrors++;
+      const { code, message: reason } = error;
+      this.log.info("Peer broke the framing, closing its connection", {
+        server: this.name,
+        conn: conn.id,
+        peer: record.peer,
+        code,
+        reason,
+      });
+      conn.close();
+    } else if (isOwnEnd(error) && (conn.failure !== null || conn.isLeaving || this.state !== "running")) {
+      this.log.debug("Connection ended under its handler", record);
+      if (conn.isSealed) conn.close();
+      else conn.abort(error);
+    } else {
+      this.#count.handlerErrors++;
+      this.log.error("Handler failed, dropping its connection", record);
+      conn.abort(error);
+    }
+    conn.ctx!.cancel(error);
+    this.#leave(conn);
+  }
+
+  gone(conn: Connection): void {
+    if (!this.connections.has(conn)) return;
+    this.#admission.leave(conn.socket);
+    conn.ctx!.cancel(conn.failure ?? undefined);
+    this.#leave(conn);
+    this.#queue.admit();
+  }
+
+  /** Forgets a connection whose socket is gone and whose handler has settled. */
+  #leave(conn: Connection): void {
+    if (!conn.is(flag.GONE) || conn.is(flag.HANDLED)) return;
+    if (this.connections.delete(conn)) this.#drain?.left();
+  }
+
+  // Stopping.
+
+  shutdown(options: ShutdownOptions = {}): Promise<DrainReport> {
+    if (this.#drain !== null) return this.#drain.report;
+    const [limits, schedule] = this.#layOut(options);
+    const drain = new Drain(this, limits, schedule, options.cause ?? "shutdown()");
+    this.#drain = drain;
+    drain.report.then((report) => this.#drained(report));
+    drain.begin();
+    return drain.report;
+  }
+
+  checkShutdown(options: ShutdownOptions): void {
+    this.#layOut(options);
+  }
+
+  #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
+    const limits = drainLimits(options, this.#drainLimits);
+    const reserve = duration("reserve", options.reserve, 0);
+    return [limits, drainSchedule(limits, hooksBudget(this.hooks) + reserve)];
+  }
+
+  resume(): boolean {
+    return this.#drain !== null && this.#drain.resume();
+  }
+
+  close(): Promise<DrainReport> {
+    const report = this.shutdown({ cause: "close()" });
+    this.#drain!.force();
+    return report;
+  }
+
+  holders(): Holder[] {
+    if (this.#drain === null || this.state !== "draining") return [];
+    const now = this.clock.now();
+    return [...this.connections].map((conn) => holderOf(conn, now));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown().then(() => {});
+  }
+
+  #drained(report: DrainReport): void {
+    if (report.resumed) {
+      this.#drain = null;
+      return;
+    }
+    this.state = "closed";
+    this.#resolveClosed(report);
+  }
+
+  beginDraining(cause: string): void {
+    this.state = "draining";
+    for (const conn of this.connections) conn.ctx!.beginDraining(cause);
+  }
+
+  endDraining(): void {
+    this.state = "running";
+    for (const conn of this.connections) conn.ctx!.endDraining();
+  }
+
+  listenerPorts(): number[] {
+    return this.addresses.flatMap((address) => address.transport === "tcp" ? [address.port] : []);
+  }
+
+  closeListeners(): void {
+    for (const loop of this.#loops) loop.close();
+  }
+
+  dropQueued(): number {
+    return this.#queue.close();
+  }
+
+  cancelHandlers(error: Error): void {
+    this.#root.cancel(error);
+  }
+
+  listenTable(): string | null {
+    return this.#adapter?.listenTable() ?? null;
+  }
+
+  kernelTable(): Promise<string | null> {
+    return this.#adapter?.kernelTable() ?? Promise.resolve(null);
+  }
+
+  onPhase(phase: DrainPhase): void {
+    this.log.info(`Drain: ${phase}`, { server: this.name, connections: this.size });
+    this.#guarded(() => this.#options.onDrainPhase?.(phase));
+  }
+
+  #observer(observe: (conn: Conn, from: ConnState, to: ConnState) => void) {
+    return (conn: Conn, from: ConnState, to: ConnState) => this.#guarded(() => observe(conn, from, to));
+  }
+
+  /** Runs an observer of the user's: what it throws is its own affair. */
+  #guarded(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.log.error("An observer failed", { server: this.name, error });
+    }
+  }
+}
+
+/** Errors that a handler sees because its connection ended, rather than by its own fault. */
+function isOwnEnd(error: unknown): boolean {
+  return error instanceof ConnClosedError || error instanceof ConnResetError || error instanceof DeadlineError ||
+    error instanceof Canceled || (error instanceof SluiceError && error.code === "ERR_DRAIN_TIMEOUT") ||
+    (error instanceof Error && error.name === "AbortError");
+}
+
+/**
+ * Makes a server that listens nowhere yet; give it listeners with `serve()`.
+ *
+ * @throws {OptionError} An option can't be used.
+ */
+export function createServer(options: ServeOptions, handler: Handler): Server {
+  return new TcpServer(options, handler);
+}
+
+/**
+ * Listens, and serves every connection with `handler` (Go: `net.Listen` and an accept loop; `http.Server`).
+ *
+ * @param options Where to listen, limits, admission and drain; all durations in ms.
+ * @param handler Runs once for each connection, isolated from all others.
+ * @throws {OptionError} An option can't be used; nothing was opened.
+ * @throws {ListenError} The port is in use, a permission is missing, a certificate is broken.
+ * @example
+ * ```ts
+ * const server = await serve({ port: 9000 }, async (conn) => {
+ *   for await (const chunk of conn) await conn.write(chunk);
+ * });
+ * ```
+ */
+export async function serve(options: ServeOptions, handler: Handler): Promise<Server> {
+  const server = createServer(options, handler);
+  server.serve(await listen(options));
+  return server;
+}

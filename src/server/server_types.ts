@@ -1,0 +1,115 @@
+/**
+ * What users see of a server.
+ *
+ * @module
+ */
+import type { Address } from "../socket.ts";
+import type { AdmissionReason } from "./admission.ts";
+import type { HandlerContext } from "./conn_context.ts";
+import type { Conn } from "./conn_types.ts";
+import type { HookFunction } from "./hooks.ts";
+import type { Listener } from "./listener.ts";
+import type { ConfigureOptions, DrainOptions } from "./options.ts";
+import type { DrainReport, Holder } from "./report.ts";
+
+/**
+ * Serves one connection. When it settles, the connection is closed gracefully, unless it handed the bytes to a
+ * consumer; when it throws, the connection is reset and the error logged.
+ */
+export type Handler = (conn: Conn, ctx: HandlerContext) => void | Promise<void>;
+
+/** Counters since the server began. */
+export interface ServerStats {
+  /** Accepted since. */
+  readonly accepted: number;
+  /** Open now. */
+  readonly active: number;
+  /** Accepted, waiting for admission now. */
+  readonly queued: number;
+  /** Turned away, by the limit they met. */
+  readonly rejected: Readonly<Record<AdmissionReason | "queueFull", number>>;
+  /** Closed to make room for another. */
+  readonly shed: number;
+  /** Handlers that threw. */
+  readonly handlerErrors: number;
+  /** Peers that broke the protocol. */
+  readonly peerErrors: number;
+  /** Accepts that failed. */
+  readonly acceptErrors: number;
+}
+
+/** How to stop this time; what is not given comes from the server's options. */
+export interface ShutdownOptions extends DrainOptions {
+  /** Why, for the report. @default "shutdown()" */
+  cause?: string;
+  /** Part of `grace` that the caller keeps for work after this drain, in ms. @default 0 */
+  reserve?: number;
+}
+
+/** A hook's own time. */
+export interface HookOptions {
+  /** Milliseconds. @default 1000, a tenth of grace at most */
+  timeout?: number;
+}
+
+/** A running server. */
+export interface Server extends AsyncDisposable {
+  /** Its name. */
+  readonly name: string;
+  /** `draining` from the signal or `shutdown()` on. */
+  readonly state: "running" | "draining" | "closed";
+  /** What a readiness probe should say: false from the first moment of a drain. */
+  readonly ready: boolean;
+  /**
+   * Where it listens.
+   *
+   * @throws {ServerClosedError} It has no listener.
+   */
+  readonly address: Address;
+  /** All places where it listens. */
+  readonly addresses: readonly Address[];
+  /** Open connections. */
+  readonly connections: ReadonlySet<Conn>;
+  /** Counters. */
+  readonly stats: ServerStats;
+  /** Fulfils with the report when the server has stopped. */
+  readonly closed: Promise<DrainReport>;
+
+  /**
+   * Serves a listener opened elsewhere; several may be served at once (Go: `Server.Serve`).
+   *
+   * @throws {ServerClosedError} The server drains or is closed.
+   */
+  serve(listener: Listener): void;
+  /**
+   * Changes limits while it runs; what is not given stays.
+   *
+   * @throws {OptionError} An option can't be used; nothing changed.
+   */
+  configure(options: ConfigureOptions): void;
+  /**
+   * Registers work for the end of a drain, run in reverse order. The returned function unregisters it.
+   *
+   * @throws {OptionError} The timeouts of all hooks exceed the grace.
+   */
+  onShutdown(name: string, hook: HookFunction, options?: HookOptions): () => void;
+  /**
+   * Drains, and tells what it cost. A second call returns the same promise. Don't await it inside a handler: the
+   * drain waits for the handler.
+   *
+   * @throws {OptionError} The parts exceed the grace.
+   */
+  shutdown(options?: ShutdownOptions): Promise<DrainReport>;
+  /**
+   * Checks what `shutdown(options)` would check, and does nothing.
+   *
+   * @throws {OptionError} The parts exceed the grace.
+   */
+  checkShutdown(options: ShutdownOptions): void;
+  /** Calls a drain off during its lame duck; false if it is too late, or there is none. */
+  resume(): boolean;
+  /** Stops at once: cuts every connection, or what is left of a running drain (Go: `Server.Close`). */
+  close(): Promise<DrainReport>;
+  /** Who holds a drain up right now; empty while none runs. */
+  holders(): Holder[];
+}

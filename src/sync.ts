@@ -1,0 +1,274 @@
+/**
+ * Waiting for one another: `WaitGroup`, `Semaphore`, `Once` and `SingleFlight`, in the manner of Go's `sync`.
+ *
+ * @module
+ */
+import { afterFunc, type ContextParent } from "./context.ts";
+import { OptionError } from "./errors.ts";
+
+interface Waiter {
+  readonly permits: number;
+  readonly resolve: () => void;
+}
+
+/** Why a context or signal has ended, wrapped so that any reason can be told from none. */
+function endOf(ctx: ContextParent | undefined): { readonly reason: unknown } | null {
+  if (ctx === undefined) return null;
+  if ("aborted" in ctx) return ctx.aborted ? { reason: ctx.reason } : null;
+  return ctx.err() === null ? null : { reason: ctx.cause() };
+}
+
+/** Joins `queue` until somebody calls `resolve`; leaves it, then calls `left` and rejects, when `ctx` ends first. */
+function park(queue: Set<Waiter>, permits: number, ctx: ContextParent | undefined, left: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = ctx && afterFunc(ctx, () => {
+      queue.delete(waiter);
+      reject(endOf(ctx)?.reason);
+      left();
+    });
+    const waiter: Waiter = {
+      permits,
+      resolve: () => {
+        queue.delete(waiter);
+        stop?.();
+        resolve();
+      },
+    };
+    queue.add(waiter);
+  });
+}
+
+function checkCount(option: string, value: number, least: number): void {
+  if (!Number.isSafeInteger(value) || value < least) {
+    throw new OptionError(option, `${option} must be a whole number of at least ${least}, got ${value}`);
+  }
+}
+
+/**
+ * Waits for a number of tasks (Go: `sync.WaitGroup`).
+ *
+ * @example
+ * ```ts
+ * const group = new WaitGroup();
+ * for (const url of urls) group.go(() => fetch(url));
+ * await group.wait();
+ * ```
+ */
+export class WaitGroup {
+  readonly #waiters: Set<Waiter> = new Set();
+  #count = 0;
+
+  /** Tasks still running. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /**
+   * Counts `delta` more tasks, or fewer if negative.
+   *
+   * @throws {OptionError} The counter would be negative, or `delta` is no whole number; nothing is changed.
+   */
+  add(delta = 1): void {
+    if (!Number.isSafeInteger(delta)) throw new OptionError("delta", `delta must be a whole number, got ${delta}`);
+    const count = this.#count + delta;
+    if (count < 0) {
+      throw new OptionError("delta", `WaitGroup: ${delta} added to ${this.#count} makes the counter negative`);
+    }
+    this.#count = count;
+    if (count > 0) return;
+    for (const waiter of this.#waiters) waiter.resolve();
+  }
+
+  /** Counts one task as finished. @throws {OptionError} None was running. */
+  done(): void {
+    this.add(-1);
+  }
+
+  /**
+   * Starts `fn` at once and counts it until it has finished, well or not (Go: `WaitGroup.Go`).
+   *
+   * @returns What `fn` returns; its failure is the caller's to handle.
+   */
+  async go<T>(fn: () => T | Promise<T>): Promise<T> {
+    this.add(1);
+    try {
+      return await fn();
+    } finally {
+      this.done();
+    }
+  }
+
+  /** Fulfils when the counter is 0. @param ctx Gives up when it ends. @throws The context's cause. */
+  async wait(ctx?: ContextParent): Promise<void> {
+    if (this.#count === 0) return;
+    const end = endOf(ctx);
+    if (end) throw end.reason;
+    await park(this.#waiters, 0, ctx, () => {});
+  }
+}
+
+/**
+ * A number of permits, handed out first come, first served (Go: `golang.org/x/sync/semaphore`).
+ *
+ * @example
+ * ```ts
+ * const slots = new Semaphore(4);
+ * const release = await slots.acquire(ctx);
+ * try {
+ *   await work();
+ * } finally {
+ *   release();
+ * }
+ * ```
+ */
+export class Semaphore {
+  /** How many permits there are in all. */
+  readonly size: number;
+  readonly #waiters: Set<Waiter> = new Set();
+  #free: number;
+
+  /** Makes `size` free permits. @throws {OptionError} `size` is not a whole number of at least 1. */
+  constructor(size: number) {
+    checkCount("size", size, 1);
+    this.size = size;
+    this.#free = size;
+  }
+
+  /** Permits that nobody holds. */
+  get free(): number {
+    return this.#free;
+  }
+
+  /** Callers of `acquire` that wait. */
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /**
+   * Takes permits, after everybody who asked before.
+   *
+   * @param ctx Gives up when it ends; one that has ended takes nothing.
+   * @param permits How many. @default 1
+   * @returns A function that gives them back; calling it twice is harmless.
+   * @throws The context's cause.
+   * @throws {OptionError} `permits` is less than 1 or more than `size`.
+   */
+  async acquire(ctx?: ContextParent, permits = 1): Promise<() => void> {
+    this.#check(permits);
+    const end = endOf(ctx);
+    if (end) throw end.reason;
+    if (!this.#take(permits)) await park(this.#waiters, permits, ctx, () => this.#grant());
+    return this.#releaser(permits);
+  }
+
+  /**
+   * Takes permits if it need not wait, nor overtake anybody; null otherwise.
+   *
+   * @throws {OptionError} `permits` is less than 1 or more than `size`.
+   */
+  tryAcquire(permits = 1): (() => void) | null {
+    this.#check(permits);
+    return this.#take(permits) ? this.#releaser(permits) : null;
+  }
+
+  #check(permits: number): void {
+    checkCount("permits", permits, 1);
+    if (permits > this.size) {
+      throw new OptionError("permits", `permits must be at most the semaphore's size ${this.size}, got ${permits}`);
+    }
+  }
+
+  #take(permits: number): boolean {
+    if (this.#waiters.size > 0 || permits > this.#free) return false;
+    this.#free -= permits;
+    return true;
+  }
+
+  #releaser(permits: number): () => void {
+    let held = permits;
+    return () => {
+      this.#free += held;
+      held = 0;
+      this.#grant();
+    };
+  }
+
+  /** The permits change hands here, before the waiter runs, so that nobody overtakes it meanwhile. */
+  #grant(): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.permits > this.#free) return;
+      this.#free -= waiter.permits;
+      waiter.resolve();
+    }
+  }
+}
+
+/** Runs one function once, however many ask for it (Go: `sync.Once`, with the result of `sync.OnceValue`). */
+export class Once<T = void> {
+  #result: Promise<T> | null = null;
+
+  /** Whether `do` was called. */
+  get called(): boolean {
+    return this.#result !== null;
+  }
+
+  /**
+   * The first call runs its `fn`; every call gets that one's result, or its failure.
+   * Waiting for it inside `fn` never ends.
+   */
+  do(fn: () => T | Promise<T>): Promise<T> {
+    if (this.#result !== null) return this.#result;
+    let resolve!: (value: Promise<T>) => void;
+    // Set before `fn` runs, so that a call from inside it does not start a second run.
+    this.#result = new Promise((r) => resolve = r);
+    resolve(attempt(fn));
+    return this.#result;
+  }
+}
+
+/**
+ * Joins calls for the same key while one is under way (Go: `golang.org/x/sync/singleflight`).
+ *
+ * @example
+ * ```ts
+ * const flights = new SingleFlight<string, User>();
+ * const user = await flights.do(id, () => loadUser(id));
+ * ```
+ */
+export class SingleFlight<K, T> {
+  readonly #flights: Map<K, Promise<T>> = new Map();
+
+  /** Keys under way. */
+  get size(): number {
+    return this.#flights.size;
+  }
+
+  /** Runs `fn`, unless a call for `key` is under way: then its result, or its failure, is this one's too. */
+  do(key: K, fn: () => T | Promise<T>): Promise<T> {
+    const running = this.#flights.get(key);
+    if (running !== undefined) return running;
+    let resolve!: (value: Promise<T>) => void;
+    const flight = new Promise<T>((r) => resolve = r);
+    this.#flights.set(key, flight);
+    resolve(this.#run(key, flight, fn));
+    return flight;
+  }
+
+  /** The next call for `key` runs its own function, even while one is under way. */
+  forget(key: K): void {
+    this.#flights.delete(key);
+  }
+
+  async #run(key: K, flight: Promise<T>, fn: () => T | Promise<T>): Promise<T> {
+    try {
+      return await fn();
+    } finally {
+      // After `forget` the key may belong to a later call.
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    }
+  }
+}
+
+async function attempt<T>(fn: () => T | Promise<T>): Promise<T> {
+  return await fn();
+}

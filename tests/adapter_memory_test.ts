@@ -1,0 +1,413 @@
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { memoryAdapter } from "../adapters/memory.ts";
+import type { MemoryAdapter, MemoryOptions, MemorySocket } from "../adapters/memory.ts";
+import type { Clock } from "../src/clock.ts";
+import { conformance } from "./conformance.ts";
+import { ConnectError, ListenError } from "../src/errors.ts";
+import type { RawSocket, SocketListener, SocketListenOptions } from "../src/socket.ts";
+
+// Not here: TLS is pretended, and a Unix path makes no file.
+conformance("memory", () => Promise.resolve(memoryAdapter()), { tls: false, unix: false, ipv6: true, kernel: false });
+
+const LOOPBACK: SocketListenOptions = {
+  address: { transport: "tcp", hostname: "127.0.0.1", port: 0 },
+  backlog: 16,
+  reusePort: false,
+};
+
+/** Time that moves only when the test says so. */
+class ManualClock implements Clock {
+  #now = 0;
+  #timers: { at: number; fn: () => void }[] = [];
+  now(): number {
+    return this.#now;
+  }
+  setTimer(fn: () => void, delay: number): () => void {
+    const timer = { at: this.#now + delay, fn };
+    this.#timers.push(timer);
+    return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+  }
+  /** Runs the next timer; false if there is none. */
+  step(): boolean {
+    const next = this.#timers.sort((a, b) => a.at - b.at).shift();
+    if (next === undefined) return false;
+    this.#now = next.at;
+    next.fn();
+    return true;
+  }
+  get pending(): number {
+    return this.#timers.length;
+  }
+}
+
+/** Writes down what one socket emits. */
+class Witness {
+  readonly socket: RawSocket;
+  readonly events: string[] = [];
+  readonly chunks: Uint8Array[] = [];
+  constructor(socket: RawSocket) {
+    this.socket = socket;
+    socket.start({
+      data: (chunk) => {
+        this.chunks.push(chunk);
+        this.events.push(`data ${chunk.length}`);
+      },
+      end: () => void this.events.push("end"),
+      drained: () => void this.events.push("drained"),
+      gone: (error) => void this.events.push(`gone ${(error as { code?: string } | undefined)?.code ?? "clean"}`),
+    });
+  }
+  get bytes(): number[] {
+    return this.chunks.flatMap((chunk) => [...chunk]);
+  }
+}
+
+interface Pair {
+  net: MemoryAdapter;
+  listener: SocketListener;
+  client: MemorySocket;
+  server: RawSocket;
+}
+
+/** A connected pair; faults start once it is connected. */
+async function pair(options: MemoryOptions = {}): Promise<Pair> {
+  const net = memoryAdapter({ ...options, faults: {} });
+  const listener = await net.listen(LOOPBACK);
+  const accepted: RawSocket[] = [];
+  listener.start({ accepted: (socket) => void accepted.push(socket), failed: () => {} });
+  const client = await net.connect({ address: listener.address });
+  await net.settled();
+  net.faults = options.faults ?? {};
+  return { net, listener, client, server: accepted[0] };
+}
+
+/** Runs everything that waits, timers included. */
+async function runAll(net: MemoryAdapter, clock: ManualClock): Promise<void> {
+  do await net.settled(); while (clock.step());
+}
+
+/** Sends 100 numbered bytes each way in ten writes, then FIN from both; returns what both sides saw. */
+async function exchange(
+  seed: number,
+  faults: MemoryOptions["faults"],
+): Promise<{ trace: string[]; bytes: number[][] }> {
+  const clock = new ManualClock();
+  const { net, client, server } = await pair({ seed, clock, faults });
+  const trace: string[] = [];
+  const ends = [client, server].map((socket, end) => {
+    const witness = new Witness(socket);
+    witness.events.push = (...entries: string[]) => trace.push(...entries.map((e) => `${end} ${e} @${clock.now()}`));
+    return witness;
+  });
+  for (let i = 0; i < 10; i++) {
+    const bytes = Uint8Array.from({ length: 10 }, (_, k) => i * 10 + k);
+    client.write(bytes);
+    server.write(bytes);
+  }
+  client.shutdown();
+  server.shutdown();
+  await runAll(net, clock);
+  return { trace, bytes: ends.map((end) => end.bytes) };
+}
+
+const HUNDRED = Array.from({ length: 100 }, (_, i) => i);
+
+describe("memory adapter: schedule", () => {
+  const faults = { split: 0.5, merge: 0.3, delay: 0.5, stall: 0.05 };
+
+  it("the same seed gives the same run", async () => {
+    const [a, b] = [await exchange(7, faults), await exchange(7, faults)];
+    assertEquals(a.trace, b.trace);
+  });
+
+  it("different seeds give different runs, with the same bytes in the same order", async () => {
+    const traces = new Set<string>();
+    for (let seed = 1; seed <= 50; seed++) {
+      const { trace, bytes } = await exchange(seed, faults);
+      assertEquals(bytes, [HUNDRED, HUNDRED]);
+      assertEquals(trace.filter((line) => line.includes("gone clean")).length, 2);
+      traces.add(trace.join());
+    }
+    assertEquals(traces.size, 50);
+  });
+
+  it("without faults chunks arrive as they were written and no timer is set", async () => {
+    const { trace } = await exchange(1, {});
+    const chunks = trace.filter((line) => line.includes("data"));
+    assert(chunks.every((line) => line.endsWith("data 10 @0")));
+    assertEquals(chunks.length, 20);
+  });
+
+  it("split cuts chunks, merge joins them, delay moves time", async () => {
+    const count = (lines: string[]) => lines.filter((line) => line.startsWith("1 data")).length;
+    assert(count((await exchange(1, { split: 1 })).trace) > 10);
+    assertEquals(count((await exchange(1, { merge: 1 })).trace), 1);
+    const late = await exchange(1, { delay: 1, maxDelay: 20 });
+    assert(late.trace.every((line) => Number(line.split("@")[1]) <= 20 * 12));
+    assert(late.trace.some((line) => !line.endsWith("@0")));
+  });
+
+  it("stall holds the reader back for stallTime", async () => {
+    const { trace } = await exchange(1, { stall: 1, merge: 1, stallTime: 300 });
+    assertEquals(trace.filter((line) => line.includes("data")).sort(), ["0 data 100 @300", "1 data 100 @300"]);
+  });
+
+  it("reset ends both sides with ECONNRESET", async () => {
+    const { trace, bytes } = await exchange(1, { reset: 1 });
+    assertEquals(trace.map((line) => line.split(" @")[0]).sort(), ["0 gone ECONNRESET", "1 gone ECONNRESET"]);
+    assertEquals(bytes, [[], []]);
+  });
+
+  it("vanish leaves both sides open and silent until they destroy", async () => {
+    const { net, client, server } = await pair({ faults: { vanish: 1 } });
+    const [a, b] = [new Witness(client), new Witness(server)];
+    client.write(new Uint8Array(1));
+    await net.settled();
+    server.write(new Uint8Array(1));
+    client.shutdown();
+    await net.settled();
+    assertEquals([a.events, b.events, net.openSockets], [[], [], 2]);
+    client.destroy();
+    await net.settled();
+    assertEquals([a.events, b.events, net.openSockets], [["gone clean"], [], 1]);
+  });
+
+  it("endless traffic lets the runtime's timers run", async () => {
+    const { client, server } = await pair();
+    for (const socket of [client, server]) {
+      socket.start({ data: (chunk) => void socket.write(chunk), end() {}, drained() {}, gone() {} });
+    }
+    client.write(new Uint8Array(8));
+    await new Promise((done) => setTimeout(done, 5));
+    client.destroy();
+  });
+
+  it("a delayed delivery leaves no timer behind when its socket is destroyed", async () => {
+    const clock = new ManualClock();
+    const { net, client, server } = await pair({ clock, faults: { delay: 1 } });
+    new Witness(server);
+    client.write(new Uint8Array(1));
+    assertEquals(clock.pending, 1);
+    server.destroy();
+    net.faults = {};
+    assertEquals(clock.pending, 1, "the reset on its way to the client");
+    await runAll(net, clock);
+    assertEquals([clock.pending, net.openSockets], [0, 0]);
+  });
+});
+
+describe("memory adapter: buffers", () => {
+  it("write beyond the buffer stays unsent and drains as the peer reads", async () => {
+    const { net, client, server } = await pair({ bufferSize: 1000 });
+    const a = new Witness(client);
+    assertEquals(client.write(new Uint8Array(400)), true);
+    assertEquals(client.write(new Uint8Array(1000).fill(5)), false);
+    assertEquals(client.unsent, 400);
+    await net.settled();
+    assertEquals(client.unsent, 400, "nobody reads");
+    const b = new Witness(server);
+    await net.settled();
+    assertEquals([client.unsent, a.events], [0, ["drained"]]);
+    assertEquals(b.bytes.length, 1400);
+    assertEquals(b.bytes.lastIndexOf(0), 399);
+  });
+
+  it("bytes may be reused as soon as unsent is 0", async () => {
+    const { net, client, server } = await pair();
+    const b = new Witness(server);
+    const bytes = Uint8Array.of(1, 2, 3);
+    client.write(bytes);
+    bytes.fill(9);
+    await net.settled();
+    assertEquals(b.bytes, [1, 2, 3]);
+  });
+
+  it("nothing is delivered inside write", async () => {
+    const { net, client, server } = await pair();
+    const b = new Witness(server);
+    client.write(new Uint8Array(1));
+    assertEquals(b.events, []);
+    await net.settled();
+    assertEquals(b.events, ["data 1"]);
+  });
+
+  it("destroy with bytes unread resets the peer and discards what is in flight", async () => {
+    const { net, client, server } = await pair();
+    const a = new Witness(client);
+    client.write(new Uint8Array(10));
+    client.shutdown();
+    server.write(new Uint8Array(10));
+    server.destroy();
+    await net.settled();
+    assertEquals(a.events, ["gone ECONNRESET"]);
+  });
+
+  it("destroy resets the peer unless both sides had finished", async () => {
+    const { net, client, server } = await pair();
+    const [a, b] = [new Witness(client), new Witness(server)];
+    client.shutdown();
+    await net.settled();
+    server.write(new Uint8Array(10));
+    server.destroy();
+    await net.settled();
+    assertEquals([a.events, b.events], [["gone ECONNRESET"], ["end", "gone clean"]]);
+  });
+
+  it("release after shutdown ends here at once, and the peer gets the bytes and FIN", async () => {
+    const { net, client, server } = await pair({ bufferSize: 10 });
+    const b = new Witness(server);
+    server.write(new Uint8Array(30));
+    server.shutdown();
+    server.release();
+    await net.settled();
+    assertEquals([b.events, server.unsent], [[], 20], "what is unsent is flushed first");
+    const a = new Witness(client);
+    await net.settled();
+    assertEquals(a.events, ["data 10", "data 10", "data 10", "end"]);
+    assertEquals(b.events, ["drained", "gone clean"]);
+    client.write(new Uint8Array(1));
+    await net.settled();
+    assertEquals(a.events.at(-1), "gone ECONNRESET", "nobody is there any more");
+  });
+
+  it("release with bytes unread resets the peer", async () => {
+    const { net, client, server } = await pair();
+    const a = new Witness(client);
+    client.write(new Uint8Array(1));
+    server.release();
+    await net.settled();
+    assertEquals(a.events, ["gone ECONNRESET"]);
+  });
+});
+
+describe("memory adapter: listener", () => {
+  it("connecting where nobody listens is refused", async () => {
+    const net = memoryAdapter();
+    const address = { transport: "tcp", hostname: "127.0.0.1", port: 9 } as const;
+    const error = await assertRejects(() => net.connect({ address }), ConnectError);
+    assertEquals(error.code, "ECONNREFUSED");
+    net.faults = { refuse: 1 };
+    const listener = await net.listen(LOOPBACK);
+    await assertRejects(() => net.connect({ address: listener.address }), ConnectError);
+    assertEquals(net.openSockets, 0);
+  });
+
+  it("an address is taken until its listener closes, unless both reuse the port", async () => {
+    const net = memoryAdapter();
+    const first = await net.listen(LOOPBACK);
+    const again = { ...LOOPBACK, address: first.address };
+    const error = await assertRejects(() => net.listen(again), ListenError);
+    assertEquals(error.code, "EADDRINUSE");
+    await first.close();
+    const shared = { ...again, reusePort: true };
+    await net.listen(shared);
+    await net.listen(shared);
+    assertEquals(net.listeners.size, 2);
+  });
+
+  it("Unix paths name the listener only, and pretended TLS agrees on the server's most wanted protocol", async () => {
+    const net = memoryAdapter();
+    const address = { transport: "unix", path: "/run/a.sock" } as const;
+    const pem = "-----BEGIN";
+    const listener = await net.listen({
+      ...LOOPBACK,
+      address,
+      tls: { cert: pem, key: pem, alpnProtocols: ["h2", "http/1.1"] },
+    });
+    await assertRejects(() => net.connect({ address }), ConnectError);
+    const client = await net.connect({ address, tls: { alpnProtocols: ["http/1.1", "h2"] } });
+    assertEquals([client.alpnProtocol, client.peer.alpnProtocol], ["h2", "h2"]);
+    assertEquals([client.remote, client.local], [address, { transport: "unix", path: "" }]);
+    assertEquals([client.peer.local, client.peer.remote], [client.remote, client.local]);
+    await listener.close();
+    await net.listen({ ...LOOPBACK, address });
+  });
+
+  it("EMFILE keeps the connection queued until resume", async () => {
+    const net = memoryAdapter();
+    const listener = await net.listen(LOOPBACK);
+    const log: string[] = [];
+    listener.start({ accepted: () => void log.push("accepted"), failed: (error) => void log.push(error.code!) });
+    net.failAccept("EMFILE");
+    await net.connect({ address: listener.address });
+    await net.settled();
+    assertEquals(log, ["EMFILE"]);
+    listener.resume();
+    await net.settled();
+    assertEquals(log, ["EMFILE", "accepted"]);
+  });
+
+  it("ECONNABORTED loses the connection and accepting goes on", async () => {
+    const net = memoryAdapter();
+    const listener = await net.listen(LOOPBACK);
+    const log: string[] = [];
+    listener.start({ accepted: () => void log.push("accepted"), failed: (error) => void log.push(error.code!) });
+    net.failAccept("ECONNABORTED");
+    const lost = new Witness(await net.connect({ address: listener.address }));
+    await net.connect({ address: listener.address });
+    await net.settled();
+    assertEquals([log, lost.events], [["ECONNABORTED", "accepted"], ["gone ECONNRESET"]]);
+  });
+
+  it("a client that resets before accept is accepted and closes with ECONNRESET", async () => {
+    const net = memoryAdapter({ faults: { earlyReset: 1 } });
+    const listener = await net.listen(LOOPBACK);
+    await net.connect({ address: listener.address });
+    await net.settled();
+    const server = await new Promise<RawSocket>((accepted) => listener.start({ accepted, failed() {} }));
+    const witness = new Witness(server);
+    await net.settled();
+    assertEquals([witness.events, net.openSockets], [["gone ECONNRESET"], 0]);
+  });
+
+  it("beyond the backlog a connect waits, and can be aborted", async () => {
+    const net = memoryAdapter();
+    const listener = await net.listen({ ...LOOPBACK, backlog: 1 });
+    const { address } = listener;
+    await net.connect({ address });
+    await net.connect({ address });
+    const controller = new AbortController();
+    const aborted = net.connect({ address, signal: controller.signal });
+    const waiting = net.connect({ address });
+    await net.settled();
+    controller.abort(new Error("enough"));
+    await assertRejects(() => aborted, Error, "enough");
+    listener.start({ accepted() {}, failed() {} });
+    await waiting;
+    assertEquals(net.openSockets, 6);
+  });
+
+  it("close resets what is queued and refuses what waits", async () => {
+    const net = memoryAdapter();
+    const listener = await net.listen({ ...LOOPBACK, backlog: 0 });
+    const queued = new Witness(await net.connect({ address: listener.address }));
+    const waiting = net.connect({ address: listener.address });
+    await net.settled();
+    await Promise.all([listener.close(), assertRejects(() => waiting, ConnectError)]);
+    await net.settled();
+    assertEquals([queued.events, net.openSockets], [["gone ECONNRESET"], 0]);
+  });
+});
+
+describe("memory adapter: process", () => {
+  it("raise calls the handlers of that signal until they are removed", () => {
+    const net = memoryAdapter();
+    const log: string[] = [];
+    const stop = net.onSignal("SIGTERM", () => void log.push("term"));
+    net.onSignal("SIGINT", () => void log.push("int"));
+    net.raise("SIGTERM");
+    stop();
+    net.raise("SIGTERM");
+    assertEquals([log, net.signalHandlers], [["term"], 1]);
+  });
+
+  it("exit records the first code, and kernelTable gives what was set", async () => {
+    const net = memoryAdapter();
+    assertEquals([net.exitCode, await net.kernelTable()], [null, null]);
+    net.exit(3);
+    net.exit(0);
+    net.table = "sl local";
+    assertEquals([net.exitCode, await net.kernelTable()], [3, "sl local"]);
+  });
+});

@@ -1,0 +1,125 @@
+/** Holds the library to what it exports, to one manifest, and to the layers it is made of. */
+import { describe, it } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { readFileSync } from "node:fs";
+import { root } from "./support/processes.ts";
+import { readSource, type Source, sourcesUnder, withoutComments } from "./support/sources.ts";
+
+/** One statement of mod.ts: `export { a, type B } from "./src/x.ts";` */
+const REEXPORT = /export\s+(type\s+)?\{([^}]*)\}\s*from\s*"[^"]+";/g;
+
+/** Names of a runtime that code under src/ must not know. */
+const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\bglobalThis\.process\b|\bBuffer\b/;
+
+/** Files under src/ that stand alone and that every layer may use. */
+const BASE = /^src\/(?!runtime\.ts|testing\.ts)([^/]+\.ts|context\/.*)$/;
+
+/** Who may import what, first match decides. A file that no row knows fails: a new folder needs a row. */
+const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[] = [
+  [/^src\/socket\.ts$/, []],
+  [/^src\/runtime\.ts$/, [BASE, /^adapters\//]],
+  [/^src\/testing(\.ts$|\/)/, [BASE, /^adapters\/memory/, /^src\/testing\//, /^src\/(server|framing)\//]],
+  [BASE, [BASE]],
+  [/^src\/server\//, [BASE, /^src\/runtime\.ts$/, /^src\/server\//]],
+  [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
+  [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//]],
+  [/^src\/websocket\//, [BASE, /^src\/(server|http|websocket)\//]],
+  [/^src\/cli\//, [/^mod\.ts$/, /^src\/cli\//, /^node:/]],
+  [/^adapters\/memory/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/memory/]],
+  [/^adapters\/kernel_table/, [/^node:/]],
+  [/^adapters\/node/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(node|kernel_table)/, /^node:/]],
+  [/^adapters\/deno/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(deno|node|kernel_table)/, /^node:/]],
+  [/^adapters\/bun/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(bun|kernel_table)/, /^node:/]],
+  [/^mod\.ts$/, [/^src\/(?!cli\/|testing)/]],
+];
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Record<string, unknown>;
+  readonly dependencies?: unknown;
+}
+
+const deno = readJson("deno.json");
+const npm = readJson("package.json");
+
+describe("the public entry", () => {
+  it("exports exactly the names listed in tests/fixtures/exports.txt", () => {
+    const listed = readFileSync(`${root}tests/fixtures/exports.txt`, "utf8").trim().split("\n");
+    assertEquals(exportedNames(), listed);
+  });
+
+  it("exports at run time the values among them and nothing else", async () => {
+    const values = exportedNames().filter((name) => !name.startsWith("type "));
+    assertEquals(Object.keys(await import("../mod.ts")).sort(), values);
+  });
+
+  it("only re-exports, each by name", () => {
+    assertEquals(readSource("mod.ts").code.replace(REEXPORT, "").trim(), "");
+  });
+});
+
+describe("the two manifests", () => {
+  it("agree on name, version and license", () => {
+    assertEquals([npm.name, npm.version, npm.license], [deno.name, deno.version, deno.license]);
+    assertEquals(npm.name, "@sluice/sluice");
+  });
+
+  it("export the same entries, built ones for npm", () => {
+    const built = Object.entries(deno.exports).map(([entry, source]) => {
+      const base = String(source).replace("./", "./dist/").replace(/\.ts$/, "");
+      return [entry, { types: `${base}.d.ts`, default: `${base}.js` }];
+    });
+    const { "./package.json": _, ...entries } = npm.exports;
+    assertEquals(entries, Object.fromEntries(built));
+  });
+
+  it("ask for no dependency at run time", () => {
+    assertEquals(npm.dependencies, undefined);
+  });
+});
+
+describe("the layers", () => {
+  const sources = () => [...sourcesUnder("src"), ...sourcesUnder("adapters"), readSource("mod.ts")];
+
+  it("name a runtime only in adapters, src/runtime.ts and the command line", () => {
+    const guilty = sources()
+      .filter(({ path }) => path.startsWith("src/") && path !== "src/runtime.ts" && !path.startsWith("src/cli/"))
+      .flatMap(({ path, code }) => RUNTIME_NAMES.test(code) ? [`${path}: ${RUNTIME_NAMES.exec(code)![0]}`] : []);
+    assertEquals(guilty, []);
+  });
+
+  it("import only from below", () => {
+    assertEquals(sources().flatMap(forbiddenImports), []);
+  });
+
+  it("are checked on code whose comments are left out and whose strings are kept", () => {
+    const code = withoutComments(`const a = "http://x"; // Deno\n/* Bun */ import "node:fs";`);
+    assert(code.includes("http://x") && code.includes("node:fs"));
+    assert(!code.includes("Deno") && !code.includes("Bun"));
+  });
+});
+
+function forbiddenImports({ path, imports }: Source): string[] {
+  const layer = LAYERS.find(([file]) => file.test(path));
+  if (layer === undefined) return [`${path}: no layer is known for it`];
+  return imports.filter((target) => !layer[1].some((allowed) => allowed.test(target)))
+    .map((target) => `${path} imports ${target}`);
+}
+
+/** Sorted; types are marked as such: `type Conn`. */
+function exportedNames(): string[] {
+  const names: string[] = [];
+  for (const [, type = "", list] of readSource("mod.ts").code.matchAll(REEXPORT)) {
+    for (const item of list.split(",").map((part) => part.trim()).filter((part) => part !== "")) {
+      const name = item.replace(/^type\s+/, "").replace(/^.*\sas\s+/, "");
+      names.push(type !== "" || item.startsWith("type ") ? `type ${name}` : name);
+    }
+  }
+  return names.sort();
+}
+
+function readJson(path: string): Manifest {
+  return JSON.parse(readFileSync(root + path, "utf8"));
+}

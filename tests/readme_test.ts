@@ -1,0 +1,134 @@
+import { after, before, describe, it } from "node:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { assert, assertEquals } from "@std/assert";
+import { type Program, root, startCommand, startProgram, within } from "./support/processes.ts";
+
+interface Block {
+  readonly language: string;
+  readonly text: string;
+}
+
+const readme = readFileSync(join(root, "README.md"), "utf8");
+const blocks: Block[] = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(([, language, text]) => ({
+  language,
+  text,
+}));
+
+function block(language: string, part: string): string {
+  const found = blocks.filter((candidate) => candidate.language === language && candidate.text.includes(part));
+  assertEquals(found.length, 1, `one ${language} block with ${part}`);
+  return found[0].text;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Types `line` and gives back the first answer; tries again while nobody listens yet. */
+async function ask(port: number, line: string): Promise<string> {
+  for (let attempt = 0;; attempt++) {
+    try {
+      return await askOnce(port, line);
+    } catch (error) {
+      if (attempt === 100) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function askOnce(port: number, line: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1", () => socket.write(line + "\n"));
+    socket.setTimeout(5000, () => socket.destroy(new Error("no answer")));
+    socket.once("data", (data) => {
+      resolve(String(data));
+      socket.end();
+    });
+    socket.once("error", reject);
+  });
+}
+
+describe("README", () => {
+  let folder = "";
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), "readme-"));
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  function program(name: string, text: string): Program {
+    const path = join(folder, name);
+    writeFileSync(path, text.replaceAll('"@sluice/sluice"', JSON.stringify(join(root, "mod.ts"))));
+    return startProgram(path, { permissions: ["--allow-net", "--no-check"] });
+  }
+
+  it("has no block that no test runs", () => {
+    assertEquals(blocks.map(({ language }) => language).sort(), ["json", "sh", "text", "ts", "ts", "ts", "ts"]);
+  });
+
+  it("the ten-line server answers, drains on SIGTERM and exits 0", async () => {
+    const port = await freePort();
+    await using server = program("server.ts", block("ts", "// server.ts").replace("port: 9000", `port: ${port}`));
+    assertEquals(await ask(port, "hello"), "echo: hello\n");
+    server.signal("SIGTERM");
+    assertEquals((await server.exited()).code, 0);
+  });
+
+  for (
+    const [name, part, output] of [
+      ["the server with a context", "server.stats", /true \{/],
+      ["the hand-written accept loop", "await listen(", /^hello$/m],
+      ["the framed servers", "lengthPrefixCodec(", /^$/],
+    ] as const
+  ) {
+    it(`${name} runs to its end`, async () => {
+      await using running = program("example.ts", block("ts", part));
+      const exit = await running.exited();
+      assertEquals(exit.code, 0, exit.stderr);
+      assert(output.test(exit.stdout.replace(/^.*transport.*$/m, "")), exit.stdout);
+    });
+  }
+
+  it("the report's fields are those of a real report", async () => {
+    const shown = JSON.parse(block("json", "acceptQueueLeft"));
+    await using running = program(
+      "report.ts",
+      `import { serve, silentLogger } from "@sluice/sluice";
+       const server = await serve({ port: 0, grace: 300, logger: silentLogger }, () => new Promise(() => {}));
+       const { connect } = await import("@sluice/sluice");
+       const client = await connect({ port: server.address.port });
+       await new Promise((resolve) => setTimeout(resolve, 50));
+       console.log(JSON.stringify(await server.shutdown({ cause: "SIGTERM" })));
+       client.abort();`,
+    );
+    const real = JSON.parse((await running.exited()).stdout);
+    for (const key of Object.keys(shown)) assert(key in real, key);
+    for (const key of Object.keys(shown.cut[0])) assert(key in real.cut[0], `cut: ${key}`);
+    assertEquals(Object.keys(shown.connections), Object.keys(real.connections));
+    assertEquals(Object.keys(shown.delivery), Object.keys(real.delivery));
+  });
+
+  it("npm start, the second of the two commands, serves lines and stops on SIGTERM", {
+    skip: process.release.name !== "node" || "Deno" in globalThis || "Bun" in globalThis
+      ? "npm start runs Node"
+      : false,
+  }, async () => {
+    assertEquals(block("sh", "npm start"), "npm install\nnpm start\n");
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    const port = await freePort();
+    await using started = startCommand(["npm", "start", "--silent", "--", "--port", String(port)]);
+    assertEquals(await ask(port, "typed"), "echo: typed\n", scripts.start);
+    started.signal("SIGTERM");
+    const exit = await within(started.exited(), 10_000, () => started.stderr);
+    assertEquals(exit.code, 0, exit.stdout + exit.stderr);
+  });
+});

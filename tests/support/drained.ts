@@ -1,0 +1,68 @@
+/** The line server of `programs/drain_server.ts` as a child process, and what it reported. */
+import { assertEquals } from "@std/assert";
+import type { RunReport } from "../../mod.ts";
+import type { Setup } from "../programs/drain_server.ts";
+import { type Exit, type Program, type StartOptions, startProgram } from "./processes.ts";
+import { Swarm } from "./swarm.ts";
+
+const PROGRAM = "tests/programs/drain_server.ts";
+
+/** How the server ended. */
+export interface Outcome extends Exit {
+  readonly report: RunReport;
+}
+
+/** A running server with its clients; `await using` ends both. */
+export class Drained implements AsyncDisposable {
+  readonly program: Program;
+  readonly swarm: Swarm;
+  /** `performance.now()` at the last signal. */
+  signalledAt = 0;
+
+  constructor(program: Program, port: number) {
+    this.program = program;
+    this.swarm = new Swarm(port);
+  }
+
+  signal(name: NodeJS.Signals = "SIGTERM"): void {
+    this.signalledAt = performance.now();
+    this.program.signal(name);
+  }
+
+  /** The server's end and report; asserts the exit code that the report announces, and `code`. */
+  async outcome(code = 0, limit?: number): Promise<Outcome> {
+    const exit = await this.program.exited(limit);
+    const line = exit.stdout.split("\n").find((text) => text.startsWith("report "));
+    assertEquals([exit.code, exit.signal], [code, null], `${exit.stdout.slice(0, 4000)}\n${exit.stderr.slice(-4000)}`);
+    if (line === undefined) throw new Error(`no report from\n${exit.stdout}\n${exit.stderr}`);
+    const report: RunReport = JSON.parse(line.slice("report ".length));
+    assertEquals(report.exitCode, code);
+    return { ...exit, report };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.swarm[Symbol.dispose]();
+    await this.program.kill();
+  }
+}
+
+/** Starts the program without waiting for its port. */
+export function launch(setup: Setup = {}, options: StartOptions = {}): Program {
+  return startProgram(PROGRAM, { ...options, args: [JSON.stringify(setup)] });
+}
+
+/** Starts the server on the runtime of this test. */
+export async function drained(setup: Setup = {}, options: StartOptions = {}): Promise<Drained> {
+  const program = launch(setup, options);
+  try {
+    return new Drained(program, portOf(await program.line(/^port /)));
+  } catch (error) {
+    await program.kill();
+    throw error;
+  }
+}
+
+/** The number in `port N`. */
+export function portOf(line: string): number {
+  return Number(line.slice("port ".length));
+}

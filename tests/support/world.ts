@@ -1,0 +1,152 @@
+/** A server and its clients in memory and in virtual time: races repeat exactly, and nothing sleeps. */
+import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adapters/memory.ts";
+import {
+  type Conn,
+  Dialer,
+  type Handler,
+  lines,
+  serve,
+  type ServeOptions,
+  type Server,
+  silentLogger,
+} from "../../mod.ts";
+import { VirtualClock } from "../../src/testing/clock.ts";
+import { within } from "./rig.ts";
+
+/** Answers each line at once. */
+export const echoLines: Handler = async (conn) => {
+  for await (const line of lines(conn)) await conn.write(`echo: ${line}\n`);
+};
+
+export interface WorldOptions extends ServeOptions {
+  seed?: number;
+  faults?: MemoryFaults;
+}
+
+/** What a client has seen of its connection. */
+export class Client {
+  readonly conn: Conn;
+  /** Everything received, as text. */
+  text = "";
+  /** How its input ended. */
+  end: "open" | "fin" | "reset" = "open";
+  /** The clock when it ended. */
+  endedAt = -1;
+  #queued = "";
+  readonly #lineWaiters: (() => void)[] = [];
+
+  constructor(conn: Conn, clock: VirtualClock, closeOnFin: boolean) {
+    this.conn = conn;
+    this.#follow(clock, closeOnFin);
+  }
+
+  get lines(): string[] {
+    return this.text.split("\n").slice(0, -1);
+  }
+
+  /** Sends, without waiting. */
+  send(text: string): void {
+    this.#queued = text;
+    this.conn.write(text).catch(() => {});
+  }
+
+  get lastSent(): string {
+    return this.#queued;
+  }
+
+  /** The next moment something arrives or the connection ends. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => this.#lineWaiters.push(resolve));
+  }
+
+  async #follow(clock: VirtualClock, closeOnFin: boolean): Promise<void> {
+    try {
+      for await (const chunk of this.conn) {
+        this.text += new TextDecoder().decode(chunk);
+        this.#tell();
+      }
+      this.end = "fin";
+      this.endedAt = clock.now();
+      if (closeOnFin) await this.conn.close();
+    } catch {
+      this.end = "reset";
+      this.endedAt = clock.now();
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    for (const wake of this.#lineWaiters.splice(0)) wake();
+  }
+}
+
+/** A server on a memory adapter. */
+export class World implements AsyncDisposable {
+  readonly clock: VirtualClock = new VirtualClock({ turns: 1 });
+  readonly adapter: MemoryAdapter;
+  server!: Server;
+  readonly clients: Client[] = [];
+  readonly #dialer: Dialer;
+
+  constructor(seed = 1, faults: MemoryFaults = {}) {
+    this.adapter = memoryAdapter({ seed, clock: this.clock, faults });
+    this.#dialer = new Dialer({ adapter: this.adapter, clock: this.clock, lingerTimeout: 60_000, keepAlive: 0 });
+  }
+
+  /** Connects a client; `stubborn` ones don't close when the server does. */
+  async client(options: { stubborn?: boolean; from?: string } = {}): Promise<Client> {
+    this.adapter.clientHost = options.from ?? null;
+    const { address } = this.server;
+    const target = address.transport === "tcp" ? { port: address.port } : { path: address.path };
+    const conn = await this.until(this.#dialer.connect(target), 5000);
+    const client = new Client(conn, this.clock, options.stubborn !== true);
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Awaits something that needs no time to pass. */
+  async settled<T>(promise: Promise<T>): Promise<T> {
+    for (let i = 0; i < 10; i++) {
+      const done = await Promise.race([promise.then(() => true, () => true), this.clock.settle().then(() => false)]);
+      if (done) return promise;
+    }
+    return within("something that needs no time", promise, 1000);
+  }
+
+  /** Lets time pass. */
+  pass(ms: number): Promise<void> {
+    return this.clock.advance(ms);
+  }
+
+  /** Lets time pass until the promise settles, at the most `limit` ms. */
+  async until<T>(promise: Promise<T>, limit = 60_000): Promise<T> {
+    let done = false;
+    promise.then(() => done = true, () => done = true);
+    const end = this.clock.now() + limit;
+    await this.clock.settle();
+    while (!done && this.clock.now() < end) await this.clock.advance(5);
+    if (!done) throw new Error(`Still pending after ${limit} ms of virtual time`);
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.clients) client.conn.abort();
+    await this.until(this.server.close());
+    await this.pass(100);
+  }
+}
+
+/** Starts a server in a new world. */
+export async function world(handler: Handler = echoLines, options: WorldOptions = {}): Promise<World> {
+  const { seed, faults, ...rest } = options;
+  const made = new World(seed, faults);
+  made.server = await serve({
+    port: 0,
+    hostname: "127.0.0.1",
+    adapter: made.adapter,
+    clock: made.clock,
+    logger: silentLogger,
+    ...rest,
+  }, handler);
+  return made;
+}
