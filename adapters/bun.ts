@@ -21,7 +21,7 @@ import type {
   TlsConnectOptions,
 } from "../src/socket.ts";
 import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./bun_socket.ts";
-import { readListeners, readTables } from "./kernel_table.ts";
+import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
 
 interface NativeListener {
@@ -69,8 +69,8 @@ class BunAdapter implements SocketAdapter {
     return readTables();
   }
 
-  listenTable(): string | null {
-    return readListeners();
+  acceptQueue(port: number): number | null {
+    return readAcceptQueue(port);
   }
 }
 

@@ -78,8 +78,8 @@ export class DenoAdapter extends NodeAdapter {
     return mayReadTables() ? super.kernelTable() : Promise.resolve(null);
   }
 
-  override listenTable(): string | null {
-    return mayReadTables() ? super.listenTable() : null;
+  override acceptQueue(port: number): number | null {
+    return mayReadTables() ? super.acceptQueue(port) : null;
   }
 }
 

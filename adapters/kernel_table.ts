@@ -10,6 +10,10 @@ import { open } from "node:fs/promises";
 export const TABLES: readonly string[] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
 
 const READ_SIZE = 65_536;
+/** Length of a row of IPv4; one of IPv6 is a little longer. */
+const ROW_SIZE = 150;
+/** Socket state in the column `st`. */
+const LISTEN = "0A";
 /** The tables grow with every socket of the machine; this is about a hundred thousand. */
 const MAX_SIZE = 16 << 20;
 
@@ -19,28 +23,48 @@ export async function readTables(): Promise<string | null> {
   return tcp === null ? null : tcp + (tcp6 ?? "");
 }
 
-/** The beginning of both tables; the kernel lists the listening sockets first. Null where there are none. */
-export function readListeners(): string | null {
-  const [tcp, tcp6] = TABLES.map(readStart);
-  return tcp === null ? null : tcp + (tcp6 ?? "");
+/** The length of a port's accept queue; null if no such listener is in the tables. */
+export function readAcceptQueue(port: number): number | null {
+  const field = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  for (const path of TABLES) {
+    const row = findListener(path, field);
+    if (row !== null) return parseInt(row[4].split(":")[1], 16);
+  }
+  return null;
 }
 
-function readStart(path: string): string | null {
+/** The row of a listening socket, as fields. Listening sockets come first. */
+function findListener(path: string, port: string): string[] | null {
+  let file: number;
   try {
-    const file = openSync(path, "r");
-    try {
-      const buffer = new Uint8Array(READ_SIZE);
-      let end = 0;
-      // Each read gives a page at the most.
-      for (let read = 1; read > 0 && end < buffer.length; end += read) {
-        read = readSync(file, buffer, end, buffer.length - end, null);
-      }
-      return new TextDecoder().decode(buffer.subarray(0, end));
-    } finally {
-      closeSync(file);
-    }
+    file = openSync(path, "r");
   } catch {
     return null;
+  }
+  try {
+    for (const line of rowsOf(file)) {
+      const row = line.trim().split(/\s+/);
+      if (row[0] === "sl") continue;
+      if (row[3] !== LISTEN) return null;
+      if (row[1].endsWith(port)) return row;
+    }
+    return null;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Row by row: a larger read makes the kernel walk through its whole hash of connections, for tens of ms. */
+function* rowsOf(file: number): Generator<string> {
+  const buffer = new Uint8Array(ROW_SIZE);
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const read = readSync(file, buffer, 0, ROW_SIZE, null);
+    if (read === 0) return;
+    const lines = (text + decoder.decode(buffer.subarray(0, read))).split("\n");
+    text = lines.pop()!;
+    yield* lines;
   }
 }
 

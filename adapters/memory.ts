@@ -45,7 +45,7 @@ export interface MemoryAdapter extends SocketAdapter {
   faults: MemoryFaults;
   /** Address that the next `connect` comes from. @default the loopback address of the listener's family */
   clientHost: string | null;
-  /** What `kernelTable` and `listenTable` give. @default null */
+  /** What `kernelTable` gives. @default null */
   table: string | null;
   /** The listeners that are open. */
   readonly listeners: ReadonlySet<SocketListener>;
@@ -86,6 +86,11 @@ class Listener implements SocketListener {
     this.address = address;
     this.options = options;
     net.listeners.add(this);
+  }
+
+  /** Length of the accept queue. */
+  get waiting(): number {
+    return this.#queue.length;
   }
 
   start(events: ListenerEvents): void {
@@ -215,8 +220,12 @@ class Network implements MemoryAdapter, MemoryWorld {
     return Promise.resolve(this.table);
   }
 
-  listenTable(): string | null {
-    return this.table;
+  acceptQueue(port: number): number | null {
+    for (const listener of this.listeners) {
+      const { address } = listener;
+      if (address.transport === "tcp" && address.port === port) return (listener as Listener).waiting;
+    }
+    return null;
   }
 
   failAccept(code: string, times = 1): void {

@@ -24,7 +24,7 @@ import type {
   TlsConnectOptions,
   TlsListenOptions,
 } from "../src/socket.ts";
-import { readListeners, readTables } from "./kernel_table.ts";
+import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
@@ -74,8 +74,8 @@ export class NodeAdapter implements SocketAdapter {
     return readTables();
   }
 
-  listenTable(): string | null {
-    return readListeners();
+  acceptQueue(port: number): number | null {
+    return readAcceptQueue(port);
   }
 }
 

@@ -152,6 +152,6 @@ export interface SocketAdapter {
   exit(code: number): void;
   /** The kernel's TCP tables (`/proc/self/net/tcp` and `tcp6`) as text; null where there are none or no permission. */
   kernelTable(): Promise<string | null>;
-  /** The beginning of the same tables, where the listening sockets are; at once, so that it is true when it returns. */
-  listenTable(): string | null;
+  /** How many connections wait in the kernel to be accepted on a port; null where that can't be told. */
+  acceptQueue(port: number): number | null;
 }

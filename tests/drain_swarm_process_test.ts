@@ -28,7 +28,11 @@ describe("SIGTERM under the load of 500 clients that think 0 to 10 ms", () => {
       let closesAt = Infinity;
       const mayOpen = () => performance.now() < closesAt;
       for (let i = 0; i < CLIENTS; i++) roam(server.swarm, mayOpen);
-      await pause(400);
+      // Under load Node accepts one connection a turn, so it may take a while until all are there.
+      await Promise.all(
+        [...server.swarm.clients].map((client) => client.until("a first answer", () => client.answered > 0)),
+      );
+      await pause(300);
       server.signal();
       closesAt = server.signalledAt + OPENING;
       const { report } = await server.outcome();

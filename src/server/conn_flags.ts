@@ -19,6 +19,10 @@ export const CLOSING = 16;
 export const FULL = 32;
 /** The socket is paused by its consumer. */
 export const PAUSED = 64;
+/** The socket is paused by the drain, which takes in those who wait to be accepted. */
+export const STALLED = 65536;
+/** Any reason for a paused socket. */
+export const ANY_PAUSE: number = FULL | PAUSED | STALLED;
 /** A complete message is unanswered, says the protocol. */
 export const BUSY = 128;
 /** Part of a message is buffered, says the protocol. */

@@ -88,10 +88,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     const inbound = this.inbound;
     if (inbound === null || inbound.size === 0 || this.consumer !== null) return null;
     const chunk = inbound.take();
-    if (this.is(flag.FULL) && inbound.size < this.host.limits.readHighWaterMark) {
-      this.flags &= ~flag.FULL;
-      if (!this.is(flag.PAUSED)) this.socket.resume();
-    }
+    if (this.is(flag.FULL) && inbound.size < this.host.limits.readHighWaterMark) this.#resumeFrom(flag.FULL);
     return chunk;
   }
 
@@ -129,10 +126,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   #enqueue(chunk: Uint8Array): void {
     if (this.inbound === null) this.inbound = new Inbound();
     this.inbound.push(chunk);
-    if (this.inbound.size >= this.host.limits.readHighWaterMark && !this.is(flag.FULL)) {
-      this.flags |= flag.FULL;
-      this.socket.pause();
-    }
+    if (this.inbound.size >= this.host.limits.readHighWaterMark) this.#pauseFor(flag.FULL);
   }
 
   /** Tells whoever reads that nothing more will come. */
@@ -175,15 +169,29 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   }
 
   pause(): void {
-    if (this.is(flag.PAUSED | flag.SEALED | flag.GONE)) return;
-    this.flags |= flag.PAUSED;
-    if (!this.is(flag.FULL)) this.socket.pause();
+    this.#pauseFor(flag.PAUSED);
   }
 
   resume(): void {
-    if (!this.is(flag.PAUSED)) return;
-    this.flags &= ~flag.PAUSED;
-    if (!this.is(flag.FULL)) this.socket.resume();
+    this.#resumeFrom(flag.PAUSED);
+  }
+
+  /** Stops and restarts reading for the drain. */
+  stall(on: boolean): void {
+    if (on) this.#pauseFor(flag.STALLED);
+    else this.#resumeFrom(flag.STALLED);
+  }
+
+  #pauseFor(reason: number): void {
+    if (this.is(reason | flag.SEALED | flag.GONE)) return;
+    if (!this.is(flag.ANY_PAUSE)) this.socket.pause();
+    this.flags |= reason;
+  }
+
+  #resumeFrom(reason: number): void {
+    if (!this.is(reason)) return;
+    this.flags &= ~reason;
+    if (!this.is(flag.ANY_PAUSE)) this.socket.resume();
   }
 
   report(busy: boolean, partial: boolean): void {
@@ -373,9 +381,9 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.flags |= flag.SEALED;
     this.inbound?.clear();
     this.#fin();
-    if (this.is(flag.PAUSED | flag.FULL)) {
+    if (this.is(flag.ANY_PAUSE)) {
       // A paused socket would never show the peer's FIN, and unread input turns a close into a reset.
-      this.flags &= ~(flag.PAUSED | flag.FULL);
+      this.flags &= ~flag.ANY_PAUSE;
       this.socket.resume();
     }
     this.timed().lingerAt = this.host.clock.now() + this.host.limits.lingerTimeout;

@@ -17,7 +17,7 @@ import type { DrainPhase, DrainReport, HookResult } from "./report.ts";
 /** Time kept at the end of the budget for the report itself: a tenth of a second, less of a short budget. */
 const REPORT_MARGIN = 100;
 
-/** How often to look at the kernel's accept queue, in ms. */
+/** How often to see whether the accept queue is taken in, in ms. */
 const QUEUE_POLL = 5;
 
 /** What a drain needs of its server. */
@@ -28,18 +28,19 @@ export interface DrainTarget {
   readonly connections: Iterable<Connection>;
   /** Connections whose socket is open or whose handler is running. */
   readonly size: number;
+  /** Sockets accepted so far, whatever became of them. */
+  readonly acceptCount: number;
   /** Asks handlers to finish. */
   beginDraining(cause: string): void;
   endDraining(): void;
-  /** Ports that are listened on. */
-  listenerPorts(): number[];
+  /** How many wait in the kernel to be accepted; null if it can't be told. */
+  acceptQueue(): number | null;
   closeListeners(): void;
   /** Drops what still waits for admission; returns how many. */
   dropQueued(): number;
   /** Ends handlers' contexts. */
   cancelHandlers(error: Error): void;
   kernelTable(): Promise<string | null>;
-  listenTable(): string | null;
   onPhase(phase: DrainPhase): void;
 }
 
@@ -83,6 +84,7 @@ export class Drain {
   #forced = false;
   #closing = false;
   #queueLeft: number | null = null;
+  #acceptedBefore = 0;
   #acceptedAt: number;
 
   constructor(target: DrainTarget, limits: DrainLimits, schedule: DrainSchedule, cause: string) {
@@ -119,8 +121,6 @@ export class Drain {
   accepted(conn: Connection): void {
     this.#acceptedAt = this.#target.clock.now();
     this.ledger.add(conn);
-    // Bun still hands over what waited in the queue of a closed listener.
-    if (this.#closing && this.#queueLeft !== null) this.#queueLeft = Math.max(0, this.#queueLeft - 1);
     if (this.#closing) joinDrain(conn, this.#plan());
   }
 
@@ -158,31 +158,37 @@ export class Drain {
   }
 
   /**
-   * Takes in who waits in the kernel's queue, for a quiet window at the most: under load a runtime may accept one
-   * connection a turn, and whoever still waits when the listening socket closes is reset. True if called off.
+   * Takes in who waits in the kernel's queue at this moment: whoever still waits when the listening socket closes is
+   * reset. A runtime may accept one connection a turn, so the others are not read meanwhile. True if called off.
    */
   async #emptyQueue(): Promise<boolean> {
-    const end = this.#now() + this.#limits.quiet;
-    while (!this.#forced && this.#now() < end && (this.#queueLength() ?? 0) > 0) {
-      if (await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]) === "resumed") return true;
+    const target = this.#target;
+    const goal = target.acceptCount + (target.acceptQueue() ?? 0);
+    const end = this.#began + Math.max(this.#limits.lameDuck, this.#schedule.patienceAt);
+    let [seen, seenAt] = [target.acceptCount, this.#now()];
+    let resumed = false;
+    while (!resumed && !this.#forced && seen < goal && this.#now() < Math.min(end, seenAt + this.#limits.quiet)) {
+      for (const conn of target.connections) conn.stall(true);
+      resumed = await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]) === "resumed";
+      if (target.acceptCount > seen) [seen, seenAt] = [target.acceptCount, this.#now()];
     }
-    return false;
+    for (const conn of target.connections) conn.stall(false);
+    return resumed;
   }
 
   /** Counts who is left in the queue and closes, in one turn, so that the count is true. */
   #closeListeners(): void {
     this.#closing = true;
     this.#phase("drain");
-    this.#queueLeft = this.#queueLength();
+    this.#queueLeft = this.#target.acceptQueue();
+    this.#acceptedBefore = this.#target.acceptCount;
     this.#target.closeListeners();
   }
 
-  #queueLength(): number | null {
-    const ports = this.#target.listenerPorts();
-    const text = ports.length > 0 ? this.#target.listenTable() : null;
-    if (text === null) return null;
-    const { acceptQueue } = parseKernelTable(text);
-    return ports.reduce((sum, port) => sum + (acceptQueue.get(port) ?? 0), 0);
+  /** Bun still hands over what waited in the queue of a closed listener. */
+  #lostInQueue(): number | null {
+    if (this.#queueLeft === null) return null;
+    return Math.max(0, this.#queueLeft - (this.#target.acceptCount - this.#acceptedBefore));
   }
 
   async #serveOut(): Promise<void> {
@@ -229,7 +235,7 @@ export class Drain {
     const error = new DrainTimeoutError("The connection was cut at the end of the drain");
     for (const conn of [...this.#target.connections]) this.ledger.cut(conn, table, error);
     // A handler that never returns is not waited for; a socket that was just reset is, briefly.
-    if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 2, ["empty"]);
+    if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 4, ["empty"]);
   }
 
   async #runHooks(): Promise<HookResult[]> {
@@ -245,7 +251,7 @@ export class Drain {
   async #table(): Promise<KernelTable | null> {
     let cancel = (): void => {};
     const late = new Promise<null>((resolve) => {
-      cancel = this.#target.clock.setTimer(() => resolve(null), this.#schedule.margin / 2);
+      cancel = this.#target.clock.setTimer(() => resolve(null), this.#schedule.margin / 4);
     });
     const text = await Promise.race([this.#target.kernelTable().catch(() => null), late]);
     cancel();
@@ -274,7 +280,7 @@ export class Drain {
       duration: this.#now() - this.#began,
       phases: this.#phases,
       ...summary,
-      acceptQueueLeft: this.#queueLeft,
+      acceptQueueLeft: this.#lostInQueue(),
       admissionQueueLeft,
       hooks,
     };

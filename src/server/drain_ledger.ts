@@ -106,7 +106,7 @@ function drained(entry: Entry, table: KernelTable | null): DrainedConn {
 function deliveryOf({ conn, key }: Entry, table: KernelTable | null): Delivery {
   if (conn.is(flag.READ_ENDED) && conn.failure === null && conn.is(flag.GONE)) return "finSeen";
   if (conn.unsent > 0) return "process";
-  const left = table?.unacknowledged.get(key);
+  const left = table?.get(key);
   return left === 0 ? "acknowledged" : "kernel";
 }
 

@@ -114,6 +114,10 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     return this.connections.size;
   }
 
+  get acceptCount(): number {
+    return this.#count.accepted;
+  }
+
   get stats(): ServerStats {
     const { rejected } = this.#queue;
     return { ...this.#count, active: this.#admission.total, queued: this.#queue.size, rejected: { ...rejected } };
@@ -325,10 +329,6 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     for (const conn of this.connections) conn.ctx!.endDraining();
   }
 
-  listenerPorts(): number[] {
-    return this.addresses.flatMap((address) => address.transport === "tcp" ? [address.port] : []);
-  }
-
   closeListeners(): void {
     for (const loop of this.#loops) loop.close();
   }
@@ -341,8 +341,14 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#root.cancel(error);
   }
 
-  listenTable(): string | null {
-    return this.#adapter?.listenTable() ?? null;
+  acceptQueue(): number | null {
+    if (this.#adapter === null) return null;
+    let sum: number | null = null;
+    for (const { listener: { address } } of this.#loops) {
+      const waiting = address.transport === "tcp" ? this.#adapter.acceptQueue(address.port) : null;
+      if (waiting !== null) sum = (sum ?? 0) + waiting;
+    }
+    return sum;
   }
 
   kernelTable(): Promise<string | null> {

@@ -1,0 +1,37 @@
+/**
+ * The load process, run by Bun: takes jobs from standard input and answers each with one line.
+ *
+ * @module
+ */
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { runEcho } from "./load/echo.ts";
+import { holdDrop, holdOpen, holdRelease, holdSay } from "./load/hold.ts";
+import type { Held, Job, Sample } from "./load/jobs.ts";
+import { runRate } from "./load/rate.ts";
+
+function runJob(job: Job): Sample | Held {
+  switch (job.job) {
+    case "echo":
+      return runEcho(job);
+    case "rate":
+      return runRate(job);
+    case "open":
+      return holdOpen(job.port, job.count);
+    case "say":
+      return holdSay();
+    case "release":
+      return holdRelease(job.ms);
+    case "drop":
+      return holdDrop();
+  }
+}
+
+console.log("ready");
+for await (const line of createInterface({ input: process.stdin })) {
+  try {
+    console.log(JSON.stringify(runJob(JSON.parse(line))));
+  } catch (error) {
+    console.log(JSON.stringify({ error: String(error) }));
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * What the load process can be asked to do, and what it answers: one JSON text a line each way.
+ *
+ * @module
+ */
+
+/** Ping-pong with `inFlight` messages of `size` bytes on each of `conns` connections. */
+export interface EchoJob {
+  readonly job: "echo";
+  readonly conns: number;
+  readonly size: number;
+  readonly inFlight: number;
+}
+
+/** Connect, one line, its answer, close; `conns` at a time. */
+export interface RateJob {
+  readonly job: "rate";
+  readonly conns: number;
+  readonly size: number;
+}
+
+/** Whom to load, and for how long. */
+export interface Target {
+  readonly port: number;
+  readonly pid: number;
+  /** Before it counts. */
+  readonly warmUpMs: number;
+  readonly ms: number;
+}
+
+/** Open connections and keep them; send a line on each and read it back; wait for the server to close all; close all. */
+export type HoldJob =
+  | { readonly job: "open"; readonly port: number; readonly count: number }
+  | { readonly job: "say" }
+  | { readonly job: "release"; readonly ms: number }
+  | { readonly job: "drop" };
+
+/** Anything the load process does. */
+export type Job = (EchoJob & Target) | (RateJob & Target) | HoldJob;
+
+/** What was counted in a window. */
+export interface Sample {
+  /** Messages or connections per second. */
+  readonly rate: number;
+  /** Share of a core that the server had, and the load process. */
+  readonly serverBusy: number;
+  readonly loadBusy: number;
+}
+
+/** How the held connections ended. */
+export interface Held {
+  readonly open: number;
+  readonly reset: number;
+}

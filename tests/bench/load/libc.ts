@@ -1,0 +1,131 @@
+/**
+ * The C library's socket calls, through Bun's foreign functions: a client with as little between it and the kernel as
+ * there can be, so that the server is the slower of the two.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+type Call = (...args: number[]) => number;
+type Name =
+  | "socket"
+  | "connect"
+  | "setsockopt"
+  | "send"
+  | "recv"
+  | "close"
+  | "epoll_create1"
+  | "epoll_ctl"
+  | "epoll_wait"
+  | "__errno_location";
+
+/** What is used of the module `bun:ffi`. */
+interface ForeignFunctions {
+  dlopen(library: string, symbols: object): { readonly symbols: Record<Name, Call> };
+  ptr(bytes: ArrayBufferView): number;
+  readonly read: { i32(at: number, offset: number): number };
+}
+
+const AF_INET = 2;
+const SOCK_STREAM_CLOEXEC = 0o2000001;
+const IPPROTO_TCP = 6;
+const TCP_NODELAY = 1;
+const MSG_DONTWAIT = 0x40;
+const MSG_NOSIGNAL = 0x4000;
+const EPOLL_CTL_ADD = 1;
+const EPOLLIN = 1;
+/** Room for what one `recv` takes. */
+export const BUFFER_BYTES = 65_536;
+const MAX_EVENTS = 256;
+/** `struct epoll_event` is packed on x86-64 only. */
+const EVENT_WORDS = process.arch === "x64" ? 3 : 4;
+
+const name = "bun:ffi";
+const { dlopen, ptr, read } = await import(name) as ForeignFunctions;
+const { symbols: libc } = dlopen("libc.so.6", {
+  socket: { args: ["i32", "i32", "i32"], returns: "i32" },
+  connect: { args: ["i32", "ptr", "i32"], returns: "i32" },
+  setsockopt: { args: ["i32", "i32", "i32", "ptr", "i32"], returns: "i32" },
+  send: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+  recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  epoll_create1: { args: ["i32"], returns: "i32" },
+  epoll_ctl: { args: ["i32", "i32", "i32", "ptr"], returns: "i32" },
+  epoll_wait: { args: ["i32", "ptr", "i32", "i32"], returns: "i32" },
+  __errno_location: { args: [], returns: "ptr" },
+});
+
+const one = Int32Array.of(1);
+const buffer = new Uint8Array(BUFFER_BYTES);
+const bufferAt = ptr(buffer);
+
+/** Bytes that are sent again and again. */
+export class Block {
+  readonly bytes: Uint8Array;
+  readonly #at: number;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#at = ptr(bytes);
+  }
+
+  send(fd: number): void {
+    const sent = libc.send(fd, this.#at, this.bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent !== this.bytes.length) throw new Error(`send: ${sent} of ${this.bytes.length} bytes`);
+  }
+}
+
+/** Connects to a port of this machine; returns the descriptor. */
+export function open(port: number): number {
+  const address = new Uint8Array([AF_INET, 0, port >> 8, port & 255, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+  const fd = libc.socket(AF_INET, SOCK_STREAM_CLOEXEC, 0);
+  if (fd < 0) throw new Error("socket: no descriptor");
+  if (libc.connect(fd, ptr(address), address.length) !== 0) throw new Error(`connect: port ${port}`);
+  libc.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, ptr(one), 4);
+  return fd;
+}
+
+/** What `receive` returns when there was nothing after all; `epoll_wait` promises too much now and then. */
+export const NOTHING = -11;
+
+/** Takes what is there into `received`; 0 is the peer's FIN, less is an error's number. */
+export function receive(fd: number): number {
+  const length = libc.recv(fd, bufferAt, BUFFER_BYTES, MSG_DONTWAIT);
+  return length >= 0 ? length : -read.i32(libc.__errno_location(), 0);
+}
+
+/** What the last `receive` took lies at its beginning. */
+export const received: Uint8Array = buffer;
+
+/** Closes a descriptor. */
+export function shut(fd: number): void {
+  libc.close(fd);
+}
+
+/** Waits for descriptors to become readable. */
+export class Poll {
+  readonly #fd = libc.epoll_create1(0);
+  readonly #events = new Int32Array(MAX_EVENTS * EVENT_WORDS);
+  readonly #eventsAt = ptr(this.#events);
+  readonly #one = new Int32Array(EVENT_WORDS);
+
+  add(fd: number): void {
+    this.#one[0] = EPOLLIN;
+    this.#one[EVENT_WORDS - 2] = fd;
+    libc.epoll_ctl(this.#fd, EPOLL_CTL_ADD, fd, ptr(this.#one));
+  }
+
+  /** Number of readable descriptors, `fd(0)` and on; `timeout` in ms. */
+  wait(timeout: number): number {
+    return libc.epoll_wait(this.#fd, this.#eventsAt, MAX_EVENTS, timeout);
+  }
+
+  fd(index: number): number {
+    return this.#events[index * EVENT_WORDS + EVENT_WORDS - 2];
+  }
+
+  close(): void {
+    libc.close(this.#fd);
+  }
+}

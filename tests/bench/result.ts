@@ -1,0 +1,77 @@
+/**
+ * One line of the benchmark's table.
+ *
+ * @module
+ */
+import type { RuntimeName } from "../support/processes.ts";
+import type { Sample } from "./load/jobs.ts";
+import { median, ratios, type Spread } from "./stats.ts";
+
+/** What a ratio must be; null for one that is only informative. */
+export type Bound = { readonly atLeast: number } | { readonly atMost: number } | null;
+
+/** A comparison. */
+export interface Result {
+  readonly row: string;
+  readonly runtime: RuntimeName;
+  /** What of ours was measured. */
+  readonly ours: string;
+  readonly against: string;
+  readonly bound: Bound;
+  readonly ratio: Spread;
+  /** The ratio of rates per second of the server's processor time; null where rates were not measured. */
+  readonly cpuRatio: Spread | null;
+  /** Which of both ratios decides, with the reason. */
+  readonly judgedBy: "ratio" | "cpuRatio";
+  readonly met: boolean | null;
+  readonly unit: string;
+  readonly oursValue: number;
+  readonly againstValue: number;
+  readonly warning?: string;
+}
+
+/** What a result is about. */
+export type Subject = Pick<Result, "row" | "runtime" | "ours" | "against" | "bound" | "unit">;
+
+/** Below this share of its core a server was not at its limit. */
+const SATURATED = 0.9;
+/** Above this share of its core the load process was. */
+const LOAD_BOUND = 0.95;
+
+export function meets(bound: Bound, ratio: number): boolean | null {
+  if (bound === null) return null;
+  return "atLeast" in bound ? ratio >= bound.atLeast : ratio <= bound.atMost;
+}
+
+/** Compares plain numbers, round by round. */
+export function compareValues(subject: Subject, ours: readonly number[], against: readonly number[]): Result {
+  const ratio = ratios(ours, against);
+  return {
+    ...subject,
+    ratio,
+    cpuRatio: null,
+    judgedBy: "ratio",
+    met: meets(subject.bound, ratio.median),
+    oursValue: median(ours),
+    againstValue: median(against),
+  };
+}
+
+/** Compares rates. Where a server did not have its core to itself, or had nothing to do, processor time decides. */
+export function compareRates(subject: Subject, ours: readonly Sample[], against: readonly Sample[]): Result {
+  const rate = (sample: Sample) => sample.rate;
+  const perCpu = (sample: Sample) => sample.rate / sample.serverBusy;
+  const plain = compareValues(subject, ours.map(rate), against.map(rate));
+  const cpuRatio = ratios(ours.map(perCpu), against.map(perCpu));
+  const warning = warningFor([...ours, ...against]);
+  const judgedBy = warning === undefined ? "ratio" : "cpuRatio";
+  const met = meets(subject.bound, judgedBy === "ratio" ? plain.ratio.median : cpuRatio.median);
+  return { ...plain, cpuRatio, judgedBy, met, ...(warning === undefined ? {} : { warning }) };
+}
+
+function warningFor(samples: readonly Sample[]): string | undefined {
+  const idle = samples.filter((sample) => sample.serverBusy < SATURATED);
+  if (idle.length * 4 < samples.length) return undefined;
+  const bound = idle.filter((sample) => sample.loadBusy > LOAD_BOUND);
+  return bound.length * 2 > idle.length ? "load-bound" : "core shared";
+}

@@ -1,0 +1,39 @@
+/**
+ * The rows of the benchmark, by name.
+ *
+ * @module
+ */
+import type { RuntimeName } from "../support/processes.ts";
+import type { Result } from "./result.ts";
+import { growthRow } from "./rows/growth.ts";
+import { idleRow } from "./rows/idle.ts";
+import { linesRow } from "./rows/lines.ts";
+import { rateRow } from "./rows/rate.ts";
+import { rawRow } from "./rows/raw.ts";
+import { scaleRow } from "./rows/scale.ts";
+import type { Rig } from "./servers.ts";
+
+/** How long and how often. */
+export interface Effort {
+  readonly seconds: number;
+  readonly rounds: number;
+}
+
+/** One kind of work, measured on one runtime. */
+export interface Row {
+  readonly title: string;
+  run(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]>;
+}
+
+export const ROWS = {
+  raw: { title: "64 connections, 64-byte ping-pong of raw bytes", run: rawRow },
+  lines: { title: "16 connections, 64 lines of 64 bytes in flight each, line echo", run: linesRow },
+  idle: { title: "10,000 idle connections: memory, and shutdown() of all", run: idleRow },
+  rate: { title: "connect, one line, close", run: rateRow },
+  growth: { title: "ping-pong at 1,000 connections against 64", run: growthRow },
+  scale: { title: "cost per connection of registry and timers, at 10,000 against 100", run: scaleRow },
+} satisfies Record<string, Row>;
+
+export type RowName = keyof typeof ROWS;
+
+export const rowNames: readonly RowName[] = Object.keys(ROWS) as RowName[];

@@ -1,0 +1,100 @@
+/**
+ * Starts the servers, and the load process.
+ *
+ * @module
+ */
+import { type Program, type RuntimeName, startCommand, startProgram } from "../support/processes.ts";
+import type { Held, HoldJob, Job, Sample } from "./load/jobs.ts";
+import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
+
+const LONGEST_JOB_MS = 60_000;
+
+/** A server under load. */
+export interface Server {
+  readonly name: string;
+  readonly program: Program;
+  readonly port: number;
+}
+
+/** Starts servers on one core and asks for load from the other. Everything it started ends with it. */
+export class Rig implements AsyncDisposable {
+  readonly machine: Machine;
+  readonly #programs: Program[] = [];
+  #load: Program | null = null;
+
+  constructor(machine: Machine) {
+    this.machine = machine;
+  }
+
+  /** Sluice, in a mode of `servers/ours.ts`. */
+  ours(runtime: RuntimeName, mode: string): Promise<Server> {
+    return this.#started(mode, this.program("servers/ours.ts", runtime, [mode]));
+  }
+
+  /** The echo written by hand for a runtime. */
+  bare(runtime: RuntimeName, ...args: string[]): Promise<Server> {
+    return this.#started(`bare ${args.join(" ")}`, this.program(`servers/bare_${runtime}.ts`, runtime, args));
+  }
+
+  /** Node's way of writing it, on another runtime. */
+  nodeNet(runtime: RuntimeName, mode: string): Promise<Server> {
+    return this.#started(`node:net ${mode}`, this.program("servers/bare_node.ts", runtime, [mode]));
+  }
+
+  /** Go's; null where there is no Go. */
+  go(mode: "raw" | "line"): Promise<Server> | null {
+    if (this.machine.go === null) return null;
+    const options = { ...this.#limits(SERVER_CORE), env: { GOMAXPROCS: "1" } };
+    return this.#started(`go ${mode}`, startCommand([this.machine.go, mode], options));
+  }
+
+  /** Any program of this folder, on the servers' core. */
+  program(path: string, runtime: RuntimeName, args: readonly string[]): Program {
+    const options = { ...this.#limits(SERVER_CORE), runtime, args, permissions: ["-A", "--no-check"] };
+    if (runtime !== "node") return startProgram(`tests/bench/${path}`, options);
+    const compiled = `${this.machine.compiled}/tests/bench/${path.replace(/ts$/, "js")}`;
+    return startProgram(compiled, { ...options, plain: true });
+  }
+
+  measure(job: Exclude<Job, HoldJob>): Promise<Sample> {
+    return this.#ask(job) as Promise<Sample>;
+  }
+
+  hold(job: HoldJob): Promise<Held> {
+    return this.#ask(job) as Promise<Held>;
+  }
+
+  async stop(server: Server): Promise<void> {
+    await server.program.kill();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#programs.map((program) => program.kill()));
+  }
+
+  async #ask(job: Job): Promise<Sample | Held> {
+    const load = this.#load ??= await this.#startLoad();
+    load.type(JSON.stringify(job) + "\n");
+    const answer = JSON.parse(await load.line(/^\{/, LONGEST_JOB_MS));
+    if (answer.error !== undefined) throw new Error(`load, ${job.job}: ${answer.error}`);
+    return answer;
+  }
+
+  async #startLoad(): Promise<Program> {
+    const load = startProgram("tests/bench/load.ts", { ...this.#limits(LOAD_CORE), runtime: "bun" });
+    this.#programs.push(load);
+    await load.line("ready");
+    return load;
+  }
+
+  async #started(name: string, program: Program): Promise<Server> {
+    this.#programs.push(program);
+    const port = Number((await program.line(/^port /)).slice("port ".length));
+    return { name, program, port };
+  }
+
+  #limits(core: number): { core?: number; maxFiles?: number } {
+    const { pinned, manyFiles } = this.machine;
+    return { ...(pinned ? { core } : {}), ...(manyFiles ? { maxFiles: MAX_FILES } : {}) };
+  }
+}
