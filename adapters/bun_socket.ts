@@ -337,7 +337,10 @@ export class BunSocket implements RawSocket, Owner {
   /** Nothing but `gone` is left to tell. */
   #over(): boolean {
     if (this.#is(DESTROYED)) return true;
-    return this.#is(CLOSED) && (this.#is(LET_GO) || !(this.#is(EARLY) || this.#endDue()));
+    if (!this.#is(CLOSED)) return false;
+    // A reset while a write is blocked is told at once: the reader may be waiting for that very write.
+    const stuck = this.#is(BLOCKED) && this.#rare?.error !== undefined;
+    return this.#is(LET_GO) || stuck || !(this.#is(EARLY) || this.#endDue());
   }
 }
 

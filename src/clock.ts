@@ -10,6 +10,8 @@ export interface Clock {
   now(): number;
   /** Calls `fn` once after `delay` ms. The returned function cancels. */
   setTimer(fn: () => void, delay: number): () => void;
+  /** Calls `fn` at the end of the event loop's turn: after the promise jobs, before time passes. */
+  soon(fn: () => void): void;
   /** The time of day in ms since the epoch. @default Date.now() */
   wall?(): number;
 }
@@ -24,4 +26,12 @@ export const systemClock: Clock = {
     const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
     return () => clearTimeout(timer);
   },
+  soon: endOfTurn,
 };
+
+/** All three runtimes have `setImmediate`; a timer of 0 ms stands in elsewhere. */
+export function endOfTurn(fn: () => void): void {
+  const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => unknown };
+  if (setImmediate === undefined) setTimeout(fn, 0);
+  else setImmediate(fn);
+}

@@ -28,6 +28,9 @@ class ManualClock implements Clock {
     this.#timers.push(timer);
     return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
   }
+  soon(fn: () => void): void {
+    queueMicrotask(fn);
+  }
   /** Runs the next timer; false if there is none. */
   step(): boolean {
     const next = this.#timers.sort((a, b) => a.at - b.at).shift();

@@ -53,6 +53,7 @@ function countingClock(): Clock & { live: number } {
   const clock = {
     live: 0,
     now: () => 0,
+    soon: (fn: () => void) => queueMicrotask(fn),
     setTimer: () => {
       clock.live++;
       return () => void clock.live--;

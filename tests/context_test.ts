@@ -233,7 +233,7 @@ describe("withTimeout and withDeadline", () => {
   it("set no second timer for the parent's deadline, though the time of day is coarse", () => {
     let now = 0.4;
     let timers = 0;
-    const clock = { now: () => now, wall: () => Math.round(now), setTimer: () => (timers++, () => {}) };
+    const clock = { now: () => now, wall: () => Math.round(now), soon: () => {}, setTimer: () => (timers++, () => {}) };
     const [parent] = withDeadline(background(clock), 100);
     now = 0.6;
     assertEquals(withDeadline(parent, 100)[0].deadline, 100);

@@ -21,13 +21,15 @@ export const FULL = 32;
 export const PAUSED = 64;
 /** The socket is paused by the drain, which takes in those who wait to be accepted. */
 export const STALLED = 65536;
+/** Its consumer is being given bytes: what it writes leaves when that returns. */
+export const FEEDING = 131072;
 /** Any reason for a paused socket. */
 export const ANY_PAUSE: number = FULL | PAUSED | STALLED;
 /** A complete message is unanswered, says the protocol. */
 export const BUSY = 128;
 /** Part of a message is buffered, says the protocol. */
 export const PARTIAL = 256;
-/** Waits in the write batch. */
+/** Is in the write batch's list. */
 export const DIRTY = 512;
 /** The socket has bytes that the kernel has not taken yet. */
 export const CLOGGED = 1024;

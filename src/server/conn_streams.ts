@@ -5,12 +5,19 @@
  */
 import type { Conn } from "./conn_types.ts";
 import type { Connection } from "./connection.ts";
+import type { ReadWaiter } from "./inbound.ts";
 
 const FINISHED: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
 /** Chunks until the peer's FIN; one promise for each. Leaving the loop leaves the connection open. */
-export class ChunkIterator implements AsyncIterator<Uint8Array> {
+export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
   readonly #conn: Connection;
+  #resolve: (result: IteratorResult<Uint8Array>) => void = () => {};
+  #reject: (error: Error) => void = () => {};
+  readonly #keep = (resolve: (result: IteratorResult<Uint8Array>) => void, reject: (error: Error) => void): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
 
   constructor(conn: Connection) {
     this.#conn = conn;
@@ -22,9 +29,17 @@ export class ChunkIterator implements AsyncIterator<Uint8Array> {
     if (chunk !== null) return Promise.resolve({ done: false, value: chunk });
     const refusal = conn.refusal();
     if (refusal !== undefined) return refusal === null ? Promise.resolve(FINISHED) : Promise.reject(refusal);
-    return new Promise((resolve, reject) => {
-      conn.awaitChunk((value) => resolve(value === null ? FINISHED : { done: false, value }), reject);
-    });
+    const next = new Promise(this.#keep);
+    conn.awaitChunk(this);
+    return next;
+  }
+
+  deliver(chunk: Uint8Array | null): void {
+    this.#resolve(chunk === null ? FINISHED : { done: false, value: chunk });
+  }
+
+  fail(error: Error): void {
+    this.#reject(error);
   }
 }
 

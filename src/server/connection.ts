@@ -11,7 +11,7 @@ import * as leave from "./conn_leave.ts";
 import { ChunkIterator, readableOf, writableOf } from "./conn_streams.ts";
 import { checkTimes, ConnTimes } from "./conn_times.ts";
 import type { Conn, Consumer } from "./conn_types.ts";
-import { Inbound } from "./inbound.ts";
+import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
 import { type Flushable, SCRATCH_BYTES } from "./write_batch.ts";
@@ -64,7 +64,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
       this.failure = new ConnResetError("The peer dropped the connection", { cause: error });
     }
     this.host.timers.disarm(this);
-    this.#failWaiters(this.failure ?? closedError());
+    this.#failWaiters(this.failure);
     const consumer = this.consumer;
     this.consumer = null;
     if (consumer !== null) this.#guarded(() => consumer.closed(this.failure ?? undefined));
@@ -80,7 +80,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (chunk !== null) return Promise.resolve(chunk);
     const refusal = this.refusal();
     if (refusal !== undefined) return refusal === null ? END : Promise.reject(refusal);
-    return new Promise((resolve, reject) => this.awaitChunk(resolve, reject));
+    return new Promise((deliver, fail) => this.awaitChunk({ deliver, fail }));
   }
 
   /** The next queued chunk, or null. */
@@ -108,9 +108,10 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   }
 
   /** Waits for the next chunk; the caller has taken what was queued and seen no refusal. */
-  awaitChunk(resolve: (chunk: Uint8Array | null) => void, reject: (error: Error) => void): void {
+  awaitChunk(waiter: ReadWaiter): void {
     if (this.inbound === null) this.inbound = new Inbound();
-    this.inbound.wait(resolve, reject);
+    this.inbound.wait(waiter);
+    this.flushNow();
     if (this.times !== null) {
       this.times.readSince = this.host.clock.now();
       leave.boundary(this);
@@ -197,6 +198,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   report(busy: boolean, partial: boolean): void {
     const had = this.flags;
     this.flags = (had & ~(flag.BUSY | flag.PARTIAL)) | (busy ? flag.BUSY : 0) | (partial ? flag.PARTIAL : 0);
+    if (!busy && (had & flag.FEEDING) === 0) this.flushNow();
     if (this.times !== null) {
       if (partial && (had & flag.PARTIAL) === 0) this.times.partialSince = this.host.clock.now();
       if (!busy) leave.boundary(this);
@@ -205,11 +207,14 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   }
 
   #feed(chunk: Uint8Array): void {
+    this.flags |= flag.FEEDING;
     try {
       this.consumer!.data(chunk);
     } catch (error) {
       this.abort(error);
     }
+    this.flags &= ~flag.FEEDING;
+    this.flushNow();
   }
 
   #guarded(call: () => void): void {
@@ -229,11 +234,9 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (data.length === 0) return DONE;
     const out = this.outbound ?? (this.outbound = new Outbound());
     out.add(data);
-    const batch = this.host.batch;
-    batch.writes++;
-    if ((this.flags & flag.DIRTY) === 0) {
+    if ((this.flags & (flag.DIRTY | flag.FEEDING)) === 0) {
       this.flags |= flag.DIRTY;
-      batch.add(this);
+      this.host.batch.add(this);
     }
     const { writeHighWaterMark } = this.host.limits;
     if (out.size >= SCRATCH_BYTES || out.size >= writeHighWaterMark) this.unhold();
@@ -247,8 +250,13 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     return this.is(flag.CLOGGED) ? this.outbound!.wait() : DONE;
   }
 
-  flushNow(): void {
+  flushLate(): void {
     this.flags &= ~flag.DIRTY;
+    this.flushNow();
+  }
+
+  /** Gives what was written to the socket. */
+  flushNow(): void {
     const out = this.outbound;
     if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
     this.moved += out.moveTo(this.socket, this.host.batch);
@@ -345,7 +353,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     // What the drain has closed stays the drain's: what comes late is still counted.
     if (!this.is(flag.CLOSING | flag.SEALED | flag.GONE)) {
       this.flags |= flag.CLOSING;
-      this.failRead(closedError());
+      if (this.isAwaitingRead) this.failRead(closedError());
       this.seal();
     }
     return this.closed;
@@ -398,10 +406,13 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.socket.shutdown();
   }
 
-  #failWaiters(error: Error): void {
-    if (this.failure === null && this.is(flag.READ_ENDED | flag.SEALED)) this.inbound?.settle(null);
-    else this.inbound?.fail(error);
-    this.outbound?.failWaiters(error);
+  /** The error is built only if somebody waits: most connections end without anybody asking. */
+  #failWaiters(error: Error | null): void {
+    if (this.isAwaitingRead) {
+      if (error === null && this.is(flag.READ_ENDED | flag.SEALED)) this.inbound!.settle(null);
+      else this.failRead(error ?? closedError());
+    }
+    if (this.outbound?.isAwaited) this.outbound.failWaiters(error ?? closedError());
   }
 }
 

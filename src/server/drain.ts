@@ -255,7 +255,7 @@ export class Drain {
     });
     const text = await Promise.race([this.#target.kernelTable().catch(() => null), late]);
     cancel();
-    return text === null ? null : parseKernelTable(text);
+    return text === null ? null : parseKernelTable(text, this.ledger.ports);
   }
 
   #resumed(): DrainReport {

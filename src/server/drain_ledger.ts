@@ -15,6 +15,7 @@ interface Entry {
   // Kept from the beginning: a socket that is gone has no addresses any more on some runtimes.
   readonly peer: string;
   readonly key: string;
+  readonly port: number;
   /** What it had read when the drain began: a connection asked nothing since is idle. */
   readonly bytesRead: number;
   cut: CutConn | null;
@@ -37,13 +38,22 @@ export class DrainLedger {
 
   add(conn: Connection): void {
     const peer = formatAddress(conn.remote);
+    const port = conn.local.transport === "tcp" ? conn.local.port : -1;
     this.#entries.set(conn, {
+      port,
       conn,
       peer,
       key: connKey(conn.local, conn.remote),
       bytesRead: conn.bytesRead,
       cut: null,
     });
+  }
+
+  /** Local ports of all connections. */
+  get ports(): Set<number> {
+    const ports = new Set<number>();
+    for (const { port } of this.#entries.values()) ports.add(port);
+    return ports;
   }
 
   /** Whether the kernel knows more than we do about some connection's last bytes. */

@@ -4,21 +4,27 @@
  * @module
  */
 
+/** Somebody who waits for the next chunk. */
+export interface ReadWaiter {
+  /** The next chunk, or null at the end. */
+  deliver(chunk: Uint8Array | null): void;
+  fail(error: Error): void;
+}
+
 /** Queue of chunks, with at most one reader waiting when it is empty. */
 export class Inbound {
   /** Bytes that wait. */
   size = 0;
   #chunks: Uint8Array[] = [];
-  #resolve: ((chunk: Uint8Array | null) => void) | null = null;
-  #reject: ((error: Error) => void) | null = null;
+  #waiter: ReadWaiter | null = null;
 
   get isAwaited(): boolean {
-    return this.#resolve !== null;
+    return this.#waiter !== null;
   }
 
   /** Gives the chunk to the waiting reader, or queues it. */
   push(chunk: Uint8Array): void {
-    if (this.#resolve !== null) {
+    if (this.#waiter !== null) {
       this.settle(chunk);
     } else {
       this.#chunks.push(chunk);
@@ -39,25 +45,22 @@ export class Inbound {
     return chunk;
   }
 
-  wait(resolve: (chunk: Uint8Array | null) => void, reject: (error: Error) => void): void {
-    this.#resolve = resolve;
-    this.#reject = reject;
+  wait(waiter: ReadWaiter): void {
+    this.#waiter = waiter;
   }
 
   /** Fulfils the waiting read, if any; null is the end. */
   settle(chunk: Uint8Array | null): void {
-    const resolve = this.#resolve;
-    this.#resolve = null;
-    this.#reject = null;
-    resolve?.(chunk);
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    waiter?.deliver(chunk);
   }
 
   /** Rejects the waiting read, if any. */
   fail(error: Error): void {
-    const reject = this.#reject;
-    this.#resolve = null;
-    this.#reject = null;
-    reject?.(error);
+    const waiter = this.#waiter;
+    this.#waiter = null;
+    waiter?.fail(error);
   }
 
   clear(): void {

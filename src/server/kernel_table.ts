@@ -15,14 +15,21 @@ export function connKey(local: Address, remote: Address): string {
   return `${normalizeIp(local.hostname)}|${local.port}|${normalizeIp(remote.hostname)}|${remote.port}`;
 }
 
-/** Parses the text of `/proc/net/tcp` and `/proc/net/tcp6` (man 5 proc). */
-export function parseKernelTable(text: string): KernelTable {
+/**
+ * Parses the text of `/proc/net/tcp` and `/proc/net/tcp6` (man 5 proc), as far as it concerns these local ports: the
+ * table lists every socket of the machine, and may be long.
+ */
+export function parseKernelTable(text: string, ports: Iterable<number>): KernelTable {
   const unacknowledged = new Map<string, number>();
-  for (const line of text.split("\n")) {
-    const fields = line.trim().split(/\s+/);
-    if (fields.length < 5 || !fields[0].endsWith(":")) continue;
-    const [local, remote] = [endpoint(fields[1]), endpoint(fields[2])];
-    unacknowledged.set(`${local}|${remote}`, parseInt(fields[4].split(":")[0], 16));
+  for (const port of ports) {
+    const needle = `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+    for (let at = text.indexOf(needle); at !== -1; at = text.indexOf(needle, at + needle.length)) {
+      const lineEnd = text.indexOf("\n", at);
+      const line = text.slice(text.lastIndexOf("\n", at) + 1, lineEnd === -1 ? text.length : lineEnd);
+      const [, local, remote, , queues] = line.trim().split(/\s+/);
+      if (queues === undefined || !`${local} `.endsWith(needle)) continue;
+      unacknowledged.set(`${endpoint(local)}|${endpoint(remote)}`, parseInt(queues.split(":")[0], 16));
+    }
   }
   return unacknowledged;
 }

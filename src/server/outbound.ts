@@ -36,6 +36,10 @@ export class Outbound {
     return this.#chunkBytes + this.#text.length;
   }
 
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** Exact number of bytes that wait. */
   byteLength(): number {
     return this.#chunkBytes + (this.#text === "" ? 0 : encoder.encode(this.#text).length);

@@ -52,7 +52,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly name: string;
   readonly clock: Clock;
   readonly timers: TimerQueue;
-  readonly batch: WriteBatch = new WriteBatch();
+  readonly batch: WriteBatch;
   readonly departures: Departures;
   readonly hooks: Hook[] = [];
   readonly log: Logger;
@@ -78,6 +78,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.name = text("name", options.name, "server");
     this.clock = options.clock ?? systemClock;
     this.timers = new TimerQueue(this.clock);
+    this.batch = new WriteBatch(this.clock);
     this.departures = new Departures(this.clock);
     this.log = options.logger ?? jsonLogger();
     this.goodbye = options.goodbye ?? null;

@@ -15,7 +15,7 @@ import { WriteBatch } from "./write_batch.ts";
 export class SoloHost implements ConnHost {
   readonly clock: Clock;
   readonly timers: TimerQueue;
-  readonly batch: WriteBatch = new WriteBatch();
+  readonly batch: WriteBatch;
   readonly departures: Departures;
   readonly limits: ConnLimits;
   readonly onState = null;
@@ -25,6 +25,7 @@ export class SoloHost implements ConnHost {
   constructor(clock: Clock, limits: ConnLimits) {
     this.clock = clock;
     this.timers = new TimerQueue(clock);
+    this.batch = new WriteBatch(clock);
     this.departures = new Departures(clock);
     this.limits = limits;
   }

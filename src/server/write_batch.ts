@@ -1,45 +1,36 @@
 /**
- * Small writes of one turn leave in one system call: connections that were written to are flushed together once the
- * turn's promise jobs have settled.
+ * Small writes of one turn leave in one system call. What is written while a connection's bytes are handled leaves when
+ * they are handled; everything else leaves at the end of the event loop's turn, all connections together.
  *
  * @module
  */
+import type { Clock } from "../clock.ts";
 
 /** A connection that was written to. */
 export interface Flushable {
-  flushNow(): void;
+  /** The turn is over. */
+  flushLate(): void;
 }
 
-/** Promise jobs that may pass without a write before the turn counts as over: a `for await` needs about three. */
-const QUIET_JOBS = 4;
-/** A turn that goes on writing for so many jobs is flushed in its midst, so that it can't hold the others back. */
-const MAX_JOBS = 512;
 /** Room to gather a turn's small writes in; larger ones go out chunk by chunk. */
 export const SCRATCH_BYTES: number = 64 * 1024;
 
-const RESOLVED: Promise<void> = Promise.resolve();
-
 /** Collects the connections that one turn wrote to. One per server. */
 export class WriteBatch {
-  /** Counts writes, so that the batch sees whether the turn still writes. */
-  writes = 0;
   /** Gathers small writes; replaced when a socket still holds it. */
   scratch: Uint8Array = new Uint8Array(0);
+  readonly #clock: Clock;
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
-  #seen = 0;
-  #quiet = 0;
-  #jobs = 0;
-  #scheduled = false;
-  readonly #job: () => void = () => this.#run();
+  readonly #run: () => void = () => this.#flush();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   add(connection: Flushable): void {
     this.#dirty.push(connection);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.#jobs = 0;
-    this.#quiet = 0;
-    RESOLVED.then(this.#job);
+    if (this.#dirty.length === 1) this.#clock.soon(this.#run);
   }
 
   /** The gathering buffer, empty. */
@@ -48,22 +39,11 @@ export class WriteBatch {
     return this.scratch;
   }
 
-  #run(): void {
-    if (this.writes !== this.#seen) {
-      this.#seen = this.writes;
-      this.#quiet = 0;
-    } else {
-      this.#quiet++;
-    }
-    if (this.#quiet < QUIET_JOBS && ++this.#jobs < MAX_JOBS) {
-      RESOLVED.then(this.#job);
-      return;
-    }
-    this.#scheduled = false;
+  #flush(): void {
     const dirty = this.#dirty;
     this.#dirty = this.#spare;
     this.#spare = dirty;
-    for (let i = 0; i < dirty.length; i++) dirty[i].flushNow();
+    for (let i = 0; i < dirty.length; i++) dirty[i].flushLate();
     dirty.length = 0;
   }
 }

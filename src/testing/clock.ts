@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, MAX_TIMER_DELAY } from "../clock.ts";
+import { type Clock, endOfTurn, MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 
 /** How many timers may fire without time moving, before that is taken for an endless loop. */
@@ -70,6 +70,11 @@ export class VirtualClock implements Clock {
     return () => this.#remove(timer);
   }
 
+  /** Calls `fn` at the end of the event loop's turn, which is no matter of time. */
+  soon(fn: () => void): void {
+    endOfTurn(fn);
+  }
+
   /**
    * Moves time by `ms`, firing what falls due in order; promises and the event loop settle after each timer.
    *
@@ -123,11 +128,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** One turn of the event loop, by the quickest way the runtime has. */
+/** One turn of the event loop. */
 function turn(): Promise<void> {
-  const { setImmediate } = globalThis as { setImmediate?: (fn: () => void) => unknown };
-  return new Promise((resolve) => {
-    if (setImmediate) setImmediate(resolve);
-    else setTimeout(resolve, 0);
-  });
+  return new Promise((resolve) => endOfTurn(resolve));
 }

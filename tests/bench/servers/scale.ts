@@ -49,6 +49,10 @@ class HandClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
+  soon(fn: () => void): void {
+    queueMicrotask(fn);
+  }
+
   advance(ms: number): void {
     this.#now += ms;
     for (const [timer, at] of this.#timers) {
