@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import type net from "node:net";
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
 
@@ -48,6 +49,7 @@ export class NodeSocket implements RawSocket {
   readonly #socket: Owned;
   #events: SocketEvents | null = null;
   #flags = 0;
+  #textExcess = 0;
   #error: Error | undefined = undefined;
   #local: Address | null;
   #remote: Address | null;
@@ -80,7 +82,8 @@ export class NodeSocket implements RawSocket {
   }
 
   get unsent(): number {
-    return this.#socket.writableLength;
+    const waiting = this.#socket.writableLength;
+    return waiting === 0 ? 0 : waiting + this.#textExcess;
   }
 
   start(events: SocketEvents): void {
@@ -113,9 +116,25 @@ export class NodeSocket implements RawSocket {
     const socket = this.#socket;
     if (bytes.length > 0) socket.write(bytes);
     if (socket.writableLength === 0) return true;
-    if (!(this.#flags & DRAINING)) socket.on("drain", NodeSocket.#onDrain);
-    this.#flags |= OWING | DRAINING;
+    this.#owe();
     return false;
+  }
+
+  #owe(): void {
+    if (!(this.#flags & DRAINING)) this.#socket.on("drain", NodeSocket.#onDrain);
+    this.#flags |= OWING | DRAINING;
+  }
+
+  writeText(text: string): number {
+    const bytes = Buffer.byteLength(text);
+    if (this.#flags & (SHUT | DESTROYED | CLOSED)) return bytes;
+    const socket = this.#socket;
+    socket.write(text);
+    if (socket.writableLength === 0) return bytes;
+    // A stream counts waiting text by its UTF-16 units.
+    this.#textExcess += bytes - text.length;
+    this.#owe();
+    return bytes;
   }
 
   shutdown(): void {
@@ -196,6 +215,7 @@ export class NodeSocket implements RawSocket {
     if (!(this.#flags & OWING) || this.#flags & (DESTROYED | CLOSED)) return;
     if (this.#events === null || this.#socket.writableLength > 0) return;
     this.#flags &= ~OWING;
+    this.#textExcess = 0;
     this.#events.drained();
   }
 

@@ -103,6 +103,8 @@ export interface RawSocket {
    * `unsent` is 0. After `shutdown`, `destroy` or `gone` it does nothing and returns false.
    */
   write(bytes: Uint8Array): boolean;
+  /** The same for text, as UTF-8; returns its bytes. Only where the runtime has a faster way than encoding first. */
+  writeText?(text: string): number;
   /** Half-close: what was written is flushed, then FIN. Reading goes on. Calling it twice is harmless. */
   shutdown(): void;
   /** Drops the connection now; the peer sees a reset, unless both sides had finished. */

@@ -401,7 +401,7 @@ describe("connection: time", () => {
     const before = w.clock.pending;
     for (let i = 0; i < 20; i++) (await w.client()).conn.abort();
     for (let i = 0; i < 20; i++) (await w.client()).conn.close();
-    await w.pass(100);
+    await w.pass(1100);
     assertEquals([w.clock.pending, w.server.connections.size, w.adapter.openSockets], [before, 0, 0]);
   });
 });

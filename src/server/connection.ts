@@ -394,9 +394,14 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
       this.flags &= ~flag.ANY_PAUSE;
       this.socket.resume();
     }
+    // With both sides' FIN there is nothing to wait for.
+    if (!this.is(flag.READ_ENDED) || this.unsent > 0) this.#linger();
+    this.observe();
+  }
+
+  #linger(): void {
     this.timed().lingerAt = this.host.clock.now() + this.host.limits.lingerTimeout;
     this.armAt(this.times!.lingerAt);
-    this.observe();
   }
 
   #fin(): void {

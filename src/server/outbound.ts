@@ -60,6 +60,10 @@ export class Outbound {
     const text = this.#text;
     const chunks = this.#chunks;
     if (text === "" && chunks.length === 1) return this.#moveOne(socket);
+    if (chunks.length === 0 && text.length < SCRATCH_BYTES && socket.writeText !== undefined) {
+      this.#text = "";
+      return socket.writeText(text);
+    }
     const most = this.#chunkBytes + text.length * MAX_BYTES_PER_UNIT;
     if (most <= SCRATCH_BYTES) return this.#moveGathered(socket, batch);
     if (text !== "") this.#encodeText();

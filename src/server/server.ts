@@ -30,6 +30,7 @@ import { Departures } from "./departures.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
 import { holderOf } from "./holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
+import { KeepAlive } from "./keep_alive.ts";
 import { listen, type Listener } from "./listener.ts";
 import {
   admissionLimits,
@@ -67,6 +68,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly #admission: Admission;
   readonly #queue: AdmissionQueue;
   readonly #root: CancelContext;
+  readonly #keepAlive: KeepAlive;
   readonly #loops: AcceptLoop[] = [];
   readonly #count = { accepted: 0, shed: 0, handlerErrors: 0, peerErrors: 0, acceptErrors: 0 };
   #drainLimits: DrainLimits;
@@ -91,6 +93,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.limits = connLimits(options);
     this.#admission = new Admission(admissionLimits(options), this.clock.now());
     this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
+    this.#keepAlive = new KeepAlive(this.clock);
     this.#noteStamps();
     this.#root = new CancelContext(background(this.clock));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -179,7 +182,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const ctx = new ConnContext(this.#root);
     conn.ctx = ctx;
     this.connections.add(conn);
-    if (this.limits.keepAlive > 0) socket.setKeepAlive(true, this.limits.keepAlive);
+    if (this.limits.keepAlive > 0) this.#keepAlive.add(conn);
     if (!this.limits.noDelay) socket.setNoDelay(false);
     if (this.state === "draining") ctx.beginDraining("draining");
     this.#drain?.accepted(conn);
@@ -317,6 +320,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       return;
     }
     this.state = "closed";
+    this.#keepAlive.stop();
     this.#resolveClosed(report);
   }
 

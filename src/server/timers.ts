@@ -50,6 +50,7 @@ export class TimerQueue {
 
   disarm(target: TimerTarget): void {
     const slot = target.timerSlot;
+    if (slot === 0) return;
     target.timerSlot = 0;
     const bucket = this.#buckets.get(slot);
     if (bucket === undefined) return;

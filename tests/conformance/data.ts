@@ -125,6 +125,23 @@ export function dataRules(rule: Rule): void {
     assertEquals(firstDifference(concat(c.chunks), expected), -1);
   });
 
+  rule("writeText(), where there is one, sends UTF-8 in order with bytes, and counts bytes", async (rig) => {
+    const { client, server, c, s } = await rig.pair("server");
+    if (server.writeText === undefined) return;
+    const text = "żółw ".repeat(2_000_000);
+    const length = bytes(text).length;
+    server.write(bytes("a"));
+    assertEquals(server.writeText("é"), 2);
+    assertEquals(server.writeText(text), length);
+    assert(server.unsent > 0 && server.unsent <= length, `${server.unsent} unsent`);
+    server.write(bytes("z"));
+    rig.start(client, c);
+    await s.until("drained", () => s.log.includes("drained"));
+    assertEquals(server.unsent, 0);
+    await c.received(1 + 2 + length + 1);
+    assertEquals(firstDifference(concat(c.chunks), bytes("aé" + text + "z")), -1);
+  });
+
   rule("a write inside drained leaves as well", async (rig) => {
     const { client, server, c, s } = await rig.pair("server");
     s.onDrained = () => {
