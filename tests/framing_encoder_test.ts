@@ -58,6 +58,8 @@ describe("what an encoder writes", () => {
     assertEquals([...lengthPrefixEncoder({ size: "varint" }).encode(long).subarray(0, 3)], [0xac, 2, 120]);
     assertEquals([...lengthPrefixEncoder({ size: 2 }).encode(long).subarray(0, 3)], [1, 44, 120]);
     assertEquals(show(lineEncoder({ eol: "\r\n" }).encode("€")), "\xe2\x82\xac\r\n");
+    assertEquals(lineEncoder({ eol: "\r\n" }).encodeText!("€"), "€\r\n");
+    assertEquals(lineEncoder().encodeText!(bytesOf("bytes")), null);
     assertEquals(show(fixedCodec(2).encoder.encode("ab")), "ab");
     assertEquals(decodeAll(lineCodec().decoder, [lineCodec().encoder.encode("€")]).frames, ["€"]);
   });
@@ -66,6 +68,7 @@ describe("what an encoder writes", () => {
     const refusals: (() => unknown)[] = [
       () => lineEncoder().encode("a\nb"),
       () => lineEncoder().encode(bytesOf("a\nb")),
+      () => lineEncoder().encodeText!("a\nb"),
       () => delimiterEncoder("--").encode("a--b"),
       () => delimiterEncoder("--").encode("a-"),
       () => lengthPrefixEncoder({ size: 1 }).encode("x".repeat(256)),

@@ -39,10 +39,10 @@ class LeakServer {
     return { ...JSON.parse(text), descriptors: readdirSync(`/proc/${this.program.pid}/fd`).length };
   }
 
-  /** Fulfils when the server holds no more connections, or after a while. */
+  /** Fulfils when the server holds no more connections and timers, or after a while. */
   async settled(): Promise<Holdings & { readonly descriptors: number }> {
     let held = await this.holdings();
-    for (let i = 0; i < 50 && held.connections > 0; i++) {
+    for (let i = 0; i < 50 && held.connections + held.timers > 0; i++) {
       await pause(50);
       held = await this.holdings();
     }

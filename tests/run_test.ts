@@ -103,6 +103,22 @@ describe("run", () => {
     assertEquals([w.server.state, w.adapter.signalHandlers], ["closed", 0]);
   });
 
+  it("hears at once of a server that fails to start, before its own options are looked at", async () => {
+    const adapter = memoryAdapter();
+    const failing = serve({ adapter, port: 70_000 }, () => {});
+    await assertRejects(() => run(failing, { adapter, signals: ["SIGNONE"] }), OptionError, "SIGNONE");
+    await assertRejects(() => run(serve({ adapter, port: 70_000 }, () => {}), { adapter }), OptionError, "port");
+  });
+
+  it("closes a server that still starts when its own options are wrong", async () => {
+    await using w = await world();
+    const report = run(w.server, { adapter: w.adapter, clock: w.clock, signals: ["SIGNONE"] });
+    report.catch(() => {});
+    await w.pass(100);
+    await assertRejects(() => report, OptionError, "SIGNONE");
+    assertEquals([w.server.state, w.adapter.listeners.size], ["closed", 0]);
+  });
+
   it("goes on after resume(), and the next signal is a first one", async () => {
     await using w = await world();
     const report = running(w, [w.server], { lameDuck: 300 });

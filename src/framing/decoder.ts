@@ -36,6 +36,8 @@ export interface Decoder<T> {
 export interface Encoder<T> {
   /** The bytes of `frame`. @throws {OptionError} The framing can't carry this frame. */
   encode(frame: T): Uint8Array;
+  /** The same as text, where the frame is text: it is then encoded together with all text of its turn. */
+  encodeText?(frame: T): string | null;
 }
 
 /** Both directions of one framing, for one connection. */

@@ -36,7 +36,8 @@ export class Framed<In, Out = In> extends FrameStream<In> {
    * @throws {ConnClosedError} The write side is closed.
    */
   send(frame: Out): Promise<void> {
-    return this.conn.write(this.#codec.encoder.encode(frame));
+    const { encoder } = this.#codec;
+    return this.conn.write(encoder.encodeText?.(frame) ?? encoder.encode(frame));
   }
 }
 

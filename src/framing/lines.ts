@@ -53,7 +53,10 @@ export function lineDecoder(options: LineOptions | ByteLineOptions = {}): Decode
 /** Encodes a line. A line that holds an LF is refused: the peer would read two. */
 export function lineEncoder(options: LineEncoderOptions = {}): Encoder<Uint8Array | string> {
   const eol = oneOf("eol", options.eol, ["\n", "\r\n"] as const);
-  return { encode: (line) => encodeLine(line, eol) };
+  return {
+    encode: (line) => encodeLine(line, eol),
+    encodeText: (line) => typeof line === "string" ? endLine(line, eol) : null,
+  };
 }
 
 /** Lines in both directions, as text. */
@@ -61,11 +64,13 @@ export function lineCodec(options: LineOptions & LineEncoderOptions = {}): Codec
   return { decoder: lineDecoder(options), encoder: lineEncoder(options) };
 }
 
+function endLine(line: string, eol: string): string {
+  if (line.includes("\n")) throw lineFeedInside();
+  return line + eol;
+}
+
 function encodeLine(line: Uint8Array | string, eol: "\n" | "\r\n"): Uint8Array {
-  if (typeof line === "string") {
-    if (line.includes("\n")) throw lineFeedInside();
-    return toBytes(line + eol);
-  }
+  if (typeof line === "string") return toBytes(endLine(line, eol));
   if (line.includes(LF)) throw lineFeedInside();
   const bytes = new Uint8Array(line.length + eol.length);
   bytes.set(line);

@@ -7,15 +7,16 @@ import type { Address, RawSocket } from "../socket.ts";
 import type { ConnContext } from "./conn_context.ts";
 import * as flag from "./conn_flags.ts";
 import type { ConnHost } from "./conn_host.ts";
-import type { ConnTimes } from "./conn_times.ts";
+import { ConnTimes } from "./conn_times.ts";
 import type { Conn, ConnState, Consumer } from "./conn_types.ts";
 import type { Inbound } from "./inbound.ts";
 import type { Outbound } from "./outbound.ts";
+import type { TimerTarget } from "./timers.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 
 /** State of a connection, and the views of it. */
-export abstract class ConnBase {
+export abstract class ConnBase implements TimerTarget {
   readonly id: number;
   readonly socket: RawSocket;
   readonly host: ConnHost;
@@ -41,6 +42,8 @@ export abstract class ConnBase {
   #closed: Promise<void> | null = null;
   #resolveClosed: (() => void) | null = null;
   #observed: ConnState = "new";
+
+  abstract onTimer(now: number): void;
 
   constructor(id: number, socket: RawSocket, host: ConnHost) {
     this.id = id;
@@ -125,6 +128,36 @@ export abstract class ConnBase {
       this.#closed = this.is(flag.GONE) ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
     }
     return this.#closed;
+  }
+
+  setDeadline(at: number | null): void {
+    this.setReadDeadline(at);
+    this.setWriteDeadline(at);
+  }
+
+  setReadDeadline(at: number | null): void {
+    this.timed().readDeadline = this.#onClock(at);
+    this.armAt(this.times!.readDeadline);
+  }
+
+  setWriteDeadline(at: number | null): void {
+    this.timed().writeDeadline = this.#onClock(at);
+    this.armAt(this.times!.writeDeadline);
+  }
+
+  /** Keeps time stamps from now on. */
+  timed(): ConnTimes {
+    return this.times ?? (this.times = new ConnTimes(this.host.clock.now()));
+  }
+
+  /** Looks at what is due at `at`, ms on the clock. */
+  armAt(at: number): void {
+    if (at !== Infinity && !this.is(flag.GONE)) this.host.timers.arm(this, at);
+  }
+
+  #onClock(at: number | null): number {
+    const { clock } = this.host;
+    return at === null ? Infinity : clock.now() + at - (clock.wall?.() ?? Date.now());
   }
 
   /** Fulfils `closed`. */

@@ -9,7 +9,7 @@ import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
 import * as leave from "./conn_leave.ts";
 import { ChunkIterator, readableOf, writableOf } from "./conn_streams.ts";
-import { checkTimes, ConnTimes } from "./conn_times.ts";
+import { checkTimes } from "./conn_times.ts";
 import type { Conn, Consumer } from "./conn_types.ts";
 import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
@@ -286,38 +286,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   // Time.
 
-  setDeadline(at: number | null): void {
-    this.setReadDeadline(at);
-    this.setWriteDeadline(at);
-  }
-
-  setReadDeadline(at: number | null): void {
-    this.timed().readDeadline = this.#onClock(at);
-    this.armAt(this.times!.readDeadline);
-  }
-
-  setWriteDeadline(at: number | null): void {
-    this.timed().writeDeadline = this.#onClock(at);
-    this.armAt(this.times!.writeDeadline);
-  }
-
-  /** Keeps time stamps from now on. */
-  timed(): ConnTimes {
-    return this.times ?? (this.times = new ConnTimes(this.host.clock.now()));
-  }
-
   onTimer(now: number): void {
     if (this.times !== null && !this.is(flag.GONE)) this.armAt(checkTimes(this, this.times, now));
-  }
-
-  /** Looks at what is due at `at`, ms on the clock. */
-  armAt(at: number): void {
-    if (at !== Infinity && !this.is(flag.GONE)) this.host.timers.arm(this, at);
-  }
-
-  #onClock(at: number | null): number {
-    const { clock } = this.host;
-    return at === null ? Infinity : clock.now() + at - (clock.wall?.() ?? Date.now());
   }
 
   /** Looks at the limits, at the start and after they changed. */

@@ -4,21 +4,12 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { CancelContext, Canceled } from "../context.ts";
-import { background } from "../context.ts";
-import {
-  ConnClosedError,
-  ConnResetError,
-  DeadlineError,
-  FrameError,
-  ServerClosedError,
-  SluiceError,
-} from "../errors.ts";
+import { background, CancelContext } from "../context.ts";
+import { ServerClosedError } from "../errors.ts";
 import { jsonLogger, type Logger } from "../log.ts";
 import type { Address, RawSocket, SocketAdapter } from "../socket.ts";
 import { farewell } from "./conn_leave.ts";
 import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
-import { formatAddress } from "./address.ts";
 import { Admission } from "./admission.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { ConnContext } from "./conn_context.ts";
@@ -28,6 +19,7 @@ import type { Conn, ConnState } from "./conn_types.ts";
 import { Connection } from "./connection.ts";
 import { Departures } from "./departures.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
+import { endFailed } from "./handler_end.ts";
 import { holderOf } from "./holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
 import { KeepAlive } from "./keep_alive.ts";
@@ -233,27 +225,8 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   #failed(conn: Connection, error: unknown): void {
     conn.handlerDone();
-    const record = { server: this.name, conn: conn.id, peer: formatAddress(conn.remote), error };
-    if (error instanceof FrameError) {
-      this.#count.peerErrors++;
-      const { code, message: reason } = error;
-      this.log.info("Peer broke the framing, closing its connection", {
-        server: this.name,
-        conn: conn.id,
-        peer: record.peer,
-        code,
-        reason,
-      });
-      conn.close();
-    } else if (isOwnEnd(error) && (conn.failure !== null || conn.isLeaving || this.state !== "running")) {
-      this.log.debug("Connection ended under its handler", record);
-      if (conn.isSealed) conn.close();
-      else conn.abort(error);
-    } else {
-      this.#count.handlerErrors++;
-      this.log.error("Handler failed, dropping its connection", record);
-      conn.abort(error);
-    }
+    const kind = endFailed(conn, error, this);
+    if (kind !== null) this.#count[kind]++;
     conn.ctx!.cancel(error);
     this.#leave(conn);
   }
@@ -377,13 +350,6 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       this.log.error("An observer failed", { server: this.name, error });
     }
   }
-}
-
-/** Errors that a handler sees because its connection ended, rather than by its own fault. */
-function isOwnEnd(error: unknown): boolean {
-  return error instanceof ConnClosedError || error instanceof ConnResetError || error instanceof DeadlineError ||
-    error instanceof Canceled || (error instanceof SluiceError && error.code === "ERR_DRAIN_TIMEOUT") ||
-    (error instanceof Error && error.name === "AbortError");
 }
 
 /**
