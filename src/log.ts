@@ -202,3 +202,21 @@ function prettyStacks(fields: Fields): string {
   );
   return stacks.flat().map((line) => `\n    ${line}`).join("");
 }
+
+/** A logger whose failures are its own: what it throws reaches nobody. */
+export function safeLogger(logger: Logger): Logger {
+  const guard = (level: LogLevel) => (msg: string, ...args: unknown[]): void => {
+    try {
+      logger[level](msg, ...args);
+    } catch {
+      // A server must not stop because its log does.
+    }
+  };
+  return {
+    debug: guard("debug"),
+    info: guard("info"),
+    warn: guard("warn"),
+    error: guard("error"),
+    critical: guard("critical"),
+  };
+}

@@ -418,6 +418,16 @@ describe("drain: budget and hooks", () => {
     assertEquals(w.server.state, "running");
   });
 
+  it("serves who waits for admission before it believes itself empty", async () => {
+    await using w = await world(echoLines, { maxConnections: 1, policy: "queue", grace: 2000 });
+    const clients = [await w.client(), await w.client(), await w.client()];
+    for (const client of clients) client.send("a\n");
+    await w.pass(10);
+    const report = await w.until(w.server.shutdown());
+    assertEquals(clients.map((client) => [client.text, client.end]), clients.map(() => ["echo: a\n", "fin"]));
+    assertEquals([report.phases.abort, report.clean, report.connections.accepted], [0, true, 2]);
+  });
+
   it("runs hooks in reverse order, each with its own time, and a failing one doesn't stop the next", async () => {
     const order: string[] = [];
     await using w = await world(echoLines, { grace: 4000 });

@@ -61,6 +61,23 @@ describe("serve: handlers are isolated", () => {
     });
   }
 
+  it("a logger that throws disturbs nobody, neither when a handler fails nor in a drain", async () => {
+    const broken = () => {
+      throw new Error("no log");
+    };
+    const logger = { debug: broken, info: broken, warn: broken, error: broken, critical: broken };
+    await using w = await world(
+      (conn, ctx) => conn.id === 1 ? Promise.reject(new Error("boom")) : echoLines(conn, ctx),
+      {
+        logger,
+      },
+    );
+    const [failed, healthy] = [await w.client(), await w.client()];
+    assertEquals(await ask(w, healthy, "a"), "echo: a\n");
+    assertEquals([failed.end, w.server.stats.handlerErrors], ["reset", 1]);
+    assertEquals((await w.until(w.server.shutdown())).clean, true);
+  });
+
   it("closes gracefully when the handler returns", async () => {
     await using w = await world(async (conn) => await conn.write("hello\n"));
     const client = await w.client();

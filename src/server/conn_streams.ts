@@ -12,8 +12,8 @@ const FINISHED: IteratorResult<Uint8Array> = { done: true, value: undefined };
 /** Chunks until the peer's FIN; one promise for each. Leaving the loop leaves the connection open. */
 export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
   readonly #conn: Connection;
-  #resolve: (result: IteratorResult<Uint8Array>) => void = () => {};
-  #reject: (error: Error) => void = () => {};
+  #resolve: ((result: IteratorResult<Uint8Array>) => void) | null = null;
+  #reject: ((error: Error) => void) | null = null;
   readonly #keep = (resolve: (result: IteratorResult<Uint8Array>) => void, reject: (error: Error) => void): void => {
     this.#resolve = resolve;
     this.#reject = reject;
@@ -35,11 +35,11 @@ export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
   }
 
   deliver(chunk: Uint8Array | null): void {
-    this.#resolve(chunk === null ? FINISHED : { done: false, value: chunk });
+    this.#resolve!(chunk === null ? FINISHED : { done: false, value: chunk });
   }
 
   fail(error: Error): void {
-    this.#reject(error);
+    this.#reject!(error);
   }
 }
 

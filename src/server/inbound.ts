@@ -15,7 +15,8 @@ export interface ReadWaiter {
 export class Inbound {
   /** Bytes that wait. */
   size = 0;
-  #chunks: Uint8Array[] = [];
+  /** Null until a chunk has to wait: most never do. */
+  #chunks: Uint8Array[] | null = null;
   #waiter: ReadWaiter | null = null;
 
   get isAwaited(): boolean {
@@ -27,20 +28,20 @@ export class Inbound {
     if (this.#waiter !== null) {
       this.settle(chunk);
     } else {
-      this.#chunks.push(chunk);
+      (this.#chunks ??= []).push(chunk);
       this.size += chunk.length;
     }
   }
 
   /** Puts bytes back at the front. */
   unshift(chunk: Uint8Array): void {
-    this.#chunks.unshift(chunk);
+    (this.#chunks ??= []).unshift(chunk);
     this.size += chunk.length;
   }
 
   take(): Uint8Array | null {
     if (this.size === 0) return null;
-    const chunk = this.#chunks.shift()!;
+    const chunk = this.#chunks!.shift()!;
     this.size -= chunk.length;
     return chunk;
   }
@@ -64,7 +65,7 @@ export class Inbound {
   }
 
   clear(): void {
-    this.#chunks.length = 0;
+    this.#chunks = null;
     this.size = 0;
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { jsonLogger, type Logger } from "../log.ts";
+import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import { defaultAdapter } from "../runtime.ts";
 import type { SocketAdapter } from "../socket.ts";
 import { drainSchedule } from "./drain.ts";
@@ -129,7 +129,7 @@ class Runner {
   constructor(adapter: SocketAdapter, names: readonly string[], hooks: readonly Hook[], options: RunOptions) {
     this.#adapter = adapter;
     this.#clock = options.clock ?? systemClock;
-    this.#log = options.logger ?? jsonLogger();
+    this.#log = safeLogger(options.logger ?? jsonLogger());
     this.#hooks = hooks;
     this.#options = options;
     this.#signals = new SignalWatch(adapter, names, this.#clock, (name, count) => this.#stop(name, count));

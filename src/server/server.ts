@@ -6,7 +6,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { background, CancelContext } from "../context.ts";
 import { ServerClosedError } from "../errors.ts";
-import { jsonLogger, type Logger } from "../log.ts";
+import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import type { Address, RawSocket, SocketAdapter } from "../socket.ts";
 import { farewell } from "./conn_leave.ts";
 import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
@@ -74,7 +74,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.timers = new TimerQueue(this.clock);
     this.batch = new WriteBatch(this.clock);
     this.departures = new Departures(this.clock);
-    this.log = options.logger ?? jsonLogger();
+    this.log = safeLogger(options.logger ?? jsonLogger());
     this.goodbye = options.goodbye ?? null;
     this.onState = options.onStateChange === undefined ? null : this.#observer(options.onStateChange);
     this.#options = options;
@@ -235,8 +235,9 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (!this.connections.has(conn)) return;
     this.#admission.leave(conn.socket);
     conn.ctx!.cancel(conn.failure ?? undefined);
-    this.#leave(conn);
+    // First who waits, then who leaves: a drain must not find nobody in between.
     this.#queue.admit();
+    this.#leave(conn);
   }
 
   /** Forgets a connection whose socket is gone and whose handler has settled. */
