@@ -8,6 +8,7 @@
  */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
+import { setImmediate } from "node:timers";
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
 
 const OWNER = Symbol("owner");
@@ -41,6 +42,28 @@ const OWING = 32;
 const DRAINING = 64;
 const RELEASED = 128;
 
+/**
+ * Counts the event loop's turns in which something was read. libuv takes bytes that arrive together with a reset for
+ * bytes and an end, in one turn; only then is it worth a system call to ask which it was.
+ */
+const turn = {
+  number: 0,
+  ending: false,
+  /** The present turn. */
+  read(): number {
+    if (!this.ending) {
+      this.ending = true;
+      setImmediate(endTurn);
+    }
+    return this.number;
+  },
+};
+
+function endTurn(): void {
+  turn.number++;
+  turn.ending = false;
+}
+
 /** How long a shutdown under way may defer a destroy, in ms: TLS may wait for a peer that does not read. */
 const SHUTDOWN_TIMEOUT = 50;
 
@@ -50,6 +73,7 @@ export class NodeSocket implements RawSocket {
   #events: SocketEvents | null = null;
   #flags = 0;
   #textExcess = 0;
+  #dataTurn = -1;
   #error: Error | undefined = undefined;
   #local: Address | null;
   #remote: Address | null;
@@ -198,12 +222,13 @@ export class NodeSocket implements RawSocket {
   }
 
   #data(chunk: Uint8Array): void {
+    this.#dataTurn = turn.read();
     if (!(this.#flags & (DESTROYED | CLOSED))) this.#events?.data(chunk);
   }
 
   #end(): void {
     if (this.#flags & (DESTROYED | CLOSED | ENDED)) return;
-    if (!(this.#flags & SHUT) && isReset(this.#socket)) {
+    if (!(this.#flags & SHUT) && this.#dataTurn === turn.number && isReset(this.#socket)) {
       this.#error ??= Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
       return void this.#socket.destroy();
     }
@@ -266,8 +291,8 @@ function nativeReader(socket: net.Socket): ReadSwitch | undefined {
 }
 
 /**
- * True for an end that is a reset in truth: libuv takes bytes that arrive together with a reset for bytes and an end.
- * A socket that the peer has merely half-closed still has a peer. Pipes have no such question, and no reset.
+ * True for an end that is a reset in truth. A socket that the peer has merely half-closed still has a peer. Pipes have
+ * no such question, and no reset.
  */
 function isReset(socket: net.Socket): boolean {
   const handle = (socket as Inner)._handle;

@@ -23,6 +23,8 @@ export const PAUSED = 64;
 export const STALLED = 65536;
 /** Its consumer is being given bytes: what it writes leaves when that returns. */
 export const FEEDING = 131072;
+/** TCP keep-alive is dealt with. */
+export const KEPT_ALIVE = 262144;
 /** Any reason for a paused socket. */
 export const ANY_PAUSE: number = FULL | PAUSED | STALLED;
 /** A complete message is unanswered, says the protocol. */

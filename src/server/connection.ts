@@ -281,6 +281,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   }
 
   setKeepAlive(on: boolean, delay: number = KEEP_ALIVE_DELAY): void {
+    this.flags |= flag.KEPT_ALIVE;
     this.socket.setKeepAlive(on, delay);
   }
 

@@ -7,37 +7,48 @@ import type { Clock } from "../clock.ts";
 import * as flag from "./conn_flags.ts";
 import type { Connection } from "./connection.ts";
 
-/** How long a connection must have lived, at least; twice as long at the most. */
-const SWEEP_INTERVAL = 1000;
+/** How long a connection has lived at least, in ms, and twice that at the most. */
+const YOUTH = 1000;
 
-/** Sets keep-alive on connections in batches. */
+/**
+ * Sets keep-alive on what is still open when it looks. It keeps no list of its own: to hold on to connections that have
+ * gone costs more than to look at all that are there.
+ */
 export class KeepAlive {
   readonly #clock: Clock;
-  #young: Connection[] = [];
+  readonly #connections: Iterable<Connection>;
   #cancel: (() => void) | null = null;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, connections: Iterable<Connection>) {
     this.#clock = clock;
+    this.#connections = connections;
   }
 
-  add(conn: Connection): void {
-    this.#young.push(conn);
-    this.#cancel ??= this.#clock.setTimer(() => this.#sweep(), SWEEP_INTERVAL);
+  /** There is a new connection. */
+  wake(): void {
+    this.#cancel ??= this.#clock.setTimer(() => this.#look(), YOUTH);
   }
 
-  /** Forgets everybody. */
   stop(): void {
     this.#cancel?.();
     this.#cancel = null;
-    this.#young = [];
   }
 
-  #sweep(): void {
-    const young = this.#young;
-    this.stop();
-    for (const conn of young) {
-      const { keepAlive } = conn.host.limits;
-      if (keepAlive > 0 && !conn.is(flag.GONE | flag.RESET)) conn.setKeepAlive(true, keepAlive);
+  #look(): void {
+    this.#cancel = null;
+    const grown = this.#clock.now() - YOUTH;
+    let young = false;
+    for (const conn of this.#connections) {
+      if (conn.is(flag.KEPT_ALIVE | flag.GONE | flag.RESET)) continue;
+      if (conn.openedAt > grown) young = true;
+      else this.#keep(conn);
     }
+    if (young) this.wake();
+  }
+
+  #keep(conn: Connection): void {
+    conn.flags |= flag.KEPT_ALIVE;
+    const { keepAlive } = conn.host.limits;
+    if (keepAlive > 0) conn.setKeepAlive(true, keepAlive);
   }
 }

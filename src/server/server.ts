@@ -85,7 +85,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.limits = connLimits(options);
     this.#admission = new Admission(admissionLimits(options), this.clock.now());
     this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
-    this.#keepAlive = new KeepAlive(this.clock);
+    this.#keepAlive = new KeepAlive(this.clock, this.connections);
     this.#noteStamps();
     this.#root = new CancelContext(background(this.clock));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -174,7 +174,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const ctx = new ConnContext(this.#root);
     conn.ctx = ctx;
     this.connections.add(conn);
-    if (this.limits.keepAlive > 0) this.#keepAlive.add(conn);
+    if (this.limits.keepAlive > 0) this.#keepAlive.wake();
     if (!this.limits.noDelay) socket.setNoDelay(false);
     if (this.state === "draining") ctx.beginDraining("draining");
     this.#drain?.accepted(conn);
