@@ -20,6 +20,13 @@ describe("run", () => {
     assertEquals([reports[0].cause, client.end, w.adapter.signalHandlers], ["SIGTERM", "fin", 0]);
   });
 
+  it("hears signals from the moment of the call, on the adapter of a server that runs", async () => {
+    await using w = await world();
+    const report = run(w.server, { clock: w.clock, logger: silentLogger });
+    w.adapter.raise("SIGTERM");
+    assertEquals((await w.until(report)).exitCode, 0);
+  });
+
   it("exits 1 when something was cut", async () => {
     await using w = await world(() => new Promise(() => {}));
     await w.client();

@@ -75,19 +75,29 @@ export async function run(servers: Runnable | readonly Runnable[], options: RunO
   // Heard of at once: what fails to start while this function still loads its adapter is no unhandled rejection.
   const started = Promise.allSettled(starting);
   try {
-    return await runStarted(started, options);
+    return await runStarted(started, options.adapter ?? adapterOf(starting), options);
   } catch (error) {
     await stopAll(await started);
     throw error;
   }
 }
 
-async function runStarted(started: Promise<PromiseSettledResult<Server>[]>, options: RunOptions): Promise<RunReport> {
+/** The adapter of a server that runs already, so that signals are heard from the moment of the call. */
+function adapterOf(starting: readonly Runnable[]): SocketAdapter | null {
+  for (const server of starting) if (!(server instanceof Promise) && server.adapter !== null) return server.adapter;
+  return null;
+}
+
+async function runStarted(
+  started: Promise<PromiseSettledResult<Server>[]>,
+  known: SocketAdapter | null,
+  options: RunOptions,
+): Promise<RunReport> {
   const names = signalNames(options.signals);
   const limits = drainLimits(options);
   const hooks = (options.hooks ?? []).map((hook) => checkHook(hook, limits.grace));
   drainSchedule(limits, hooksBudget(hooks));
-  const adapter = options.adapter ?? await defaultAdapter();
+  const adapter = known ?? await defaultAdapter();
   const runner = new Runner(adapter, names, hooks, options);
   try {
     const report = await runner.run(started);

@@ -53,6 +53,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
   readonly connections: Set<Connection> = new Set();
   readonly closed: Promise<DrainReport>;
+  adapter: SocketAdapter | null;
   limits: ConnLimits;
   state: "running" | "draining" | "closed" = "running";
   readonly #handler: Handler;
@@ -64,7 +65,6 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly #loops: AcceptLoop[] = [];
   readonly #count = { accepted: 0, shed: 0, handlerErrors: 0, peerErrors: 0, acceptErrors: 0 };
   #drainLimits: DrainLimits;
-  #adapter: SocketAdapter | null;
   #drain: Drain | null = null;
   #resolveClosed: (report: DrainReport) => void = () => {};
 
@@ -79,7 +79,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.onState = options.onStateChange === undefined ? null : this.#observer(options.onStateChange);
     this.#options = options;
     this.#handler = handler;
-    this.#adapter = options.adapter ?? null;
+    this.adapter = options.adapter ?? null;
     this.#drainLimits = drainLimits(options);
     drainSchedule(this.#drainLimits, 0);
     this.limits = connLimits(options);
@@ -121,7 +121,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   serve(listener: Listener): void {
     if (this.state !== "running") throw new ServerClosedError(`Server ${this.name} is ${this.state}, it can't serve`);
-    this.#adapter ??= listener.adapter;
+    this.adapter ??= listener.adapter;
     this.#loops.push(new AcceptLoop(listener.take(), this.clock, this));
   }
 
@@ -321,17 +321,17 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   acceptQueue(): number | null {
-    if (this.#adapter === null) return null;
+    if (this.adapter === null) return null;
     let sum: number | null = null;
     for (const { listener: { address } } of this.#loops) {
-      const waiting = address.transport === "tcp" ? this.#adapter.acceptQueue(address.port) : null;
+      const waiting = address.transport === "tcp" ? this.adapter.acceptQueue(address.port) : null;
       if (waiting !== null) sum = (sum ?? 0) + waiting;
     }
     return sum;
   }
 
   kernelTable(): Promise<string | null> {
-    return this.#adapter?.kernelTable() ?? Promise.resolve(null);
+    return this.adapter?.kernelTable() ?? Promise.resolve(null);
   }
 
   onPhase(phase: DrainPhase): void {

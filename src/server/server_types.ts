@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address } from "../socket.ts";
+import type { Address, SocketAdapter } from "../socket.ts";
 import type { AdmissionReason } from "./admission.ts";
 import type { HandlerContext } from "./conn_context.ts";
 import type { Conn } from "./conn_types.ts";
@@ -56,6 +56,8 @@ export interface HookOptions {
 export interface Server extends AsyncDisposable {
   /** Its name. */
   readonly name: string;
+  /** The runtime it runs on; null until it has a listener, if none was given. */
+  readonly adapter: SocketAdapter | null;
   /** `draining` from the signal or `shutdown()` on. */
   readonly state: "running" | "draining" | "closed";
   /** What a readiness probe should say: false from the first moment of a drain. */

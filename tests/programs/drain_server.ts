@@ -5,7 +5,16 @@
  * @module
  */
 import process from "node:process";
-import { type Handler, lines, run, type RunOptions, serve, type ServeOptions, type Server } from "../../mod.ts";
+import {
+  defaultAdapter,
+  type Handler,
+  lines,
+  run,
+  type RunOptions,
+  serve,
+  type ServeOptions,
+  type Server,
+} from "../../mod.ts";
 
 /** What the parent asks for. */
 export interface Setup {
@@ -62,7 +71,10 @@ const hooks = (setup.hooks ?? []).map((name) => ({
   },
 }));
 
+// Signals are heard before the first port is printed: whoever reads it may send one at once.
+const adapter = await defaultAdapter();
 await run(Array.from({ length: setup.servers ?? 1 }, (_, index) => start(index)), {
+  adapter,
   ...setup.run,
   hooks,
   onReport: (report) => console.log(`report ${JSON.stringify(report)}`),
