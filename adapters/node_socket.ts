@@ -8,7 +8,6 @@
  */
 import { Buffer } from "node:buffer";
 import type net from "node:net";
-import { setImmediate } from "node:timers";
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
 
 const OWNER = Symbol("owner");
@@ -43,26 +42,10 @@ const DRAINING = 64;
 const RELEASED = 128;
 
 /**
- * Counts the event loop's turns in which something was read. libuv takes bytes that arrive together with a reset for
- * bytes and an end, in one turn; only then is it worth a system call to ask which it was.
+ * Numbers all reads. libuv takes bytes that arrive together with a reset for bytes and an end, which it tells without
+ * another socket's bytes in between; only then is it worth a system call to ask which of the two it was.
  */
-const turn = {
-  number: 0,
-  ending: false,
-  /** The present turn. */
-  read(): number {
-    if (!this.ending) {
-      this.ending = true;
-      setImmediate(endTurn);
-    }
-    return this.number;
-  },
-};
-
-function endTurn(): void {
-  turn.number++;
-  turn.ending = false;
-}
+const reads = { last: 0 };
 
 /** How long a shutdown under way may defer a destroy, in ms: TLS may wait for a peer that does not read. */
 const SHUTDOWN_TIMEOUT = 50;
@@ -73,7 +56,8 @@ export class NodeSocket implements RawSocket {
   #events: SocketEvents | null = null;
   #flags = 0;
   #textExcess = 0;
-  #dataTurn = -1;
+  /** Number of its last read. */
+  #read = -1;
   #error: Error | undefined = undefined;
   #local: Address | null;
   #remote: Address | null;
@@ -222,13 +206,13 @@ export class NodeSocket implements RawSocket {
   }
 
   #data(chunk: Uint8Array): void {
-    this.#dataTurn = turn.read();
+    this.#read = reads.last = (reads.last + 1) | 0;
     if (!(this.#flags & (DESTROYED | CLOSED))) this.#events?.data(chunk);
   }
 
   #end(): void {
     if (this.#flags & (DESTROYED | CLOSED | ENDED)) return;
-    if (!(this.#flags & SHUT) && this.#dataTurn === turn.number && isReset(this.#socket)) {
+    if (!(this.#flags & SHUT) && this.#read === reads.last && isReset(this.#socket)) {
       this.#error ??= Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" });
       return void this.#socket.destroy();
     }
