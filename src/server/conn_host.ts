@@ -9,6 +9,9 @@ import type { Conn, ConnState } from "./conn_types.ts";
 import type { TimerQueue } from "./timers.ts";
 import type { WriteBatch } from "./write_batch.ts";
 
+/** Default delay of TCP keep-alive, in ms: Go's. */
+export const KEEP_ALIVE_DELAY = 15_000;
+
 /** Limits of every connection of one host, all in ms or bytes; 0 is none. May change while it runs. */
 export interface ConnLimits {
   readTimeout: number;

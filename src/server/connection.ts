@@ -7,6 +7,7 @@ import { ConnClosedError, ConnResetError, DeadlineError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
+import { KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import * as leave from "./conn_leave.ts";
 import { ChunkIterator, readableOf, writableOf } from "./conn_streams.ts";
 import { checkTimes } from "./conn_times.ts";
@@ -18,9 +19,6 @@ import { type Flushable, SCRATCH_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 const END: Promise<null> = Promise.resolve(null);
-
-/** Default delay of TCP keep-alive, in ms: Go's. */
-export const KEEP_ALIVE_DELAY = 15_000;
 
 /** A connection as its host sees it; handlers see it as `Conn`. */
 export class Connection extends ConnBase implements Conn, SocketEvents, Flushable, TimerTarget {

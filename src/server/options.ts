@@ -7,7 +7,7 @@ import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import type { Logger } from "../log.ts";
 import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } from "../socket.ts";
-import type { ConnLimits } from "./conn_host.ts";
+import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
 import type { DrainPhase } from "./report.ts";
 import { count, duration, integer, oneOf, share, text } from "./validate.ts";
@@ -195,7 +195,7 @@ export function connLimits(options: ConnOptions & DrainOptions, base?: ConnLimit
       options.writeHighWaterMark,
       base?.writeHighWaterMark ?? DEFAULT_HIGH_WATER_MARK,
     ),
-    keepAlive: duration("keepAlive", options.keepAlive, base?.keepAlive ?? 15_000),
+    keepAlive: duration("keepAlive", options.keepAlive, base?.keepAlive ?? KEEP_ALIVE_DELAY),
     noDelay: options.noDelay ?? base?.noDelay ?? true,
     stampReads: base?.stampReads ?? false,
     quiet: base?.quiet ?? duration("quiet", options.quiet, 150),

@@ -27,13 +27,6 @@ export class TimerQueue {
     this.#clock = clock;
   }
 
-  /** Number of targets that wait. */
-  get size(): number {
-    let size = 0;
-    for (const bucket of this.#buckets.values()) size += bucket.size;
-    return size;
-  }
-
   /** Fires `target` at `at` (ms on the clock), unless it fires earlier already. */
   arm(target: TimerTarget, at: number): void {
     const slot = Math.max(1, Math.ceil(at / TIMER_GRANULARITY));

@@ -3,10 +3,8 @@
  *
  * @module
  */
+import { MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
-
-/** Longest duration taken: what a runtime's timer takes, about 24.8 days. */
-const MAX_DURATION = 2_147_483_647;
 
 function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -15,8 +13,8 @@ function show(value: unknown): string {
 /** A duration in ms; 0 or more. */
 export function duration(option: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
-  if (typeof value !== "number" || !(value >= 0) || value > MAX_DURATION) {
-    throw new OptionError(option, `${option} must be from 0 to ${MAX_DURATION} milliseconds, got ${show(value)}`);
+  if (typeof value !== "number" || !(value >= 0) || value > MAX_TIMER_DELAY) {
+    throw new OptionError(option, `${option} must be from 0 to ${MAX_TIMER_DELAY} milliseconds, got ${show(value)}`);
   }
   return value;
 }
