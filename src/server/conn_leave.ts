@@ -14,7 +14,7 @@ export const DRAINING = "draining";
 export function closeWhenIdle(conn: Connection): void {
   const now = conn.host.clock.now();
   const { quiet, patience } = conn.host.limits;
-  joinDrain(conn, { since: now, quiet, patienceAt: now + patience });
+  joinDrain(conn, { since: now, quiet, idleGrace: quiet, patienceAt: now + patience });
 }
 
 /** Takes part in a drain from now on; `checkTimes` finds the quiet moment. */
@@ -24,7 +24,7 @@ export function joinDrain(conn: Connection, plan: DrainPlan): void {
   const times = conn.timed();
   times.plan = plan;
   times.holdUntil = 0;
-  conn.armAt(Math.min(plan.since + plan.quiet, plan.patienceAt));
+  conn.armAt(Math.min(plan.since + Math.min(plan.quiet, plan.idleGrace), plan.patienceAt));
 }
 
 /** Says goodbye, then closes the input; FIN rides with the last answer, and reading goes on until the peer's FIN. */

@@ -13,6 +13,8 @@ export interface DrainPlan {
   readonly since: number;
   /** Without a byte for so long, at a boundary, the connection is said goodbye to. */
   readonly quiet: number;
+  /** The same for a connection that has not sent a byte since `since`. */
+  readonly idleGrace: number;
   /** A busy connection is served on until here; then its answers are withheld until it falls quiet. */
   readonly patienceAt: number;
 }
@@ -128,7 +130,7 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
   const plan = times.plan;
   if (plan === null || conn.isLeaving) return Infinity;
   const ready = !conn.isBusy && !conn.isPartial;
-  const quietAt = Math.max(times.lastRead, plan.since) + plan.quiet;
+  const quietAt = times.lastRead > plan.since ? times.lastRead + plan.quiet : plan.since + plan.idleGrace;
   if (ready && now >= quietAt) {
     conn.host.departures.add(conn);
     return Infinity;

@@ -274,6 +274,21 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.flushNow();
   }
 
+  /** What is written from here to `uncork` leaves together. */
+  cork(): void {
+    this.flags |= flag.FEEDING;
+  }
+
+  /** Undoes `cork`: hands over at once, or at the end of the turn if more is to come. */
+  uncork(more: boolean): void {
+    this.flags &= ~flag.FEEDING;
+    if (!more) this.flushNow();
+    else if (this.outbound !== null && this.outbound.size > 0 && !this.is(flag.DIRTY)) {
+      this.flags |= flag.DIRTY;
+      this.host.batch.add(this);
+    }
+  }
+
   setNoDelay(on: boolean): void {
     this.socket.setNoDelay(on);
   }

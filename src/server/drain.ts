@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { DrainTimeoutError, OptionError } from "../errors.ts";
 import { joinDrain } from "./conn_leave.ts";
+import type { DrainPlan } from "./conn_times.ts";
 import type { Connection } from "./connection.ts";
 import { DrainGate } from "./drain_gate.ts";
 import { DrainLedger, isServed } from "./drain_ledger.ts";
@@ -26,8 +27,10 @@ export interface DrainTarget {
   readonly clock: Clock;
   readonly hooks: readonly Hook[];
   readonly connections: Iterable<Connection>;
-  /** Connections whose socket is open or whose handler is running. */
+  /** Connections whose socket is open or whose handler is running, and work that handlers left behind. */
   readonly size: number;
+  /** Work that handlers left behind and that has not settled. */
+  readonly work: number;
   /** Sockets accepted so far, whatever became of them. */
   readonly acceptCount: number;
   /** Asks handlers to finish. */
@@ -58,8 +61,10 @@ export function drainSchedule(limits: DrainLimits, hookTime: number): DrainSched
   const margin = Math.min(REPORT_MARGIN, limits.grace / 20);
   const cutAt = limits.grace - margin - hookTime;
   const abortAt = cutAt - limits.abortGrace;
-  if (limits.lameDuck + limits.quiet > abortAt) {
-    const parts = `lameDuck ${limits.lameDuck}, quiet ${limits.quiet}, abortGrace ${limits.abortGrace}, ` +
+  const idle = Math.max(limits.quiet, limits.idleGrace);
+  if (limits.lameDuck + idle > abortAt) {
+    const word = limits.idleGrace > limits.quiet ? "idleGrace" : "quiet";
+    const parts = `lameDuck ${limits.lameDuck}, ${word} ${idle}, abortGrace ${limits.abortGrace}, ` +
       `hooks ${hookTime} and ${margin} for the report`;
     throw new OptionError(
       "grace",
@@ -138,10 +143,11 @@ export class Drain {
     await this.#abortHandlers();
     await this.#cut();
     const queued = this.#target.dropQueued();
+    const workLeft = this.#target.work;
     const table = this.ledger.needsTable ? await this.#table() : null;
     const hooks = await this.#runHooks();
     this.#phase("done");
-    return this.#report(false, queued, hooks, table);
+    return this.#report(false, { queued, workLeft }, hooks, table);
   }
 
   /** Still accepting; true if the drain was called off. */
@@ -204,8 +210,9 @@ export class Drain {
     this.#phases.drain = this.#now() - began;
   }
 
-  #plan(): { since: number; quiet: number; patienceAt: number } {
-    return { since: this.#now(), quiet: this.#limits.quiet, patienceAt: this.#began + this.#schedule.patienceAt };
+  #plan(): DrainPlan {
+    const { quiet, idleGrace } = this.#limits;
+    return { since: this.#now(), quiet, idleGrace, patienceAt: this.#began + this.#schedule.patienceAt };
   }
 
   async #abortHandlers(): Promise<void> {
@@ -261,12 +268,12 @@ export class Drain {
   #resumed(): DrainReport {
     this.#target.endDraining();
     this.#phase("resumed");
-    return this.#report(true, 0, [], null);
+    return this.#report(true, { queued: 0, workLeft: 0 }, [], null);
   }
 
   #report(
     resumed: boolean,
-    admissionQueueLeft: number,
+    { queued, workLeft }: { queued: number; workLeft: number },
     hooks: readonly HookResult[],
     table: KernelTable | null,
   ): DrainReport {
@@ -274,14 +281,15 @@ export class Drain {
     return {
       server: this.#target.name,
       cause: this.#cause,
-      clean: summary.cut.length === 0 && admissionQueueLeft === 0 && hooks.every((hook) => hook.ok),
+      clean: summary.cut.length + queued + workLeft === 0 && hooks.every((hook) => hook.ok),
       resumed,
       forced: this.#forced,
       duration: this.#now() - this.#began,
       phases: this.#phases,
       ...summary,
       acceptQueueLeft: this.#lostInQueue(),
-      admissionQueueLeft,
+      admissionQueueLeft: queued,
+      workLeft,
       hooks,
     };
   }

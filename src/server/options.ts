@@ -89,6 +89,8 @@ export interface DrainOptions {
   acceptQuiet?: number;
   /** Silence at a boundary after which a connection is closed. @default 150 */
   quiet?: number;
+  /** A connection that asked nothing since the drain began to close is left open for so long. @default quiet */
+  idleGrace?: number;
   /** How long a busy connection is served on before it is made to finish. @default half of grace */
   patience?: number;
   /** What handlers get to unwind after `ctx.signal` aborts. @default 200, a tenth of grace at most */
@@ -130,6 +132,7 @@ export interface DrainLimits {
   readonly lameDuck: number;
   readonly acceptQuiet: number;
   readonly quiet: number;
+  readonly idleGrace: number;
   readonly patience: number;
   readonly abortGrace: number;
 }
@@ -228,6 +231,7 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
   const grace = duration("grace", options.grace, base?.grace ?? 10_000);
   const lameDuck = duration("lameDuck", options.lameDuck, base?.lameDuck ?? 0);
   const regraced = options.grace !== undefined || base === undefined;
+  const quiet = duration("quiet", options.quiet, base?.quiet ?? Math.min(150, grace / 4));
   return {
     grace,
     lameDuck,
@@ -236,8 +240,15 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
       options.acceptQuiet,
       options.lameDuck === undefined && base ? base.acceptQuiet : lameDuck,
     ),
-    quiet: duration("quiet", options.quiet, base?.quiet ?? Math.min(150, grace / 4)),
+    quiet,
+    idleGrace: duration("idleGrace", options.idleGrace, idleGraceOf(options, base) ?? quiet),
     patience: duration("patience", options.patience, regraced ? grace / 2 : base.patience),
     abortGrace: duration("abortGrace", options.abortGrace, regraced ? Math.min(200, grace / 10) : base.abortGrace),
   };
+}
+
+/** What was set before stays, unless only `quiet` stood in for it. */
+function idleGraceOf(options: DrainOptions, base?: DrainLimits): number | undefined {
+  if (base === undefined || (options.quiet !== undefined && base.idleGrace === base.quiet)) return undefined;
+  return base.idleGrace;
 }

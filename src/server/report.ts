@@ -112,6 +112,8 @@ export interface DrainReport {
   readonly acceptQueueLeft: number | null;
   /** Accepted connections that waited for admission until the end. */
   readonly admissionQueueLeft: number;
+  /** Promises given to `waitUntil` that had not settled. */
+  readonly workLeft: number;
   /** How its shutdown hooks went. */
   readonly hooks: readonly HookResult[];
   /** Every connection that was cut. */

@@ -41,7 +41,8 @@ import { WriteBatch } from "./write_batch.ts";
 /** Default time of a shutdown hook, in ms. */
 const HOOK_TIMEOUT = 1000;
 
-class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
+/** The server of connections; `HttpServer` is one whose handler speaks HTTP. */
+export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly name: string;
   readonly clock: Clock;
   readonly timers: TimerQueue;
@@ -64,6 +65,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly #keepAlive: KeepAlive;
   readonly #loops: AcceptLoop[] = [];
   readonly #count = { accepted: 0, shed: 0, handlerErrors: 0, peerErrors: 0, acceptErrors: 0 };
+  work = 0;
   #drainLimits: DrainLimits;
   #drain: Drain | null = null;
   #resolveClosed: (report: DrainReport) => void = () => {};
@@ -107,7 +109,7 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   get size(): number {
-    return this.connections.size;
+    return this.connections.size + this.work;
   }
 
   get acceptCount(): number {
@@ -244,6 +246,24 @@ class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   #leave(conn: Connection): void {
     if (!conn.is(flag.GONE) || conn.is(flag.HANDLED)) return;
     if (this.connections.delete(conn)) this.#drain?.left();
+  }
+
+  /** A handler took the connection over from its protocol: from now on it lives as with a handler of its own. */
+  attend(conn: Connection, handling: Promise<void>): void {
+    conn.flags |= flag.HANDLED;
+    handling.then(() => this.#settled(conn), (error) => this.#failed(conn, error));
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.work++;
+    const done = (): void => {
+      this.work--;
+      this.#drain?.left();
+    };
+    work.then(done, (error) => {
+      this.log.error("Work left behind by a handler failed", { server: this.name, error });
+      done();
+    });
   }
 
   // Stopping.

@@ -95,6 +95,8 @@ export interface Server extends AsyncDisposable {
    * @throws {OptionError} The timeouts of all hooks exceed the grace.
    */
   onShutdown(name: string, hook: HookFunction, options?: HookOptions): () => void;
+  /** A drain waits for this work, as it waits for connections; what it rejects with is logged. */
+  waitUntil(work: Promise<unknown>): void;
   /**
    * Drains, and tells what it cost. A second call returns the same promise. Don't await it inside a handler: the
    * drain waits for the handler.

@@ -1,0 +1,75 @@
+/**
+ * From a `Response` to bytes: which head, which framing.
+ *
+ * @module
+ */
+import type { HttpExchange } from "./exchange.ts";
+import { addField, noFields, type OwnFields } from "./fields.ts";
+import { Reply } from "./reply.ts";
+import { statusLine } from "./status.ts";
+import { sendStream } from "./stream_answer.ts";
+import type { HttpResult } from "./types.ts";
+import { wholeBody } from "./whole_body.ts";
+
+/** Text up to here is counted by hand; a longer one is encoded at once, which counts it too. */
+const SHORT_TEXT = 2048;
+
+const encoder = new TextEncoder();
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
+
+/** Sends what a handler gave. @throws {TypeError} It is no answer. */
+export function answer(exchange: HttpExchange, response: HttpResult): void {
+  if (response instanceof Reply && response.real === null) {
+    const { code, own, content } = response as Reply;
+    return sendWhole(exchange, code, "", own, content);
+  }
+  if (typeof response?.status !== "number") {
+    throw new TypeError(`A handler must give a Response, got ${response === null ? "null" : typeof response}`);
+  }
+  const { status } = response;
+  if (status < 200) throw new TypeError(`Status ${status} is no final answer, use hijack() or earlyHints()`);
+  if (response.bodyUsed) throw new TypeError("The Response was used already, give each request one of its own");
+  const own = noFields();
+  response.headers.forEach((value, name) => addField(own, name, value));
+  const body = response instanceof Reply ? (response as Reply).content : wholeBody(response);
+  if (body !== undefined) return sendWhole(exchange, status, response.statusText, own, body);
+  const stream = response.body;
+  if (stream === null) return sendWhole(exchange, status, response.statusText, own, null);
+  sendStream(exchange, status, response.statusText, own, stream);
+}
+
+/** Sends an answer whose body is known. */
+export function sendWhole(
+  exchange: HttpExchange,
+  status: number,
+  phrase: string,
+  own: OwnFields,
+  body: Uint8Array | string | null,
+): void {
+  const { head } = exchange;
+  let content = body;
+  if (typeof content === "string" && (content.length > SHORT_TEXT || !ASCII.test(content))) {
+    content = encoder.encode(content);
+  }
+  let text = openHead(exchange, status, phrase, own);
+  if (status === 204) content = null;
+  else if (status === 304 || (head.isHead && content === null)) {
+    if (own.length >= 0) text += `content-length: ${own.length}\r\n`;
+    content = null;
+  } else {
+    text += `content-length: ${content === null ? 0 : content.length}\r\n`;
+  }
+  if (head.isHead) content = null;
+  exchange.bytesOut = content === null ? 0 : content.length;
+  exchange.http.send(exchange, text, content, own.close);
+}
+
+/** Status line, fields and Date; the answer begins with it. */
+export function openHead(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): string {
+  const { service } = exchange.http;
+  exchange.state = "begun";
+  exchange.status = status;
+  service.answered(status);
+  return statusLine(status, phrase) + own.lines + (own.dated ? "" : service.date());
+}

@@ -1,0 +1,168 @@
+/**
+ * One request and its answer: the context that its handler gets.
+ *
+ * @module
+ */
+import { CancelContext } from "../context.ts";
+import { SluiceError } from "../errors.ts";
+import { formatAddress } from "../server/address.ts";
+import type { Conn } from "../server/conn_types.ts";
+import type { Address } from "../socket.ts";
+import { fieldLine, pairsOf } from "./fields.ts";
+import type { HttpConn } from "./http_conn.ts";
+import type { RequestHead } from "./parser/mod.ts";
+import type { ProxyView } from "./proxy.ts";
+import type { QueuePlace } from "./request_limit.ts";
+import { type BodySource, RequestBody } from "./request_body.ts";
+import { continueTrace } from "./traceparent.ts";
+import type { HeaderFields, HttpContext, HttpServer } from "./types.ts";
+
+/** How far an answer has come. */
+export type AnswerState = "none" | "begun" | "done";
+
+/** The context of one request. */
+export class HttpExchange extends CancelContext implements HttpContext, BodySource {
+  readonly http: HttpConn;
+  readonly head: RequestHead;
+  /** Number within its connection, from 1. */
+  readonly number: number;
+  readonly body: RequestBody | null;
+  state: AnswerState = "none";
+  /** The handler has taken the connection. */
+  hijacked = false;
+  /** The client was told to send its body. */
+  continued = false;
+  /** Status of the answer; 0 before there is one. */
+  status = 0;
+  /** Bytes of the answer's body. */
+  bytesOut = 0;
+  /** Its handler was called, and its answer is not out. */
+  running = false;
+  /** Its place among those who wait for their turn. */
+  place: QueuePlace | null = null;
+  /** Its handler, while that runs. */
+  handling: Promise<unknown> | null = null;
+  /** Ends the stream that its answer is read from. */
+  stop: ((reason: unknown) => void) | null = null;
+  /** Ms on the clock; 0 if nothing depends on it. */
+  startedAt: number;
+  #deadline: number | null = null;
+  #traceparent = "";
+  #view: ProxyView | null = null;
+  #trailers: Headers | null = null;
+
+  constructor(http: HttpConn, head: RequestHead, number: number, startedAt: number) {
+    super(http.conn.ctx!);
+    this.http = http;
+    this.head = head;
+    this.number = number;
+    this.startedAt = startedAt;
+    this.body = head.hasBody ? new RequestBody(this) : null;
+  }
+
+  // For the handler.
+
+  get draining(): AbortSignal {
+    return this.http.conn.ctx!.draining;
+  }
+
+  override get deadline(): number | null {
+    return this.#deadline ?? super.deadline;
+  }
+
+  get conn(): Conn {
+    return this.http.conn;
+  }
+
+  get server(): HttpServer {
+    return this.http.service.server;
+  }
+
+  get remote(): Address {
+    return this.#proxied()?.remote ?? this.http.conn.remote;
+  }
+
+  get requestId(): string {
+    return `${this.http.conn.id}-${this.number}`;
+  }
+
+  get traceparent(): string {
+    return this.#traceparent === ""
+      ? this.#traceparent = continueTrace(this.head.header("traceparent"))
+      : this.#traceparent;
+  }
+
+  get trailers(): Headers | null {
+    return this.#trailers;
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.server.waitUntil(promise);
+  }
+
+  hijack(): Conn {
+    if (this.state !== "none" || this.hijacked || this.done) {
+      throw new SluiceError("ERR_HIJACK", "The request is answered or its connection is gone, call hijack() before");
+    }
+    this.hijacked = true;
+    return this.http.handOver(this);
+  }
+
+  earlyHints(headers: HeaderFields): void {
+    let lines = "";
+    for (const [name, value] of pairsOf(headers)) lines += fieldLine(name, value);
+    if (this.state === "none" && this.head.minor === 1 && !this.hijacked) this.http.inform(103, lines);
+  }
+
+  // For the request.
+
+  get scheme(): string {
+    return this.#proxied()?.scheme ?? this.http.scheme;
+  }
+
+  get host(): string {
+    return this.#proxied()?.host ?? (this.head.host || formatAddress(this.http.conn.local));
+  }
+
+  get declared(): number {
+    return this.head.contentLength;
+  }
+
+  pull(): Uint8Array | null | undefined {
+    const part = this.http.pullBody();
+    if (part === null && this.http.parser.trailers !== null) this.#trailers = new Headers(this.http.parser.trailers);
+    return part;
+  }
+
+  wanted(): void {
+    if (this.head.expectContinue && !this.continued && this.state === "none") {
+      this.continued = true;
+      this.http.inform(100, "");
+    }
+    this.http.bodyWanted();
+  }
+
+  // For the connection.
+
+  /** Sets the handler's time. @param due Ms on the connection's clock. */
+  limitTo(due: number): void {
+    const { clock } = this.http.conn.host;
+    this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
+  }
+
+  /** The handler's time is over. */
+  expire(): void {
+    this.finish(true, undefined);
+  }
+
+  /** Whether the body needs no more attention. */
+  get bodyDone(): boolean {
+    return this.body === null || this.body.ended;
+  }
+
+  #proxied(): ProxyView | null {
+    const { trust } = this.http.service;
+    if (!trust.enabled) return null;
+    return this.#view ??= trust.resolve(this.http.conn.remote, (name) => this.head.header(name));
+  }
+}

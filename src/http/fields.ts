@@ -1,0 +1,80 @@
+/**
+ * Fields of an answer: checked so that nobody can smuggle a line into a head, and written out.
+ *
+ * @module
+ */
+import type { HeaderFields } from "./types.ts";
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** RFC 9110 §5.5: no control characters but HTAB, nothing beyond latin1. */
+// deno-lint-ignore no-control-regex
+const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+/** What the server decides for itself, and what it learns from an answer's fields. */
+export interface OwnFields {
+  /** The fields to write, each with its CRLF. */
+  lines: string;
+  /** The answer's own Content-Length, or -1. */
+  length: number;
+  /** `Connection: close` was asked for. */
+  close: boolean;
+  /** The answer has a Date of its own. */
+  dated: boolean;
+}
+
+/** One field as a line. @throws {TypeError} The name or the value has a character that a head can't carry. */
+export function fieldLine(name: string, value: string): string {
+  if (!TOKEN.test(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token, use letters and "-"`);
+  if (!VALUE.test(value)) {
+    throw new TypeError(
+      `Header ${name} has the value ${JSON.stringify(value)}: control characters and text beyond latin1 must be encoded`,
+    );
+  }
+  return `${name}: ${value}\r\n`;
+}
+
+/** Sorts out fields whose meaning is the connection's: they are the server's to write (RFC 9110 §7.6.1). */
+export function addField(own: OwnFields, name: string, value: string): void {
+  switch (name.length) {
+    case 4:
+      if (name === "date") own.dated = true;
+      break;
+    case 10:
+      if (name === "connection") {
+        if (/\bclose\b/i.test(value)) own.close = true;
+        return;
+      }
+      if (name === "keep-alive") return;
+      break;
+    case 14:
+      if (name === "content-length") {
+        own.length = /^\d+$/.test(value) ? Number(value) : -1;
+        return;
+      }
+      break;
+    case 17:
+      if (name === "transfer-encoding") return;
+  }
+  own.lines += `${name}: ${value}\r\n`;
+}
+
+/** Nothing yet. */
+export function noFields(): OwnFields {
+  return { lines: "", length: -1, close: false, dated: false };
+}
+
+/** Pairs of either form. */
+export function pairsOf(headers: HeaderFields): Iterable<readonly [string, string]> {
+  return Symbol.iterator in headers ? headers : Object.entries(headers);
+}
+
+/** Checks fields that no `Headers` has checked, and sorts them. */
+export function checkedFields(headers: HeaderFields): OwnFields {
+  const own = noFields();
+  for (const [name, value] of pairsOf(headers)) {
+    fieldLine(name, value);
+    addField(own, name.toLowerCase(), value);
+  }
+  return own;
+}

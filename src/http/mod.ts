@@ -1,0 +1,49 @@
+/**
+ * HTTP/1.1 on Sluice's own connections, with the web's `Request` and `Response`.
+ *
+ * @example A server that drains on SIGTERM
+ * ```ts
+ * import { run } from "@sluice/sluice";
+ * import { serveHttp } from "@sluice/sluice/http";
+ *
+ * await run(serveHttp({ port: 8080 }, () => new Response("hello world")), { grace: 10_000 });
+ * ```
+ *
+ * @module
+ */
+export type { AccessLogOptions, AccessRecord } from "./access_log.ts";
+export { BodyError, HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
+export {
+  eventStream,
+  type EventSource,
+  type EventStreamContext,
+  type EventStreamOptions,
+  formatEvent,
+  type ServerSentEvent,
+} from "./event_stream.ts";
+export {
+  type HealthCheck,
+  type HealthContext,
+  type HealthHandler,
+  healthHandler,
+  type HealthOptions,
+  type HealthRequest,
+  type HealthServer,
+  livez,
+  readyz,
+} from "./health.ts";
+export { END, type ParserLimits, RequestHead, RequestParser } from "./parser/mod.ts";
+export { reply, type ReplyInit } from "./reply.ts";
+export { nativeRequest } from "./request.ts";
+export type { Sample } from "./sampling.ts";
+export { createHttpServer, serveHttp } from "./server.ts";
+export type {
+  HeaderFields,
+  HttpContext,
+  HttpHandler,
+  HttpLimitOptions,
+  HttpOptions,
+  HttpResult,
+  HttpServer,
+  HttpStats,
+} from "./types.ts";

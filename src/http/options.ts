@@ -1,0 +1,87 @@
+/**
+ * The options of the HTTP server, checked and defaulted in one place.
+ *
+ * @module
+ */
+import type { ServeOptions } from "../server/options.ts";
+import { count, duration, integer } from "../server/validate.ts";
+import type { ParserLimits } from "./parser/mod.ts";
+import { overloadAnswer } from "./refusals.ts";
+import type { HttpLimitOptions, HttpOptions } from "./types.ts";
+
+/** Checked limits. */
+export interface HttpLimits {
+  readonly parser: ParserLimits;
+  readonly readHeaderTimeout: number;
+  readonly readTimeout: number;
+  readonly handlerTimeout: number;
+  readonly maxRequestsPerConnection: number;
+  readonly maxUnreadBody: number;
+  readonly maxConcurrentRequests: number;
+  readonly maxQueuedRequests: number;
+  readonly queueTimeout: number;
+  readonly retryAfter: number;
+}
+
+/** A head of a few fields arrives in one packet; ten seconds forgive a slow phone, and bound a slowloris. */
+const READ_HEADER_TIMEOUT = 10_000;
+/** Five minutes for an upload, as Node has it. */
+const READ_TIMEOUT = 300_000;
+/** A client that takes nothing for half a minute is gone. */
+const WRITE_TIMEOUT = 30_000;
+/** Longer than balancers keep their idle connections, mostly: it is better that they close than we. */
+const IDLE_TIMEOUT = 60_000;
+/** The think time of a client that is about to send, in a drain. */
+const IDLE_GRACE = 1000;
+/** A JSON document or a picture; more is asked for. */
+const MAX_BODY_BYTES = 10 * 1024 * 1024;
+/** What Go reads of an unread body to keep a connection. */
+const MAX_UNREAD_BODY = 256 * 1024;
+
+/** Checks the limits of HTTP; what is not given comes from `base`. */
+export function httpLimits(options: HttpLimitOptions, base?: HttpLimits): HttpLimits {
+  const { parser } = base ?? {};
+  return {
+    parser: {
+      maxHeadBytes: count("maxHeadBytes", options.maxHeadBytes, parser?.maxHeadBytes ?? 16_384, 64),
+      maxTargetBytes: count("maxTargetBytes", options.maxTargetBytes, parser?.maxTargetBytes ?? 8192),
+      maxHeaders: count("maxHeaders", options.maxHeaders, parser?.maxHeaders ?? 100),
+      maxBodyBytes: count("maxBodyBytes", options.maxBodyBytes, parser?.maxBodyBytes ?? MAX_BODY_BYTES, 0),
+    },
+    readHeaderTimeout: duration(
+      "readHeaderTimeout",
+      options.readHeaderTimeout,
+      base?.readHeaderTimeout ?? READ_HEADER_TIMEOUT,
+    ),
+    readTimeout: duration("readTimeout", options.readTimeout, base?.readTimeout ?? READ_TIMEOUT),
+    handlerTimeout: duration("handlerTimeout", options.handlerTimeout, base?.handlerTimeout ?? 0),
+    maxRequestsPerConnection: count(
+      "maxRequestsPerConnection",
+      options.maxRequestsPerConnection,
+      base?.maxRequestsPerConnection ?? Infinity,
+    ),
+    maxUnreadBody: count("maxUnreadBody", options.maxUnreadBody, base?.maxUnreadBody ?? MAX_UNREAD_BODY, 0),
+    maxConcurrentRequests: count(
+      "maxConcurrentRequests",
+      options.maxConcurrentRequests,
+      base?.maxConcurrentRequests ?? Infinity,
+    ),
+    maxQueuedRequests: count("maxQueuedRequests", options.maxQueuedRequests, base?.maxQueuedRequests ?? 1024, 0),
+    queueTimeout: duration("queueTimeout", options.queueTimeout, base?.queueTimeout ?? 5000),
+    retryAfter: integer("retryAfter", options.retryAfter, base?.retryAfter ?? 1, 0, 86_400),
+  };
+}
+
+/** What the core is told: HTTP has its own read timeouts, and its own last word to those it turns away. */
+export function coreOptions(options: HttpOptions, limits: HttpLimits): ServeOptions {
+  const grace = duration("grace", options.grace, 10_000);
+  return {
+    ...options,
+    readTimeout: 0,
+    writeTimeout: options.writeTimeout ?? WRITE_TIMEOUT,
+    idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
+    idleGrace: options.idleGrace ?? Math.min(IDLE_GRACE, grace / 4),
+    rejectWith: options.rejectWith ?? overloadAnswer(limits.retryAfter),
+    tls: options.tls && { alpnProtocols: ["http/1.1"], ...options.tls },
+  };
+}

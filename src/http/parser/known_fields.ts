@@ -1,0 +1,121 @@
+/**
+ * The six fields that decide how a request is read, and what makes their values acceptable.
+ *
+ * @module
+ */
+
+import { HttpError } from "../errors.ts";
+import { CLASS, COMMA, DIGIT, TOKEN } from "./chars.ts";
+import { type FieldScan, trimEnd, trimStart } from "./field_line.ts";
+import type { HeadDraft } from "./head_draft.ts";
+import { isAuthority } from "./target.ts";
+import { asciiBytes, matches } from "./text.ts";
+
+type Apply = (head: HeadDraft, bytes: Uint8Array, start: number, end: number) => void;
+
+interface KnownField {
+  readonly name: Uint8Array;
+  readonly apply: Apply;
+}
+
+function known(name: string, apply: Apply): KnownField {
+  return { name: asciiBytes(name), apply };
+}
+
+/** By the length of the name: no two have the same. */
+const KNOWN: (KnownField | undefined)[] = [];
+for (
+  const field of [
+    known("host", host),
+    known("expect", expect),
+    known("upgrade", upgrade),
+    known("connection", connection),
+    known("content-length", contentLength),
+    known("transfer-encoding", transferEncoding),
+  ]
+) KNOWN[field.name.length] = field;
+
+const LONGEST = KNOWN.length;
+
+/** Takes note of a complete field line, if its name is known; `base` is where the head begins. */
+export function applyField(head: HeadDraft, bytes: Uint8Array, base: number, field: FieldScan): void {
+  const length = field.nameEnd - field.nameStart;
+  if (length >= LONGEST) return;
+  const entry = KNOWN[length];
+  if (entry === undefined || !matches(bytes, base + field.nameStart, entry.name)) return;
+  const start = trimStart(bytes, base + field.nameEnd + 1, base + field.valueEnd);
+  entry.apply(head, bytes, start, trimEnd(bytes, start, base + field.valueEnd));
+}
+
+/** An empty Host is right only where the target needs none (RFC 9110 §7.2): that is decided when the head is complete. */
+function host(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
+  if (head.hostSeen) throw new HttpError("repeatedHost");
+  head.hostSeen = true;
+  head.hostEmpty = start === end;
+  if (start !== end && !isAuthority(bytes, start, end)) throw new HttpError("badHost");
+}
+
+/** RFC 9110 §8.6 lets equal repetitions pass; nobody needs them, and each one is a disagreement in waiting. */
+function contentLength(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
+  if (head.contentLength !== -1) throw new HttpError("repeatedContentLength");
+  if (start === end) throw new HttpError("badContentLength");
+  let length = 0;
+  for (let i = start; i < end; i++) {
+    if ((CLASS[bytes[i]] & DIGIT) === 0) throw new HttpError("badContentLength");
+    length = length * 10 + (bytes[i] & 0x0f);
+  }
+  // Above 2^53 it is not exact any more; the end of the head refuses it as too large, whatever the limit.
+  head.contentLength = length;
+}
+
+const CHUNKED = asciiBytes("chunked");
+
+function transferEncoding(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
+  if (head.minor === 0) throw new HttpError("transferEncodingInHttp10");
+  if (head.chunked) throw new HttpError("repeatedTransferEncoding");
+  if (!isToken(bytes, start, end)) throw new HttpError("badTransferEncoding");
+  if (!isWord(bytes, start, end, CHUNKED)) throw new HttpError("unknownTransferCoding");
+  head.chunked = true;
+}
+
+const CONTINUE = asciiBytes("100-continue");
+
+function expect(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
+  if (!isWord(bytes, start, end, CONTINUE)) throw new HttpError("unknownExpectation");
+  head.expectContinue = true;
+}
+
+function upgrade(head: HeadDraft, _bytes: Uint8Array, start: number, end: number): void {
+  if (start !== end) head.upgradeField = true;
+}
+
+const CLOSE = asciiBytes("close");
+const KEEP_ALIVE = asciiBytes("keep-alive");
+const UPGRADE = asciiBytes("upgrade");
+
+/** A list of tokens (RFC 9110 §7.6.1); those that mean nothing here are passed over. */
+function connection(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
+  for (let from = start; from < end;) {
+    let to = from;
+    while (to < end && bytes[to] !== COMMA) to++;
+    const first = trimStart(bytes, from, to);
+    connectionToken(head, bytes, first, trimEnd(bytes, first, to));
+    from = to + 1;
+  }
+}
+
+function connectionToken(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
+  if (isWord(bytes, start, end, KEEP_ALIVE)) head.keepAlive = true;
+  else if (isWord(bytes, start, end, CLOSE)) head.close = true;
+  else if (isWord(bytes, start, end, UPGRADE)) head.upgrade = true;
+}
+
+function isWord(bytes: Uint8Array, start: number, end: number, lower: Uint8Array): boolean {
+  return end - start === lower.length && matches(bytes, start, lower);
+}
+
+function isToken(bytes: Uint8Array, start: number, end: number): boolean {
+  let i = start;
+  while (i < end && (CLASS[bytes[i]] & TOKEN) !== 0) i++;
+  return i === end && start < end;
+}

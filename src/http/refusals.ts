@@ -1,0 +1,23 @@
+/**
+ * Answers that the server gives by itself.
+ *
+ * @module
+ */
+import { HttpError } from "./errors.ts";
+import { statusLine } from "./status.ts";
+
+/** A whole answer after which the connection closes. */
+export function plainAnswer(status: number, message: string, fields = ""): string {
+  return `${statusLine(status)}${fields}content-type: text/plain; charset=utf-8\r\n` +
+    `content-length: ${message.length}\r\nconnection: close\r\n\r\n${message}`;
+}
+
+/** To whom there is no room for. */
+export function overloadAnswer(retryAfter: number): string {
+  return plainAnswer(503, "the server is at its limit\n", `retry-after: ${retryAfter}\r\n`);
+}
+
+/** To a peer that broke the protocol or a limit. */
+export function refusalAnswer(error: HttpError, retryAfter: number): string {
+  return plainAnswer(error.status, `${error.message}\n`, error.status === 503 ? `retry-after: ${retryAfter}\r\n` : "");
+}

@@ -1,0 +1,147 @@
+/**
+ * The `Request` that a handler sees: what isn't touched isn't built.
+ *
+ * @module
+ */
+import type { RequestHead } from "./parser/mod.ts";
+import { type Lazy, standInFor } from "./lazy.ts";
+import type { RequestBody } from "./request_body.ts";
+
+/** What a request needs of its exchange. */
+export interface RequestSource {
+  readonly head: RequestHead;
+  readonly body: RequestBody | null;
+  readonly signal: AbortSignal;
+  readonly scheme: string;
+  readonly host: string;
+}
+
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+/** What a URL parser would change. */
+const UNUSUAL = /[\\^`{|}"<>]|\/\.|[A-Z]*:\/\/[^/]*[A-Z%@]|:(?:80|443)(?:\/|$)/;
+
+/** Looks like a `Request`, and is one as soon as somebody needs more than this. */
+export class LazyRequest implements Lazy<Request> {
+  readonly #source: RequestSource;
+  #url = "";
+  #headers: Headers | null = null;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #native: Request | null = null;
+
+  constructor(source: RequestSource) {
+    this.#source = source;
+  }
+
+  get method(): string {
+    return this.#source.head.method;
+  }
+
+  get url(): string {
+    return this.#url === "" ? this.#url = urlOf(this.#source) : this.#url;
+  }
+
+  get headers(): Headers {
+    return this.#native?.headers ?? (this.#headers ??= new Headers(this.#source.head.fields()));
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.signal;
+  }
+
+  get duplex(): "half" {
+    return "half";
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    if (this.#native !== null) return this.#native.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+    const { body } = this.#source;
+    if (body === null) return null;
+    return this.#stream ??= body.stream(() => {});
+  }
+
+  get bodyUsed(): boolean {
+    if (this.#native !== null) return this.#native.bodyUsed;
+    const { body } = this.#source;
+    return body !== null && (this.#stream === null ? body.used : this.#stream.locked || body.size > 0);
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#native !== null || this.#stream !== null) return new Uint8Array(await this.native().arrayBuffer());
+    const { body } = this.#source;
+    if (body === null) return EMPTY.slice();
+    if (body.used) throw usedUp();
+    return await body.collect();
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  async text(): Promise<string> {
+    return decoder.decode(await this.bytes());
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await this.bytes()], { type: this.headers.get("content-type") ?? "" });
+  }
+
+  async formData(): Promise<FormData> {
+    const headers = { "content-type": this.headers.get("content-type") ?? "" };
+    return await new Response(await this.bytes(), { headers }).formData();
+  }
+
+  clone(): Request {
+    if (this.bodyUsed) throw usedUp();
+    return this.native().clone();
+  }
+
+  native(): Request {
+    return this.#native ??= this.#build();
+  }
+
+  #build(): Request {
+    const { method, headers, signal } = this;
+    // A body that is read already stays read: the real one has none.
+    const body = this.#stream === null && this.bodyUsed ? null : this.body;
+    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
+    if (body !== null && method !== "GET" && method !== "HEAD") init.body = body;
+    return new Request(this.url, init);
+  }
+}
+
+standInFor(LazyRequest, Request, new Request("http://localhost"));
+
+function usedUp(): TypeError {
+  return new TypeError("The request's body was read already");
+}
+
+function urlOf({ head, scheme, host }: RequestSource): string {
+  const { target } = head;
+  let url = target;
+  if (head.form === "origin") url = `${scheme}://${host}${target}`;
+  else if (head.form === "asterisk") url = `${scheme}://${host}/*`;
+  else if (head.form === "authority") url = `${scheme}://${target}/`;
+  return UNUSUAL.test(url) ? normalised(url) : url;
+}
+
+function normalised(url: string): string {
+  try {
+    return new URL(url).href;
+  } catch {
+    return url;
+  }
+}
+
+/**
+ * The runtime's own `Request` behind the one that a handler got, for code that insists on it: on Node from 22 on and on
+ * Bun, `new Request(request)` and `fetch(request)` look behind the prototype.
+ */
+export function nativeRequest(request: Request): Request {
+  return request instanceof LazyRequest ? (request as LazyRequest).native() : request;
+}

@@ -1,0 +1,69 @@
+/**
+ * The HTTP server: the core's server, with HTTP on every connection.
+ *
+ * @module
+ */
+import type { Connection } from "../server/connection.ts";
+import { listen } from "../server/listener.ts";
+import type { ConfigureOptions } from "../server/options.ts";
+import { TcpServer } from "../server/server.ts";
+import { accessLogFrom } from "./access_log.ts";
+import { HttpConn } from "./http_conn.ts";
+import { coreOptions, type HttpLimits, httpLimits } from "./options.ts";
+import { ProxyTrust } from "./proxy.ts";
+import { HttpService } from "./service.ts";
+import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
+
+class Http1Server extends TcpServer implements HttpServer {
+  readonly #service: HttpService;
+
+  constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
+    super(coreOptions(options, limits), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
+    this.#service = new HttpService({
+      server: this,
+      handler,
+      limits,
+      clock: this.clock,
+      trust: new ProxyTrust(options.trustProxy),
+      accessLog: accessLogFrom(options.accessLog, this.clock),
+      secure: options.tls !== undefined,
+    });
+  }
+
+  get http(): HttpStats {
+    return this.#service.stats;
+  }
+
+  override configure(options: ConfigureOptions & HttpLimitOptions): void {
+    const limits = httpLimits(options, this.#service.limits);
+    super.configure({ ...options, readTimeout: 0 });
+    this.#service.configure(limits);
+  }
+}
+
+/**
+ * Makes an HTTP server that listens nowhere yet; give it listeners with `serve()`.
+ *
+ * @throws {OptionError} An option can't be used.
+ */
+export function createHttpServer(options: HttpOptions, handler: HttpHandler): HttpServer {
+  return new Http1Server({ name: "http", ...options }, httpLimits(options), handler);
+}
+
+/**
+ * Listens, and answers every request with `handler` (Go: `http.ListenAndServe`). A fetch-style app mounts unchanged.
+ *
+ * @param options Where to listen, limits, admission and drain; durations in ms.
+ * @throws {OptionError} An option can't be used; nothing was opened.
+ * @throws {ListenError} The port is in use, a permission is missing, a certificate is broken.
+ * @example
+ * ```ts
+ * const server = await serveHttp({ port: 8080 }, () => new Response("hello world"));
+ * await run(server, { grace: 10_000 });
+ * ```
+ */
+export async function serveHttp(options: HttpOptions, handler: HttpHandler): Promise<HttpServer> {
+  const server = createHttpServer(options, handler);
+  server.serve(await listen(coreOptions(options, httpLimits(options))));
+  return server;
+}

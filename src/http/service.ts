@@ -1,0 +1,133 @@
+/**
+ * What all connections of one HTTP server share: its handler, its limits and its counters.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Logger } from "../log.ts";
+import type { Connection } from "../server/connection.ts";
+import type { AccessLog } from "./access_log.ts";
+import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
+import type { HttpExchange } from "./exchange.ts";
+import type { HttpLimits } from "./options.ts";
+import type { ProxyTrust } from "./proxy.ts";
+import { RequestLimit } from "./request_limit.ts";
+import { DateField } from "./status.ts";
+import type { HttpHandler, HttpServer, HttpStats } from "./types.ts";
+
+/** The server below, as far as HTTP's connections need it. */
+export interface ServiceServer extends HttpServer {
+  readonly log: Logger;
+  /** A hijacked connection lives until `handling` settles. */
+  attend(conn: Connection, handling: Promise<void>): void;
+}
+
+/** Parts that a service is made of. */
+export interface ServiceParts {
+  readonly server: ServiceServer;
+  readonly handler: HttpHandler;
+  readonly limits: HttpLimits;
+  readonly clock: Clock;
+  readonly trust: ProxyTrust;
+  readonly accessLog: AccessLog | null;
+  /** Every connection is TLS. */
+  readonly secure: boolean;
+}
+
+/** One per server. */
+export class HttpService {
+  readonly server: ServiceServer;
+  readonly handler: HttpHandler;
+  readonly clock: Clock;
+  readonly trust: ProxyTrust;
+  readonly secure: boolean;
+  readonly accessLog: AccessLog | null;
+  limits: HttpLimits;
+  /** Null while handlers are not limited. */
+  limit: RequestLimit | null = null;
+  requests = 0;
+  active = 0;
+  handlerErrors = 0;
+  aborted = 0;
+  readonly #statuses = [0, 0, 0, 0, 0, 0];
+  readonly #refused: Record<RefusalReason, number>;
+  readonly #date: DateField = new DateField();
+
+  constructor(parts: ServiceParts) {
+    this.server = parts.server;
+    this.handler = parts.handler;
+    this.clock = parts.clock;
+    this.trust = parts.trust;
+    this.accessLog = parts.accessLog;
+    this.secure = parts.secure;
+    this.limits = parts.limits;
+    this.#refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>;
+    this.configure(parts.limits);
+  }
+
+  get stats(): HttpStats {
+    const [, ones, twos, threes, fours, fives] = this.#statuses;
+    return {
+      requests: this.requests,
+      active: this.active,
+      queued: this.limit?.queued ?? 0,
+      statuses: { "1xx": ones, "2xx": twos, "3xx": threes, "4xx": fours, "5xx": fives },
+      refused: { ...this.#refused },
+      handlerErrors: this.handlerErrors,
+      aborted: this.aborted,
+    };
+  }
+
+  configure(limits: HttpLimits): void {
+    this.limits = limits;
+    if (this.limit !== null) this.limit.configure(limits);
+    else if (limits.maxConcurrentRequests !== Infinity) this.limit = new RequestLimit(limits, this.clock);
+  }
+
+  /** Whether each request notes when it began. */
+  get isTimed(): boolean {
+    return this.accessLog !== null || this.limits.handlerTimeout > 0;
+  }
+
+  /** The Date field's line. */
+  date(): string {
+    return this.#date.at(this.clock.wall?.() ?? Date.now());
+  }
+
+  /** An answer's head is on its way. */
+  answered(status: number): void {
+    this.#statuses[Math.floor(status / 100)]++;
+  }
+
+  refused(error: HttpError): void {
+    this.#refused[error.reason]++;
+  }
+
+  /** An exchange is over, well or not. */
+  finished(exchange: HttpExchange, error?: unknown): void {
+    if (exchange.running) {
+      exchange.running = false;
+      this.active--;
+      this.limit?.leave();
+    }
+    if (this.accessLog === null) return;
+    const { http, head } = exchange;
+    this.accessLog.record({
+      method: head.method,
+      target: head.target,
+      status: exchange.status,
+      duration: this.clock.now() - exchange.startedAt,
+      bytesIn: exchange.body?.size ?? 0,
+      bytesOut: exchange.bytesOut,
+      conn: http.conn.id,
+      request: exchange.requestId,
+      get remote() {
+        return exchange.remote;
+      },
+      get traceparent() {
+        return exchange.traceparent;
+      },
+      error,
+    });
+  }
+}

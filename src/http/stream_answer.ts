@@ -1,0 +1,102 @@
+/**
+ * Answers that flow: a stream is read no faster than the client takes it.
+ *
+ * @module
+ */
+import { openHead, sendWhole } from "./answer.ts";
+import type { HttpExchange } from "./exchange.ts";
+import type { OwnFields } from "./fields.ts";
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Part = ReadableStreamReadResult<Uint8Array>;
+
+/** Microtasks that a stream gets to show a body that is in memory already. */
+const PROMPT_TURNS = 4;
+
+/** How the parts are framed (RFC 9112 §6). */
+interface Framing {
+  readonly chunked: boolean;
+  /** Declared by the handler; -1 for none. */
+  readonly length: number;
+  readonly close: boolean;
+}
+
+/** Sends an answer from a stream. */
+export function sendStream(
+  exchange: HttpExchange,
+  status: number,
+  phrase: string,
+  own: OwnFields,
+  stream: ReadableStream<Uint8Array>,
+): void {
+  if (exchange.head.isHead || status === 204 || status === 304 || status === 205) {
+    stream.cancel().catch(() => {});
+    return sendWhole(exchange, status, phrase, own, null);
+  }
+  const reader = stream.getReader();
+  let stopped = false;
+  exchange.stop = (reason) => {
+    if (stopped) return;
+    stopped = true;
+    reader.cancel(reason).catch(() => {});
+  };
+  pump(exchange, reader, status, phrase, own).catch((error) => exchange.http.failed(exchange, error));
+}
+
+async function pump(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {
+  let next = reader.read();
+  let first: Part | undefined;
+  if (own.length < 0) {
+    // Where a Response doesn't show what it was made of, a body in memory is a stream of one part.
+    first = await promptly(next);
+    if (first !== undefined) next = first.done ? next : reader.read();
+    const second = first === undefined || first.done ? first : await promptly(next);
+    if (exchange.state !== "none") return;
+    if (second?.done) return exchange.http.whole(() => sendWhole(exchange, status, phrase, own, first?.value ?? null));
+  }
+  if (exchange.state !== "none") return;
+  const framing = begin(exchange, status, phrase, own);
+  if (first !== undefined) await send(exchange, first.value!, framing);
+  for (let part = await next; !part.done; part = await reader.read()) await send(exchange, part.value, framing);
+  if (framing.length >= 0 && exchange.bytesOut < framing.length) {
+    throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
+  }
+  exchange.http.sent(exchange, framing.chunked ? "0\r\n\r\n" : "", framing.close);
+}
+
+/** What the promise has within a few microtasks; undefined if it needs longer. */
+async function promptly<T>(promise: Promise<T>): Promise<T | undefined> {
+  let got: T | undefined;
+  promise.then((value) => got = value, () => {});
+  for (let i = 0; i < PROMPT_TURNS && got === undefined; i++) await undefined;
+  return got;
+}
+
+function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): Framing {
+  const { http, head } = exchange;
+  const chunked = own.length < 0 && head.minor === 1;
+  // Without length or chunks the end of the connection is the end of the body (HTTP/1.0).
+  const close = http.closes(exchange, own.close || (own.length < 0 && !chunked));
+  let text = openHead(exchange, status, phrase, own);
+  text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
+  if (close) text += "connection: close\r\n";
+  else if (head.minor === 0) text += "connection: keep-alive\r\n";
+  http.conn.write(text + "\r\n");
+  return { chunked, length: own.length, close };
+}
+
+function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Promise<void> | undefined {
+  if (!(bytes instanceof Uint8Array)) throw new TypeError("A body's stream must give Uint8Array");
+  if (bytes.length === 0) return;
+  const { http } = exchange;
+  exchange.bytesOut += bytes.length;
+  if (framing.length >= 0 && exchange.bytesOut > framing.length) {
+    throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);
+  }
+  if (framing.chunked) http.conn.write(`${bytes.length.toString(16)}\r\n`);
+  let written = http.conn.write(bytes);
+  if (framing.chunked) written = http.conn.write("\r\n");
+  // In a drain answers may be withheld; one that flows must not be.
+  if (http.isLeaving) http.conn.flush();
+  return written;
+}

@@ -1,0 +1,130 @@
+/**
+ * What users see of the HTTP server.
+ *
+ * @module
+ */
+import type { HandlerContext } from "../server/conn_context.ts";
+import type { Conn } from "../server/conn_types.ts";
+import type { ConfigureOptions, ServeOptions } from "../server/options.ts";
+import type { Server } from "../server/server_types.ts";
+import type { Address } from "../socket.ts";
+import type { AccessLogOptions } from "./access_log.ts";
+import type { RefusalReason } from "./errors.ts";
+
+/** What a handler gives; undefined only after `ctx.hijack()`. */
+export type HttpResult = Response | undefined;
+
+/**
+ * Answers one request (Go: `http.Handler`). A handler that throws is answered for with 500, or, when part of its answer
+ * is out, by a reset.
+ */
+export type HttpHandler = (request: Request, ctx: HttpContext) => HttpResult | Promise<HttpResult>;
+
+/** Fields of a head, as an object or as pairs. */
+export type HeaderFields = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
+
+/**
+ * The lifetime of one request. `signal` aborts when the client has gone, at `deadline`, and at the hard end of a drain;
+ * the context ends when the answer is out.
+ */
+export interface HttpContext extends HandlerContext {
+  /** The connection that the request came on. */
+  readonly conn: Conn;
+  /** The server. */
+  readonly server: HttpServer;
+  /** The client; behind a trusted proxy, whom the proxy names. */
+  readonly remote: Address;
+  /** Unique within the server: the connection's number and the request's within it. */
+  readonly requestId: string;
+  /** W3C Trace Context: the caller's trace continued, or one that begins here. */
+  readonly traceparent: string;
+  /** Trailer fields of the request; null until its body was read to the end, and if there were none. */
+  readonly trailers: Headers | null;
+  /** The drain waits for this promise; what it rejects with is logged. */
+  waitUntil(promise: Promise<unknown>): void;
+  /**
+   * Takes the connection out of HTTP, with the bytes that arrived behind the request (Go: `http.Hijacker`). It is closed
+   * when the handler settles, unless a consumer has it then, and a drain treats it as any connection.
+   *
+   * @throws {SluiceError} Part of an answer is sent, or the connection is gone.
+   */
+  hijack(): Conn;
+  /** Sends a 103 before the answer (RFC 8297); nothing happens for an HTTP/1.0 client. */
+  earlyHints(headers: HeaderFields): void;
+}
+
+/** Limits and manners of HTTP; durations in ms, sizes in bytes. */
+export interface HttpLimitOptions {
+  /** From a head's first byte to its last; then 408. @default 10000 */
+  readHeaderTimeout?: number;
+  /** From a head's last byte to the body's last. @default 300000 */
+  readTimeout?: number;
+  /** From a request's head to the end of its handler: then `ctx.signal` aborts, and 503 if nothing was sent. @default 0 (none) */
+  handlerTimeout?: number;
+  /** Requests of one connection; the last one's answer says `Connection: close`. @default Infinity */
+  maxRequestsPerConnection?: number;
+  /** Size of a head; over it 431. @default 16384 */
+  maxHeadBytes?: number;
+  /** Size of the request target; over it 414. @default 8192 */
+  maxTargetBytes?: number;
+  /** Fields of a head; over it 431. @default 100 */
+  maxHeaders?: number;
+  /** Size of a body; over it 413. @default 10485760 */
+  maxBodyBytes?: number;
+  /** A body that the handler left unread is read and dropped up to here; beyond, the connection closes. @default 262144 */
+  maxUnreadBody?: number;
+  /** Handlers that run at once. @default Infinity */
+  maxConcurrentRequests?: number;
+  /** Requests that wait for their turn; over it 503. @default 1024 */
+  maxQueuedRequests?: number;
+  /** How long they wait at the most; then 503. @default 5000 */
+  queueTimeout?: number;
+  /** `Retry-After` of a 503, in seconds. @default 1 */
+  retryAfter?: number;
+}
+
+/** Everything `serveHttp()` takes. `readTimeout`, `writeTimeout`, `idleTimeout` and `idleGrace` have HTTP's defaults. */
+export interface HttpOptions extends ServeOptions, HttpLimitOptions {
+  /** From a head's last byte to the body's last. @default 300000 */
+  readTimeout?: number;
+  /** Longest time without progress while bytes wait to be taken by the client. @default 30000 */
+  writeTimeout?: number;
+  /** A kept-alive connection without a request for so long is closed. @default 60000 */
+  idleTimeout?: number;
+  /** In a drain, an idle connection may send one more request within this time. @default 1000 */
+  idleGrace?: number;
+  /** Whose Forwarded and X-Forwarded-* fields count: nobody's, everybody's, or these addresses' and networks'. @default false */
+  trustProxy?: boolean | readonly string[];
+  /** One JSON line for each request. @default false */
+  accessLog?: boolean | AccessLogOptions;
+}
+
+/** Counters since the server began. */
+export interface HttpStats {
+  /** Requests whose head was accepted. */
+  readonly requests: number;
+  /** Requests being handled now. */
+  readonly active: number;
+  /** Requests that wait for their turn now. */
+  readonly queued: number;
+  /** Answers, by the first digit of their status. */
+  readonly statuses: Readonly<Record<"1xx" | "2xx" | "3xx" | "4xx" | "5xx", number>>;
+  /** Refused, by reason. */
+  readonly refused: Readonly<Record<RefusalReason, number>>;
+  /** Handlers that threw. */
+  readonly handlerErrors: number;
+  /** Answers that broke off: the handler's stream failed, or the client went away. */
+  readonly aborted: number;
+}
+
+/** A running HTTP server. */
+export interface HttpServer extends Server {
+  /** Counters of requests. */
+  readonly http: HttpStats;
+  /**
+   * Changes limits while it runs; what is not given stays.
+   *
+   * @throws {OptionError} An option can't be used; nothing changed.
+   */
+  configure(options: ConfigureOptions & HttpLimitOptions): void;
+}
