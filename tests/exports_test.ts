@@ -24,7 +24,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
   [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//]],
   [/^src\/websocket\//, [BASE, /^src\/(server|http|websocket)\//]],
-  [/^src\/cli\//, [/^mod\.ts$/, /^src\/cli\//, /^node:/]],
+  [/^src\/cli\//, [/^mod\.ts$/, /^src\/http\/mod\.ts$/, /^src\/cli\//, /^node:/]],
   [/^adapters\/memory/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/memory/]],
   [/^adapters\/kernel_table/, [/^node:/]],
   [/^adapters\/node/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(node|kernel_table)/, /^node:/]],
@@ -44,21 +44,29 @@ interface Manifest {
 const deno = readJson("deno.json");
 const npm = readJson("package.json");
 
-describe("the public entry", () => {
-  it("exports exactly the names listed in tests/fixtures/exports.txt", () => {
-    const listed = readFileSync(`${root}tests/fixtures/exports.txt`, "utf8").trim().split("\n");
-    assertEquals(exportedNames(), listed);
-  });
+/** The entries that people import, and the lists that pin them. */
+const ENTRIES: readonly (readonly [source: string, list: string])[] = [
+  ["mod.ts", "exports.txt"],
+  ["src/http/mod.ts", "exports_http.txt"],
+];
 
-  it("exports at run time the values among them and nothing else", async () => {
-    const values = exportedNames().filter((name) => !name.startsWith("type "));
-    assertEquals(Object.keys(await import("../mod.ts")).sort(), values);
-  });
+for (const [source, list] of ENTRIES) {
+  describe(`the public entry ${source}`, () => {
+    it(`exports exactly the names listed in tests/fixtures/${list}`, () => {
+      const listed = readFileSync(`${root}tests/fixtures/${list}`, "utf8").trim().split("\n");
+      assertEquals(exportedNames(source), listed);
+    });
 
-  it("only re-exports, each by name", () => {
-    assertEquals(readSource("mod.ts").code.replace(REEXPORT, "").trim(), "");
+    it("exports at run time the values among them and nothing else", async () => {
+      const values = exportedNames(source).filter((name) => !name.startsWith("type "));
+      assertEquals(Object.keys(await import(`../${source}`)).sort(), values);
+    });
+
+    it("only re-exports, each by name", () => {
+      assertEquals(readSource(source).code.replace(REEXPORT, "").trim(), "");
+    });
   });
-});
+}
 
 describe("the two manifests", () => {
   it("agree on name, version and license", () => {
@@ -109,9 +117,9 @@ function forbiddenImports({ path, imports }: Source): string[] {
 }
 
 /** Sorted; types are marked as such: `type Conn`. */
-function exportedNames(): string[] {
+function exportedNames(source: string): string[] {
   const names: string[] = [];
-  for (const [, type = "", list] of readSource("mod.ts").code.matchAll(REEXPORT)) {
+  for (const [, type = "", list] of readSource(source).code.matchAll(REEXPORT)) {
     for (const item of list.split(",").map((part) => part.trim()).filter((part) => part !== "")) {
       const name = item.replace(/^type\s+/, "").replace(/^.*\sas\s+/, "");
       names.push(type !== "" || item.startsWith("type ") ? `type ${name}` : name);

@@ -29,11 +29,11 @@ export function answer(exchange: HttpExchange, response: HttpResult): void {
   }
   const { status } = response;
   if (status < 200) throw new TypeError(`Status ${status} is no final answer, use hijack() or earlyHints()`);
-  if (response.bodyUsed) throw new TypeError("The Response was used already, give each request one of its own");
   const own = noFields();
   response.headers.forEach((value, name) => addField(own, name, value));
   const body = response instanceof Reply ? (response as Reply).content : wholeBody(response);
   if (body !== undefined) return sendWhole(exchange, status, response.statusText, own, body);
+  if (response.bodyUsed) throw new TypeError("The Response was used already, give each request one of its own");
   const stream = response.body;
   if (stream === null) return sendWhole(exchange, status, response.statusText, own, null);
   sendStream(exchange, status, response.statusText, own, stream);

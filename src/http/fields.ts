@@ -8,7 +8,6 @@ import type { HeaderFields } from "./types.ts";
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5: no control characters but HTAB, nothing beyond latin1. */
-// deno-lint-ignore no-control-regex
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** What the server decides for itself, and what it learns from an answer's fields. */
@@ -28,7 +27,9 @@ export function fieldLine(name: string, value: string): string {
   if (!TOKEN.test(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token, use letters and "-"`);
   if (!VALUE.test(value)) {
     throw new TypeError(
-      `Header ${name} has the value ${JSON.stringify(value)}: control characters and text beyond latin1 must be encoded`,
+      `Header ${name} has the value ${
+        JSON.stringify(value)
+      }: control characters and text beyond latin1 must be encoded`,
     );
   }
   return `${name}: ${value}\r\n`;

@@ -10,7 +10,7 @@ import type { Conn, Consumer } from "../server/conn_types.ts";
 import type { Connection } from "../server/connection.ts";
 import type { TimerTarget } from "../server/timers.ts";
 import { answer, sendWhole } from "./answer.ts";
-import { BodyError, HttpError, type RefusalReason } from "./errors.ts";
+import { BodyError, HttpError } from "./errors.ts";
 import { HttpExchange } from "./exchange.ts";
 import { explain } from "./failure.ts";
 import { noFields } from "./fields.ts";

@@ -14,8 +14,8 @@
 export type { AccessLogOptions, AccessRecord } from "./access_log.ts";
 export { BodyError, HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
 export {
-  eventStream,
   type EventSource,
+  eventStream,
   type EventStreamContext,
   type EventStreamOptions,
   formatEvent,
@@ -32,7 +32,7 @@ export {
   livez,
   readyz,
 } from "./health.ts";
-export { END, type ParserLimits, RequestHead, RequestParser } from "./parser/mod.ts";
+export { END, type ParserEvent, type ParserLimits, RequestHead, RequestParser, type TargetForm } from "./parser/mod.ts";
 export { reply, type ReplyInit } from "./reply.ts";
 export { nativeRequest } from "./request.ts";
 export type { Sample } from "./sampling.ts";

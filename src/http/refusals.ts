@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HttpError } from "./errors.ts";
+import type { HttpError } from "./errors.ts";
 import { statusLine } from "./status.ts";
 
 /** A whole answer after which the connection closes. */

@@ -77,7 +77,9 @@ function replyWith(body: string | Uint8Array | null, { status = 200, headers }: 
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Status must be a whole number from 200 to 599, got ${String(status)}`);
   }
-  if (body !== null && isBodyless(status)) throw new TypeError(`An answer with status ${status} has no body, pass null`);
+  if (body !== null && isBodyless(status)) {
+    throw new TypeError(`An answer with status ${status} has no body, pass null`);
+  }
   const own = headers === undefined ? { ...NO_FIELDS } : checkedFields(headers);
   if (typeof body === "string" && !/(?:^|\n)content-type:/.test(own.lines)) own.lines += PLAIN_TEXT.lines;
   return new Reply(body, status, own);

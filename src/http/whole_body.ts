@@ -18,12 +18,8 @@ interface Inner {
 
 type Probe = (response: Response) => string | Uint8Array | null | undefined;
 
-const probe: Probe = findProbe();
-
 /** Text or bytes; null for no body; undefined if only its stream can tell. */
-export function wholeBody(response: Response): string | Uint8Array | null | undefined {
-  return response.bodyUsed ? undefined : probe(response);
-}
+export const wholeBody: Probe = findProbe();
 
 function findProbe(): Probe {
   const sample = new Response("x");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address } from "../socket.ts";
+import type { Address, SocketAdapter } from "../socket.ts";
 
 const MAPPED_PREFIX = [0, 0, 0, 0, 0, 0xffff];
 
@@ -70,4 +70,14 @@ export function formatAddress(address: Address): string {
   return address.hostname.includes(":")
     ? `[${address.hostname}]:${address.port}`
     : `${address.hostname}:${address.port}`;
+}
+
+/** How many connections wait in the kernel to be accepted at these addresses; null if it can't be told. */
+export function queuedAt(adapter: SocketAdapter, addresses: readonly Address[]): number | null {
+  let sum: number | null = null;
+  for (const address of addresses) {
+    const waiting = address.transport === "tcp" ? adapter.acceptQueue(address.port) : null;
+    if (waiting !== null) sum = (sum ?? 0) + waiting;
+  }
+  return sum;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnClosedError, ConnResetError, DeadlineError } from "../errors.ts";
+import { ConnClosedError, ConnResetError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
@@ -15,6 +15,7 @@ import type { Conn, Consumer } from "./conn_types.ts";
 import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
+import { closedError, readRefusal } from "./refusal.ts";
 import { type Flushable, SCRATCH_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
@@ -92,17 +93,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   /** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
   refusal(): Error | null | undefined {
-    if (this.consumer !== null) {
-      return new ConnClosedError("A consumer has this connection's bytes, call release() before read()");
-    }
-    if (this.isAwaitingRead) return new ConnClosedError("Another read() is pending on this connection, await it first");
-    if (this.failure !== null) return this.failure;
-    if (this.is(flag.CLOSING)) return closedError();
-    if (this.is(flag.READ_ENDED | flag.SEALED | flag.GONE)) return null;
-    if (this.times !== null && this.host.clock.now() >= this.times.readDeadline) {
-      return new DeadlineError("The read deadline has passed, set a later one to read on");
-    }
-    return undefined;
+    return readRefusal(this);
   }
 
   /** Waits for the next chunk; the caller has taken what was queued and seen no refusal. */
@@ -403,8 +394,4 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     if (this.outbound?.isAwaited) this.outbound.failWaiters(error ?? closedError());
   }
-}
-
-function closedError(): ConnClosedError {
-  return new ConnClosedError("The connection is closed");
 }

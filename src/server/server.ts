@@ -13,6 +13,7 @@ import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
 import { Admission } from "./admission.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { ConnContext } from "./conn_context.ts";
+import { queuedAt } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { ConnHost, ConnLimits } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
@@ -34,6 +35,7 @@ import {
 } from "./options.ts";
 import type { DrainPhase, DrainReport, Holder } from "./report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
+import { longestIdle } from "./shed.ts";
 import { TimerQueue } from "./timers.ts";
 import { duration, text } from "./validate.ts";
 import { WriteBatch } from "./write_batch.ts";
@@ -187,12 +189,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Closes the connection that has been idle longest, of one peer or of all; false if none is idle. */
   #shed(peer: RawSocket | null): boolean {
     const key = peer === null ? null : this.#admission.keyOf(peer.remote);
-    let victim: Connection | null = null;
-    for (const conn of this.connections) {
-      if (conn.isLeaving || conn.isBusy || conn.isPartial) continue;
-      if (key !== null && this.#admission.keyOf(conn.remote) !== key) continue;
-      if (victim === null || conn.times!.lastRead < victim.times!.lastRead) victim = conn;
-    }
+    const victim = longestIdle(
+      this.connections,
+      (conn) => key === null || this.#admission.keyOf(conn.remote) === key,
+    );
     if (victim === null) return false;
     this.#count.shed++;
     farewell(victim);
@@ -341,13 +341,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   acceptQueue(): number | null {
-    if (this.adapter === null) return null;
-    let sum: number | null = null;
-    for (const { listener: { address } } of this.#loops) {
-      const waiting = address.transport === "tcp" ? this.adapter.acceptQueue(address.port) : null;
-      if (waiting !== null) sum = (sum ?? 0) + waiting;
-    }
-    return sum;
+    return this.adapter === null ? null : queuedAt(this.adapter, this.addresses);
   }
 
   kernelTable(): Promise<string | null> {

@@ -5,5 +5,5 @@
  */
 
 export type { ParserLimits } from "./limits.ts";
-export { END, RequestParser } from "./parser.ts";
-export { RequestHead } from "./request_head.ts";
+export { END, type ParserEvent, RequestParser } from "./parser.ts";
+export { RequestHead, type TargetForm } from "./request_head.ts";

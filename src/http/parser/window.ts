@@ -19,8 +19,6 @@ export class Window {
   from = 0;
   at = 0;
   end = 0;
-  /** `bytes` was made here, and what lies behind `end` is free. */
-  #own = false;
 
   /** Adds a chunk. */
   push(chunk: Uint8Array): void {
@@ -28,10 +26,10 @@ export class Window {
       this.bytes = chunk;
       this.from = this.at = 0;
       this.end = chunk.length;
-      this.#own = false;
       return;
     }
-    if (!this.#own || this.end + chunk.length > this.bytes.length) this.#grow(chunk.length);
+    // A chunk ends where its bytes do: only a buffer made here has room behind `end`.
+    if (this.end + chunk.length > this.bytes.length) this.#grow(chunk.length);
     this.bytes.set(chunk, this.end);
     this.end += chunk.length;
   }
@@ -45,7 +43,6 @@ export class Window {
   clear(): void {
     this.bytes = EMPTY;
     this.from = this.at = this.end = 0;
-    this.#own = false;
   }
 
   #grow(more: number): void {
@@ -57,6 +54,5 @@ export class Window {
     this.bytes = bytes;
     this.from = 0;
     this.end = held;
-    this.#own = true;
   }
 }

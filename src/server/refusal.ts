@@ -1,0 +1,28 @@
+/**
+ * Why a connection gives or takes nothing.
+ *
+ * @module
+ */
+import { ConnClosedError, DeadlineError } from "../errors.ts";
+import type { ConnBase } from "./conn_base.ts";
+import * as flag from "./conn_flags.ts";
+
+/** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
+export function readRefusal(conn: ConnBase): Error | null | undefined {
+  if (conn.consumer !== null) {
+    return new ConnClosedError("A consumer has this connection's bytes, call release() before read()");
+  }
+  if (conn.isAwaitingRead) return new ConnClosedError("Another read() is pending on this connection, await it first");
+  if (conn.failure !== null) return conn.failure;
+  if (conn.is(flag.CLOSING)) return closedError();
+  if (conn.is(flag.READ_ENDED | flag.SEALED | flag.GONE)) return null;
+  if (conn.times !== null && conn.host.clock.now() >= conn.times.readDeadline) {
+    return new DeadlineError("The read deadline has passed, set a later one to read on");
+  }
+  return undefined;
+}
+
+/** It was closed here. */
+export function closedError(): ConnClosedError {
+  return new ConnClosedError("The connection is closed");
+}
