@@ -17,6 +17,7 @@ export type {
   Address,
   ListenerEvents,
   RawSocket,
+  ResponseBody,
   SocketAdapter,
   SocketConnectOptions,
   SocketEvents,

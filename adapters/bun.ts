@@ -22,6 +22,7 @@ import type {
 } from "../src/socket.ts";
 import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./bun_socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
+import { findProbe, type Probe } from "./bun_response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
 
 interface NativeListener {
@@ -40,6 +41,7 @@ const RESERVED_DESCRIPTORS = 8;
 const HANDSHAKE_SECONDS = 10;
 
 class BunAdapter implements SocketAdapter {
+  #probe: Probe | null | undefined;
   readonly name: string = "bun";
 
   listen(options: SocketListenOptions): Promise<SocketListener> {
@@ -71,6 +73,12 @@ class BunAdapter implements SocketAdapter {
 
   acceptQueue(port: number): number | null {
     return readAcceptQueue(port);
+  }
+
+  /** Found at the first use: whoever speaks no HTTP has no use for it. */
+  get responseBody(): Probe | undefined {
+    if (this.#probe === undefined) this.#probe = findProbe();
+    return this.#probe ?? undefined;
   }
 }
 

@@ -25,6 +25,7 @@ import type {
   TlsListenOptions,
 } from "../src/socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
+import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
@@ -34,6 +35,7 @@ type SystemError = Error & { readonly code?: string };
 
 /** The adapter for Node. */
 export class NodeAdapter implements SocketAdapter {
+  #probe: Probe | null | undefined;
   readonly name: string = "node";
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
@@ -76,6 +78,12 @@ export class NodeAdapter implements SocketAdapter {
 
   acceptQueue(port: number): number | null {
     return readAcceptQueue(port);
+  }
+
+  /** Found at the first use: whoever speaks no HTTP has no use for it. */
+  get responseBody(): Probe | undefined {
+    if (this.#probe === undefined) this.#probe = findProbe();
+    return this.#probe ?? undefined;
   }
 }
 

@@ -140,6 +140,14 @@ export interface SocketListener {
   close(): Promise<void>;
 }
 
+/** A `Response`'s body that is in memory anyway. */
+export interface ResponseBody {
+  /** Null for no body. */
+  readonly content: string | Uint8Array | null;
+  /** The Content-Type that goes with it, if its fields have none; empty for none. */
+  readonly type: string;
+}
+
 /** Everything Sluice needs of a runtime. */
 export interface SocketAdapter {
   /** Its name. */
@@ -156,4 +164,6 @@ export interface SocketAdapter {
   kernelTable(): Promise<string | null>;
   /** How many connections wait in the kernel to be accepted on a port; null where that can't be told. */
   acceptQueue(port: number): number | null;
+  /** Takes a `Response`'s body if it was made of text or bytes; undefined if it flows, or that can't be told. */
+  responseBody?: (response: Response) => ResponseBody | undefined;
 }

@@ -27,9 +27,10 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/cli\//, [/^mod\.ts$/, /^src\/http\/mod\.ts$/, /^src\/cli\//, /^node:/]],
   [/^adapters\/memory/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/memory/]],
   [/^adapters\/kernel_table/, [/^node:/]],
-  [/^adapters\/node/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(node|kernel_table)/, /^node:/]],
+  [/^adapters\/node/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(node|kernel_table|response_body)/, /^node:/]],
   [/^adapters\/deno/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(deno|node|kernel_table)/, /^node:/]],
   [/^adapters\/bun/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(bun|kernel_table)/, /^node:/]],
+  [/^adapters\/response_body/, [/^src\/socket\.ts$/]],
   [/^mod\.ts$/, [/^src\/(?!cli\/|testing)/]],
 ];
 

@@ -9,7 +9,6 @@ import { Reply } from "./reply.ts";
 import { statusLine } from "./status.ts";
 import { sendStream } from "./stream_answer.ts";
 import type { HttpResult } from "./types.ts";
-import { wholeBody } from "./whole_body.ts";
 
 /** Text up to here is counted by hand; a longer one is encoded at once, which counts it too. */
 const SHORT_TEXT = 2048;
@@ -31,8 +30,14 @@ export function answer(exchange: HttpExchange, response: HttpResult): void {
   if (status < 200) throw new TypeError(`Status ${status} is no final answer, use hijack() or earlyHints()`);
   const own = noFields();
   response.headers.forEach((value, name) => addField(own, name, value));
-  const body = response instanceof Reply ? (response as Reply).content : wholeBody(response);
-  if (body !== undefined) return sendWhole(exchange, status, response.statusText, own, body);
+  if (response instanceof Reply) {
+    return sendWhole(exchange, status, response.statusText, own, (response as Reply).content);
+  }
+  const known = exchange.http.service.server.adapter!.responseBody?.(response);
+  if (known !== undefined) {
+    if (known.type !== "" && !own.typed) own.lines += `content-type: ${known.type}\r\n`;
+    return sendWhole(exchange, status, response.statusText, own, known.content);
+  }
   if (response.bodyUsed) throw new TypeError("The Response was used already, give each request one of its own");
   const stream = response.body;
   if (stream === null) return sendWhole(exchange, status, response.statusText, own, null);

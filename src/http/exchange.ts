@@ -36,7 +36,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   status = 0;
   /** Bytes of the answer's body. */
   bytesOut = 0;
-  /** Its handler was called, and its answer is not out. */
+  /** Its handler was called, and its answer is not out, or the handler is still running. */
   running = false;
   /** Its place among those who wait for their turn. */
   place: QueuePlace | null = null;
@@ -46,6 +46,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   stop: ((reason: unknown) => void) | null = null;
   /** Ms on the clock; 0 if nothing depends on it. */
   startedAt: number;
+  /** When its handler's time is over, in ms on the clock; Infinity for never. */
+  dueAt = Infinity;
   #deadline: number | null = null;
   #traceparent = "";
   #view: ProxyView | null = null;
@@ -146,6 +148,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   /** Sets the handler's time. @param due Ms on the connection's clock. */
   limitTo(due: number): void {
+    this.dueAt = due;
     const { clock } = this.http.conn.host;
     this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
   }

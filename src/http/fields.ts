@@ -20,6 +20,8 @@ export interface OwnFields {
   close: boolean;
   /** The answer has a Date of its own. */
   dated: boolean;
+  /** The answer has a Content-Type. */
+  typed: boolean;
 }
 
 /** One field as a line. @throws {TypeError} The name or the value has a character that a head can't carry. */
@@ -48,6 +50,9 @@ export function addField(own: OwnFields, name: string, value: string): void {
       }
       if (name === "keep-alive") return;
       break;
+    case 12:
+      if (name === "content-type") own.typed = true;
+      break;
     case 14:
       if (name === "content-length") {
         own.length = /^\d+$/.test(value) ? Number(value) : -1;
@@ -62,7 +67,7 @@ export function addField(own: OwnFields, name: string, value: string): void {
 
 /** Nothing yet. */
 export function noFields(): OwnFields {
-  return { lines: "", length: -1, close: false, dated: false };
+  return { lines: "", length: -1, close: false, dated: false, typed: false };
 }
 
 /** Pairs of either form. */

@@ -50,8 +50,8 @@ export class HttpConn implements Consumer, TimerTarget {
   #paused = false;
   #busy = false;
   #partial = false;
-  /** When the incomplete head began; 0 for none. */
-  #headSince = 0;
+  /** When the incomplete head began; -1 for none. */
+  #headSince = -1;
 
   constructor(conn: Connection, service: HttpService) {
     this.conn = conn;
@@ -109,8 +109,8 @@ export class HttpConn implements Consumer, TimerTarget {
   }
 
   goodbye(): void {
-    if (this.#withheld !== null) this.#release(true);
-    else if (!this.#over && this.parser.partial) this.#refuse(new HttpError("headTimeout"));
+    if (!this.#over && this.parser.partial) this.#refuse(new HttpError("headTimeout"));
+    else if (this.#withheld !== null) this.#release(true);
     this.#over = true;
     this.#settle();
   }
@@ -134,7 +134,7 @@ export class HttpConn implements Consumer, TimerTarget {
     const { limits } = this.service;
     const exchange = this.#exchange;
     let next = Infinity;
-    if (this.#headSince > 0 && limits.readHeaderTimeout > 0) {
+    if (this.#headSince >= 0 && limits.readHeaderTimeout > 0) {
       next = this.#headSince + limits.readHeaderTimeout;
       if (now >= next) return this.#outside(() => this.#refuse(new HttpError("headTimeout")));
     }
@@ -143,10 +143,9 @@ export class HttpConn implements Consumer, TimerTarget {
       if (now >= due) this.#bodyLate(exchange);
       else next = Math.min(next, due);
     }
-    if (exchange !== null && limits.handlerTimeout > 0 && exchange.state === "none") {
-      const due = exchange.startedAt + limits.handlerTimeout;
-      if (now >= due) this.#expire(exchange);
-      else next = Math.min(next, due);
+    if (exchange !== null && exchange.state === "none") {
+      if (now >= exchange.dueAt) this.#expire(exchange);
+      else next = Math.min(next, exchange.dueAt);
     }
     if (next !== Infinity) this.conn.host.timers.arm(this, next);
   }
@@ -176,6 +175,8 @@ export class HttpConn implements Consumer, TimerTarget {
   /** Gives the connection away, with what is unread. */
   handOver(exchange: HttpExchange): Conn {
     this.#over = true;
+    // What is reported from now on is another protocol's.
+    this.#busy = this.#partial = this.#paused = false;
     // The handler has returned its promise already: from now on the connection lives as long as that.
     if (exchange.handling !== null) this.#attend(exchange, exchange.handling);
     this.conn.host.timers.disarm(this);
@@ -238,7 +239,9 @@ export class HttpConn implements Consumer, TimerTarget {
       server.log.error("Request failed", { server: server.name, request: exchange.requestId, error });
     }
     if (exchange.state === "begun" || status === 0) return this.#cut(exchange, error);
-    const lines = `content-type: text/plain; charset=utf-8\r\n`;
+    if (exchange.place !== null) this.service.limit?.cancel(exchange.place);
+    let lines = `content-type: text/plain; charset=utf-8\r\n`;
+    if (status === 503) lines += `retry-after: ${this.service.limits.retryAfter}\r\n`;
     // A stream that was to be the answer is not read any more.
     exchange.stop?.(error);
     sendWhole(exchange, status, "", { ...noFields(), lines, close: status !== 500 }, `${message}\n`);
@@ -269,7 +272,7 @@ export class HttpConn implements Consumer, TimerTarget {
 
   #begin(head: RequestHead): void {
     if (this.#withheld !== null) this.#release(false);
-    this.#headSince = 0;
+    this.#headSince = -1;
     const { service } = this;
     const exchange = new HttpExchange(this, head, ++this.#count, head.hasBody || service.isTimed ? this.#now() : 0);
     this.#exchange = exchange;
@@ -305,10 +308,12 @@ export class HttpConn implements Consumer, TimerTarget {
   }
 
   #later(exchange: HttpExchange, response: HttpResult): void {
+    exchange.handling = null;
     if (!exchange.hijacked) this.#outside(() => this.#answer(exchange, response));
   }
 
   #laterFailed(exchange: HttpExchange, error: unknown): void {
+    exchange.handling = null;
     if (!exchange.hijacked) this.#outside(() => this.failed(exchange, error));
   }
 
@@ -456,7 +461,8 @@ export class HttpConn implements Consumer, TimerTarget {
     const busy = this.#exchange !== null;
     const partial = !busy && !this.#over && this.parser.partial;
     this.#press(busy);
-    if (partial && this.#headSince === 0) this.#awaitHead();
+    if (!partial) this.#headSince = -1;
+    else if (this.#headSince < 0) this.#awaitHead();
     if (busy && !this.#exchange!.bodyDone) this.#awaitBody(this.#exchange!);
     if (busy === this.#busy && partial === this.#partial) return;
     this.#busy = busy;
@@ -486,5 +492,5 @@ export class HttpConn implements Consumer, TimerTarget {
 }
 
 function isPromise(value: HttpResult | Promise<HttpResult>): value is Promise<HttpResult> {
-  return value !== undefined && typeof (value as Promise<HttpResult>).then === "function";
+  return typeof (value as Promise<HttpResult> | null | undefined)?.then === "function";
 }

@@ -16,8 +16,14 @@ export interface ReplyInit {
 }
 
 const TEXT = "text/plain;charset=UTF-8";
-const PLAIN_TEXT: OwnFields = { lines: `content-type: ${TEXT}\r\n`, length: -1, close: false, dated: false };
-const NO_FIELDS: OwnFields = { lines: "", length: -1, close: false, dated: false };
+const PLAIN_TEXT: OwnFields = {
+  lines: `content-type: ${TEXT}\r\n`,
+  length: -1,
+  close: false,
+  dated: false,
+  typed: true,
+};
+const NO_FIELDS: OwnFields = { lines: "", length: -1, close: false, dated: false, typed: false };
 
 /** A whole answer that is no `Response` until somebody looks at more than this. */
 export class Reply implements Lazy<Response> {
@@ -81,7 +87,7 @@ function replyWith(body: string | Uint8Array | null, { status = 200, headers }: 
     throw new TypeError(`An answer with status ${status} has no body, pass null`);
   }
   const own = headers === undefined ? { ...NO_FIELDS } : checkedFields(headers);
-  if (typeof body === "string" && !/(?:^|\n)content-type:/.test(own.lines)) own.lines += PLAIN_TEXT.lines;
+  if (typeof body === "string" && !own.typed) own.lines += PLAIN_TEXT.lines;
   return new Reply(body, status, own);
 }
 

@@ -53,9 +53,11 @@ export class RequestLimit {
   #starting = false;
   #cancelTimer: (() => void) | null = null;
 
-  constructor(limits: RequestLimits, clock: Clock) {
+  /** @param active Handlers that run already. */
+  constructor(limits: RequestLimits, clock: Clock, active = 0) {
     this.#limits = limits;
     this.#clock = clock;
+    this.#active = active;
   }
 
   /** Handlers that run now. */

@@ -11,14 +11,18 @@ import { accessLogFrom } from "./access_log.ts";
 import { HttpConn } from "./http_conn.ts";
 import { coreOptions, type HttpLimits, httpLimits } from "./options.ts";
 import { ProxyTrust } from "./proxy.ts";
+import { overloadAnswer } from "./refusals.ts";
 import { HttpService } from "./service.ts";
 import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
+  /** Who is turned away hears the user's word, not ours. */
+  #ownWord: boolean;
 
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
     super(coreOptions(options, limits), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
+    this.#ownWord = options.rejectWith !== undefined;
     this.#service = new HttpService({
       server: this,
       handler,
@@ -36,7 +40,10 @@ class Http1Server extends TcpServer implements HttpServer {
 
   override configure(options: ConfigureOptions & HttpLimitOptions): void {
     const limits = httpLimits(options, this.#service.limits);
-    super.configure({ ...options, readTimeout: 0 });
+    const ownWord = this.#ownWord || options.rejectWith !== undefined;
+    const rejectWith = ownWord ? options.rejectWith : overloadAnswer(limits.retryAfter);
+    super.configure({ ...options, readTimeout: 0, rejectWith });
+    this.#ownWord = ownWord;
     this.#service.configure(limits);
   }
 }

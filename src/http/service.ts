@@ -81,7 +81,7 @@ export class HttpService {
   configure(limits: HttpLimits): void {
     this.limits = limits;
     if (this.limit !== null) this.limit.configure(limits);
-    else if (limits.maxConcurrentRequests !== Infinity) this.limit = new RequestLimit(limits, this.clock);
+    else if (limits.maxConcurrentRequests !== Infinity) this.limit = new RequestLimit(limits, this.clock, this.active);
   }
 
   /** Whether each request notes when it began. */
@@ -106,9 +106,11 @@ export class HttpService {
   /** An exchange is over, well or not. */
   finished(exchange: HttpExchange, error?: unknown): void {
     if (exchange.running) {
-      exchange.running = false;
-      this.active--;
-      this.limit?.leave();
+      const { handling } = exchange;
+      // A handler that goes on behind its answer, or without its client, still counts, and a drain waits for it.
+      const left = (): void => this.#left(exchange);
+      if (handling === null) left();
+      else this.server.waitUntil(Promise.resolve(handling).then(left, left));
     }
     if (this.accessLog === null) return;
     const { http, head } = exchange;
@@ -129,5 +131,11 @@ export class HttpService {
       },
       error,
     });
+  }
+
+  #left(exchange: HttpExchange): void {
+    exchange.running = false;
+    this.active--;
+    this.limit?.leave();
   }
 }

@@ -12,8 +12,8 @@ export interface Flushable {
   flushLate(): void;
 }
 
-/** Room to gather a turn's small writes in; larger ones go out chunk by chunk. */
-export const SCRATCH_BYTES: number = 64 * 1024;
+/** Room to gather a turn's writes in, 64 KiB and their framing; larger ones go out chunk by chunk. */
+export const SCRATCH_BYTES: number = 96 * 1024;
 
 /** Collects the connections that one turn wrote to. One per server. */
 export class WriteBatch {

@@ -7,6 +7,7 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { runEcho } from "./load/echo.ts";
 import { holdDrop, holdOpen, holdRelease, holdSay } from "./load/hold.ts";
+import { runHttp } from "./load/http.ts";
 import type { Held, Job, Sample } from "./load/jobs.ts";
 import { runRate } from "./load/rate.ts";
 
@@ -16,6 +17,8 @@ function runJob(job: Job): Sample | Held {
       return runEcho(job);
     case "rate":
       return runRate(job);
+    case "http":
+      return runHttp(job);
     case "open":
       return holdOpen(job.port, job.count);
     case "say":

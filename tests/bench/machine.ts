@@ -4,7 +4,7 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -48,7 +48,9 @@ export function inspectMachine(withGo: boolean): Machine {
 
 function compile(folder: string): string {
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  const files = ["ours", "scale", "bare_node"].map((name) => `${root}tests/bench/servers/${name}.ts`);
+  const files = ["ours", "scale", "bare_node", "http_ours", "http_node", "http_srvx"].map((name) =>
+    `${root}tests/bench/servers/${name}.ts`
+  );
   const compilerOptions = { noEmit: false, rootDir: root, outDir: folder, typeRoots: [`${root}node_modules/@types`] };
   const config = join(folder, "tsconfig.json");
   writeFileSync(config, JSON.stringify({ extends: `${root}tsconfig.json`, compilerOptions, files, include: [] }));
@@ -56,13 +58,14 @@ function compile(folder: string): string {
   const tsc = join(root, "node_modules/typescript/bin/tsc");
   const built = spawnSync(process.execPath, [tsc, "-p", config], { encoding: "utf8" });
   if (built.status !== 0) throw new Error(`The servers can't be compiled for Node:\n${built.stdout}${built.stderr}`);
+  symlinkSync(`${root}node_modules`, join(folder, "node_modules"));
   return folder;
 }
 
 function buildGo(folder: string, notes: string[]): string | null {
   const path = join(folder, "echo");
-  const source = fileURLToPath(new URL("servers/go/main.go", import.meta.url));
-  const built = spawnSync("go", ["build", "-o", path, source], { encoding: "utf8" });
+  const sources = ["main", "http"].map((name) => fileURLToPath(new URL(`servers/go/${name}.go`, import.meta.url)));
+  const built = spawnSync("go", ["build", "-o", path, ...sources], { encoding: "utf8" });
   if (built.status === 0) return path;
   notes.push(
     built.error === undefined ? `Go can't build: ${built.stderr.trim()}` : "Go is not installed: its rows are left out",

@@ -8,11 +8,13 @@ import { inspectMachine } from "./machine.ts";
 import { readOptions } from "./options.ts";
 import { printHead, printResult, printSummary, writeJson } from "./report.ts";
 import type { Result } from "./result.ts";
-import { ROWS } from "./rows.ts";
+import { type RowName, ROWS } from "./rows.ts";
 import { Rig } from "./servers.ts";
 
+const ROWS_WITH_GO: readonly RowName[] = ["raw", "lines", "hello"];
+
 const options = readOptions();
-const machine = inspectMachine(options.rows.some((row) => row === "raw" || row === "lines"));
+const machine = inspectMachine(options.rows.some((row) => ROWS_WITH_GO.includes(row)));
 console.log(`${machine.cpu}; ${options.rounds} rounds of ${options.seconds} s`);
 for (const note of machine.notes) console.log(`NOTE ${note}`);
 

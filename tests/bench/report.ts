@@ -23,7 +23,7 @@ const HEAD = [
   "against",
   "note",
 ];
-const WIDTHS = [6, 7, 41, 23, 7, 13, 7, 6, 5, 9, 9, 0];
+const WIDTHS = [8, 7, 41, 23, 7, 13, 7, 6, 5, 9, 9, 0];
 
 export function printHead(): void {
   printCells(HEAD);

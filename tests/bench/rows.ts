@@ -6,11 +6,16 @@
 import type { RuntimeName } from "../support/processes.ts";
 import type { Result } from "./result.ts";
 import { growthRow } from "./rows/growth.ts";
+import { helloRow } from "./rows/hello.ts";
 import { idleRow } from "./rows/idle.ts";
 import { linesRow } from "./rows/lines.ts";
+import { memoryRow } from "./rows/memory.ts";
+import { pipelineRow } from "./rows/pipeline.ts";
+import { postRow } from "./rows/post.ts";
 import { rateRow } from "./rows/rate.ts";
 import { rawRow } from "./rows/raw.ts";
 import { scaleRow } from "./rows/scale.ts";
+import { streamRow } from "./rows/stream.ts";
 import type { Rig } from "./servers.ts";
 
 /** How long and how often. */
@@ -32,6 +37,11 @@ export const ROWS = {
   rate: { title: "connect, one line, close", run: rateRow },
   growth: { title: "ping-pong at 1,000 connections against 64", run: growthRow },
   scale: { title: "cost per connection of registry and timers, at 10,000 against 100", run: scaleRow },
+  hello: { title: "HTTP: 64 connections, GET answered with hello world", run: helloRow },
+  post: { title: "HTTP: 16 connections, POST of 64 KiB echoed", run: postRow },
+  pipeline: { title: "HTTP: 4 connections, 16 requests in flight each", run: pipelineRow },
+  stream: { title: "HTTP: answers of 100 MiB from a ReadableStream of 64 KiB chunks", run: streamRow },
+  memory: { title: "HTTP: peak memory of these answers above idle", run: memoryRow },
 } satisfies Record<string, Row>;
 
 export type RowName = keyof typeof ROWS;

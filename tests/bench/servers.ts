@@ -9,6 +9,11 @@ import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
 
 const LONGEST_JOB_MS = 60_000;
 
+const HTTP_NAMES = { ours: "sluice", node: "node:http", deno: "Deno.serve", bun: "Bun.serve", srvx: "srvx" } as const;
+
+/** An HTTP server that can be measured; a runtime's own has the runtime's name. */
+export type HttpServerName = keyof typeof HTTP_NAMES;
+
 /** A server under load. */
 export interface Server {
   readonly name: string;
@@ -41,8 +46,13 @@ export class Rig implements AsyncDisposable {
     return this.#started(`node:net ${mode}`, this.program("servers/bare_node.ts", runtime, [mode]));
   }
 
+  /** An HTTP server in a mode of `servers/http_SERVER.ts`. */
+  http(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
+    return this.#started(`${HTTP_NAMES[server]} ${mode}`, this.program(`servers/http_${server}.ts`, runtime, [mode]));
+  }
+
   /** Go's; null where there is no Go. */
-  go(mode: "raw" | "line"): Promise<Server> | null {
+  go(mode: "raw" | "line" | "hello"): Promise<Server> | null {
     if (this.machine.go === null) return null;
     const options = { ...this.#limits(SERVER_CORE), env: { GOMAXPROCS: "1" } };
     return this.#started(`go ${mode}`, startCommand([this.machine.go, mode], options));

@@ -19,6 +19,21 @@ export interface RateJob {
   readonly size: number;
 }
 
+/** Requests on `conns` connections, `inFlight` at a time on each: in one write, and again when all are answered. */
+export interface HttpJob {
+  readonly job: "http";
+  readonly exchange: "hello" | "post" | "stream";
+  readonly conns: number;
+  readonly inFlight: number;
+  /** What the rate is of: answers, or MiB of their bodies. */
+  readonly count: "answers" | "MiB";
+  /** Reads no faster than this, all connections together. @default as fast as it can */
+  readonly mibPerSecond?: number;
+}
+
+/** What is done again and again, and counted. */
+export type Work = EchoJob | RateJob | HttpJob;
+
 /** Whom to load, and for how long. */
 export interface Target {
   readonly port: number;
@@ -36,7 +51,7 @@ export type HoldJob =
   | { readonly job: "drop" };
 
 /** Anything the load process does. */
-export type Job = (EchoJob & Target) | (RateJob & Target) | HoldJob;
+export type Job = (EchoJob & Target) | (RateJob & Target) | (HttpJob & Target) | HoldJob;
 
 /** What was counted in a window. */
 export interface Sample {

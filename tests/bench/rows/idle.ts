@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { RuntimeName } from "../../support/processes.ts";
 import { cpuSeconds } from "../load/usage.ts";
+import { settledKiB } from "../resident.ts";
 import { compareValues, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
@@ -73,15 +72,15 @@ function shutdown(runtime: RuntimeName, mode: string, ours: Idle): Result[] {
 }
 
 async function measure(rig: Rig, server: Server, idle: Idle, drains: boolean): Promise<void> {
-  const { port } = server;
+  const { port, program: { pid } } = server;
   await rig.hold({ job: "open", port, count: WARM_UP });
   await rig.hold({ job: "say" });
   await rig.hold({ job: "drop" });
-  const before = await settledKiB(server);
+  const before = await settledKiB(pid);
   await rig.hold({ job: "open", port, count: CONNECTIONS });
-  idle.opened.push((await settledKiB(server) - before) / CONNECTIONS);
+  idle.opened.push((await settledKiB(pid) - before) / CONNECTIONS);
   await rig.hold({ job: "say" });
-  idle.spoken.push((await settledKiB(server) - before) / CONNECTIONS);
+  idle.spoken.push((await settledKiB(pid) - before) / CONNECTIONS);
   if (drains) await drain(rig, server, idle);
   else await rig.hold({ job: "drop" });
   await rig.stop(server);
@@ -101,20 +100,4 @@ async function drain(rig: Rig, { program }: Server, idle: Idle): Promise<void> {
   const report = JSON.parse(/^report (.*)$/m.exec(exit.stdout)![1]);
   idle.report.push(report.duration);
   idle.cpu.push(report.cpuMs - cpuBefore);
-}
-
-/** Resident memory when it has stopped changing, or after three seconds. */
-async function settledKiB({ program }: Server): Promise<number> {
-  let last = rss(program.pid);
-  for (let steady = 0, tries = 0; steady < 3 && tries < 15; tries++) {
-    await sleep(200);
-    const now = rss(program.pid);
-    steady = Math.abs(now - last) < last * 0.002 ? steady + 1 : 0;
-    last = now;
-  }
-  return last;
-}
-
-function rss(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EchoJob, RateJob, Sample } from "../load/jobs.ts";
+import type { Sample, Work } from "../load/jobs.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
 
@@ -15,7 +15,7 @@ const WARM_UP = 150;
 /** Work, and the server that does it. */
 export interface Turn {
   readonly server: Server;
-  readonly job: EchoJob | RateJob;
+  readonly job: Work;
 }
 
 /** The samples of each turn, in the order given. */
@@ -38,7 +38,7 @@ function once(rig: Rig, { server, job }: Turn, warmUpMs: number, ms: number): Pr
 export async function sameWork(
   rig: Rig,
   servers: readonly Server[],
-  job: EchoJob | RateJob,
+  job: Work,
   effort: Effort,
 ): Promise<Sample[][]> {
   const samples = await inTurns(rig, servers.map((server) => ({ server, job })), effort);

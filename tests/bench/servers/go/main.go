@@ -1,4 +1,4 @@
-// The same echo in Go: main raw|line. Lines as a newcomer to Go writes them, with a Scanner and a Write per line.
+// The same in Go: main raw|line|hello. Lines as a newcomer to Go writes them, with a Scanner and a Write per line.
 package main
 
 import (
@@ -40,6 +40,9 @@ func main() {
 		panic(err)
 	}
 	fmt.Printf("port %d\n", listener.Addr().(*net.TCPAddr).Port)
+	if os.Args[1] == "hello" {
+		serveHello(listener)
+	}
 	for {
 		conn, err := listener.Accept()
 		if err != nil {

@@ -1,0 +1,43 @@
+/**
+ * The same with `node:http`: `http_node.ts MODE`.
+ *
+ * @module
+ */
+import http, { type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { Readable } from "node:stream";
+import { CHUNK_BYTES, HELLO, makeChunk, makeStream, STREAM_CHUNKS } from "../bodies.ts";
+
+const chunk = makeChunk();
+
+const handlers: Record<string, RequestListener> = {
+  hello(_, response) {
+    response.writeHead(200, { "Content-Type": "text/plain" });
+    response.end(HELLO);
+  },
+  "post collect"(request, response) {
+    const chunks: Uint8Array[] = [];
+    request.on("data", (chunk) => chunks.push(chunk));
+    request.on("end", () => response.end(Buffer.concat(chunks)));
+  },
+  "post body"(request, response) {
+    request.pipe(response);
+  },
+  stream(_, response) {
+    let left = STREAM_CHUNKS;
+    const source = new Readable({
+      highWaterMark: CHUNK_BYTES,
+      read() {
+        this.push(left-- > 0 ? chunk : null);
+      },
+    });
+    source.pipe(response);
+  },
+  "stream fromWeb"(_, response) {
+    Readable.fromWeb(makeStream() as Parameters<typeof Readable.fromWeb>[0]).pipe(response);
+  },
+};
+
+const server = http.createServer(handlers[process.argv[2]]);
+server.listen(0, "127.0.0.1", 1024, () => console.log(`port ${(server.address() as AddressInfo).port}`));

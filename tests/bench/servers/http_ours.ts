@@ -1,0 +1,23 @@
+/**
+ * Sluice's HTTP server under load: `http_ours.ts MODE`; SIGTERM drains it.
+ *
+ * @module
+ */
+import process from "node:process";
+import { run, silentLogger } from "../../../mod.ts";
+import { type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
+import { HELLO, makeStream } from "../bodies.ts";
+
+const handlers: Record<string, HttpHandler> = {
+  "hello reply": () => reply(HELLO),
+  "hello Response": () => new Response(HELLO),
+  "post collect": async (request) => new Response(await request.arrayBuffer()),
+  "post reply": async (request) => reply(await request.bytes()),
+  "post body": (request) => new Response(request.body),
+  stream: () => new Response(makeStream()),
+};
+
+const logger = silentLogger;
+const server = await serveHttp({ hostname: "127.0.0.1", logger }, handlers[process.argv[2]]);
+if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
+await run(server, { logger });
