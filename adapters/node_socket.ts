@@ -133,6 +133,15 @@ export class NodeSocket implements RawSocket {
     this.#flags |= OWING | DRAINING;
   }
 
+  writeMany(pieces: readonly Uint8Array[]): boolean {
+    // A corked stream gives all of it to the kernel at once.
+    this.#socket.cork();
+    let taken = true;
+    for (const piece of pieces) taken = this.write(piece);
+    this.#socket.uncork();
+    return taken;
+  }
+
   writeText(text: string): number {
     const bytes = Buffer.byteLength(text);
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return bytes;

@@ -105,6 +105,8 @@ export interface RawSocket {
   write(bytes: Uint8Array): boolean;
   /** The same for text, as UTF-8; returns its bytes. Only where the runtime has a faster way than encoding first. */
   writeText?(text: string): number;
+  /** The same for several pieces in one system call, where the runtime has one for that. */
+  writeMany?(pieces: readonly Uint8Array[]): boolean;
   /** Half-close: what was written is flushed, then FIN. Reading goes on. Calling it twice is harmless. */
   shutdown(): void;
   /** Drops the connection now; the peer sees a reset, unless both sides had finished. */

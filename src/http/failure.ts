@@ -13,7 +13,7 @@ export interface Explanation {
   /** 0: nobody is left to answer. */
   readonly status: number;
   readonly message: string;
-  /** What the peer did, to count. */
+  /** What the peer did, to count; what broke a body was counted when it was found. */
   readonly refusal: HttpError | null;
   /** It was the handler's own fault: log it. */
   readonly isFault: boolean;
@@ -22,7 +22,10 @@ export interface Explanation {
 /** Looks behind the error: a handler that was told to stop, or whose reader failed, is not to blame. */
 export function explain(error: unknown, exchange: HttpExchange): Explanation {
   const refusal = refusalOf(error);
-  if (refusal !== null) return { status: refusal.status, message: refusal.message, refusal, isFault: false };
+  if (refusal !== null) {
+    const { status, message } = refusal;
+    return { status, message, refusal: error === refusal ? refusal : null, isFault: false };
+  }
   if (error instanceof BodyError) return { status: 0, message: "", refusal: null, isFault: false };
   const cause = exchange.done ? exchange.cause() : undefined;
   if (cause instanceof DrainTimeoutError) {

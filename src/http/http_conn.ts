@@ -14,7 +14,7 @@ import { BodyError, HttpError } from "./errors.ts";
 import { HttpExchange } from "./exchange.ts";
 import { explain } from "./failure.ts";
 import { noFields } from "./fields.ts";
-import { END, RequestHead, RequestParser } from "./parser/mod.ts";
+import { END, type ParserEvent, RequestHead, RequestParser } from "./parser/mod.ts";
 import { refusalAnswer } from "./refusals.ts";
 import { LazyRequest } from "./request.ts";
 import type { HttpService } from "./service.ts";
@@ -154,7 +154,13 @@ export class HttpConn implements Consumer, TimerTarget {
 
   /** The next part of the body; null at its end, undefined if it isn't here. @throws {HttpError} */
   pullBody(): Uint8Array | null | undefined {
-    const event = this.parser.next();
+    let event: ParserEvent;
+    try {
+      event = this.parser.next();
+    } catch (error) {
+      this.service.refused(error as HttpError);
+      throw error;
+    }
     if (this.#paused) this.#settle();
     if (event === null) return undefined;
     return event === END ? null : event as Uint8Array;
@@ -400,7 +406,9 @@ export class HttpConn implements Consumer, TimerTarget {
   }
 
   #bodyLate(exchange: HttpExchange): void {
+    if (exchange.body!.failed && this.#dropped < 0) return;
     const error = new HttpError("bodyTimeout");
+    this.service.refused(error);
     if (this.#dropped >= 0) return this.#leave();
     exchange.body!.fail(new BodyError(error.message, { cause: error }));
   }

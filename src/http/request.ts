@@ -58,6 +58,7 @@ export class LazyRequest implements Lazy<Request> {
     if (this.#native !== null) return this.#native.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
     const { body } = this.#source;
     if (body === null) return null;
+    if (this.#stream === null && body.used) return new ReadableStream({ start: (c) => c.error(usedUp()) });
     return this.#stream ??= body.stream(() => {});
   }
 

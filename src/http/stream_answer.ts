@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SMALL_BYTES } from "../server/write_batch.ts";
 import { openHead, sendWhole } from "./answer.ts";
 import type { HttpExchange } from "./exchange.ts";
 import type { OwnFields } from "./fields.ts";
@@ -61,7 +62,7 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   if (framing.length >= 0 && exchange.bytesOut < framing.length) {
     throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
   }
-  exchange.http.sent(exchange, framing.chunked ? "0\r\n\r\n" : "", framing.close);
+  exchange.http.sent(exchange, framing.chunked ? lastChunk(exchange) : "", framing.close);
 }
 
 /** What the promise has within a few microtasks; undefined if it needs longer. */
@@ -89,14 +90,21 @@ function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Prom
   if (!(bytes instanceof Uint8Array)) throw new TypeError("A body's stream must give Uint8Array");
   if (bytes.length === 0) return;
   const { http } = exchange;
+  const first = exchange.bytesOut === 0;
   exchange.bytesOut += bytes.length;
   if (framing.length >= 0 && exchange.bytesOut > framing.length) {
     throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);
   }
-  if (framing.chunked) http.conn.write(`${bytes.length.toString(16)}\r\n`);
-  let written = http.conn.write(bytes);
-  if (framing.chunked) written = http.conn.write("\r\n");
+  // The line end behind a chunk goes out with what follows it: one write less.
+  http.conn.cork();
+  if (framing.chunked) http.conn.write(`${first ? "" : "\r\n"}${bytes.length.toString(16)}\r\n`);
+  const written = http.conn.write(bytes);
+  http.conn.uncork(bytes.length < SMALL_BYTES);
   // In a drain answers may be withheld; one that flows must not be.
   if (http.isLeaving) http.conn.flush();
   return written;
+}
+
+function lastChunk(exchange: HttpExchange): string {
+  return exchange.bytesOut === 0 ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
 }

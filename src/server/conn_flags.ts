@@ -35,6 +35,8 @@ export const PARTIAL = 256;
 export const DIRTY = 512;
 /** The socket has bytes that the kernel has not taken yet. */
 export const CLOGGED = 1024;
+/** A flush was more than the kernel took: what is gathered may have to be kept. */
+export const SLOW = 524288;
 /** Answers are withheld, to leave together with the FIN. */
 export const HOLD = 2048;
 /** The goodbye has begun. */

@@ -16,7 +16,7 @@ import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
 import { closedError, readRefusal } from "./refusal.ts";
-import { type Flushable, SCRATCH_BYTES } from "./write_batch.ts";
+import { type Flushable, SCRATCH_BYTES, SMALL_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 const END: Promise<null> = Promise.resolve(null);
@@ -248,9 +248,9 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   flushNow(): void {
     const out = this.outbound;
     if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
-    this.moved += out.moveTo(this.socket, this.host.batch);
+    this.moved += out.moveTo(this.socket, this.host.batch, this.is(flag.SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
     if ((this.flags & flag.CLOGGED) !== 0 || this.socket.unsent === 0) return;
-    this.flags |= flag.CLOGGED;
+    this.flags |= flag.CLOGGED | flag.SLOW;
     if (this.times !== null) this.times.flushedAt = this.host.clock.now();
   }
 

@@ -55,8 +55,10 @@ export class Outbound {
     this.#chunkBytes += data.length;
   }
 
-  /** Gives everything to the socket, small pieces as one; returns the number of bytes. */
-  moveTo(socket: RawSocket, batch: WriteBatch): number {
+  /**
+   * Gives everything to the socket, as one piece if it is no larger than `gather`; returns the number of bytes.
+   */
+  moveTo(socket: RawSocket, batch: WriteBatch, gather: number): number {
     const text = this.#text;
     const chunks = this.#chunks;
     if (text === "" && chunks.length === 1) return this.#moveOne(socket);
@@ -65,10 +67,11 @@ export class Outbound {
       return socket.writeText(text);
     }
     const most = this.#chunkBytes + text.length * MAX_BYTES_PER_UNIT;
-    if (most <= SCRATCH_BYTES) return this.#moveGathered(socket, batch);
+    if (most <= gather) return this.#moveGathered(socket, batch);
     if (text !== "") this.#encodeText();
     const bytes = this.#chunkBytes;
-    for (const chunk of chunks) socket.write(chunk);
+    if (socket.writeMany !== undefined) socket.writeMany(chunks);
+    else for (const chunk of chunks) socket.write(chunk);
     this.#forget();
     return bytes;
   }
