@@ -24,6 +24,12 @@ function block(language: string, part: string): string {
   return found[0].text;
 }
 
+/** The package's entries as files of this repository. */
+function withPaths(text: string): string {
+  return text.replaceAll('"@sluice/sluice"', JSON.stringify(join(root, "mod.ts")))
+    .replaceAll('"@sluice/sluice/http"', JSON.stringify(join(root, "src/http/mod.ts")));
+}
+
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer().once("error", reject).listen(0, "127.0.0.1", () => {
@@ -67,12 +73,22 @@ describe("README", () => {
 
   function program(name: string, text: string): Program {
     const path = join(folder, name);
-    writeFileSync(path, text.replaceAll('"@sluice/sluice"', JSON.stringify(join(root, "mod.ts"))));
+    writeFileSync(path, withPaths(text));
     return startProgram(path, { permissions: ["--allow-net", "--no-check"] });
   }
 
   it("has no block that no test runs", () => {
-    assertEquals(blocks.map(({ language }) => language).sort(), ["json", "sh", "text", "ts", "ts", "ts", "ts"]);
+    assertEquals(blocks.map(({ language }) => language).sort(), [
+      "json",
+      "sh",
+      "text",
+      "ts",
+      "ts",
+      "ts",
+      "ts",
+      "ts",
+      "ts",
+    ]);
   });
 
   it("the ten-line server answers, drains on SIGTERM and exits 0", async () => {
@@ -83,11 +99,22 @@ describe("README", () => {
     assertEquals((await server.exited()).code, 0);
   });
 
+  it("the web server answers, drains on SIGTERM and exits 0", async () => {
+    const port = await freePort();
+    await using server = program("web.ts", block("ts", "// web.ts").replace("port: 8080", `port: ${port}`));
+    await ask(port, "GET / HTTP/1.1\r\nHost: a\r\n\r");
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    assertEquals([response.status, await response.text()], [200, "hello world"]);
+    server.signal("SIGTERM");
+    assertEquals((await server.exited()).code, 0);
+  });
+
   for (
     const [name, part, output] of [
       ["the server with a context", "server.stats", /true \{/],
       ["the hand-written accept loop", "await listen(", /^hello$/m],
       ["the framed servers", "lengthPrefixCodec(", /^$/],
+      ["the web app", "eventStream(", /^$/],
     ] as const
   ) {
     it(`${name} runs to its end`, async () => {
@@ -117,16 +144,19 @@ describe("README", () => {
     assertEquals(Object.keys(shown.delivery), Object.keys(real.delivery));
   });
 
-  it("npm start, the second of the two commands, serves lines and stops on SIGTERM", {
+  it("npm start, the second of the two commands, serves lines and HTTP and stops on SIGTERM", {
     skip: process.release.name !== "node" || "Deno" in globalThis || "Bun" in globalThis
       ? "npm start runs Node"
       : false,
   }, async () => {
     assertEquals(block("sh", "npm start"), "npm install\nnpm start\n");
     const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-    const port = await freePort();
-    await using started = startCommand(["npm", "start", "--silent", "--", "--port", String(port)]);
+    const [port, httpPort] = [await freePort(), await freePort()];
+    const options = ["--tcp-port", String(port), "--http-port", String(httpPort)];
+    await using started = startCommand(["npm", "start", "--silent", "--", ...options]);
     assertEquals(await ask(port, "typed"), "echo: typed\n", scripts.start);
+    const response = await fetch(`http://127.0.0.1:${httpPort}/slow?ms=1`);
+    assertEquals([response.status, (await response.text()).length > 0], [200, true]);
     started.signal("SIGTERM");
     const exit = await within(started.exited(), 10_000, () => started.stderr);
     assertEquals(exit.code, 0, exit.stdout + exit.stderr);
