@@ -18,6 +18,8 @@ interface Entry {
   readonly port: number;
   /** What it had read when the drain began: a connection asked nothing since is idle. */
   readonly bytesRead: number;
+  /** It was being answered, or its answer was on its way. */
+  readonly wasBusy: boolean;
   cut: CutConn | null;
 }
 
@@ -45,6 +47,7 @@ export class DrainLedger {
       peer,
       key: connKey(conn.local, conn.remote),
       bytesRead: conn.bytesRead,
+      wasBusy: conn.isBusy || conn.unsent > 0,
       cut: null,
     });
   }
@@ -108,7 +111,8 @@ export function isServed(conn: Connection): boolean {
 
 function drained(entry: Entry, table: KernelTable | null): DrainedConn {
   const { conn } = entry;
-  let outcome: ConnOutcome = conn.bytesRead === entry.bytesRead + conn.lateBytes ? "idle" : "finished";
+  const asked = conn.bytesRead !== entry.bytesRead + conn.lateBytes;
+  let outcome: ConnOutcome = asked || entry.wasBusy ? "finished" : "idle";
   if (conn.failure !== null) outcome = "dropped";
   return { id: conn.id, peer: entry.peer, outcome, delivery: deliveryOf(entry, table) };
 }
