@@ -13,8 +13,8 @@ import { parseArgs } from "../src/cli/args.ts";
 import { UsageError } from "../src/cli/errors.ts";
 import { helpText, VERSION } from "../src/cli/help.ts";
 import { listenHint, optionMessage } from "../src/cli/hints.ts";
-import { ECHO_OPTIONS } from "../src/cli/options.ts";
-import { formatAddress, formatDuration, formatPhase, formatReport, tryCommand } from "../src/cli/print.ts";
+import { type CommandName, COMMANDS, OPTIONS } from "../src/cli/options.ts";
+import { formatAddress, formatDuration, formatPhase, formatReport, formatUrl, tryCommand } from "../src/cli/print.ts";
 import { commandLine, type Program, root, type StartOptions, startProgram, within } from "./support/processes.ts";
 import { TEST_CERT, TEST_KEY } from "./support/tls.ts";
 
@@ -45,6 +45,33 @@ describe("the arguments", () => {
     });
   });
 
+  it("give the options of demo", () => {
+    const args = "--tcp-port 1 --http-port=2 --host ::1 --grace 1s --max-connections 3 --access-log off";
+    assertEquals(optionsOf("demo", args), {
+      tcpPort: 1,
+      httpPort: 2,
+      hostname: "::1",
+      grace: 1000,
+      maxConnections: 3,
+      accessLog: false,
+    });
+    assertEquals(optionsOf("demo", "--tcp-port 0 --http-port 0"), { tcpPort: 0, httpPort: 0 });
+  });
+
+  it("say which requests are logged", () => {
+    const samples = ["all", "0", "0.25", "1", "100/s", "0.5/s"].map((value) =>
+      optionsOf("demo", `--access-log ${value}`)
+    );
+    assertEquals(samples, [
+      { accessLog: { sample: "all" } },
+      { accessLog: { sample: 0 } },
+      { accessLog: { sample: 0.25 } },
+      { accessLog: { sample: 1 } },
+      { accessLog: { sample: { perSecond: 100 } } },
+      { accessLog: { sample: { perSecond: 0.5 } } },
+    ]);
+  });
+
   it("read a bare number as milliseconds, and the last of two", () => {
     assertEquals(echoOptions("--grace 10s --grace 2000"), { grace: 2000 });
   });
@@ -56,15 +83,18 @@ describe("the arguments", () => {
   it("ask for help and version", () => {
     assertEquals(parseArgs(["-h"]), { name: "help", topic: "sluice" });
     assertEquals(parseArgs(["echo", "--port", "1", "--help"]), { name: "help", topic: "echo" });
+    assertEquals(parseArgs(["demo", "-h"]), { name: "help", topic: "demo" });
     assertEquals(parseArgs(["--version"]), { name: "version" });
   });
 
   it("are refused by name and value", () => {
     const cases: [args: string, message: string][] = [
-      ["", "There is no command; the one there is: sluice echo"],
+      ["", "There is no command; to begin with: sluice demo"],
+      ["dmeo", 'Unknown command "dmeo", did you mean demo?'],
       ["ecoh", 'Unknown command "ecoh", did you mean echo?'],
       ["zzz", 'Unknown command "zzz"'],
       ["--port=1 echo", 'Unknown option "--port=1", it goes behind the command: sluice echo'],
+      ["--grace 1s", 'Unknown option "--grace", it goes behind the command: sluice demo or sluice echo'],
       ["echo --prot 1", 'Unknown option "--prot", did you mean --port?'],
       ["echo --max-con 1", 'Unknown option "--max-con", did you mean --max-connections?'],
       ["echo -p 1", 'Unknown option "-p"'],
@@ -80,6 +110,14 @@ describe("the arguments", () => {
       ["echo --log-level loud", '--log-level must be one of debug, info, warn, error, critical, got "loud"'],
       ["echo --tls-cert a.pem", "--tls-cert needs --tls-key too"],
       ["echo --tls-key a.pem", "--tls-key needs --tls-cert too"],
+      ["echo --port 70000", "--port must be a whole number from 0 to 65535, got 70000"],
+      ["demo --http-port 65536", "--http-port must be a whole number from 0 to 65535, got 65536"],
+      ["demo --tcp-port x", '--tcp-port must be a whole number, got "x"'],
+      ["demo --tcp-port 5000 --http-port 5000", "--tcp-port and --http-port must differ, both are 5000"],
+      ["demo --tcp-port 8080", "--tcp-port and --http-port must differ, both are 8080"],
+      ["demo --http-port 9000", "--tcp-port and --http-port must differ, both are 9000"],
+      ["demo --port 1", 'Unknown option "--port", did you mean --tcp-port?'],
+      ["demo --access-log 1.5", '--access-log must be off, all, a share like 0.1, or lines like 100/s, got "1.5"'],
     ];
     for (const [args, message] of cases) {
       const error = assertThrows(() => parseArgs(args.split(" ").filter((arg) => arg !== "")), UsageError);
@@ -90,9 +128,17 @@ describe("the arguments", () => {
 
 describe("the help", () => {
   it("names every option and fits into 120 columns", () => {
-    const text = helpText("echo");
-    for (const { flag, help } of ECHO_OPTIONS) assert(text.includes(`  ${flag} `) && text.includes(help), flag);
-    for (const line of (text + helpText("sluice")).split("\n")) assert(line.length <= 120, line);
+    for (const command of COMMANDS) {
+      const text = helpText(command);
+      for (const { flag, help } of OPTIONS[command]) assert(text.includes(`  ${flag} `) && text.includes(help), flag);
+      for (const line of text.split("\n")) assert(line.length <= 120, line);
+    }
+  });
+
+  it("of the program names every command", () => {
+    const text = helpText("sluice");
+    for (const command of COMMANDS) assert(text.includes(`\n  ${command} `), command);
+    for (const line of text.split("\n")) assert(line.length <= 120, line);
   });
 
   it("tells the version of the manifests", () => {
@@ -110,6 +156,11 @@ describe("what is printed", () => {
     assertEquals(tryCommand(ip6, false), "nc ::1 9000");
     assertEquals(tryCommand(ip6, true), "openssl s_client -quiet -connect [::1]:9000");
     assertEquals(tryCommand(unix, false), "nc -U '/tmp/a b'");
+    assertEquals([tcp, ip6, { ...tcp, hostname: "::" } as const].map(formatUrl), [
+      "http://127.0.0.1:9000/",
+      "http://[::1]:9000/",
+      "http://localhost:9000/",
+    ]);
   });
 
   it("tells durations in the unit that suits them", () => {
@@ -131,6 +182,7 @@ describe("what is printed", () => {
     );
     assertEquals(formatPhase("lameDuck", 1, []), "drain: still accepting, 1 connection");
     assertEquals(formatPhase("done", 0, []), "drain: done");
+    assertEquals(formatPhase("done", 0, [], "http drain"), "http drain: done");
   });
 
   it("shows a report as aligned lines, one for each connection that was cut", () => {
@@ -144,6 +196,7 @@ describe("what is printed", () => {
       "  after FIN    1 message, 12 bytes",
       "  not served   unknown in the accept queue, 2 waiting for admission",
       "  hooks        save ok (5 ms), tell failed (no)",
+      "  work left    1 promise of waitUntil() unsettled",
       "  cut          #4 127.0.0.1:1234, active, age 1.50 s, 3 bytes unread, 7 unsent, handler running, " +
       "last bytes: kernel",
     ]);
@@ -151,14 +204,15 @@ describe("what is printed", () => {
 
   it("names options as they are on the command line", () => {
     const message = "idleTimeout must be from 0 to 2147483647 milliseconds, got 1e300";
-    assertStringIncludes(optionMessage({ option: "idleTimeout", message }), "--idle-timeout must be");
-    assertEquals(optionMessage({ option: "backlog", message: "backlog is odd" }), "backlog is odd");
+    assertStringIncludes(optionMessage({ option: "idleTimeout", message }, "echo"), "--idle-timeout must be");
+    assertEquals(optionMessage({ option: "idleTimeout", message }, "demo"), message);
+    assertEquals(optionMessage({ option: "backlog", message: "backlog is odd" }, "echo"), "backlog is odd");
   });
 
   it("adds to a failed listen what to do, unless the message says it", () => {
-    assertStringIncludes(listenHint({ code: "EADDRINUSE", message: "in use" }), "--port");
-    assertEquals(listenHint({ code: "EACCES", message: "run with --allow-net=127.0.0.1:80" }), "");
-    assertEquals(listenHint({ code: "ESTRANGE", message: "strange" }), "");
+    assertStringIncludes(listenHint({ code: "EADDRINUSE", message: "in use" }, "--http-port"), "with --http-port");
+    assertEquals(listenHint({ code: "EACCES", message: "run with --allow-net=127.0.0.1:80" }, "--port"), "");
+    assertEquals(listenHint({ code: "ESTRANGE", message: "strange" }, "--port"), "");
   });
 });
 
@@ -294,7 +348,7 @@ describe("sluice, used wrongly", () => {
   });
 
   it("passes on what the library refuses, in its own words: exit 2", async () => {
-    await assertFails(["--port", "70000"], 2, /^sluice: --port must be a whole number from 0 to 65535, got 70000\n/);
+    await assertFails(["--max-connections", "0"], 2, /^sluice: --max-connections must be a whole number of at least 1/);
     await assertFails(["--grace", "1s", "--lame-duck", "5s"], 2, /^sluice: --grace 1000 ms is less than its parts/);
   });
 
@@ -308,13 +362,13 @@ describe("sluice, used wrongly", () => {
   });
 
   it("prints help and version on stdout: exit 0", async () => {
-    const outputs = await Promise.all([["--help"], ["echo", "-h"], ["--version"]].map(async (args) => {
+    const outputs = await Promise.all([["--help"], ["demo", "-h"], ["echo", "-h"], ["--version"]].map(async (args) => {
       await using program = startProgram(CLI, { args, permissions: [] });
       const exit = await program.exited(LIMIT);
       assertEquals([exit.code, exit.stderr], [0, ""]);
       return exit.stdout;
     }));
-    assertEquals(outputs, [helpText("sluice"), helpText("echo"), `${VERSION}\n`]);
+    assertEquals(outputs, [helpText("sluice"), helpText("demo"), helpText("echo"), `${VERSION}\n`]);
   });
 });
 
@@ -331,6 +385,7 @@ const REPORT: DrainReport = {
   afterFin: { messages: 1, bytes: 12 },
   acceptQueueLeft: null,
   admissionQueueLeft: 2,
+  workLeft: 1,
   hooks: [{ name: "save", ok: true, duration: 5 }, { name: "tell", ok: false, duration: 1, error: "no" }],
   cut: [{
     id: 4,
@@ -347,8 +402,12 @@ const REPORT: DrainReport = {
 };
 
 function echoOptions(args: string): unknown {
-  const command = parseArgs(["echo", ...args.split(" ")]);
-  return command.name === "echo" ? command.options : command;
+  return optionsOf("echo", args);
+}
+
+function optionsOf(name: CommandName, args: string): unknown {
+  const command = parseArgs([name, ...args.split(" ")]);
+  return command.name === name ? command.options : command;
 }
 
 function start(args: readonly string[], permissions: StartOptions["permissions"] = ["--allow-net"]): Program {

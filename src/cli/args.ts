@@ -4,12 +4,22 @@
  * @module
  */
 import { UsageError } from "./errors.ts";
-import { ECHO_OPTIONS, type EchoOptions, type OptionRow } from "./options.ts";
+import {
+  type CommandName,
+  COMMANDS,
+  DEFAULT_HTTP_PORT,
+  DEFAULT_TCP_PORT,
+  type DemoOptions,
+  type EchoOptions,
+  type OptionRow,
+  OPTIONS,
+} from "./options.ts";
 
 /** What was asked for. */
 export type Command =
-  | { readonly name: "help"; readonly topic: "sluice" | "echo" }
+  | { readonly name: "help"; readonly topic: "sluice" | CommandName }
   | { readonly name: "version" }
+  | { readonly name: "demo"; readonly options: DemoOptions }
   | { readonly name: "echo"; readonly options: EchoOptions };
 
 /** How many letters may be wrong in a name that is still recognised. */
@@ -22,44 +32,58 @@ const TYPOS = 2;
  */
 export function parseArgs(args: readonly string[]): Command {
   const [first, ...rest] = args;
-  if (first === undefined) throw new UsageError("There is no command; the one there is: sluice echo");
+  if (first === undefined) throw new UsageError(`There is no command; to begin with: sluice ${COMMANDS[0]}`);
   if (first === "--help" || first === "-h") return { name: "help", topic: "sluice" };
   if (first === "--version") return { name: "version" };
-  if (first === "echo") return parseEcho(rest);
+  const name = COMMANDS.find((command) => command === first);
+  if (name !== undefined) return parseCommand(name, rest);
   const what = first.startsWith("-") ? "option" : "command";
-  const before = what === "option" && ECHO_OPTIONS.some(({ flag }) => first.split("=")[0] === flag);
-  const hint = before
-    ? ", it goes behind the command: sluice echo"
-    : didYouMean(first, ["echo", "--help", "--version"]);
+  const takers = COMMANDS.filter((command) => OPTIONS[command].some(({ flag }) => first.split("=")[0] === flag));
+  const hint = takers.length > 0
+    ? `, it goes behind the command: ${takers.map((command) => `sluice ${command}`).join(" or ")}`
+    : didYouMean(first, [...COMMANDS, "--help", "--version"]);
   throw new UsageError(`Unknown ${what} ${JSON.stringify(first)}${hint}`);
 }
 
-function parseEcho(args: readonly string[]): Command {
-  if (args.includes("--help") || args.includes("-h")) return { name: "help", topic: "echo" };
-  const options: Record<string, string | number> = {};
+function parseCommand(name: CommandName, args: readonly string[]): Command {
+  if (args.includes("--help") || args.includes("-h")) return { name: "help", topic: name };
+  const options = readOptions(name, args);
+  return name === "demo" ? { name, options: checkDemo(options) } : { name, options: checkEcho(options) };
+}
+
+function readOptions(command: CommandName, args: readonly string[]): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
   for (let i = 0; i < args.length; i++) {
     const [name, attached] = splitAtEquals(args[i]);
-    const row = findOption(name);
+    const row = findOption(command, name);
     const value = attached ?? args[++i];
     if (value === undefined || (attached === undefined && isOption(value))) throw new UsageError(needsValue(row));
     options[row.option] = row.read(row.flag, value);
   }
-  return { name: "echo", options: checkTogether(options as EchoOptions) };
+  return options;
 }
 
-function findOption(name: string): OptionRow {
+function findOption(command: CommandName, name: string): OptionRow {
   if (!isOption(name)) throw new UsageError(`Unexpected argument ${JSON.stringify(name)}, options begin with --`);
-  const row = ECHO_OPTIONS.find(({ flag }) => flag === name);
+  const rows = OPTIONS[command];
+  const row = rows.find(({ flag }) => flag === name);
   if (row !== undefined) return row;
-  const known = ECHO_OPTIONS.map(({ flag }) => flag);
+  const known = rows.map(({ flag }) => flag);
   throw new UsageError(`Unknown option ${JSON.stringify(name)}${didYouMean(name, [...known, "--help"])}`);
 }
 
 /** What the library can't see: it gets the contents of files, not their names. */
-function checkTogether(options: EchoOptions): EchoOptions {
+function checkEcho(options: EchoOptions): EchoOptions {
   if (options.cert !== undefined && options.key === undefined) throw new UsageError("--tls-cert needs --tls-key too");
   if (options.key !== undefined && options.cert === undefined) throw new UsageError("--tls-key needs --tls-cert too");
   return options;
+}
+
+/** Two servers can't have one port; 0 is another one each time. */
+function checkDemo(options: DemoOptions): DemoOptions {
+  const { tcpPort = DEFAULT_TCP_PORT, httpPort = DEFAULT_HTTP_PORT } = options;
+  if (tcpPort !== httpPort || tcpPort === 0) return options;
+  throw new UsageError(`--tcp-port and --http-port must differ, both are ${tcpPort}`);
 }
 
 function needsValue({ flag, value }: OptionRow): string {
@@ -77,10 +101,15 @@ function splitAtEquals(arg: string): [name: string, value: string | undefined] {
 }
 
 function didYouMean(name: string, known: readonly string[]): string {
-  const near = known.map((word) => ({ word, distance: word.startsWith(name) ? 0 : distance(name, word) }))
+  const near = known.map((word) => ({ word, distance: isPart(name, word) ? 0 : distance(name, word) }))
     .filter((candidate) => candidate.distance <= TYPOS && name.length > TYPOS)
     .sort((a, b) => a.distance - b.distance);
   return near.length === 0 ? "" : `, did you mean ${near[0].word}?`;
+}
+
+/** The beginning of the word, or its end: `--max-con`, `--port`. */
+function isPart(name: string, word: string): boolean {
+  return word.startsWith(name) || (name.startsWith("--") && word.endsWith(name.slice(1)));
 }
 
 /** How many letters to add, drop or change to make `b` of `a` (Levenshtein). */

@@ -12,4 +12,11 @@ export class UsageError extends Error {
 /** The command line was right, and it can't be done: exit code 1. */
 export class StartError extends Error {
   override readonly name: string = "StartError";
+  /** What to do about it; may be empty. */
+  readonly hint: string;
+
+  constructor(message: string, hint: string = "", options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
 }

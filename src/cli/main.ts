@@ -10,12 +10,14 @@
  * @module
  */
 import process from "node:process";
-import { ListenError, OptionError, SluiceError } from "../../mod.ts";
+import { OptionError, SluiceError } from "../../mod.ts";
 import { parseArgs } from "./args.ts";
+import { demo } from "./demo.ts";
 import { echo } from "./echo.ts";
 import { StartError, UsageError } from "./errors.ts";
 import { helpText, VERSION } from "./help.ts";
-import { listenHint, optionMessage } from "./hints.ts";
+import { optionMessage } from "./hints.ts";
+import { COMMANDS } from "./options.ts";
 import { openOutput, type Print } from "./output.ts";
 
 const FAILED = 1;
@@ -25,17 +27,18 @@ async function main(args: readonly string[], print: Print): Promise<void> {
   const command = parseArgs(args);
   if (command.name === "help") await print(helpText(command.topic).trimEnd());
   else if (command.name === "version") await print(VERSION);
+  else if (command.name === "demo") await demo(command.options, print);
   else await echo(command.options, print);
 }
 
 /** The exit code is set, and the process ends by itself: nothing may be left that keeps it alive. */
 function failed(error: unknown, args: readonly string[]): void {
-  if (error instanceof UsageError || error instanceof OptionError) {
-    const message = error instanceof OptionError ? optionMessage(error) : error.message;
-    return end(WRONG_USAGE, message, `See: sluice ${args[0] === "echo" ? "echo " : ""}--help`);
-  }
-  if (error instanceof ListenError) return end(FAILED, error.message, listenHint(error));
-  if (error instanceof StartError || error instanceof SluiceError) return end(FAILED, error.message);
+  const command = COMMANDS.find((name) => name === args[0]);
+  const help = `See: sluice ${command === undefined ? "" : `${command} `}--help`;
+  if (error instanceof UsageError) return end(WRONG_USAGE, error.message, help);
+  if (error instanceof OptionError) return end(WRONG_USAGE, optionMessage(error, command ?? COMMANDS[0]), help);
+  if (error instanceof StartError) return end(FAILED, error.message, error.hint);
+  if (error instanceof SluiceError) return end(FAILED, error.message);
   throw error;
 }
 

@@ -1,70 +1,96 @@
 /**
- * The options of `sluice echo`: one table for the parser, the help and the names in error messages.
+ * The options of the commands: one table for the parser, the help and the names in error messages.
  *
  * @module
  */
-import { type AdmissionPolicy, LOG_LEVELS, type LogLevel } from "../../mod.ts";
-import { UsageError } from "./errors.ts";
+import {
+  type AdmissionOptions,
+  type AdmissionPolicy,
+  type DrainOptions,
+  LOG_LEVELS,
+  type LogLevel,
+} from "../../mod.ts";
+import { type AccessLog, duration, number, oneOf, port, type ReadValue, sample, text } from "./option_values.ts";
+
+/** The commands that serve. */
+export type CommandName = "demo" | "echo";
 
 /** How log records are written. */
 export type LogFormat = "json" | "pretty";
 
-/** What `sluice echo` was asked for; what was not given is undefined. Durations in ms. */
-export interface EchoOptions {
-  port?: number;
+/** What every command takes; what was not given is undefined. Durations in ms. */
+export interface CommonOptions {
   hostname?: string;
-  path?: string;
-  /** Path of the certificate. */
-  cert?: string;
-  /** Path of its key. */
-  key?: string;
   grace?: number;
   lameDuck?: number;
   patience?: number;
   maxConnections?: number;
   maxConnectionsPerIp?: number;
   policy?: AdmissionPolicy;
-  idleTimeout?: number;
   level?: LogLevel;
   format?: LogFormat;
+}
+
+/** What `sluice echo` was asked for. */
+export interface EchoOptions extends CommonOptions {
+  port?: number;
+  path?: string;
+  /** Path of the certificate. */
+  cert?: string;
+  /** Path of its key. */
+  key?: string;
+  idleTimeout?: number;
+}
+
+/** What `sluice demo` was asked for. */
+export interface DemoOptions extends CommonOptions {
+  tcpPort?: number;
+  httpPort?: number;
+  accessLog?: AccessLog;
 }
 
 /** One option that takes a value. */
 export interface OptionRow {
   readonly flag: string;
   /** The library's name of it. */
-  readonly option: keyof EchoOptions;
+  readonly option: keyof EchoOptions | keyof DemoOptions;
   /** The value's name in the help. */
   readonly value: string;
   readonly help: string;
-  /** Turns the text of the value into what it means. */
-  readonly read: (flag: string, text: string) => string | number;
+  readonly read: ReadValue;
 }
+
+/** Nobody's business but this machine's, until asked otherwise. */
+export const DEFAULT_HOST = "127.0.0.1";
+/** Where lines are echoed. */
+export const DEFAULT_TCP_PORT = 9000;
+/** Where HTTP is served. */
+export const DEFAULT_HTTP_PORT = 8080;
 
 const POLICIES: readonly AdmissionPolicy[] = ["reject", "queue", "shedIdle"];
 const FORMATS: readonly LogFormat[] = ["json", "pretty"];
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** In the order of the help. */
-export const ECHO_OPTIONS: readonly OptionRow[] = [
-  row("--port", "port", "N", number, "TCP port; 0 lets the system choose (default 9000)"),
-  row("--host", "hostname", "ADDRESS", text, "address to listen on (default 127.0.0.1: this machine only)"),
-  row("--unix", "path", "PATH", text, "Unix socket, instead of port and host"),
-  row("--tls-cert", "cert", "FILE", text, "certificate (PEM): speak TLS"),
-  row("--tls-key", "key", "FILE", text, "private key of the certificate (PEM)"),
+const HOST = row(
+  "--host",
+  "hostname",
+  "ADDRESS",
+  text,
+  `address to listen on (default ${DEFAULT_HOST}: this machine only)`,
+);
+
+const DRAIN: readonly OptionRow[] = [
   row("--grace", "grace", "DURATION", duration, "longest that a stop may take (default 10s)"),
   row("--lame-duck", "lameDuck", "DURATION", duration, "go on accepting for so long when asked to stop (default 0)"),
   row("--patience", "patience", "DURATION", duration, "serve busy clients on for so long (default half of grace)"),
-  row("--max-connections", "maxConnections", "N", number, "connections at once (default no limit)"),
+];
+
+const ADMISSION: readonly OptionRow[] = [
+  row("--max-connections", "maxConnections", "N", number, "connections of a server at once (default no limit)"),
   row("--max-connections-per-ip", "maxConnectionsPerIp", "N", number, "the same for each address (default no limit)"),
   row("--policy", "policy", POLICIES.join("|"), oneOf(POLICIES), "what happens at a limit (default reject)"),
-  row(
-    "--idle-timeout",
-    "idleTimeout",
-    "DURATION",
-    duration,
-    "close a connection that is idle for so long (default never)",
-  ),
+];
+
+const LOG: readonly OptionRow[] = [
   row(
     "--log-level",
     "level",
@@ -81,42 +107,56 @@ export const ECHO_OPTIONS: readonly OptionRow[] = [
   ),
 ];
 
-/** The command line's name of one of the library's options. */
-export function flagOf(option: string): string | undefined {
-  return ECHO_OPTIONS.find((row) => row.option === option)?.flag;
+/** Each command's options, in the order of its help. */
+export const OPTIONS: Readonly<Record<CommandName, readonly OptionRow[]>> = {
+  demo: [
+    row("--tcp-port", "tcpPort", "N", port, `port of the TCP echo; 0: any free one (default ${DEFAULT_TCP_PORT})`),
+    row("--http-port", "httpPort", "N", port, `port of HTTP; 0: any free one (default ${DEFAULT_HTTP_PORT})`),
+    HOST,
+    ...DRAIN,
+    ...ADMISSION,
+    ...LOG,
+    row(
+      "--access-log",
+      "accessLog",
+      "WHICH",
+      sample,
+      "requests to log: off, all, a share as 0.1, or 100/s (default off)",
+    ),
+  ],
+  echo: [
+    row("--port", "port", "N", port, `TCP port; 0 lets the system choose (default ${DEFAULT_TCP_PORT})`),
+    HOST,
+    row("--unix", "path", "PATH", text, "Unix socket, instead of port and host"),
+    row("--tls-cert", "cert", "FILE", text, "certificate (PEM): speak TLS"),
+    row("--tls-key", "key", "FILE", text, "private key of the certificate (PEM)"),
+    ...DRAIN,
+    ...ADMISSION,
+    row(
+      "--idle-timeout",
+      "idleTimeout",
+      "DURATION",
+      duration,
+      "close a connection that is idle for so long (default never)",
+    ),
+    ...LOG,
+  ],
+};
+
+/** All commands, the one to begin with first. */
+export const COMMANDS: readonly CommandName[] = ["demo", "echo"];
+
+/** A command's name of one of the library's options. */
+export function flagOf(option: string, command: CommandName): string | undefined {
+  return OPTIONS[command].find((row) => row.option === option)?.flag;
 }
 
-function row(
-  flag: string,
-  option: keyof EchoOptions,
-  value: string,
-  read: OptionRow["read"],
-  help: string,
-): OptionRow {
+/** What the library takes of the options that all commands share. */
+export function limitsOf(options: CommonOptions): DrainOptions & AdmissionOptions {
+  const { grace, lameDuck, patience, maxConnections, maxConnectionsPerIp, policy } = options;
+  return { grace, lameDuck, patience, maxConnections, maxConnectionsPerIp, policy };
+}
+
+function row(flag: string, option: OptionRow["option"], value: string, read: ReadValue, help: string): OptionRow {
   return { flag, option, value, help, read };
-}
-
-function text(_flag: string, value: string): string {
-  return value;
-}
-
-function number(flag: string, value: string): number {
-  if (!/^\d+$/.test(value)) throw new UsageError(`${flag} must be a whole number, got ${JSON.stringify(value)}`);
-  return Number(value);
-}
-
-function duration(flag: string, value: string): number {
-  const [, amount, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) ?? [];
-  if (amount === undefined) {
-    const forms = "10s, 500ms, 2m, 1h, or a number of milliseconds";
-    throw new UsageError(`${flag} must be a duration like ${forms}, got ${JSON.stringify(value)}`);
-  }
-  return Number(amount) * UNITS[unit];
-}
-
-function oneOf(words: readonly string[]): OptionRow["read"] {
-  return (flag, value) => {
-    if (words.includes(value)) return value;
-    throw new UsageError(`${flag} must be one of ${words.join(", ")}, got ${JSON.stringify(value)}`);
-  };
 }

@@ -38,13 +38,24 @@ export function tryCommand(address: Address, tls: boolean): string {
     const path = /^[\w./-]+$/.test(address.path) ? address.path : `'${address.path.replaceAll("'", `'\\''`)}'`;
     return tls ? `openssl s_client -quiet -unix ${path}` : `nc -U ${path}`;
   }
-  const host = ["0.0.0.0", "::"].includes(address.hostname) ? "localhost" : address.hostname;
+  const host = reachable(address.hostname);
   return tls ? `openssl s_client -quiet -connect ${inBrackets(host)}:${address.port}` : `nc ${host} ${address.port}`;
 }
 
-/** A phase that begins, and who holds the drain up. */
-export function formatPhase(phase: DrainPhase, open: number, holders: readonly Holder[]): string {
-  const line = `drain: ${PHASES[phase]}`;
+/** Where a browser finds the server, on the same machine. */
+export function formatUrl(address: Address): string {
+  if (address.transport === "unix") return `http+unix:${address.path}`;
+  return `http://${inBrackets(reachable(address.hostname))}:${address.port}/`;
+}
+
+/** A phase of a drain, or of whose drain it is, that begins, and who holds it up. */
+export function formatPhase(
+  phase: DrainPhase,
+  open: number,
+  holders: readonly Holder[],
+  whose: string = "drain",
+): string {
+  const line = `${whose}: ${PHASES[phase]}`;
   if (phase === "done" || phase === "hooks") return line;
   const held = Object.entries(HOLDS).flatMap(([reason, words]) => {
     const count = holders.filter((holder) => holder.waitsFor === reason).length;
@@ -66,6 +77,7 @@ export function formatReport(report: DrainReport): string {
     ["after FIN", `${plural(afterFin.messages, "message")}, ${plural(afterFin.bytes, "byte")}`],
     ["not served", formatQueues(report)],
     ["hooks", report.hooks.length === 0 ? "none" : report.hooks.map(formatHook).join(", ")],
+    ...(report.workLeft > 0 ? [["work left", formatWork(report.workLeft)] as [string, string]] : []),
     ...report.cut.map((conn): [string, string] => ["cut", formatCut(conn)]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
@@ -92,6 +104,10 @@ function formatQueues({ acceptQueueLeft, admissionQueueLeft }: DrainReport): str
   return `${acceptQueueLeft ?? "unknown"} in the accept queue, ${admissionQueueLeft} waiting for admission`;
 }
 
+function formatWork(count: number): string {
+  return `${plural(count, "promise")} of waitUntil() unsettled`;
+}
+
 function formatHook({ name, ok, duration, error }: HookResult): string {
   return ok ? `${name} ok (${formatDuration(duration)})` : `${name} failed (${error ?? "no reason"})`;
 }
@@ -104,7 +120,13 @@ function formatCut(conn: CutConn): string {
     `${conn.bytesUnsent} unsent${handler}, last bytes: ${conn.delivery}`;
 }
 
-function plural(count: number, noun: string): string {
+/** What listens everywhere is reached here. */
+function reachable(hostname: string): string {
+  return ["0.0.0.0", "::"].includes(hostname) ? "localhost" : hostname;
+}
+
+/** A count with its noun. */
+export function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? "" : "s"}`;
 }
 

@@ -19,8 +19,11 @@ export interface RequestSource {
 const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const decoder = new TextDecoder();
 
-/** What a URL parser would change. */
-const UNUSUAL = /[\\^`{|}"<>]|\/\.|[A-Z]*:\/\/[^/]*[A-Z%@]|:(?:80|443)(?:\/|$)/;
+/** What a URL parser would change of a target in origin form: characters that it encodes, and dot segments. */
+const UNUSUAL = /[\\^`{|}"<>']|\/\.|%2[eE]/;
+/** What it would leave of an authority: names in lower case and IPv4 addresses, with a port that is no default. */
+const PLAIN =
+  /^(?:(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*|(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2}))(?::(?!80$|443$)[1-9]\d*)?$/;
 
 /** Looks like a `Request`, and is one as soon as somebody needs more than this. */
 export class LazyRequest implements Lazy<Request> {
@@ -43,7 +46,7 @@ export class LazyRequest implements Lazy<Request> {
   }
 
   get headers(): Headers {
-    return this.#native?.headers ?? (this.#headers ??= new Headers(this.#source.head.fields()));
+    return this.#native?.headers ?? (this.#headers ??= headersOf(this.#source.head));
   }
 
   get signal(): AbortSignal {
@@ -122,13 +125,24 @@ function usedUp(): TypeError {
   return new TypeError("The request's body was read already");
 }
 
+function headersOf(head: RequestHead): Headers {
+  const fields = head.fields();
+  const headers = new Headers(fields);
+  let cookies = 0;
+  for (const [name] of fields) if (name === "cookie") cookies++;
+  // Not every runtime knows that cookies are not joined with a comma (RFC 9113 §8.2.3).
+  if (cookies > 1) headers.set("cookie", head.header("cookie")!);
+  return headers;
+}
+
 function urlOf({ head, scheme, host }: RequestSource): string {
-  const { target } = head;
-  let url = target;
-  if (head.form === "origin") url = `${scheme}://${host}${target}`;
-  else if (head.form === "asterisk") url = `${scheme}://${host}/*`;
-  else if (head.form === "authority") url = `${scheme}://${target}/`;
-  return UNUSUAL.test(url) ? normalised(url) : url;
+  const { form, target } = head;
+  if (form === "origin") {
+    const url = `${scheme}://${host}${target}`;
+    return PLAIN.test(host) && !UNUSUAL.test(target) ? url : normalised(url);
+  }
+  if (form === "absolute") return normalised(target);
+  return normalised(form === "asterisk" ? `${scheme}://${host}/*` : `${scheme}://${target}/`);
 }
 
 function normalised(url: string): string {

@@ -1,0 +1,51 @@
+/**
+ * `sluice demo`: lines and HTTP side by side, to try what a drain does.
+ *
+ * @module
+ */
+import { createServer } from "../../mod.ts";
+import { createHttpServer } from "../http/mod.ts";
+import { answerLines } from "./answer_lines.ts";
+import { demoRoutes } from "./demo_routes.ts";
+import { DEFAULT_HOST, DEFAULT_HTTP_PORT, DEFAULT_TCP_PORT, type DemoOptions, limitsOf } from "./options.ts";
+import type { Print } from "./output.ts";
+import { formatAddress, formatUrl, tryCommand } from "./print.ts";
+import { runServices, type Service } from "./services.ts";
+
+/**
+ * Serves until a signal, which drains both servers; prints their reports and ends the process.
+ *
+ * @throws {StartError} One of the two can't listen.
+ * @throws {OptionError} The library refuses an option.
+ */
+export async function demo(options: DemoOptions, print: Print): Promise<void> {
+  await runServices([tcpEcho(options), http(options)], options, print);
+}
+
+function tcpEcho(options: DemoOptions): Service {
+  const { hostname = DEFAULT_HOST, tcpPort: port = DEFAULT_TCP_PORT } = options;
+  return {
+    name: "tcp echo",
+    at: { hostname, port },
+    place: "--tcp-port",
+    make: (common) => createServer({ ...limitsOf(options), ...common }, answerLines),
+    greeting: (address) => [
+      `tcp echo on ${formatAddress(address)}`,
+      `try it: ${tryCommand(address, false)}   (then type a line)`,
+    ],
+  };
+}
+
+function http(options: DemoOptions): Service {
+  const { hostname = DEFAULT_HOST, httpPort: port = DEFAULT_HTTP_PORT, accessLog } = options;
+  return {
+    name: "http",
+    at: { hostname, port },
+    place: "--http-port",
+    make: (common, all) => createHttpServer({ ...limitsOf(options), ...common, accessLog }, demoRoutes(all)),
+    greeting: (address) => [
+      `http on http://${formatAddress(address)}/`,
+      `try it: curl ${formatUrl(address)}echo -d hello   (or open ${formatUrl(address)}; Ctrl-C here stops both)`,
+    ],
+  };
+}

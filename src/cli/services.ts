@@ -1,0 +1,118 @@
+/**
+ * Runs the servers of a command: what they log, what is printed of a drain, and the reports.
+ *
+ * @module
+ */
+import process from "node:process";
+import {
+  type Address,
+  type DrainPhase,
+  type DrainReport,
+  jsonLogger,
+  listen,
+  type Listener,
+  ListenError,
+  type ListenOptions,
+  type Logger,
+  prettyLogger,
+  run,
+  type ServeOptions,
+  type Server,
+} from "../../mod.ts";
+import { StartError } from "./errors.ts";
+import { listenHint } from "./hints.ts";
+import type { CommonOptions } from "./options.ts";
+import type { Print } from "./output.ts";
+import { formatPhase, formatReport } from "./print.ts";
+
+/** What every server of a command gets, whatever it speaks. */
+export type ServiceOptions = Pick<ServeOptions, "name" | "logger" | "onDrainPhase">;
+
+/** One server of a command. */
+export interface Service {
+  /** Its name in what is printed, logged and reported. */
+  readonly name: string;
+  /** Where it listens. */
+  readonly at: ListenOptions;
+  /** The options that say so. */
+  readonly place: string;
+  /** Makes it; `servers` will be all of them, in order. */
+  readonly make: (options: ServiceOptions, servers: readonly Server[]) => Server;
+  /** What to print when all have started. */
+  readonly greeting: (address: Address) => readonly string[];
+}
+
+/**
+ * Serves until a signal, prints the reports and ends the process. If one can't listen, nothing stays open.
+ *
+ * @throws {StartError} One can't listen.
+ * @throws {OptionError} The library refuses an option.
+ */
+export async function runServices(services: readonly Service[], options: CommonOptions, print: Print): Promise<void> {
+  const logger = makeLogger(options);
+  const servers = makeServers(services, logger, phasePrinter(services.length > 1, options, print));
+  const listeners = await listenAll(services);
+  for (const [i, listener] of listeners.entries()) servers[i].serve(listener);
+  const running = run(servers, { logger, onReport: ({ reports }) => printReports(reports, print) });
+  // Not before: whoever reads that it runs may send a signal at once.
+  for (const [i, service] of services.entries()) service.greeting(servers[i].address).forEach((line) => print(line));
+  await running;
+}
+
+type PhasePrinter = (server: Server, phase: DrainPhase) => void;
+
+function makeServers(services: readonly Service[], logger: Logger, printPhase: PhasePrinter): Server[] {
+  const servers: Server[] = [];
+  for (const { name, make } of services) {
+    const server: Server = make({ name, logger, onDrainPhase: (phase) => printPhase(server, phase) }, servers);
+    servers.push(server);
+  }
+  return servers;
+}
+
+/** All or none. */
+async function listenAll(services: readonly Service[]): Promise<Listener[]> {
+  const listeners: Listener[] = [];
+  try {
+    for (const { name, at, place } of services) listeners.push(await listenAt(name, at, place));
+    return listeners;
+  } catch (error) {
+    await Promise.all(listeners.map((listener) => listener.close()));
+    throw error;
+  }
+}
+
+async function listenAt(name: string, at: ListenOptions, place: string): Promise<Listener> {
+  try {
+    return await listen(at);
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    throw new StartError(`${name}: ${error.message}`, listenHint(error, place), { cause: error });
+  }
+}
+
+function phasePrinter(named: boolean, { lameDuck }: CommonOptions, print: Print): PhasePrinter {
+  let first = true;
+  return (server, phase) => {
+    // What the terminal shows of Ctrl-C gets a line of its own.
+    if (first && process.stdout.isTTY === true) print("");
+    first = false;
+    if (phase === "lameDuck" && !lameDuck) return;
+    print(formatPhase(phase, server.connections.size, server.holders(), named ? `${server.name} drain` : "drain"));
+  };
+}
+
+async function printReports(reports: readonly DrainReport[], print: Print): Promise<void> {
+  const onTerminal = process.stdout.isTTY === true;
+  await Promise.all(reports.map((report) => {
+    if (!onTerminal) return print(JSON.stringify(report));
+    return print(reports.length > 1 ? `${report.server}\n${formatReport(report)}` : formatReport(report));
+  }));
+}
+
+function makeLogger({ level, format }: CommonOptions): Logger {
+  const onTerminal = process.stderr.isTTY === true;
+  const make = (format ?? (onTerminal ? "pretty" : "json")) === "json" ? jsonLogger : prettyLogger;
+  // On a terminal the phases are there to read already.
+  return make({ level: level ?? (onTerminal && process.stdout.isTTY === true ? "warn" : "info") });
+}
