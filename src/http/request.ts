@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { HttpError } from "./errors.ts";
 import type { RequestHead } from "./parser/mod.ts";
 import { type Lazy, standInFor } from "./lazy.ts";
 import type { RequestBody } from "./request_body.ts";
@@ -23,7 +24,7 @@ const decoder = new TextDecoder();
 const UNUSUAL = /[\\^`{|}"<>']|\/\.|%2[eE]/;
 /** What it would leave of an authority: names in lower case and IPv4 addresses, with a port that is no default. */
 const PLAIN =
-  /^(?:(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*|(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2}))(?::(?!80$|443$)[1-9]\d*)?$/;
+  /^(?:(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*|(?:\d|[1-9]\d|1\d\d)(?:\.(?:\d|[1-9]\d|1\d\d)){3})(?::(?!80$|443$)[1-9]\d*)?$/;
 
 /** Looks like a `Request`, and is one as soon as somebody needs more than this. */
 export class LazyRequest implements Lazy<Request> {
@@ -145,12 +146,10 @@ function urlOf({ head, scheme, host }: RequestSource): string {
   return normalised(form === "asterisk" ? `${scheme}://${host}/*` : `${scheme}://${target}/`);
 }
 
+/** @throws {HttpError} No URL parser takes the host, so nobody could do anything with it: `1.2.3.4.5`, `[:::]`. */
 function normalised(url: string): string {
-  try {
-    return new URL(url).href;
-  } catch {
-    return url;
-  }
+  if (!URL.canParse(url)) throw new HttpError("badHost");
+  return new URL(url).href;
 }
 
 /**
