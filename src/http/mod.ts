@@ -21,6 +21,7 @@ export {
   formatEvent,
   type ServerSentEvent,
 } from "./event_stream.ts";
+export { FastResponse } from "./fast_response.ts";
 export {
   type HealthCheck,
   type HealthContext,

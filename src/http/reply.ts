@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkedFields, type OwnFields } from "./fields.ts";
+import { checkedFields, noFields, type OwnFields } from "./fields.ts";
 import { type Lazy, standInFor } from "./lazy.ts";
 import type { HeaderFields } from "./types.ts";
 
@@ -15,6 +15,9 @@ export interface ReplyInit {
   readonly headers?: HeaderFields;
 }
 
+/** The runtime's own, whatever a program puts in its place later. */
+export const NativeResponse: typeof Response = Response;
+
 const TEXT = "text/plain;charset=UTF-8";
 const PLAIN_TEXT: OwnFields = {
   lines: `content-type: ${TEXT}\r\n`,
@@ -22,8 +25,9 @@ const PLAIN_TEXT: OwnFields = {
   close: false,
   dated: false,
   typed: true,
+  latin: false,
 };
-const NO_FIELDS: OwnFields = { lines: "", length: -1, close: false, dated: false, typed: false };
+const NO_FIELDS: OwnFields = noFields();
 
 /** A whole answer that is no `Response` until somebody looks at more than this. */
 export class Reply implements Lazy<Response> {
@@ -55,11 +59,11 @@ export class Reply implements Lazy<Response> {
       headers.append(line.slice(0, colon), line.slice(colon + 2));
     }
     if (this.own.close) headers.set("connection", "close");
-    return this.real = new Response(this.content as BodyInit | null, { status: this.code, headers });
+    return this.real = new NativeResponse(this.content as BodyInit | null, { status: this.code, headers });
   }
 }
 
-standInFor(Reply, Response, new Response());
+standInFor(Reply, NativeResponse, new NativeResponse());
 
 /**
  * A whole answer, several times cheaper than `new Response(body, init)`. It is a `Response` to whoever looks, and

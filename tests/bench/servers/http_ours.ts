@@ -5,12 +5,13 @@
  */
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
-import { type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
+import { FastResponse, type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
 import { HELLO, makeStream } from "../bodies.ts";
 
 const handlers: Record<string, HttpHandler> = {
   "hello reply": () => reply(HELLO),
   "hello Response": () => new Response(HELLO),
+  "hello fast": () => new FastResponse(HELLO),
   "post collect": async (request) => new Response(await request.arrayBuffer()),
   "post reply": async (request) => reply(await request.bytes()),
   "post body": (request) => new Response(request.body),
