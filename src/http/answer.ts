@@ -4,7 +4,7 @@
  * @module
  */
 import type { HttpExchange } from "./exchange.ts";
-import { addField, noFields, type OwnFields } from "./fields.ts";
+import { addField, checkPhrase, isAscii, noFields, type OwnFields } from "./fields.ts";
 import { Reply } from "./reply.ts";
 import { statusLine } from "./status.ts";
 import { sendStream } from "./stream_answer.ts";
@@ -14,8 +14,6 @@ import type { HttpResult } from "./types.ts";
 const SHORT_TEXT = 2048;
 
 const encoder = new TextEncoder();
-// deno-lint-ignore no-control-regex
-const ASCII = /^[\x00-\x7f]*$/;
 
 /** Sends what a handler gave. @throws {TypeError} It is no answer. */
 export function answer(exchange: HttpExchange, response: HttpResult): void {
@@ -54,7 +52,7 @@ export function sendWhole(
 ): void {
   const { head } = exchange;
   let content = body;
-  if (typeof content === "string" && (content.length > SHORT_TEXT || !ASCII.test(content))) {
+  if (typeof content === "string" && (content.length > SHORT_TEXT || !isAscii(content))) {
     content = encoder.encode(content);
   }
   let text = openHead(exchange, status, phrase, own);
@@ -73,8 +71,10 @@ export function sendWhole(
 /** Status line, fields and Date; the answer begins with it. */
 export function openHead(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): string {
   const { service } = exchange.http;
+  if (phrase !== "") checkPhrase(phrase);
   exchange.state = "begun";
   exchange.status = status;
+  exchange.latin = own.latin || (phrase !== "" && !isAscii(phrase));
   service.answered(status);
   return statusLine(status, phrase) + own.lines + (own.dated ? "" : service.date());
 }

@@ -34,6 +34,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   continued = false;
   /** Status of the answer; 0 before there is one. */
   status = 0;
+  /** The answer's head has characters beyond ASCII. */
+  latin = false;
   /** Bytes of the answer's body. */
   bytesOut = 0;
   /** Its handler was called, and its answer is not out, or the handler is still running. */

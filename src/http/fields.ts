@@ -9,6 +9,8 @@ import type { HeaderFields } from "./types.ts";
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5: no control characters but HTAB, nothing beyond latin1. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+// deno-lint-ignore no-control-regex
+const ASCII = /^[\x00-\x7f]*$/;
 
 /** What the server decides for itself, and what it learns from an answer's fields. */
 export interface OwnFields {
@@ -20,6 +22,8 @@ export interface OwnFields {
   close: boolean;
   /** The answer has a Date of its own. */
   dated: boolean;
+  /** A value has characters beyond ASCII: each is one byte. */
+  latin: boolean;
   /** The answer has a Content-Type. */
   typed: boolean;
 }
@@ -62,12 +66,31 @@ export function addField(own: OwnFields, name: string, value: string): void {
     case 17:
       if (name === "transfer-encoding") return;
   }
+  if (!isAscii(value)) own.latin = true;
   own.lines += `${name}: ${value}\r\n`;
 }
 
 /** Nothing yet. */
 export function noFields(): OwnFields {
-  return { lines: "", length: -1, close: false, dated: false, typed: false };
+  return { lines: "", length: -1, close: false, dated: false, typed: false, latin: false };
+}
+
+/** The reason phrase of a Response; not every runtime has checked it. @throws {TypeError} It can't stand in a head. */
+export function checkPhrase(phrase: string): void {
+  if (VALUE.test(phrase)) return;
+  throw new TypeError(
+    `Status text ${JSON.stringify(phrase)} has a control character or text beyond latin1, leave it out`,
+  );
+}
+
+/** Whether UTF-8 and latin1 make the same bytes of it. */
+export function isAscii(text: string): boolean {
+  return ASCII.test(text);
+}
+
+/** A head's bytes: each character is one. */
+export function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
 
 /** Pairs of either form. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnClosedError } from "../errors.ts";
+import { ConnClosedError, DrainTimeoutError } from "../errors.ts";
 import { farewell } from "../server/conn_leave.ts";
 import * as flag from "../server/conn_flags.ts";
 import type { Conn, Consumer } from "../server/conn_types.ts";
@@ -13,10 +13,11 @@ import { answer, sendWhole } from "./answer.ts";
 import { BodyError, HttpError } from "./errors.ts";
 import { HttpExchange } from "./exchange.ts";
 import { explain } from "./failure.ts";
-import { noFields } from "./fields.ts";
+import { latin1, noFields } from "./fields.ts";
 import { END, type ParserEvent, RequestHead, RequestParser } from "./parser/mod.ts";
 import { refusalAnswer } from "./refusals.ts";
 import { LazyRequest } from "./request.ts";
+import type { RequestBody } from "./request_body.ts";
 import type { HttpService } from "./service.ts";
 import { statusLine } from "./status.ts";
 import type { HttpResult } from "./types.ts";
@@ -26,6 +27,7 @@ interface Withheld {
   readonly head: string;
   readonly body: Uint8Array | string | null;
   readonly minor: 0 | 1;
+  readonly latin: boolean;
 }
 
 /** The consumer of a connection that speaks HTTP/1.1. */
@@ -84,10 +86,10 @@ export class HttpConn implements Consumer, TimerTarget {
     const exchange = this.#exchange;
     // As in Go: who has closed waits for nothing any more, as far as anybody can tell; an answer is sent all the same.
     const gone = new ConnClosedError("The client closed its side of the connection");
-    if (exchange !== null && !exchange.bodyDone) exchange.body!.fail(new BodyError(gone.message, { cause: gone }));
+    if (exchange !== null && !exchange.bodyDone) exchange.body!.cutOff(new BodyError(gone.message, { cause: gone }));
     exchange?.cancel(gone);
     if (this.#dropped >= 0) this.#leave();
-    else this.#outside(() => {});
+    else this.outside(() => {});
   }
 
   closed(error?: Error): void {
@@ -116,17 +118,10 @@ export class HttpConn implements Consumer, TimerTarget {
   }
 
   late(chunk: Uint8Array): number {
-    let heads = this.parser.partial ? -1 : 0;
-    try {
-      this.parser.feed(chunk);
-      for (let event = this.parser.next(); event !== null; event = this.parser.next()) {
-        if (event instanceof RequestHead) heads++;
-      }
-    } catch {
-      // What can't be read is no request.
-      return Math.max(0, heads);
-    }
-    return heads + (this.parser.partial ? 1 : 0);
+    // The head that it goes on with was counted when it began, or answered with 408.
+    const known = this.parser.partial ? 1 : 0;
+    this.parser.feed(chunk);
+    return Math.max(0, this.#countHeads() - known);
   }
 
   onTimer(now: number): void {
@@ -136,7 +131,7 @@ export class HttpConn implements Consumer, TimerTarget {
     let next = Infinity;
     if (this.#headSince >= 0 && limits.readHeaderTimeout > 0) {
       next = this.#headSince + limits.readHeaderTimeout;
-      if (now >= next) return this.#outside(() => this.#refuse(new HttpError("headTimeout")));
+      if (now >= next) return this.outside(() => this.#refuse(new HttpError("headTimeout")));
     }
     if (exchange !== null && !exchange.bodyDone && limits.readTimeout > 0) {
       const due = exchange.startedAt + limits.readTimeout;
@@ -174,7 +169,7 @@ export class HttpConn implements Consumer, TimerTarget {
   /** Sends an informational answer at once (RFC 9110 §15.2). */
   inform(status: number, lines: string): void {
     this.service.answered(status);
-    this.conn.write(`${statusLine(status)}${lines}\r\n`);
+    this.conn.write(latin1(`${statusLine(status)}${lines}\r\n`));
     this.conn.flush();
   }
 
@@ -192,24 +187,18 @@ export class HttpConn implements Consumer, TimerTarget {
 
   /** Sends a whole answer. @param head Its head, without the Connection field and the empty line. */
   send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void {
+    if (!exchange.bodyDone && (this.#ended || this.isLeaving)) this.#skip(exchange.body!);
     const closes = this.closes(exchange, close);
-    if (!closes && this.#withholds) {
-      this.#withheld = { head, body, minor: exchange.head.minor };
-    } else {
-      this.#write(head, body, closes, exchange.head.minor);
-    }
+    const { head: { minor }, latin } = exchange;
+    if (!closes && this.#withholds) this.#withheld = { head, body, minor, latin };
+    else this.#write(head, body, closes, minor, latin);
     this.#finish(exchange, closes);
-  }
-
-  /** Sends an answer that turned out to be whole. */
-  whole(send: () => void): void {
-    this.#outside(send);
   }
 
   /** The end of a streamed answer. */
   sent(exchange: HttpExchange, tail: string, close: boolean): void {
     if (this.#exchange !== exchange) return;
-    this.#outside(() => {
+    this.outside(() => {
       if (tail !== "") this.conn.write(tail);
       this.#finish(exchange, close);
     });
@@ -218,10 +207,16 @@ export class HttpConn implements Consumer, TimerTarget {
   /** Whether the connection ends with this exchange's answer. */
   closes(exchange: HttpExchange, wanted: boolean): boolean {
     const { head, body } = exchange;
-    const more = exchange.bodyDone && this.parser.buffered > 0;
-    if (more) this.#pipelined = true;
+    // Behind a body that is still being read there may be another request.
+    const more = this.parser.buffered > 0;
+    if (more && exchange.bodyDone) this.#pipelined = true;
     const { maxRequestsPerConnection, maxUnreadBody } = this.service.limits;
-    if (wanted || !head.keepAlive || this.#count >= maxRequestsPerConnection || (this.#ended && !more)) return true;
+    if (
+      wanted || !head.keepAlive || this.#count >= maxRequestsPerConnection ||
+      (this.#ended && !more)
+    ) {
+      return true;
+    }
     if (body !== null && !body.ended) {
       if (body.failed || (head.expectContinue && !exchange.continued && body.size === 0)) return true;
       if (!body.used && body.remaining !== Infinity && body.remaining > maxUnreadBody) return true;
@@ -291,8 +286,8 @@ export class HttpConn implements Consumer, TimerTarget {
     }
     if (limit === null || limit.tryEnter()) return this.#run(exchange);
     exchange.place = limit.enqueue({
-      run: () => this.#outside(() => this.#run(exchange)),
-      expired: () => this.#outside(() => this.failed(exchange, new HttpError("queueTimeout"))),
+      run: () => this.outside(() => this.#run(exchange)),
+      expired: () => this.outside(() => this.failed(exchange, new HttpError("queueTimeout"))),
     });
     if (exchange.place === null) this.failed(exchange, new HttpError("queueFull"));
   }
@@ -315,12 +310,12 @@ export class HttpConn implements Consumer, TimerTarget {
 
   #later(exchange: HttpExchange, response: HttpResult): void {
     exchange.handling = null;
-    if (!exchange.hijacked) this.#outside(() => this.#answer(exchange, response));
+    if (!exchange.hijacked) this.outside(() => this.#answer(exchange, response));
   }
 
   #laterFailed(exchange: HttpExchange, error: unknown): void {
     exchange.handling = null;
-    if (!exchange.hijacked) this.#outside(() => this.failed(exchange, error));
+    if (!exchange.hijacked) this.outside(() => this.failed(exchange, error));
   }
 
   #answer(exchange: HttpExchange, response: HttpResult): void {
@@ -333,7 +328,7 @@ export class HttpConn implements Consumer, TimerTarget {
   }
 
   /** Something happened that no data of this connection began. */
-  #outside(step: () => void): void {
+  outside(step: () => void): void {
     if (this.conn.is(flag.FEEDING)) return step();
     this.conn.cork();
     step();
@@ -356,12 +351,23 @@ export class HttpConn implements Consumer, TimerTarget {
     this.#drop();
   }
 
+  /** Drops what is here of a body, so that its answer knows whether there is another request behind it. */
+  #skip(body: RequestBody): void {
+    let { maxUnreadBody: most } = this.service.limits;
+    if (body.remaining > most && body.remaining !== Infinity) return;
+    try {
+      for (let part = body.take(); part != null && most >= 0; part = body.take()) most -= part.length;
+    } catch {
+      // The body has failed, and its answer closes the connection.
+    }
+  }
+
   /** Drops what nobody read of a body, so that the next request is found. */
   #drop(): void {
     try {
       for (;;) {
         const part = this.pullBody();
-        if (part === undefined) return;
+        if (part === undefined) return this.#ended ? this.#leave() : undefined;
         if (part === null) break;
         this.#dropped += part.length;
         if (this.#dropped > this.service.limits.maxUnreadBody) return this.#leave();
@@ -379,9 +385,29 @@ export class HttpConn implements Consumer, TimerTarget {
   /** Says FIN; nothing more is run. */
   #leave(): void {
     if (this.#withheld !== null) this.#release(true);
+    // Whoever sent more has not seen that this answer was the last one.
+    if (this.parser.buffered > 0) this.conn.lateMessages += this.#countHeads();
+    this.#farewell();
+  }
+
+  #farewell(): void {
     this.#over = true;
     this.#exchange = null;
     farewell(this.conn);
+  }
+
+  /** Requests that begin in what is left, none of which is run. */
+  #countHeads(): number {
+    let heads = 0;
+    try {
+      for (let event = this.parser.next(); event !== null; event = this.parser.next()) {
+        if (event instanceof RequestHead) heads++;
+      }
+    } catch {
+      // What can't be read is no request.
+      return heads;
+    }
+    return heads + (this.parser.partial ? 1 : 0);
   }
 
   /** A peer that broke the protocol, or a limit. */
@@ -390,18 +416,20 @@ export class HttpConn implements Consumer, TimerTarget {
     this.service.refused(error);
     this.service.answered(error.status);
     this.conn.write(refusalAnswer(error, this.service.limits.retryAfter));
-    this.#leave();
+    this.#farewell();
   }
 
   /** An answer that can't be finished must not look finished. */
   #cut(exchange: HttpExchange, error: unknown): void {
     exchange.state = "done";
-    this.#exchange = null;
     this.#over = true;
     this.service.aborted++;
     this.service.finished(exchange, error);
     exchange.cancel(error);
     exchange.stop?.(error);
+    // When its grace is over, a drain resets what is left, and names it.
+    if (exchange.cause() instanceof DrainTimeoutError) return;
+    this.#exchange = null;
     this.conn.abort(error);
   }
 
@@ -415,7 +443,7 @@ export class HttpConn implements Consumer, TimerTarget {
 
   #expire(exchange: HttpExchange): void {
     exchange.expire();
-    this.#outside(() => this.failed(exchange, exchange.cause()));
+    this.outside(() => this.failed(exchange, exchange.cause()));
   }
 
   #attend(exchange: HttpExchange, handling: Promise<unknown>): void {
@@ -429,13 +457,13 @@ export class HttpConn implements Consumer, TimerTarget {
 
   // Writing.
 
-  #write(head: string, body: Uint8Array | string | null, close: boolean, minor: 0 | 1): void {
+  #write(head: string, body: Uint8Array | string | null, close: boolean, minor: 0 | 1, latin: boolean): void {
     let text = head;
     if (close) text += "connection: close\r\n\r\n";
     else text += minor === 0 ? "connection: keep-alive\r\n\r\n" : "\r\n";
-    if (typeof body === "string") this.conn.write(text + body);
+    if (typeof body === "string" && !latin) this.conn.write(text + body);
     else {
-      this.conn.write(text);
+      this.conn.write(latin ? latin1(text) : text);
       if (body !== null) this.conn.write(body);
     }
   }
@@ -453,9 +481,9 @@ export class HttpConn implements Consumer, TimerTarget {
   }
 
   #release(close: boolean): void {
-    const { head, body, minor } = this.#withheld!;
+    const { head, body, minor, latin } = this.#withheld!;
     this.#withheld = null;
-    this.#write(head, body, close, minor);
+    this.#write(head, body, close, minor, latin);
   }
 
   // State.
@@ -480,7 +508,9 @@ export class HttpConn implements Consumer, TimerTarget {
 
   /** Makes the peer wait while what it sent is not wanted yet. */
   #press(busy: boolean): void {
-    const full = busy && this.parser.buffered >= this.conn.host.limits.readHighWaterMark;
+    // A client that pipelines without end would keep a drain up: when its patience is over, nothing more is taken in.
+    const enough = this.conn.is(flag.FIN_NEXT) && busy && this.#exchange!.bodyDone;
+    const full = enough || (busy && this.parser.buffered >= this.conn.host.limits.readHighWaterMark);
     if (full === this.#paused || this.conn.is(flag.GONE)) return;
     this.#paused = full;
     if (full) this.conn.pause();

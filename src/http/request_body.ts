@@ -40,6 +40,8 @@ export class RequestBody {
   readonly #source: BodySource;
   #waiter: Waiter | null = null;
   #failure: Error | null = null;
+  /** Why nothing arrives any more, beyond what is here. */
+  #end: Error | null = null;
 
   constructor(source: BodySource) {
     this.#source = source;
@@ -83,6 +85,7 @@ export class RequestBody {
     }
     if (part === null) this.ended = true;
     else if (part !== undefined) this.size += part.length;
+    else if (this.#end !== null) throw this.#failure = this.#end;
     return part;
   }
 
@@ -101,7 +104,13 @@ export class RequestBody {
     }
   }
 
-  /** Nothing more will arrive. */
+  /** Nothing more will arrive; what is here can still be read. */
+  cutOff(error: Error): void {
+    if (this.#waiter === null) this.#end = error;
+    else this.fail(error);
+  }
+
+  /** Nothing more can be read. */
   fail(error: Error): void {
     if (this.ended || this.#failure !== null) return;
     this.#failure = error;

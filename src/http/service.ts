@@ -108,9 +108,8 @@ export class HttpService {
     if (exchange.running) {
       const { handling } = exchange;
       // A handler that goes on behind its answer, or without its client, still counts, and a drain waits for it.
-      const left = (): void => this.#left(exchange);
-      if (handling === null) left();
-      else this.server.waitUntil(Promise.resolve(handling).then(left, left));
+      if (handling === null) this.#left(exchange);
+      else this.#outlived(exchange, handling);
     }
     if (this.accessLog === null) return;
     const { http, head } = exchange;
@@ -131,6 +130,11 @@ export class HttpService {
       },
       error,
     });
+  }
+
+  #outlived(exchange: HttpExchange, handling: Promise<unknown>): void {
+    const left = (): void => this.#left(exchange);
+    this.server.waitUntil(Promise.resolve(handling).then(left, left));
   }
 
   #left(exchange: HttpExchange): void {

@@ -6,7 +6,7 @@
 import { SMALL_BYTES } from "../server/write_batch.ts";
 import { openHead, sendWhole } from "./answer.ts";
 import type { HttpExchange } from "./exchange.ts";
-import type { OwnFields } from "./fields.ts";
+import { latin1, type OwnFields } from "./fields.ts";
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 type Part = ReadableStreamReadResult<Uint8Array>;
@@ -41,7 +41,8 @@ export function sendStream(
     stopped = true;
     reader.cancel(reason).catch(() => {});
   };
-  pump(exchange, reader, status, phrase, own).catch((error) => exchange.http.failed(exchange, error));
+  const { http } = exchange;
+  pump(exchange, reader, status, phrase, own).catch((error) => http.outside(() => http.failed(exchange, error)));
 }
 
 async function pump(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {
@@ -53,7 +54,9 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
     if (first !== undefined) next = first.done ? next : reader.read();
     const second = first === undefined || first.done ? first : await promptly(next);
     if (exchange.state !== "none") return;
-    if (second?.done) return exchange.http.whole(() => sendWhole(exchange, status, phrase, own, first?.value ?? null));
+    if (second?.done) {
+      return exchange.http.outside(() => sendWhole(exchange, status, phrase, own, first?.value ?? null));
+    }
   }
   if (exchange.state !== "none") return;
   const framing = begin(exchange, status, phrase, own);
@@ -65,12 +68,13 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   exchange.http.sent(exchange, framing.chunked ? lastChunk(exchange) : "", framing.close);
 }
 
-/** What the promise has within a few microtasks; undefined if it needs longer. */
+/** What the promise has within a few microtasks; undefined if it needs longer. @throws What it rejects with by then. */
 async function promptly<T>(promise: Promise<T>): Promise<T | undefined> {
   let got: T | undefined;
-  promise.then((value) => got = value, () => {});
-  for (let i = 0; i < PROMPT_TURNS && got === undefined; i++) await undefined;
-  return got;
+  let failed = false;
+  promise.then((value) => got = value, () => failed = true);
+  for (let i = 0; i < PROMPT_TURNS && got === undefined && !failed; i++) await undefined;
+  return failed ? promise : got;
 }
 
 function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): Framing {
@@ -82,7 +86,8 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
   if (close) text += "connection: close\r\n";
   else if (head.minor === 0) text += "connection: keep-alive\r\n";
-  http.conn.write(text + "\r\n");
+  text += "\r\n";
+  http.conn.write(exchange.latin ? latin1(text) : text);
   return { chunked, length: own.length, close };
 }
 
