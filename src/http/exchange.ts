@@ -8,8 +8,9 @@ import { SluiceError } from "../errors.ts";
 import { formatAddress } from "../server/address.ts";
 import type { Conn } from "../server/conn_types.ts";
 import type { Address } from "../socket.ts";
+import type { AccessRecord } from "./access_log.ts";
 import { fieldLine, pairsOf } from "./fields.ts";
-import type { HttpConn } from "./http_conn.ts";
+import type { ExchangeHost } from "./exchange_host.ts";
 import type { RequestHead } from "./parser/mod.ts";
 import type { ProxyView } from "./proxy.ts";
 import type { QueuePlace } from "./request_limit.ts";
@@ -22,7 +23,7 @@ export type AnswerState = "none" | "begun" | "done";
 
 /** The context of one request. */
 export class HttpExchange extends CancelContext implements HttpContext, BodySource {
-  readonly http: HttpConn;
+  readonly http: ExchangeHost;
   readonly head: RequestHead;
   /** Number within its connection, from 1. */
   readonly number: number;
@@ -55,7 +56,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   #view: ProxyView | null = null;
   #trailers: Headers | null = null;
 
-  constructor(http: HttpConn, head: RequestHead, number: number, startedAt: number) {
+  constructor(http: ExchangeHost, head: RequestHead, number: number, startedAt: number) {
     super(http.conn.ctx!);
     this.http = http;
     this.head = head;
@@ -153,6 +154,30 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.dueAt = due;
     const { clock } = this.http.conn.host;
     this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
+  }
+
+  /** What the access log says of it; its getters run if its line is written. */
+  record(error: unknown): AccessRecord {
+    // deno-lint-ignore no-this-alias
+    const exchange = this;
+    const { http, head } = this;
+    return {
+      method: head.method,
+      target: head.target,
+      status: this.status,
+      duration: http.service.clock.now() - this.startedAt,
+      bytesIn: this.body?.size ?? 0,
+      bytesOut: this.bytesOut,
+      conn: http.conn.id,
+      request: this.requestId,
+      get remote() {
+        return exchange.remote;
+      },
+      get traceparent() {
+        return exchange.traceparent;
+      },
+      error,
+    };
   }
 
   /** The handler's time is over. */

@@ -7,6 +7,8 @@ import { DeadlineExceeded } from "../context.ts";
 import { DrainTimeoutError } from "../errors.ts";
 import { BodyError, HttpError } from "./errors.ts";
 import type { HttpExchange } from "./exchange.ts";
+import { noFields } from "./fields.ts";
+import { sendWhole } from "./whole_answer.ts";
 
 /** How a failure is answered. */
 export interface Explanation {
@@ -19,8 +21,21 @@ export interface Explanation {
   readonly isFault: boolean;
 }
 
+/** Explains a failure, counts it, and logs it if the handler is to blame. */
+export function account(error: unknown, exchange: HttpExchange): Explanation {
+  const explanation = explain(error, exchange);
+  const { service } = exchange.http;
+  if (explanation.refusal !== null) service.refused(explanation.refusal);
+  if (explanation.isFault) {
+    const { server } = service;
+    service.handlerErrors++;
+    server.log.error("Request failed", { server: server.name, request: exchange.requestId, error });
+  }
+  return explanation;
+}
+
 /** Looks behind the error: a handler that was told to stop, or whose reader failed, is not to blame. */
-export function explain(error: unknown, exchange: HttpExchange): Explanation {
+function explain(error: unknown, exchange: HttpExchange): Explanation {
   const refusal = refusalOf(error);
   if (refusal !== null) {
     const { status, message } = refusal;
@@ -42,4 +57,11 @@ export function explain(error: unknown, exchange: HttpExchange): Explanation {
 function refusalOf(error: unknown): HttpError | null {
   if (error instanceof HttpError) return error;
   return error instanceof BodyError && error.cause instanceof HttpError ? error.cause : null;
+}
+
+/** Answers for a handler that gave nothing; only after a fault of its own the connection goes on. */
+export function sendFailure(exchange: HttpExchange, status: number, message: string): void {
+  let lines = `content-type: text/plain; charset=utf-8\r\n`;
+  if (status === 503) lines += `retry-after: ${exchange.http.service.limits.retryAfter}\r\n`;
+  sendWhole(exchange, status, "", { ...noFields(), lines, close: status !== 500 }, `${message}\n`);
 }

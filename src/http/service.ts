@@ -6,9 +6,8 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Connection } from "../server/connection.ts";
-import type { AccessLog } from "./access_log.ts";
+import type { AccessLog, AccessRecord } from "./access_log.ts";
 import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
-import type { HttpExchange } from "./exchange.ts";
 import type { HttpLimits } from "./options.ts";
 import type { ProxyTrust } from "./proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
@@ -20,6 +19,15 @@ export interface ServiceServer extends HttpServer {
   readonly log: Logger;
   /** A hijacked connection lives until `handling` settles. */
   attend(conn: Connection, handling: Promise<void>): void;
+}
+
+/** An exchange, as far as it is counted. */
+export interface Accounted {
+  /** Its handler was called and has not left. */
+  running: boolean;
+  /** The handler, while it goes on. */
+  readonly handling: Promise<unknown> | null;
+  record(error: unknown): AccessRecord;
 }
 
 /** Parts that a service is made of. */
@@ -89,6 +97,10 @@ export class HttpService {
     return this.accessLog !== null || this.limits.handlerTimeout > 0;
   }
 
+  schemeOf(conn: Connection): "http" | "https" {
+    return this.secure || conn.alpnProtocol !== null ? "https" : "http";
+  }
+
   /** The Date field's line. */
   date(): string {
     return this.#date.at(this.clock.wall?.() ?? Date.now());
@@ -104,40 +116,22 @@ export class HttpService {
   }
 
   /** An exchange is over, well or not. */
-  finished(exchange: HttpExchange, error?: unknown): void {
+  finished(exchange: Accounted, error?: unknown): void {
     if (exchange.running) {
       const { handling } = exchange;
       // A handler that goes on behind its answer, or without its client, still counts, and a drain waits for it.
       if (handling === null) this.#left(exchange);
       else this.#outlived(exchange, handling);
     }
-    if (this.accessLog === null) return;
-    const { http, head } = exchange;
-    this.accessLog.record({
-      method: head.method,
-      target: head.target,
-      status: exchange.status,
-      duration: this.clock.now() - exchange.startedAt,
-      bytesIn: exchange.body?.size ?? 0,
-      bytesOut: exchange.bytesOut,
-      conn: http.conn.id,
-      request: exchange.requestId,
-      get remote() {
-        return exchange.remote;
-      },
-      get traceparent() {
-        return exchange.traceparent;
-      },
-      error,
-    });
+    if (this.accessLog !== null) this.accessLog.record(exchange.record(error));
   }
 
-  #outlived(exchange: HttpExchange, handling: Promise<unknown>): void {
+  #outlived(exchange: Accounted, handling: Promise<unknown>): void {
     const left = (): void => this.#left(exchange);
     this.server.waitUntil(Promise.resolve(handling).then(left, left));
   }
 
-  #left(exchange: HttpExchange): void {
+  #left(exchange: Accounted): void {
     exchange.running = false;
     this.active--;
     this.limit?.leave();

@@ -4,9 +4,10 @@
  * @module
  */
 import { SMALL_BYTES } from "../server/write_batch.ts";
-import { openHead, sendWhole } from "./answer.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "./fields.ts";
+import { headEnd } from "./outgoing.ts";
+import { openHead, sendWhole } from "./whole_answer.ts";
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 type Part = ReadableStreamReadResult<Uint8Array>;
@@ -20,6 +21,8 @@ interface Framing {
   /** Declared by the handler; -1 for none. */
   readonly length: number;
   readonly close: boolean;
+  /** What the last chunk still lacks. */
+  owed: string;
 }
 
 /** Sends an answer from a stream. */
@@ -65,7 +68,7 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   if (framing.length >= 0 && exchange.bytesOut < framing.length) {
     throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
   }
-  exchange.http.sent(exchange, framing.chunked ? lastChunk(exchange) : "", framing.close);
+  exchange.http.sent(exchange, framing.chunked ? `${framing.owed}0\r\n\r\n` : "", framing.close);
 }
 
 /** What the promise has within a few microtasks; undefined if it needs longer. @throws What it rejects with by then. */
@@ -84,32 +87,28 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   const close = http.closes(exchange, own.close || (own.length < 0 && !chunked));
   let text = openHead(exchange, status, phrase, own);
   text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
-  if (close) text += "connection: close\r\n";
-  else if (head.minor === 0) text += "connection: keep-alive\r\n";
-  text += "\r\n";
+  text += headEnd(close, head.minor);
   http.conn.write(exchange.latin ? latin1(text) : text);
-  return { chunked, length: own.length, close };
+  return { chunked, length: own.length, close, owed: "" };
 }
 
 function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Promise<void> | undefined {
   if (!(bytes instanceof Uint8Array)) throw new TypeError("A body's stream must give Uint8Array");
   if (bytes.length === 0) return;
   const { http } = exchange;
-  const first = exchange.bytesOut === 0;
   exchange.bytesOut += bytes.length;
   if (framing.length >= 0 && exchange.bytesOut > framing.length) {
     throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);
   }
-  // The line end behind a chunk goes out with what follows it: one write less.
+  const isSmall = bytes.length < SMALL_BYTES;
   http.conn.cork();
-  if (framing.chunked) http.conn.write(`${first ? "" : "\r\n"}${bytes.length.toString(16)}\r\n`);
-  const written = http.conn.write(bytes);
-  http.conn.uncork(bytes.length < SMALL_BYTES);
+  if (framing.chunked) http.conn.write(`${framing.owed}${bytes.length.toString(16)}\r\n`);
+  let written = http.conn.write(bytes);
+  // The line end behind a large chunk goes out with what follows it: one system call less.
+  framing.owed = isSmall ? "" : "\r\n";
+  if (framing.chunked && isSmall) written = http.conn.write("\r\n");
+  http.conn.uncork(isSmall);
   // In a drain answers may be withheld; one that flows must not be.
   if (http.isLeaving) http.conn.flush();
   return written;
-}
-
-function lastChunk(exchange: HttpExchange): string {
-  return exchange.bytesOut === 0 ? "0\r\n\r\n" : "\r\n0\r\n\r\n";
 }

@@ -75,7 +75,7 @@ export class DrainLedger {
   }
 
   summary(table: KernelTable | null): LedgerSummary {
-    const all = [...this.#entries.values()].map((entry) => entry.cut ?? drained(entry, table));
+    const all = [...this.#entries.values()].map((entry) => this.#outcome(entry, table));
     const connections = { atStart: this.#atStart, accepted: all.length - this.#atStart, ...countOutcomes(all) };
     const delivery = { process: 0, kernel: 0, acknowledged: 0, finSeen: 0 };
     const afterFin = { messages: 0, bytes: 0 };
@@ -86,6 +86,12 @@ export class DrainLedger {
     }
     const cut = all.filter((conn): conn is CutConn => conn.outcome === "cut");
     return { connections, delivery, afterFin, cut, all };
+  }
+
+  /** A reset of ours is a cut, whoever ordered it. */
+  #outcome(entry: Entry, table: KernelTable | null): DrainedConn {
+    if (entry.cut !== null) return entry.cut;
+    return entry.conn.is(flag.RESET) ? this.#describe(entry, table) : drained(entry, table);
   }
 
   #describe(entry: Entry, table: KernelTable | null): CutConn {

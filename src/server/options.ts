@@ -232,6 +232,8 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
   const lameDuck = duration("lameDuck", options.lameDuck, base?.lameDuck ?? 0);
   const regraced = options.grace !== undefined || base === undefined;
   const quiet = duration("quiet", options.quiet, base?.quiet ?? Math.min(150, grace / 4));
+  // What an idle connection may do is a courtesy: a shorter grace has less of it.
+  const courtesy = options.grace === undefined ? Infinity : Math.max(quiet, grace / 4);
   return {
     grace,
     lameDuck,
@@ -241,7 +243,7 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
       options.lameDuck === undefined && base ? base.acceptQuiet : lameDuck,
     ),
     quiet,
-    idleGrace: duration("idleGrace", options.idleGrace, idleGraceOf(options, base) ?? quiet),
+    idleGrace: duration("idleGrace", options.idleGrace, Math.min(idleGraceOf(options, base) ?? quiet, courtesy)),
     patience: duration("patience", options.patience, regraced ? grace / 2 : base.patience),
     abortGrace: duration("abortGrace", options.abortGrace, regraced ? Math.min(200, grace / 10) : base.abortGrace),
   };
