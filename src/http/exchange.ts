@@ -122,7 +122,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   // For the request.
 
   get scheme(): string {
-    return this.#proxied()?.scheme ?? this.http.scheme;
+    return this.#proxied()?.scheme ?? this.http.service.schemeOf(this.http.conn);
   }
 
   get host(): string {

@@ -14,8 +14,6 @@ export interface ExchangeHost {
   readonly conn: Connection;
   readonly service: HttpService;
   readonly parser: RequestParser;
-  /** `http` or `https`. */
-  readonly scheme: string;
   /** A drain has begun, for all or for this connection. */
   readonly isLeaving: boolean;
   /**

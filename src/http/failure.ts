@@ -41,7 +41,9 @@ function explain(error: unknown, exchange: HttpExchange): Explanation {
     const { status, message } = refusal;
     return { status, message, refusal: error === refusal ? refusal : null, isFault: false };
   }
-  if (error instanceof BodyError) return { status: 0, message: "", refusal: null, isFault: false };
+  // With the connection lost, whatever the handler makes of it, nobody is left to answer.
+  const lost = exchange.http.conn.failure !== null;
+  if (lost || error instanceof BodyError) return { status: 0, message: "", refusal: null, isFault: false };
   const cause = exchange.done ? exchange.cause() : undefined;
   if (cause instanceof DrainTimeoutError) {
     return { status: 503, message: "the server is shutting down", refusal: new HttpError("draining"), isFault: false };

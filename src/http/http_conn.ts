@@ -57,10 +57,6 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.#over ? 0 : this.parser.buffered;
   }
 
-  get scheme(): string {
-    return this.service.schemeOf(this.conn);
-  }
-
   // What the connection says.
 
   data(chunk: Uint8Array): void {
@@ -100,6 +96,10 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     }
     exchange.cancel(gone);
     exchange.stop?.(gone);
+  }
+
+  drained(): void {
+    if (!this.#over) this.outside(() => {});
   }
 
   goodbye(): void {
@@ -201,7 +201,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   get isLeaving(): boolean {
-    return this.service.server.state !== "running" || this.#isParting;
+    return this.service.server.state !== "running" || this.conn.isParting;
   }
 
   failed(exchange: HttpExchange, error: unknown): void {
@@ -219,7 +219,8 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   #advance(): void {
     if (this.#advancing) return;
     this.#advancing = true;
-    while (this.exchange === null && !this.#over) {
+    // A client that doesn't read its answers gets no more of them.
+    while (this.exchange === null && !this.#over && !this.conn.isClogged) {
       const head = this.#nextHead();
       if (head === null) break;
       this.#begin(head);
@@ -362,11 +363,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
    * whatever comes before it is answered too.
    */
   get #withholds(): boolean {
-    return this.#pipelined && this.#isParting && this.parser.buffered === 0;
-  }
-
-  get #isParting(): boolean {
-    return this.conn.times !== null && this.conn.times.plan !== null;
+    return this.#pipelined && this.conn.isParting && this.parser.buffered === 0;
   }
 
   #now(): number {
@@ -375,11 +372,12 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   /** Tells the connection how things stand, and sets the clock for what is incomplete. */
   #settle(): void {
-    const busy = this.exchange !== null;
+    const waits = this.conn.isClogged && !this.#over && this.parser.buffered > 0;
+    const busy = this.exchange !== null || waits;
     const partial = !busy && !this.#over && this.parser.partial;
     this.#press(busy);
     this.#deadlines.head(partial);
-    if (busy && !this.exchange!.bodyDone) this.#deadlines.body(this.exchange!);
+    if (this.exchange?.bodyDone === false) this.#deadlines.body(this.exchange!);
     if (busy === this.#busy && partial === this.#partial) return;
     this.#busy = busy;
     this.#partial = partial;
@@ -389,7 +387,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   /** Makes the peer wait while what it sent is not wanted yet. */
   #press(busy: boolean): void {
     // A client that pipelines without end would keep a drain up: when its patience is over, nothing more is taken in.
-    const enough = this.conn.is(flag.FIN_NEXT) && busy && this.exchange!.bodyDone;
+    const enough = this.conn.is(flag.FIN_NEXT) && busy && this.exchange?.bodyDone !== false;
     const full = enough || (busy && this.parser.buffered >= this.conn.host.limits.readHighWaterMark);
     if (full === this.#paused || this.conn.is(flag.GONE)) return;
     this.#paused = full;

@@ -101,6 +101,16 @@ export abstract class ConnBase implements TimerTarget {
     return this.is(flag.SEALED);
   }
 
+  /** The kernel has not taken all that was written. */
+  get isClogged(): boolean {
+    return this.is(flag.CLOGGED);
+  }
+
+  /** Takes part in a drain, or in its own graceful end. */
+  get isParting(): boolean {
+    return this.times !== null && this.times.plan !== null;
+  }
+
   /** Said goodbye to, sealed or gone: a drain has nothing left to do but wait. */
   get isLeaving(): boolean {
     return this.is(flag.FAREWELL | flag.SEALED | flag.GONE);
