@@ -16,11 +16,12 @@ export function answer(exchange: HttpExchange, response: HttpResult): void {
     const { code, own, content } = response as Reply;
     return sendWhole(exchange, code, "", own, content);
   }
-  if (typeof response?.status !== "number") {
-    throw new TypeError(`A handler must give a Response, got ${response === null ? "null" : typeof response}`);
-  }
+  if (!isResponse(response)) throw new TypeError(`A handler must give a Response, got ${nameOf(response)}`);
   const { status } = response;
-  if (status < 200) throw new TypeError(`Status ${status} is no final answer, use hijack() or earlyHints()`);
+  if (response.type === "error") throw new TypeError("Response.error() can't be sent, give a status");
+  if (!(status >= 200 && status <= 599)) {
+    throw new TypeError(`Status ${status} is no final answer, use one from 200 to 599, hijack() or earlyHints()`);
+  }
   const own = noFields();
   response.headers.forEach((value, name) => addField(own, name, value));
   if (response instanceof Reply) {
@@ -35,4 +36,15 @@ export function answer(exchange: HttpExchange, response: HttpResult): void {
   const stream = response.body;
   if (stream === null) return sendWhole(exchange, status, response.statusText, own, null);
   sendStream(exchange, status, response.statusText, own, stream);
+}
+
+function isResponse(value: HttpResult): value is Response {
+  return typeof value?.status === "number" && typeof value.headers?.forEach === "function";
+}
+
+/** What a handler gave instead, and what may have been meant. */
+function nameOf(value: unknown): string {
+  if (value === undefined) return "undefined; is a return missing";
+  if (typeof value === "string") return "a string; wrap it: reply(text)";
+  return value === null ? "null" : Object.getPrototypeOf(value)?.constructor?.name ?? typeof value;
 }

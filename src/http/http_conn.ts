@@ -10,6 +10,7 @@ import type { Conn, Consumer } from "../server/conn_types.ts";
 import type { Connection } from "../server/connection.ts";
 import { answer } from "./answer.ts";
 import { type Delayed, HttpDeadlines } from "./deadlines.ts";
+import { discard } from "./discard.ts";
 import { BodyError, HttpError } from "./errors.ts";
 import { HttpExchange } from "./exchange.ts";
 import type { ExchangeHost } from "./exchange_host.ts";
@@ -116,8 +117,6 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return Math.max(0, countHeads(this.parser) - known);
   }
 
-  // What is late.
-
   headLate(): void {
     if (!this.#over) this.outside(() => this.#refuse(new HttpError("headTimeout")));
   }
@@ -147,8 +146,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
       throw error;
     }
     if (this.#paused) this.#settle();
-    if (event === null) return undefined;
-    return event === END ? null : event as Uint8Array;
+    return event === null ? undefined : event === END ? null : event as Uint8Array;
   }
 
   bodyWanted(): void {
@@ -185,7 +183,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   sent(exchange: HttpExchange, tail: string, close: boolean): void {
     if (this.exchange !== exchange) return;
     this.outside(() => {
-      if (tail !== "") this.conn.write(tail);
+      this.conn.write(tail);
       this.#finish(exchange, close);
     });
   }
@@ -226,7 +224,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
       this.#begin(head);
     }
     this.#advancing = false;
-    if (this.#ended && this.exchange === null && !this.#over) this.#leave();
+    if (this.#ended && this.exchange === null && !this.#over && !this.#waits) this.#leave();
   }
 
   #nextHead(): RequestHead | null {
@@ -260,7 +258,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   answered(exchange: HttpExchange, response: HttpResult): void {
-    if (this.exchange !== exchange || exchange.state !== "none") return void response?.body?.cancel().catch(() => {});
+    if (this.exchange !== exchange || exchange.state !== "none") return discard(response);
     try {
       answer(exchange, response);
     } catch (error) {
@@ -370,10 +368,14 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.service.clock.now();
   }
 
+  /** Requests are here that wait until the client reads its answers. */
+  get #waits(): boolean {
+    return this.conn.isClogged && this.parser.buffered > 0;
+  }
+
   /** Tells the connection how things stand, and sets the clock for what is incomplete. */
   #settle(): void {
-    const waits = this.conn.isClogged && !this.#over && this.parser.buffered > 0;
-    const busy = this.exchange !== null || waits;
+    const busy = this.exchange !== null || (!this.#over && this.#waits);
     const partial = !busy && !this.#over && this.parser.partial;
     this.#press(busy);
     this.#deadlines.head(partial);

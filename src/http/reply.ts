@@ -70,7 +70,7 @@ standInFor(Reply, NativeResponse, new NativeResponse());
  * becomes a real one then.
  *
  * @param body Text is sent as UTF-8, with `content-type: text/plain;charset=UTF-8` unless the fields say otherwise.
- * @throws {TypeError} A field's name or value can't stand in a head.
+ * @throws {TypeError} The body is none of these, or a field's name or value can't stand in a head.
  * @throws {RangeError} The status is none of a final answer.
  * @example
  * ```ts
@@ -78,6 +78,9 @@ standInFor(Reply, NativeResponse, new NativeResponse());
  * ```
  */
 export function reply(body: string | Uint8Array | null = null, init?: ReplyInit): Response {
+  if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
+    throw new TypeError(`The body must be text, a Uint8Array or null, got ${typeof body}; encode it first`);
+  }
   return (init === undefined
     ? new Reply(body, 200, typeof body === "string" ? PLAIN_TEXT : NO_FIELDS)
     : replyWith(body, init)) as unknown as Response;
@@ -85,7 +88,7 @@ export function reply(body: string | Uint8Array | null = null, init?: ReplyInit)
 
 function replyWith(body: string | Uint8Array | null, { status = 200, headers }: ReplyInit): Reply {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new RangeError(`Status must be a whole number from 200 to 599, got ${String(status)}`);
+    throw new RangeError(`Status must be a whole number from 200 to 599, got ${JSON.stringify(status)}`);
   }
   if (body !== null && isBodyless(status)) {
     throw new TypeError(`An answer with status ${status} has no body, pass null`);

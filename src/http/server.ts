@@ -7,6 +7,7 @@ import type { Connection } from "../server/connection.ts";
 import { listen } from "../server/listener.ts";
 import type { ConfigureOptions } from "../server/options.ts";
 import { TcpServer } from "../server/server.ts";
+import { checkServer } from "../server/validate.ts";
 import { accessLogFrom } from "./access_log.ts";
 import { HttpConn } from "./http_conn.ts";
 import { coreOptions, type HttpLimits, httpLimits } from "./options.ts";
@@ -54,6 +55,7 @@ class Http1Server extends TcpServer implements HttpServer {
  * @throws {OptionError} An option can't be used.
  */
 export function createHttpServer(options: HttpOptions, handler: HttpHandler): HttpServer {
+  checkServer(options, handler);
   return new Http1Server({ name: "http", ...options }, httpLimits(options), handler);
 }
 

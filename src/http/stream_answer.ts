@@ -6,6 +6,7 @@
 import { SMALL_BYTES } from "../server/write_batch.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "./fields.ts";
+import { discardReader } from "./discard.ts";
 import { headEnd } from "./outgoing.ts";
 import { openHead, sendWhole } from "./whole_answer.ts";
 
@@ -34,7 +35,7 @@ export function sendStream(
   stream: ReadableStream<Uint8Array>,
 ): void {
   if (exchange.head.isHead || status === 204 || status === 304 || status === 205) {
-    stream.cancel().catch(() => {});
+    discardReader(stream.getReader(), own);
     return sendWhole(exchange, status, phrase, own, null);
   }
   const reader = stream.getReader();
@@ -42,7 +43,7 @@ export function sendStream(
   exchange.stop = (reason) => {
     if (stopped) return;
     stopped = true;
-    reader.cancel(reason).catch(() => {});
+    discardReader(reader, own, reason);
   };
   const { http } = exchange;
   pump(exchange, reader, status, phrase, own).catch((error) => http.outside(() => http.failed(exchange, error)));

@@ -199,11 +199,12 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.flags |= flag.FEEDING;
     try {
       this.consumer!.data(chunk);
+      this.flags &= ~flag.FEEDING;
+      this.flushNow();
     } catch (error) {
+      this.flags &= ~flag.FEEDING;
       this.abort(error);
     }
-    this.flags &= ~flag.FEEDING;
-    this.flushNow();
   }
 
   #guarded(call: () => void): void {

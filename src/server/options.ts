@@ -168,6 +168,15 @@ function listenAddress(options: ListenOptions): Address {
 }
 
 function checkTls(tls: TlsListenOptions): TlsListenOptions {
+  if (typeof tls !== "object" || tls === null) {
+    throw new OptionError("tls", `tls must be { cert, key } as PEM text, got ${String(tls)}`);
+  }
+  if (tls.alpnProtocols !== undefined && !Array.isArray(tls.alpnProtocols)) {
+    throw new OptionError(
+      "tls.alpnProtocols",
+      `tls.alpnProtocols must be a list, got ${JSON.stringify(tls.alpnProtocols)}`,
+    );
+  }
   for (const part of ["cert", "key"] as const) {
     if (typeof tls[part] !== "string" || !tls[part].includes("-----BEGIN ")) {
       throw new OptionError(

@@ -37,7 +37,7 @@ import type { DrainPhase, DrainReport, Holder } from "./report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
 import { longestIdle } from "./shed.ts";
 import { TimerQueue } from "./timers.ts";
-import { duration, text } from "./validate.ts";
+import { checkParts, checkServer, duration, text } from "./validate.ts";
 import { WriteBatch } from "./write_batch.ts";
 
 /** Default time of a shutdown hook, in ms. */
@@ -74,6 +74,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   constructor(options: ServeOptions, handler: Handler) {
     this.name = text("name", options.name, "server");
+    checkParts(options);
     this.clock = options.clock ?? systemClock;
     this.timers = new TimerQueue(this.clock);
     this.batch = new WriteBatch(this.clock);
@@ -373,6 +374,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
  * @throws {OptionError} An option can't be used.
  */
 export function createServer(options: ServeOptions, handler: Handler): Server {
+  checkServer(options, handler);
   return new TcpServer(options, handler);
 }
 

@@ -5,6 +5,7 @@
  */
 import { MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { LOG_LEVELS } from "../log.ts";
 
 function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -63,4 +64,31 @@ export function text(option: string, value: unknown, fallback: string): string {
     throw new OptionError(option, `${option} must be a non-empty string, got ${show(value)}`);
   }
   return value;
+}
+
+/** What a server is made of: options, and a function that handles. */
+export function checkServer(options: unknown, handler: unknown): void {
+  if (typeof options !== "object" || options === null) {
+    throw new OptionError("options", `options must be an object such as { port: 8080 }, got ${show(options)}`);
+  }
+  if (typeof handler !== "function") {
+    const got = handler === null ? "null" : typeof handler;
+    throw new OptionError("handler", `handler must be a function, got ${got}; of an app, pass app.fetch`);
+  }
+}
+
+/** Parts that a program may bring along have the functions that are called. */
+export function checkParts(options: { logger?: unknown; clock?: unknown; adapter?: unknown }): void {
+  methods("logger", options.logger, LOG_LEVELS);
+  methods("clock", options.clock, ["now", "setTimer", "soon"]);
+  methods("adapter", options.adapter, ["listen", "connect"]);
+}
+
+function methods(option: string, value: unknown, names: readonly string[]): void {
+  if (value === undefined) return;
+  for (const name of names) {
+    if (typeof (value as Record<string, unknown> | null)?.[name] !== "function") {
+      throw new OptionError(option, `${option} must be an object with the function ${name}(), got ${show(value)}`);
+    }
+  }
 }
