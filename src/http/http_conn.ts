@@ -184,6 +184,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (this.exchange !== exchange) return;
     this.outside(() => {
       this.conn.write(tail);
+      this.conn.gather(true);
       this.#finish(exchange, close);
     });
   }

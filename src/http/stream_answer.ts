@@ -89,6 +89,7 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   let text = openHead(exchange, status, phrase, own);
   text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
   text += headEnd(close, head.minor);
+  http.conn.gather(false);
   http.conn.write(exchange.latin ? latin1(text) : text);
   return { chunked, length: own.length, close, owed: "" };
 }

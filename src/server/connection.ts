@@ -281,6 +281,12 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
   }
 
+  /** Whether pieces are copied together for one write: a stream's large chunks are better given as they are. */
+  gather(on: boolean): void {
+    if (on) this.flags &= ~flag.SLOW;
+    else this.flags |= flag.SLOW;
+  }
+
   setNoDelay(on: boolean): void {
     this.socket.setNoDelay(on);
   }
