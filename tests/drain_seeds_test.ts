@@ -2,20 +2,12 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { MemoryFaults } from "../adapters/memory.ts";
 import { type DrainReport, type Handler, lines, type ServeOptions } from "../mod.ts";
+import { dice } from "./support/dice.ts";
 import { type Client, type World, world } from "./support/world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 60;
 const GRACE = 3000;
-
-/** A repeatable stream of random numbers, apart from the network's own. */
-function dice(seed: number): (below: number) => number {
-  let state = seed * 2654435761 >>> 0;
-  return (below) => {
-    state = Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917 >>> 0;
-    return state % below;
-  };
-}
 
 /** What the server did for each connection, by its id. */
 interface Ledger {

@@ -3,20 +3,12 @@ import { assert, assertEquals } from "@std/assert";
 import type { MemoryFaults } from "../adapters/memory.ts";
 import type { DrainReport } from "../mod.ts";
 import { type HttpHandler, type HttpOptions, reply } from "../src/http/mod.ts";
+import { dice } from "./support/dice.ts";
 import { bodyOf, chunked, type HttpWorld, httpWorld, pathOf, type Peer, request } from "./support/http_world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 40;
 const GRACE = 4000;
-
-/** A repeatable stream of random numbers, apart from the network's own. */
-function dice(seed: number): (below: number) => number {
-  let state = seed * 2654435761 >>> 0;
-  return (below) => {
-    state = Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917 >>> 0;
-    return state % below;
-  };
-}
 
 /** What one client did: the targets it asked for in order, and whether it went away by itself. */
 interface Played {

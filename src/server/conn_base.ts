@@ -6,7 +6,7 @@
 import type { Address, RawSocket } from "../socket.ts";
 import type { ConnContext } from "./conn_context.ts";
 import * as flag from "./conn_flags.ts";
-import type { ConnHost } from "./conn_host.ts";
+import { type ConnHost, KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import { ConnTimes } from "./conn_times.ts";
 import type { Conn, ConnState, Consumer } from "./conn_types.ts";
 import type { Inbound } from "./inbound.ts";
@@ -153,6 +153,15 @@ export abstract class ConnBase implements TimerTarget {
   setWriteDeadline(at: number | null): void {
     this.timed().writeDeadline = this.#onClock(at);
     this.armAt(this.times!.writeDeadline);
+  }
+
+  setNoDelay(on: boolean): void {
+    this.socket.setNoDelay(on);
+  }
+
+  setKeepAlive(on: boolean, delay: number = KEEP_ALIVE_DELAY): void {
+    this.flags |= flag.KEPT_ALIVE;
+    this.socket.setKeepAlive(on, delay);
   }
 
   /** Keeps time stamps from now on. */

@@ -7,7 +7,6 @@ import { ConnClosedError, ConnResetError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
-import { KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import * as leave from "./conn_leave.ts";
 import { ChunkIterator, readableOf, writableOf } from "./conn_streams.ts";
 import { checkTimes } from "./conn_times.ts";
@@ -285,15 +284,6 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   gather(on: boolean): void {
     if (on) this.flags &= ~flag.SLOW;
     else this.flags |= flag.SLOW;
-  }
-
-  setNoDelay(on: boolean): void {
-    this.socket.setNoDelay(on);
-  }
-
-  setKeepAlive(on: boolean, delay: number = KEEP_ALIVE_DELAY): void {
-    this.flags |= flag.KEPT_ALIVE;
-    this.socket.setKeepAlive(on, delay);
   }
 
   // Time.

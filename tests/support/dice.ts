@@ -1,0 +1,8 @@
+/** A repeatable stream of random numbers, apart from the network's own: each call gives one below its argument. */
+export function dice(seed: number): (below: number) => number {
+  let state = seed * 2654435761 >>> 0;
+  return (below) => {
+    state = Math.imul(state ^ (state >>> 15), 2246822519) + 3266489917 >>> 0;
+    return state % below;
+  };
+}
