@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { MemoryFaults } from "../adapters/memory.ts";
 import { type DrainReport, type Handler, lines, type ServeOptions } from "../mod.ts";
-import { dice } from "./support/dice.ts";
+import { dice, eachSeed } from "./support/dice.ts";
 import { type Client, type World, world } from "./support/world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
@@ -126,15 +126,8 @@ describe("drain: a seeded schedule of races", () => {
     ["a limit on connections", { delay: 1, maxDelay: 5 }, { maxConnections: 2, policy: "queue" }, 5],
   ];
   for (const [name, faults, options, work] of worlds) {
-    it(`${name}: every line that ran is answered whole, or its connection is named`, async () => {
-      for (let seed = 1; seed <= RUNS; seed++) {
-        try {
-          await round(seed, faults, options, work);
-        } catch (error) {
-          throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-        }
-      }
-    });
+    it(`${name}: every line that ran is answered whole, or its connection is named`, () =>
+      eachSeed(RUNS, (seed) => round(seed, faults, options, work)));
   }
 
   it("the same seed gives the same report", async () => {

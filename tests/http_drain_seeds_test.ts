@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import type { MemoryFaults } from "../adapters/memory.ts";
 import type { DrainReport } from "../mod.ts";
 import { type HttpHandler, type HttpOptions, reply } from "../src/http/mod.ts";
-import { dice } from "./support/dice.ts";
+import { dice, eachSeed } from "./support/dice.ts";
 import { bodyOf, chunked, type HttpWorld, httpWorld, pathOf, type Peer, request } from "./support/http_world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
@@ -180,15 +180,8 @@ describe("HTTP drain: a seeded schedule of races", () => {
     ["little patience and idle grace", { split: 0.2, delay: 0.5, maxDelay: 10 }, { patience: 300, idleGrace: 100 }, 10],
   ];
   for (const [name, faults, options, work] of worlds) {
-    it(`${name}: what ran is answered whole, what did not run is counted, close comes last`, async () => {
-      for (let seed = 1; seed <= RUNS; seed++) {
-        try {
-          await round(seed, faults, options, work);
-        } catch (error) {
-          throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
-        }
-      }
-    });
+    it(`${name}: what ran is answered whole, what did not run is counted, close comes last`, () =>
+      eachSeed(RUNS, (seed) => round(seed, faults, options, work)));
   }
 
   it("the same seed gives the same report", async () => {

@@ -7,6 +7,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { background, withTimeout } from "../context.ts";
 import { OptionError } from "../errors.ts";
 import { duration } from "../server/validate.ts";
+import { reply } from "./reply.ts";
 
 /** What readiness is about; every `Server` is one. */
 export interface HealthServer {
@@ -152,7 +153,7 @@ function answer(failing: readonly string[]): Response {
 }
 
 function plain(status: number, body: string, headers: Record<string, string> = {}): Response {
-  return new Response(body, {
+  return reply(body, {
     status,
     headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store", ...headers },
   });

@@ -241,7 +241,8 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#out.release(false);
     this.#deadlines.head(false);
     const { service } = this;
-    const exchange = new HttpExchange(this, head, ++this.#count, head.hasBody || service.isTimed ? this.#now() : 0);
+    const startedAt = head.hasBody || service.isTimed ? service.clock.now() : 0;
+    const exchange = new HttpExchange(this, head, ++this.#count, startedAt);
     this.exchange = exchange;
     if (!head.hasBody) this.parser.next();
     service.requests++;
@@ -363,10 +364,6 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
    */
   get #withholds(): boolean {
     return this.#pipelined && this.conn.isParting && this.parser.buffered === 0;
-  }
-
-  #now(): number {
-    return this.service.clock.now();
   }
 
   /** Requests are here that wait until the client reads its answers. */

@@ -82,6 +82,11 @@ export function coreOptions(options: HttpOptions, limits: HttpLimits): ServeOpti
     idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
     idleGrace: options.idleGrace ?? Math.min(IDLE_GRACE, grace / 4),
     rejectWith: options.rejectWith ?? overloadAnswer(limits.retryAfter),
-    tls: options.tls && { alpnProtocols: ["http/1.1"], ...options.tls },
+    tls: tlsOptions(options),
   };
+}
+
+/** TLS says what is spoken here (RFC 7301), unless told otherwise. */
+export function tlsOptions({ tls }: HttpOptions): HttpOptions["tls"] {
+  return tls && { alpnProtocols: ["http/1.1"], ...tls };
 }

@@ -63,7 +63,7 @@ export class LazyRequest implements Lazy<Request> {
     const { body } = this.#source;
     if (body === null) return null;
     if (this.#stream === null && body.used) return new ReadableStream({ start: (c) => c.error(usedUp()) });
-    return this.#stream ??= body.stream(() => {});
+    return this.#stream ??= body.stream();
   }
 
   get bodyUsed(): boolean {

@@ -133,7 +133,7 @@ export class RequestBody {
   }
 
   /** As a stream that reads when it is read. */
-  stream(cancelled: () => void): ReadableStream<Uint8Array<ArrayBuffer>> {
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.used = true;
     return new ReadableStream({
       pull: async (controller) => {
@@ -141,7 +141,6 @@ export class RequestBody {
         if (part === null) controller.close();
         else controller.enqueue(part as Uint8Array<ArrayBuffer>);
       },
-      cancel: cancelled,
     }, { highWaterMark: 0 });
   }
 }

@@ -10,7 +10,7 @@ import { TcpServer } from "../server/server.ts";
 import { checkServer } from "../server/validate.ts";
 import { accessLogFrom } from "./access_log.ts";
 import { HttpConn } from "./http_conn.ts";
-import { coreOptions, type HttpLimits, httpLimits } from "./options.ts";
+import { coreOptions, type HttpLimits, httpLimits, tlsOptions } from "./options.ts";
 import { ProxyTrust } from "./proxy.ts";
 import { overloadAnswer } from "./refusals.ts";
 import { HttpService } from "./service.ts";
@@ -73,6 +73,6 @@ export function createHttpServer(options: HttpOptions, handler: HttpHandler): Ht
  */
 export async function serveHttp(options: HttpOptions, handler: HttpHandler): Promise<HttpServer> {
   const server = createHttpServer(options, handler);
-  server.serve(await listen(coreOptions(options, httpLimits(options))));
+  server.serve(await listen({ ...options, tls: tlsOptions(options) }));
   return server;
 }

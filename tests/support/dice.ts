@@ -6,3 +6,14 @@ export function dice(seed: number): (below: number) => number {
     return state % below;
   };
 }
+
+/** Plays a round for each seed from 1 on; a failure names its seed. */
+export async function eachSeed(runs: number, round: (seed: number) => Promise<unknown>): Promise<void> {
+  for (let seed = 1; seed <= runs; seed++) {
+    try {
+      await round(seed);
+    } catch (error) {
+      throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+}
