@@ -9,6 +9,7 @@
 import { Buffer } from "node:buffer";
 import type net from "node:net";
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
+import { PORTION, Portions } from "./node_portions.ts";
 
 const OWNER = Symbol("owner");
 type Owned = net.Socket & { [OWNER]: NodeSocket };
@@ -56,6 +57,8 @@ export class NodeSocket implements RawSocket {
   #events: SocketEvents | null = null;
   #flags = 0;
   #textExcess = 0;
+  /** What the stream is not given yet; then it has something under way. */
+  #later: Portions | null = null;
   /** Number of its last read. */
   #read = -1;
   #error: Error | undefined = undefined;
@@ -91,7 +94,7 @@ export class NodeSocket implements RawSocket {
 
   get unsent(): number {
     const waiting = this.#socket.writableLength;
-    return waiting === 0 ? 0 : waiting + this.#textExcess;
+    return waiting === 0 ? 0 : waiting + this.#textExcess + (this.#later?.size ?? 0);
   }
 
   start(events: SocketEvents): void {
@@ -122,10 +125,36 @@ export class NodeSocket implements RawSocket {
   write(bytes: Uint8Array): boolean {
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return false;
     const socket = this.#socket;
+    if (bytes.length > PORTION || socket.writableLength > 0) return this.#writeLater([bytes]);
     if (bytes.length > 0) socket.write(bytes);
     if (socket.writableLength === 0) return true;
     this.#owe();
     return false;
+  }
+
+  #writeLater(pieces: readonly Uint8Array[]): boolean {
+    const later = this.#later ?? (this.#later = new Portions());
+    for (const piece of pieces) later.add(piece);
+    return this.#pump();
+  }
+
+  /** Gives portions as long as the kernel takes them at once; true if it has taken all. */
+  #pump(): boolean {
+    const socket = this.#socket;
+    while (this.#later !== null && socket.writableLength === 0 && !socket.destroyed) {
+      const portion = this.#later.take();
+      if (this.#later.size === 0) this.#later = null;
+      this.#writeCorked(portion);
+    }
+    if (this.#later === null && socket.writableLength === 0) return true;
+    this.#owe();
+    return false;
+  }
+
+  #writeCorked(pieces: readonly Uint8Array[]): void {
+    this.#socket.cork();
+    for (const piece of pieces) if (piece.length > 0) this.#socket.write(piece);
+    this.#socket.uncork();
   }
 
   #owe(): void {
@@ -134,18 +163,24 @@ export class NodeSocket implements RawSocket {
   }
 
   writeMany(pieces: readonly Uint8Array[]): boolean {
+    if (this.#flags & (SHUT | DESTROYED | CLOSED)) return false;
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (size > PORTION || this.#socket.writableLength > 0) return this.#writeLater(pieces);
     // A corked stream gives all of it to the kernel at once.
-    this.#socket.cork();
-    let taken = true;
-    for (const piece of pieces) taken = this.write(piece);
-    this.#socket.uncork();
-    return taken;
+    this.#writeCorked(pieces);
+    if (this.#socket.writableLength === 0) return true;
+    this.#owe();
+    return false;
   }
 
   writeText(text: string): number {
     const bytes = Buffer.byteLength(text);
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return bytes;
     const socket = this.#socket;
+    if (socket.writableLength > 0) {
+      this.#writeLater([Buffer.from(text)]);
+      return bytes;
+    }
     socket.write(text);
     if (socket.writableLength === 0) return bytes;
     // A stream counts waiting text by its UTF-16 units.
@@ -157,6 +192,10 @@ export class NodeSocket implements RawSocket {
   shutdown(): void {
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return;
     this.#flags |= SHUT;
+    if (this.#later === null) this.#finish();
+  }
+
+  #finish(): void {
     // After end() a stream tells "finish" instead of "drain".
     if (this.#flags & OWING) this.#socket.once("finish", NodeSocket.#onDrain);
     this.#socket.end();
@@ -231,6 +270,11 @@ export class NodeSocket implements RawSocket {
 
   #drained(): void {
     if (!(this.#flags & OWING) || this.#flags & (DESTROYED | CLOSED)) return;
+    if (this.#later !== null) {
+      const taken = this.#pump();
+      if (this.#later === null && this.#flags & SHUT) return this.#finish();
+      if (!taken) return;
+    }
     if (this.#events === null || this.#socket.writableLength > 0) return;
     this.#flags &= ~OWING;
     this.#textExcess = 0;
@@ -240,6 +284,7 @@ export class NodeSocket implements RawSocket {
   #close(): void {
     if (this.#flags & CLOSED) return;
     this.#flags |= CLOSED;
+    this.#later = null;
     if (this.#events) this.#tellGone();
   }
 

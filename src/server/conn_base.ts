@@ -36,6 +36,8 @@ export abstract class ConnBase implements TimerTarget {
   flags = 0;
   /** Bytes given to the socket. */
   moved = 0;
+  /** Bytes that the kernel had taken when we reset it: a socket that is gone can't tell. */
+  flushedAtReset = 0;
   inbound: Inbound | null = null;
   outbound: Outbound | null = null;
   consumer: Consumer | null = null;
@@ -69,7 +71,7 @@ export abstract class ConnBase implements TimerTarget {
   }
 
   get bytesFlushed(): number {
-    return this.moved - this.socket.unsent;
+    return this.is(flag.RESET) ? this.flushedAtReset : this.moved - this.socket.unsent;
   }
 
   /** Bytes written and not yet handed to the kernel. */

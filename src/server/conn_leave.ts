@@ -14,7 +14,15 @@ export const DRAINING = "draining";
 export function closeWhenIdle(conn: Connection): void {
   const now = conn.host.clock.now();
   const { quiet, patience } = conn.host.limits;
-  joinDrain(conn, { since: now, quiet, idleGrace: quiet, patienceAt: now + patience });
+  joinDrain(conn, {
+    since: now,
+    quiet,
+    idleGrace: quiet,
+    patienceAt: now + patience,
+    endsAt: Infinity,
+    spread: 0,
+    alone: true,
+  });
 }
 
 /** Takes part in a drain from now on; `checkTimes` finds the quiet moment. */
@@ -24,6 +32,7 @@ export function joinDrain(conn: Connection, plan: DrainPlan): void {
   const times = conn.timed();
   times.plan = plan;
   times.holdUntil = 0;
+  times.turnAt = plan.since + Math.random() * plan.spread;
   conn.armAt(Math.min(plan.since + Math.min(plan.quiet, plan.idleGrace), plan.patienceAt));
 }
 
@@ -36,10 +45,11 @@ export function farewell(conn: Connection): void {
   else finish(conn);
 }
 
-/** Says goodbye at the next moment that is not busy, however short. */
+/** Says goodbye at the next moment that is not busy, however short; a protocol of long silences may know none. */
 export function leaveNext(conn: Connection): void {
   conn.flags |= flag.FIN_NEXT;
-  boundary(conn);
+  if (conn.consumer?.longLived === true) farewell(conn);
+  else boundary(conn);
 }
 
 /** A moment that is not busy, perhaps: in a drain, the quiet window begins here. */

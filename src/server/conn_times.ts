@@ -17,6 +17,12 @@ export interface DrainPlan {
   readonly idleGrace: number;
   /** A busy connection is served on until here; then its answers are withheld until it falls quiet. */
   readonly patienceAt: number;
+  /** The end of its budget: handlers are told to stop. */
+  readonly endsAt: number;
+  /** Goodbyes are spread over so many ms. */
+  readonly spread: number;
+  /** It is this connection alone that ends, not its server. */
+  readonly alone: boolean;
 }
 
 /** Answers are withheld for so many quiet windows at the most: a client that never waits for answers never falls quiet. */
@@ -35,6 +41,8 @@ export class ConnTimes {
   lingerAt = Infinity;
   lifeAt = Infinity;
   holdUntil = 0;
+  /** Its turn among those that a drain says goodbye to. */
+  turnAt = 0;
   plan: DrainPlan | null = null;
   /** Bytes flushed, and when that number last grew. */
   flushed = 0;
@@ -92,7 +100,7 @@ function checkLifetime(conn: Connection, times: ConnTimes, now: number): number 
 
 function checkIdle(conn: Connection, times: ConnTimes, now: number): number {
   const { idleTimeout } = conn.host.limits;
-  if (idleTimeout === 0) return Infinity;
+  if (idleTimeout === 0 || conn.consumer?.longLived === true) return Infinity;
   if (conn.isBusy || conn.isPartial || conn.unsent > 0) return now + idleTimeout;
   const due = Math.max(times.lastRead, times.flushedAt) + idleTimeout;
   if (now < due) return due;
@@ -126,11 +134,16 @@ function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
   return Infinity;
 }
 
+function quietSince(conn: Connection, lastRead: number, plan: DrainPlan): number {
+  if (lastRead > plan.since) return lastRead + plan.quiet;
+  return plan.since + (conn.consumer?.longLived === true ? plan.quiet : plan.idleGrace);
+}
+
 function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
   const plan = times.plan;
   if (plan === null || conn.isLeaving) return Infinity;
   const ready = !conn.isBusy && !conn.isPartial;
-  const quietAt = times.lastRead > plan.since ? times.lastRead + plan.quiet : plan.since + plan.idleGrace;
+  const quietAt = Math.max(times.turnAt, quietSince(conn, times.lastRead, plan));
   if (ready && now >= quietAt) {
     conn.host.departures.add(conn);
     return Infinity;

@@ -15,6 +15,8 @@ export type ConnState = "new" | "active" | "idle" | "closing" | "closed";
 export interface Consumer {
   /** It only serves the handler: when that settles, the connection is closed all the same. @default false */
   readonly attended?: boolean;
+  /** It stays open through long silences: neither `idleTimeout` nor `idleGrace` is meant for it. @default false */
+  readonly longLived?: boolean;
   /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
   readonly buffered?: number;
   /** Bytes from the peer; they belong to the consumer. */

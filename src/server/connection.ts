@@ -338,6 +338,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
         ? reason
         : new ConnClosedError("The connection was aborted", { cause: reason });
     }
+    this.flushedAtReset = this.bytesFlushed;
     this.flags |= flag.RESET | flag.CLOSING | flag.SEALED | flag.WRITE_ENDED;
     this.#failWaiters(this.failure);
     this.socket.destroy();

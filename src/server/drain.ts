@@ -71,7 +71,15 @@ export function drainSchedule(limits: DrainLimits, hookTime: number): DrainSched
       `grace ${limits.grace} ms is less than its parts: ${parts}; raise grace or lower them`,
     );
   }
-  return { margin, patienceAt: Math.min(limits.patience, abortAt), abortAt, cutAt };
+  const patienceAt = Math.min(limits.patience, abortAt);
+  if (limits.spread > 0 && limits.lameDuck + limits.quiet + limits.spread > patienceAt) {
+    throw new OptionError(
+      "spread",
+      `spread ${limits.spread} ms, with lameDuck ${limits.lameDuck} and quiet ${limits.quiet}, ends after patience ` +
+        `(${patienceAt} ms after the signal); lower spread or raise patience`,
+    );
+  }
+  return { margin, patienceAt, abortAt, cutAt };
 }
 
 /** One stop of one server. */
@@ -211,8 +219,10 @@ export class Drain {
   }
 
   #plan(): DrainPlan {
-    const { quiet, idleGrace } = this.#limits;
-    return { since: this.#now(), quiet, idleGrace, patienceAt: this.#began + this.#schedule.patienceAt };
+    const { quiet, idleGrace, spread } = this.#limits;
+    const patienceAt = this.#began + this.#schedule.patienceAt;
+    const endsAt = this.#began + this.#schedule.abortAt;
+    return { since: this.#now(), quiet, idleGrace, patienceAt, endsAt, spread, alone: false };
   }
 
   async #abortHandlers(): Promise<void> {

@@ -91,6 +91,8 @@ export interface DrainOptions {
   quiet?: number;
   /** A connection that asked nothing since the drain began to close is left open for so long. @default quiet */
   idleGrace?: number;
+  /** Goodbyes are spread at random over so long, so that thousands of clients don't come back at once. @default 0 */
+  spread?: number;
   /** How long a busy connection is served on before it is made to finish. @default half of grace */
   patience?: number;
   /** What handlers get to unwind after `ctx.signal` aborts. @default 200, a tenth of grace at most */
@@ -133,6 +135,7 @@ export interface DrainLimits {
   readonly acceptQuiet: number;
   readonly quiet: number;
   readonly idleGrace: number;
+  readonly spread: number;
   readonly patience: number;
   readonly abortGrace: number;
 }
@@ -253,6 +256,7 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
     ),
     quiet,
     idleGrace: duration("idleGrace", options.idleGrace, Math.min(idleGraceOf(options, base) ?? quiet, courtesy)),
+    spread: duration("spread", options.spread, base?.spread ?? 0),
     patience: duration("patience", options.patience, regraced ? grace / 2 : base.patience),
     abortGrace: duration("abortGrace", options.abortGrace, regraced ? Math.min(200, grace / 10) : base.abortGrace),
   };

@@ -195,8 +195,9 @@ class Runner {
   }
 
   #shutdownOptions(cause: string): ShutdownOptions {
-    const { grace, lameDuck, acceptQuiet, quiet, patience, abortGrace } = this.#options;
-    return { grace, lameDuck, acceptQuiet, quiet, patience, abortGrace, cause, reserve: hooksBudget(this.#hooks) };
+    const { grace, lameDuck, acceptQuiet, quiet, idleGrace, spread, patience, abortGrace } = this.#options;
+    const reserve = hooksBudget(this.#hooks);
+    return { grace, lameDuck, acceptQuiet, quiet, idleGrace, spread, patience, abortGrace, cause, reserve };
   }
 
   #exitCode(clean: boolean): number {

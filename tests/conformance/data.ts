@@ -66,6 +66,21 @@ export function dataRules(rule: Rule): void {
     assertEquals(firstDifference(concat(c.chunks), sent), -1);
   });
 
+  for (const [what, piece] of [["at once", 40 * MIB], ["in many pieces", 100_000]] as const) {
+    rule(`unsent falls while a reader takes what was written ${what}`, async (rig) => {
+      const { client, server, c } = await rig.pair();
+      client.pause();
+      for (let written = 0; written < 40 * MIB; written += piece) server.write(new Uint8Array(piece));
+      await rig.barrier();
+      const before = server.unsent;
+      client.resume();
+      await c.received(20 * MIB);
+      client.pause();
+      await rig.barrier();
+      assert(server.unsent > 0 && server.unsent < before, `unsent was ${before}, and is ${server.unsent}`);
+    });
+  }
+
   rule("drained follows a false of a small write as well", async (rig) => {
     const { client, server, c, s } = await rig.pair("server");
     const piece = new Uint8Array(1024);
