@@ -15,6 +15,9 @@
  */
 export type {
   Address,
+  DeflateOptions,
+  Deflater,
+  Inflater,
   ListenerEvents,
   RawSocket,
   ResponseBody,

@@ -24,6 +24,7 @@ import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./bun_socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { findProbe, type Probe } from "./bun_response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
+import { Zlib } from "./zlib.ts";
 
 interface NativeListener {
   getsockname(into: { address?: string; port?: number }): void;
@@ -42,7 +43,10 @@ const HANDSHAKE_SECONDS = 10;
 
 class BunAdapter implements SocketAdapter {
   #probe: Probe | null | undefined;
+  readonly #zlib: Zlib = new Zlib();
   readonly name: string = "bun";
+  readonly deflater: Zlib["deflater"] = this.#zlib.deflater;
+  readonly inflater: Zlib["inflater"] = this.#zlib.inflater;
 
   listen(options: SocketListenOptions): Promise<SocketListener> {
     return listen(options);

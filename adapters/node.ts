@@ -27,6 +27,7 @@ import type {
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
+import { Zlib } from "./zlib.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
 const HANDSHAKE_TIMEOUT = 10_000;
@@ -36,7 +37,10 @@ type SystemError = Error & { readonly code?: string };
 /** The adapter for Node. */
 export class NodeAdapter implements SocketAdapter {
   #probe: Probe | null | undefined;
+  readonly #zlib: Zlib = new Zlib();
   readonly name: string = "node";
+  readonly deflater: Zlib["deflater"] = this.#zlib.deflater;
+  readonly inflater: Zlib["inflater"] = this.#zlib.inflater;
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
     if (options.reusePort) requireReusePort();

@@ -150,6 +150,45 @@ export interface ResponseBody {
   readonly type: string;
 }
 
+/** How a `Deflater` compresses; the terms are zlib's. */
+export interface DeflateOptions {
+  /** Size of the window, 9 to 15 (log2 of bytes). */
+  readonly windowBits: number;
+  /** From 0, fast, to 9, small. */
+  readonly level: number;
+  /** Memory for the search, 1 to 9. */
+  readonly memLevel: number;
+}
+
+/** Compresses one message after the other as a single raw deflate stream (RFC 1951). */
+export interface Deflater {
+  /**
+   * One whole message, ended at a byte boundary without the 00 00 ff ff that a flush leaves there (RFC 7692 §7.2.1), as
+   * bytes of its own. It may refer to messages before, back to the last `reset`.
+   */
+  push(data: Uint8Array): Uint8Array;
+  /** What follows refers to nothing before; the memory is given back until then. */
+  reset(): void;
+  /** Gives the memory back for good. Calling it twice is harmless. */
+  close(): void;
+}
+
+/** Undoes what a `Deflater` of any make has done. */
+export interface Inflater {
+  /**
+   * One whole message, given without its 00 00 ff ff, as bytes of its own. What follows a block with BFINAL refers to
+   * nothing before it. After an error nothing before is remembered.
+   *
+   * @throws {RangeError} The message is longer than `limit`; what is beyond has not been inflated.
+   * @throws {Error} The bytes are not deflate, or refer to what is not there.
+   */
+  push(data: Uint8Array, limit: number): Uint8Array;
+  /** What follows refers to nothing before; the memory is given back until then. */
+  reset(): void;
+  /** Gives the memory back for good. Calling it twice is harmless. */
+  close(): void;
+}
+
 /** Everything Sluice needs of a runtime. */
 export interface SocketAdapter {
   /** Its name. */
@@ -168,4 +207,8 @@ export interface SocketAdapter {
   acceptQueue(port: number): number | null;
   /** Takes a `Response`'s body if it was made of text or bytes; undefined if it flows, or that can't be told. */
   responseBody?: (response: Response) => ResponseBody | undefined;
+  /** Makes a compressor; without it and `inflater` no WebSocket is compressed. It takes memory at its first use. */
+  deflater?: (options: DeflateOptions) => Deflater;
+  /** Makes a decompressor for windows up to `windowBits`, 9 to 15. It takes memory at its first use. */
+  inflater?: (options: { readonly windowBits: number }) => Inflater;
 }

@@ -10,6 +10,7 @@ import type { SocketAdapter } from "../src/socket.ts";
 import { Rig } from "./support/rig.ts";
 import { closeRules } from "./conformance/close.ts";
 import { dataRules } from "./conformance/data.ts";
+import { type Compressors, deflateRules } from "./conformance/deflate.ts";
 import { listenRules } from "./conformance/listen.ts";
 import { connectRules } from "./conformance/connect.ts";
 import { systemRules } from "./conformance/system.ts";
@@ -30,6 +31,8 @@ export interface Features {
   readonly lateAddresses?: boolean;
   /** A signal that has no listener may be sent and caught. @default kernel */
   readonly signals?: boolean;
+  /** Has `deflater` and `inflater`. @default kernel */
+  readonly compressors?: boolean;
 }
 
 /** One rule: the test's name says what holds. */
@@ -67,6 +70,9 @@ export function conformance(name: string, makeAdapter: () => Promise<SocketAdapt
     listenRules(rule, features);
     if (features.tls) tlsRules(rule, features);
     systemRules(rule, features);
+    if (features.compressors ?? features.kernel) {
+      deflateRules((title, body) => rule(title, async ({ adapter }) => await body(adapter as Compressors)));
+    }
   });
 }
 

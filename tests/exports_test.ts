@@ -22,15 +22,27 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [BASE, [BASE]],
   [/^src\/server\//, [BASE, /^src\/runtime\.ts$/, /^src\/server\//]],
   [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
-  [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//]],
-  [/^src\/websocket\//, [BASE, /^src\/(server|http|websocket)\//]],
-  [/^src\/cli\//, [/^mod\.ts$/, /^src\/http\/mod\.ts$/, /^src\/cli\//, /^node:/]],
+  [/^src\/http\/upgrade\.ts$/, [BASE, /^src\/(server|http|websocket)\//]],
+  [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//, /^src\/websocket\/types\.ts$/]],
+  // Runs in browsers: nothing that needs a socket.
+  [/^src\/websocket\/(errors|farewell)\.ts$/, [/^src\/errors\.ts$/]],
+  [/^src\/websocket\/reconnect\//, [
+    /^src\/(clock|errors|websocket\/errors|websocket\/farewell)\.ts$/,
+    /\/reconnect\//,
+  ]],
+  [/^src\/websocket\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|websocket)\//]],
+  [/^src\/cli\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\//, /^node:/]],
   [/^adapters\/memory/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/memory/]],
   [/^adapters\/kernel_table/, [/^node:/]],
-  [/^adapters\/node/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(node|kernel_table|response_body)/, /^node:/]],
+  [/^adapters\/node/, [
+    /^src\/(socket|errors|clock)\.ts$/,
+    /^adapters\/(node|kernel_table|response_body|zlib)/,
+    /^node:/,
+  ]],
   [/^adapters\/deno/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(deno|node|kernel_table)/, /^node:/]],
-  [/^adapters\/bun/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(bun|kernel_table)/, /^node:/]],
+  [/^adapters\/bun/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(bun|kernel_table|zlib)/, /^node:/]],
   [/^adapters\/response_body/, [/^src\/socket\.ts$/]],
+  [/^adapters\/zlib/, [/^src\/socket\.ts$/, /^adapters\/zlib/, /^node:/]],
   [/^mod\.ts$/, [/^src\/(?!cli\/|testing)/]],
 ];
 
@@ -49,6 +61,8 @@ const npm = readJson("package.json");
 const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["mod.ts", "exports.txt"],
   ["src/http/mod.ts", "exports_http.txt"],
+  ["src/websocket/mod.ts", "exports_websocket.txt"],
+  ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
 ];
 
 for (const [source, list] of ENTRIES) {

@@ -27,7 +27,9 @@ function block(language: string, part: string): string {
 /** The package's entries as files of this repository. */
 function withPaths(text: string): string {
   return text.replaceAll('"@sluice/sluice"', JSON.stringify(join(root, "mod.ts")))
-    .replaceAll('"@sluice/sluice/http"', JSON.stringify(join(root, "src/http/mod.ts")));
+    .replaceAll('"@sluice/sluice/http"', JSON.stringify(join(root, "src/http/mod.ts")))
+    .replaceAll('"@sluice/sluice/websocket"', JSON.stringify(join(root, "src/websocket/mod.ts")))
+    .replaceAll('"@sluice/sluice/websocket/reconnect"', JSON.stringify(join(root, "src/websocket/reconnect/mod.ts")));
 }
 
 function freePort(): Promise<number> {
@@ -88,6 +90,8 @@ describe("README", () => {
       "ts",
       "ts",
       "ts",
+      "ts",
+      "ts",
     ]);
   });
 
@@ -115,6 +119,8 @@ describe("README", () => {
       ["the hand-written accept loop", "await listen(", /^hello$/m],
       ["the framed servers", "lengthPrefixCodec(", /^$/],
       ["the web app", "eventStream(", /^$/],
+      ["the WebSocket server and its client", "connectWebSocket(", /^hello world\n1000 true$/m],
+      ["the client that comes back", "ReconnectingWebSocket(", /^waiting\n[^]*closed\nERR_WEBSOCKET_CLOSED$/m],
     ] as const
   ) {
     it(`${name} runs to its end`, async () => {

@@ -7,7 +7,9 @@ import { CancelContext } from "../context.ts";
 import { SluiceError } from "../errors.ts";
 import { formatAddress } from "../server/address.ts";
 import type { Conn } from "../server/conn_types.ts";
+import type { Connection } from "../server/connection.ts";
 import type { Address } from "../socket.ts";
+import type { WebSocketHandler, WebSocketOptions } from "../websocket/types.ts";
 import type { AccessRecord } from "./access_log.ts";
 import { fieldLine, pairsOf } from "./fields.ts";
 import type { ExchangeHost } from "./exchange_host.ts";
@@ -16,7 +18,7 @@ import type { ProxyView } from "./proxy.ts";
 import type { QueuePlace } from "./request_limit.ts";
 import { type BodySource, RequestBody } from "./request_body.ts";
 import { continueTrace } from "./traceparent.ts";
-import type { HeaderFields, HttpContext, HttpServer } from "./types.ts";
+import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "./types.ts";
 
 /** How far an answer has come. */
 export type AnswerState = "none" | "begun" | "done";
@@ -31,6 +33,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   state: AnswerState = "none";
   /** The handler has taken the connection. */
   hijacked = false;
+  /** The connection has another protocol, that lives by itself. */
+  upgraded = false;
   /** The client was told to send its body. */
   continued = false;
   /** Status of the answer; 0 before there is one. */
@@ -111,6 +115,19 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     }
     this.hijacked = true;
     return this.http.handOver(this);
+  }
+
+  upgradeWebSocket(handler: WebSocketHandler, options?: WebSocketOptions): HttpResult {
+    return this.http.service.webSockets.upgrade(this, handler, options);
+  }
+
+  /** Takes the connection for another protocol, whose answer the caller writes. */
+  upgrade(): Connection {
+    this.upgraded = true;
+    const conn = this.hijack();
+    this.status = 101;
+    this.http.service.answered(this.status);
+    return conn as Connection;
   }
 
   earlyHints(headers: HeaderFields): void {

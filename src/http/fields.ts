@@ -50,6 +50,8 @@ export function addField(own: OwnFields, name: string, value: string): void {
     case 10:
       if (name === "connection") {
         if (/\bclose\b/i.test(value)) own.close = true;
+        // It says that the Upgrade field beside it is for this connection (RFC 9110 §7.8).
+        if (/\bupgrade\b/i.test(value)) own.lines += "connection: Upgrade\r\n";
         return;
       }
       if (name === "keep-alive") return;

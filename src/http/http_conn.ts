@@ -354,8 +354,10 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   attend(exchange: HttpExchange, handling: Promise<unknown>): void {
     this.exchange = null;
+    const { server } = this.service;
     const left = handling.then(() => {}).finally(() => this.#done(exchange));
-    this.service.server.attend(this.conn, left);
+    if (exchange.upgraded) server.waitUntil(left);
+    else server.attend(this.conn, left);
   }
 
   /**

@@ -6,17 +6,20 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Connection } from "../server/connection.ts";
+import type { SocketAdapter } from "../socket.ts";
 import type { AccessLog, AccessRecord } from "./access_log.ts";
 import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
 import type { HttpLimits } from "./options.ts";
 import type { ProxyTrust } from "./proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
 import { DateField } from "./status.ts";
+import { WebSocketUpgrades } from "./upgrade.ts";
 import type { HttpHandler, HttpServer, HttpStats } from "./types.ts";
 
 /** The server below, as far as HTTP's connections need it. */
 export interface ServiceServer extends HttpServer {
   readonly log: Logger;
+  readonly adapter: SocketAdapter | null;
   /** A hijacked connection lives until `handling` settles. */
   attend(conn: Connection, handling: Promise<void>): void;
 }
@@ -51,6 +54,7 @@ export class HttpService {
   readonly secure: boolean;
   readonly accessLog: AccessLog | null;
   limits: HttpLimits;
+  readonly webSockets: WebSocketUpgrades;
   /** Null while handlers are not limited. */
   limit: RequestLimit | null = null;
   requests = 0;
@@ -69,6 +73,7 @@ export class HttpService {
     this.accessLog = parts.accessLog;
     this.secure = parts.secure;
     this.limits = parts.limits;
+    this.webSockets = new WebSocketUpgrades(this);
     this.#refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>;
     this.configure(parts.limits);
   }

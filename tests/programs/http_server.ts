@@ -5,14 +5,12 @@
  * @module
  */
 import process from "node:process";
-import { defaultAdapter, run, type RunOptions } from "../../mod.ts";
-import { type HttpHandler, type HttpOptions, type HttpServer, type HttpStats, serveHttp } from "../../src/http/mod.ts";
+import type { HttpHandler, HttpStats } from "../../src/http/mod.ts";
 import { ranIds, routes } from "./http_routes.ts";
+import { serveTold, type ToldSetup } from "./told_server.ts";
 
 /** What the parent asks for. */
-export interface HttpSetup {
-  readonly http?: HttpOptions;
-  readonly run?: RunOptions;
+export interface HttpSetup extends ToldSetup {
   /** @default "routes" */
   readonly app?: "routes" | "hono";
 }
@@ -26,30 +24,6 @@ export interface Ran {
 
 const setup: HttpSetup = JSON.parse(process.argv[2] ?? "{}");
 
-async function handler(): Promise<HttpHandler> {
-  return setup.app === "hono" ? (await import("./http_hono.ts")).app.fetch : routes;
-}
-
-async function start(): Promise<HttpServer> {
-  const options: HttpOptions = {
-    hostname: "127.0.0.1",
-    onDrainPhase: (phase) => console.log(`phase ${phase}`),
-    ...setup.http,
-  };
-  const server = await serveHttp(options, await handler());
-  if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
-  return server;
-}
-
-// Signals are heard before the port is printed: whoever reads it may send one at once.
-const adapter = await defaultAdapter();
-const starting = start();
-await run(starting, {
-  adapter,
-  ...setup.run,
-  onReport: async (report) => {
-    const ran: Ran = { clients: Object.fromEntries(ranIds), stats: (await starting).http };
-    console.log(`ran ${JSON.stringify(ran)}`);
-    console.log(`report ${JSON.stringify(report)}`);
-  },
-});
+const handler: HttpHandler = setup.app === "hono" ? (await import("./http_hono.ts")).app.fetch : routes;
+const ran = (stats: HttpStats): Ran => ({ clients: Object.fromEntries(ranIds), stats });
+await serveTold(setup, handler, ran);

@@ -1,4 +1,5 @@
 /** Other people's programs that tests drive a server with: whether they are here, and what they said. */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter } from "node:path";
 import process from "node:process";
@@ -15,8 +16,16 @@ export function toolPath(name: string): string | null {
 
 /** What the option `skip` of a test takes: why it can't be run, or false if the program is here. */
 export function skipWithout(name: string): string | false {
-  if (toolPath(name) !== null) return false;
-  const reason = `${name} is not installed: apt-get install ${DEBIAN[name] ?? name}`;
+  return toolPath(name) !== null ? false : skipped(name, DEBIAN[name] ?? name);
+}
+
+/** The same for what a Debian package brings: it is here if the command succeeds. */
+export function skipUnless([file, ...args]: readonly string[], debian: string): string | false {
+  return spawnSync(file, args, { timeout: 10_000 }).status === 0 ? false : skipped(debian, debian);
+}
+
+function skipped(name: string, debian: string): string {
+  const reason = `${name} is not installed: apt-get install ${debian}`;
   // Deno and Bun don't print the reason that they are given.
   console.log(`skipped: ${reason}`);
   return reason;

@@ -193,7 +193,8 @@ export class HttpWorld extends World {
 export async function httpWorld(handler: HttpHandler, options: HttpWorldOptions = {}): Promise<HttpWorld> {
   const { seed, faults, probe = true, ...rest } = options;
   const made = new HttpWorld(seed, faults);
-  made.adapter.responseBody = probe ? (await defaultAdapter()).responseBody : undefined;
+  const { responseBody, deflater, inflater } = await defaultAdapter();
+  Object.assign(made.adapter, { responseBody: probe ? responseBody : undefined, deflater, inflater });
   made.server = await serveHttp({
     port: 0,
     hostname: "127.0.0.1",

@@ -1,0 +1,113 @@
+/**
+ * From a request to a WebSocket: the one place in HTTP that knows WebSockets.
+ *
+ * @module
+ */
+import { OptionError } from "../errors.ts";
+import { formatAddress } from "../server/address.ts";
+import type { Connection } from "../server/connection.ts";
+import { FrameEncoder } from "../websocket/codec/mod.ts";
+import { canCompress, type DeflateParams, PerMessageDeflate } from "../websocket/deflate/mod.ts";
+import { checkUpgrade, type UpgradeRefusal, type UpgradeRequest } from "../websocket/handshake/server.ts";
+import {
+  farewellOptions,
+  handshakeOptions,
+  type ServerHandshakeOptions,
+  webSocketLimits,
+} from "../websocket/options.ts";
+import { serveWebSocket } from "../websocket/serve.ts";
+import type { WebSocketSettings } from "../websocket/settings.ts";
+import type { WebSocketHandler, WebSocketOptions } from "../websocket/types.ts";
+import { WsConn } from "../websocket/ws_conn.ts";
+import { HttpError } from "./errors.ts";
+import type { HttpExchange } from "./exchange.ts";
+import { reply } from "./reply.ts";
+import type { HttpService } from "./service.ts";
+import { statusLine } from "./status.ts";
+import type { HttpResult } from "./types.ts";
+
+const SWITCHING_PROTOCOLS = 101;
+
+/** Where no options are given. */
+const DEFAULTS: WebSocketOptions = {};
+
+/** Options, checked. */
+interface Checked {
+  readonly settings: WebSocketSettings;
+  readonly handshake: ServerHandshakeOptions;
+}
+
+/** The WebSockets of one server: what they share, made once for each object of options. */
+export class WebSocketUpgrades {
+  readonly #service: HttpService;
+  readonly #encoder: FrameEncoder = new FrameEncoder("server");
+  readonly #known: WeakMap<WebSocketOptions, Checked> = new WeakMap();
+
+  constructor(service: HttpService) {
+    this.#service = service;
+  }
+
+  /** Answers the handshake, and serves the WebSocket. @throws {OptionError} An option can't be used. */
+  upgrade(exchange: HttpExchange, handler: WebSocketHandler, options: WebSocketOptions = DEFAULTS): HttpResult {
+    if (typeof handler !== "function") {
+      throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
+    }
+    const { settings, handshake } = this.#check(options);
+    if (exchange.http.isLeaving) return this.#tooLate();
+    const answer = checkUpgrade(requestOf(exchange), handshake);
+    if ("status" in answer) return refusalOf(answer);
+    const deflate = answer.deflate === null ? null : this.#deflate(answer.deflate, settings);
+    const conn = exchange.upgrade();
+    conn.write(`${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}\r\n`);
+    const { protocol, extensions, farewell } = answer;
+    const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell });
+    ws.start();
+    this.#service.server.attend(conn, serveWebSocket(ws, handler, conn.ctx!));
+  }
+
+  #check(options: WebSocketOptions): Checked {
+    let checked = this.#known.get(options);
+    if (checked === undefined) {
+      const limits = webSocketLimits(options, "server");
+      const settings: WebSocketSettings = {
+        role: "server",
+        limits,
+        encoder: this.#encoder,
+        manners: farewellOptions(options),
+        failed: (what, error, conn) => this.#failed(what, error, conn),
+      };
+      const handshake = handshakeOptions(options);
+      const { adapter } = this.#service.server;
+      checked = { settings, handshake: canCompress(adapter!) ? handshake : { ...handshake, compression: null } };
+      this.#known.set(options, checked);
+    }
+    return checked;
+  }
+
+  #deflate(params: DeflateParams, { limits }: WebSocketSettings): PerMessageDeflate {
+    return new PerMessageDeflate(this.#service.server.adapter!, "server", params, limits.compression!);
+  }
+
+  /** A drain lets nobody begin. */
+  #tooLate(): HttpResult {
+    const error = new HttpError("draining");
+    this.#service.refused(error);
+    const headers = { "retry-after": String(this.#service.limits.retryAfter) };
+    return reply(`${error.message}\n`, { status: error.status, headers });
+  }
+
+  #failed(what: string, error: unknown, conn: Connection): void {
+    const { server } = this.#service;
+    server.log.info(what, { server: server.name, conn: conn.id, peer: formatAddress(conn.remote), error });
+  }
+}
+
+function requestOf(exchange: HttpExchange): UpgradeRequest {
+  const { head } = exchange;
+  const { method, minor } = head;
+  return { method, minor, host: exchange.host, scheme: exchange.scheme, header: (name) => head.header(name) };
+}
+
+function refusalOf({ status, headers, message }: UpgradeRefusal): HttpResult {
+  return reply(`${message}\n`, { status, headers });
+}

@@ -1,0 +1,39 @@
+/**
+ * Which close codes go over the wire (RFC 6455 §7.4, and IANA's registry of close codes).
+ *
+ * @module
+ */
+import { OptionError } from "../errors.ts";
+
+/** Bytes of a reason: a control frame carries 125, the code takes two. */
+export const MAX_REASON_BYTES = 123;
+
+/** What a Close without a code counts as; never on the wire. */
+export const NO_STATUS = 1005;
+
+const encoder = new TextEncoder();
+
+/** Whether a peer may close with this code: registered and meant for the wire, or 3000 to 4999. */
+export function isReceivable(code: number): boolean {
+  return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014) || (code >= 3000 && code <= 4999);
+}
+
+/** Whether this code may be sent: the same that may be received, since both ends can be ours. */
+export function isSendable(code: number): boolean {
+  return Number.isInteger(code) && isReceivable(code);
+}
+
+/**
+ * Checks what an application wants to close with.
+ *
+ * @throws {OptionError} The code isn't for the wire, or the reason is longer than 123 bytes of UTF-8.
+ */
+export function checkClose(code: number, reason: string): void {
+  if (!isSendable(code)) {
+    throw new OptionError("code", `Close code ${code} can't be sent: use 1000 to 1003, 1007 to 1014, or 3000 to 4999`);
+  }
+  const bytes = encoder.encode(reason).length;
+  if (bytes > MAX_REASON_BYTES) {
+    throw new OptionError("reason", `The reason has ${bytes} bytes of UTF-8: use at most ${MAX_REASON_BYTES}`);
+  }
+}

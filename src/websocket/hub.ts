@@ -1,0 +1,111 @@
+/**
+ * One message to many WebSockets.
+ *
+ * @module
+ */
+import { OptionError } from "../errors.ts";
+import { SharedFrame } from "./shared_frame.ts";
+import type { WebSocketConn, WebSocketMessage } from "./types.ts";
+import { WsConn } from "./ws_conn.ts";
+
+/** How one message is published. */
+export interface PublishOptions {
+  /** Who doesn't get it: usually its sender. @default nobody */
+  readonly except?: WebSocketConn;
+  /** False sends it uncompressed, whatever was negotiated. @default true */
+  readonly compress?: boolean;
+}
+
+/**
+ * Topics, and the WebSockets of this process that are subscribed to them. A message is encoded once, and compressed
+ * once for each window size among its receivers. Nobody waits for a slow subscriber: above its `maxBufferedAmount` it
+ * misses messages, or is closed with 1013 if its `slowConsumer` is `"close"`. Whoever ends is unsubscribed.
+ *
+ * @example
+ * ```ts
+ * const hub = new Hub();
+ * await serveHttp({ port: 8080 }, (request, ctx) =>
+ *   ctx.upgradeWebSocket(async (ws) => {
+ *     hub.subscribe(ws, "news");
+ *     for await (const message of ws) hub.publish("news", message, { except: ws });
+ *   }));
+ * ```
+ */
+export class Hub {
+  readonly #topics: Map<string, Set<WsConn>> = new Map();
+  readonly #members: Map<WsConn, Set<string>> = new Map();
+  /** Those whose end we hear of, whether they are members or have been. */
+  readonly #followed: WeakSet<WsConn> = new WeakSet();
+
+  /** WebSockets with a subscription. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Topics with a subscriber. */
+  get topics(): string[] {
+    return [...this.#topics.keys()];
+  }
+
+  /** Number of a topic's subscribers. */
+  count(topic: string): number {
+    return this.#topics.get(topic)?.size ?? 0;
+  }
+
+  /**
+   * Subscribes; nothing happens if it is already, or has ended.
+   *
+   * @throws {OptionError} `ws` is no WebSocket of this library.
+   */
+  subscribe(ws: WebSocketConn, topic: string): void {
+    // A client masks each frame by itself: nothing can be encoded once for many of them.
+    if (!(ws instanceof WsConn) || ws.isClient) {
+      throw new OptionError("ws", "subscribe() takes the WebSocket that a handler of upgradeWebSocket() was given");
+    }
+    if (ws.state === "closed") return;
+    let topics = this.#members.get(ws);
+    if (topics === undefined) {
+      topics = new Set();
+      this.#members.set(ws, topics);
+      this.#follow(ws);
+    }
+    topics.add(topic);
+    const members = this.#topics.get(topic);
+    if (members === undefined) this.#topics.set(topic, new Set([ws]));
+    else members.add(ws);
+  }
+
+  /** Ends one subscription, or all of this WebSocket's. */
+  unsubscribe(ws: WebSocketConn, topic?: string): void {
+    const topics = this.#members.get(ws as WsConn);
+    if (topics === undefined) return;
+    for (const name of topic === undefined ? [...topics] : [topic]) {
+      if (topics.delete(name)) this.#leave(ws as WsConn, name);
+    }
+    if (topics.size === 0) this.#members.delete(ws as WsConn);
+  }
+
+  /** Sends to all subscribers of a topic; gives the number of those that it was sent to. */
+  publish(topic: string, message: WebSocketMessage, { except, compress = true }: PublishOptions = {}): number {
+    const members = this.#topics.get(topic);
+    if (members === undefined) return 0;
+    const frame = new SharedFrame(message, compress);
+    let sent = 0;
+    for (const ws of members) {
+      if (ws !== except && ws.sendShared(frame)) sent++;
+    }
+    return sent;
+  }
+
+  #follow(ws: WsConn): void {
+    if (this.#followed.has(ws)) return;
+    this.#followed.add(ws);
+    ws.closed.then(() => this.unsubscribe(ws));
+  }
+
+  #leave(ws: WsConn, topic: string): void {
+    const members = this.#topics.get(topic)!;
+    members.delete(ws);
+    if (members.size === 0) this.#topics.delete(topic);
+  }
+}

@@ -1,0 +1,323 @@
+/**
+ * The state machine of one WebSocket: what comes in, the closing handshake, and the end.
+ *
+ * @module
+ */
+import { ConnResetError, DeadlineError } from "../errors.ts";
+import * as flag from "../server/conn_flags.ts";
+import type { Consumer } from "../server/conn_types.ts";
+import type { Connection } from "../server/connection.ts";
+import { Delivery, type ItemSource } from "../server/delivery.ts";
+import { type ControlEvent, FrameDecoder } from "./codec/mod.ts";
+import type { PerMessageDeflate } from "./deflate/mod.ts";
+import { WebSocketClosedError, WebSocketError } from "./errors.ts";
+import { MessageQueue } from "./message_queue.ts";
+import { Outflow } from "./outflow.ts";
+import { Pings } from "./pings.ts";
+import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
+import { type TimedSocket, WebSocketTimes } from "./times.ts";
+import type { WebSocketClose, WebSocketMessage } from "./types.ts";
+
+/** Messages that nobody has asked for yet hold up the answer to a Close for so long at the most, in ms. */
+const UNCLAIMED_GRACE = 1000;
+
+/** The Close of a peer without a status code, and the end without a Close (RFC 6455 §7.1.5). */
+const NO_STATUS = 1005;
+const ABNORMAL = 1006;
+
+/** What the link asks of the WebSocket above it. */
+export interface LinkOwner {
+  /** A drain, or the connection's own graceful end, has found its quiet moment. Fulfils when all is said. */
+  sayGoodbye(): Promise<void>;
+}
+
+/** Both directions of one WebSocket. */
+export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, TimedSocket {
+  readonly conn: Connection;
+  readonly settings: WebSocketSettings;
+  readonly out: Outflow;
+  readonly delivery: Delivery<WebSocketMessage>;
+  /** A heartbeat takes the place of the idle timeout. */
+  readonly longLived = true;
+  /** Round trip of the last answered ping, in ms. */
+  roundTrip: number | null = null;
+  /** Somebody takes messages, or has. */
+  claimed = false;
+  /** Our Close is out. */
+  sentClose = false;
+  /** How it ended; null while it has not. */
+  outcome: WebSocketClose | null = null;
+  /** Called when it has ended. */
+  onOutcome: ((outcome: WebSocketClose) => void) | null = null;
+  readonly #owner: LinkOwner;
+  readonly #decoder: FrameDecoder;
+  readonly #deflate: PerMessageDeflate | null;
+  readonly #inbox: MessageQueue = new MessageQueue();
+  readonly #times: WebSocketTimes;
+  #pings: Pings | null = null;
+  /** A message is with its taker. */
+  #handling = false;
+  /** Nobody will take a message any more. */
+  #unwanted = false;
+  /** Input is over: a Close, the peer's FIN, or nonsense. */
+  #deaf = false;
+  #received: ControlEvent | null = null;
+  #error: Error | undefined = undefined;
+  /** Frames may be here that wait until there is room for them. */
+  #behind = false;
+  #paused = false;
+  #busy = false;
+  #partial = false;
+
+  constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement, owner: LinkOwner) {
+    const { role, limits } = settings;
+    const { deflate } = agreement;
+    this.conn = conn;
+    this.settings = settings;
+    this.out = new Outflow(conn, settings, deflate);
+    this.delivery = new Delivery<WebSocketMessage>(this);
+    this.#owner = owner;
+    this.#deflate = deflate;
+    this.#times = new WebSocketTimes(this, limits);
+    const inflate = deflate === null ? null : (data: Uint8Array, limit: number) => deflate.inflate(data, limit);
+    const { maxMessageBytes, maxFragments } = limits;
+    this.#decoder = new FrameDecoder({ role, maxMessageBytes, maxFragments, inflate });
+  }
+
+  /** Takes the connection's bytes, unread ones first. */
+  start(): void {
+    this.#times.start();
+    this.conn.consume(this);
+    if (!this.#busy && !this.#partial) this.conn.report(false, false);
+  }
+
+  /** A Close is out, or came. */
+  get isClosing(): boolean {
+    return this.sentClose || this.#deaf;
+  }
+
+  // For whoever takes messages.
+
+  get size(): number {
+    return this.#inbox.size;
+  }
+
+  get ended(): boolean {
+    return this.#deaf || this.#unwanted;
+  }
+
+  take(): WebSocketMessage {
+    this.#handling = true;
+    return this.#inbox.take();
+  }
+
+  takeEnd(): null {
+    return null;
+  }
+
+  idle(): void {
+    if (this.#inbox.size > 0) return;
+    this.#handling = false;
+    this.#settle();
+  }
+
+  /** Nobody will take a message any more. */
+  unwant(): void {
+    this.#unwanted = true;
+    this.#handling = false;
+    this.#inbox.clear();
+    this.delivery.wake();
+    this.#settle();
+  }
+
+  // What the connection says.
+
+  get buffered(): number {
+    return this.#decoder.buffered;
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#deaf) return;
+    this.#decoder.feed(chunk);
+    this.out.gather();
+    this.#decode();
+    this.#settle();
+    this.out.release();
+  }
+
+  end(): void {
+    if (!this.#deaf) this.#deafen(new ConnResetError("The peer closed the connection without a Close frame"));
+    if (this.outcome !== null) this.conn.close();
+    else this.#settle();
+  }
+
+  drained(): void {
+    this.out.drained();
+    if (this.sentClose && !this.#deaf) this.#times.taken();
+    this.#settle();
+  }
+
+  closed(error?: Error): void {
+    this.#deaf = true;
+    this.#handling = false;
+    this.#inbox.clear();
+    if (this.outcome === null) {
+      this.#error ??= error ?? new ConnResetError("The connection ended without a Close frame");
+      this.#conclude();
+    }
+    this.#times.stop();
+    this.#deflate?.close();
+    this.delivery.wake();
+  }
+
+  goodbye(): Promise<void> {
+    return this.#owner.sayGoodbye();
+  }
+
+  // Frames.
+
+  #decode(): void {
+    try {
+      this.#behind = true;
+      while (!this.#deaf && !this.#full) {
+        const event = this.#decoder.next();
+        if (event === null) {
+          this.#behind = false;
+          break;
+        }
+        if (typeof event === "string" || event instanceof Uint8Array) this.#inbox.push(event);
+        else this.#control(event);
+      }
+    } catch (error) {
+      this.#deafen(error as Error);
+    }
+    if (this.#unwanted) this.#inbox.clear();
+    this.delivery.wake();
+  }
+
+  #control(event: ControlEvent): void {
+    if (event.type === "ping") {
+      if (!this.sentClose) this.out.pong(event.data);
+    } else if (event.type === "pong") {
+      this.roundTrip = this.#pings?.answered(event.data) ?? this.roundTrip;
+    } else {
+      this.#received = event;
+      this.#deafen(undefined);
+    }
+  }
+
+  /** Takes in nothing more. */
+  #deafen(error: Error | undefined): void {
+    this.#deaf = true;
+    this.#error = error;
+    const { closeTimeout } = this.settings.limits;
+    this.#times.expectClose(this.claimed ? closeTimeout : Math.min(closeTimeout, UNCLAIMED_GRACE));
+  }
+
+  /** Sends a ping. */
+  beat(): void {
+    if (!this.isClosing) this.ping();
+  }
+
+  ping(data?: Uint8Array): Promise<number> {
+    const pings = this.#pings ?? (this.#pings = new Pings(this.conn.host.clock));
+    const payload = data ?? pings.payload();
+    this.out.ping(payload);
+    return pings.sent(payload);
+  }
+
+  // Ends.
+
+  /** Begins the closing handshake, or answers the peer's at once. */
+  close(code: number | null, reason: string, wait: number = this.settings.limits.closeTimeout): void {
+    if (this.sentClose || this.outcome !== null) return;
+    this.sentClose = true;
+    this.out.close(code, reason);
+    this.out.release();
+    // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
+    this.conn.unhold();
+    if (!this.#deaf) this.#times.expectClose(wait);
+    else this.#settle();
+  }
+
+  /** As `close`, by whoever takes the messages: the one in hand needs no answer any more. */
+  closeByTaker(code: number, reason: string): void {
+    this.#handling = false;
+    this.close(code, reason);
+  }
+
+  dead(error: DeadlineError): void {
+    this.#error = error;
+    this.conn.abort(error);
+  }
+
+  closeLate(): void {
+    if (this.outcome !== null) this.conn.close();
+    else if (this.#deaf) this.#conclude();
+    else this.dead(new DeadlineError(`The peer did not answer the Close in time`));
+  }
+
+  /** Nothing of what came is left to deal with. */
+  get #handled(): boolean {
+    return this.#unwanted || (this.#inbox.size === 0 && !this.#handling);
+  }
+
+  /** The last word, and the end. */
+  #conclude(): void {
+    const received = this.#received;
+    if (!this.sentClose && !this.conn.is(flag.GONE)) this.#answer(received);
+    const wasClean = received !== null && !this.conn.is(flag.RESET);
+    this.outcome = { code: received?.code ?? ABNORMAL, reason: received?.reason ?? "", wasClean, error: this.#error };
+    if (this.#error instanceof WebSocketError) {
+      this.#tell("A peer broke the WebSocket protocol, closing its connection");
+    } else if (this.#error instanceof DeadlineError) this.#tell("A WebSocket's peer is gone, dropping its connection");
+    this.#pings?.fail(new WebSocketClosedError("The WebSocket closed before the pong came"));
+    this.out.release();
+    this.#report(false, false);
+    // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
+    if (this.settings.role === "client" && wasClean && !this.conn.is(flag.READ_ENDED)) this.#times.expectClose();
+    else this.conn.close();
+    this.onOutcome?.(this.outcome);
+  }
+
+  #tell(what: string): void {
+    this.settings.failed(what, this.#error, this.conn);
+  }
+
+  #answer(received: ControlEvent | null): void {
+    this.sentClose = true;
+    if (received !== null) this.out.close(received.code === NO_STATUS ? null : received.code, received.reason);
+    else if (this.#error instanceof WebSocketError) this.out.close(this.#error.closeCode, this.#error.message);
+  }
+
+  // State.
+
+  /** More is here than its takers, or the peer, should have waiting. */
+  get #full(): boolean {
+    const { readHighWaterMark, slowConsumer } = this.settings.limits;
+    if (this.#inbox.volume >= readHighWaterMark || this.out.owesPong) return true;
+    return slowConsumer === "wait" && this.out.isSlow;
+  }
+
+  #settle(): void {
+    while (this.outcome === null && this.#behind && !this.#deaf && !this.#full) this.#decode();
+    if (this.outcome !== null) return;
+    if (this.#deaf && this.#handled) return this.#conclude();
+    this.#press(!this.#deaf && this.#full);
+    this.#report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
+  }
+
+  #press(full: boolean): void {
+    if (full === this.#paused) return;
+    this.#paused = full;
+    if (full) this.conn.pause();
+    else this.conn.resume();
+  }
+
+  #report(busy: boolean, partial: boolean): void {
+    if (busy === this.#busy && partial === this.#partial) return;
+    this.#busy = busy;
+    this.#partial = partial;
+    this.conn.report(busy, partial);
+  }
+}

@@ -1,0 +1,24 @@
+/**
+ * WebSockets (RFC 6455) on Sluice's own connections: `ctx.upgradeWebSocket()` of `./http` gives them to a server,
+ * `connectWebSocket()` to a client.
+ *
+ * @module
+ */
+export { connectWebSocket, type ConnectWebSocketOptions } from "./connect.ts";
+export { HandshakeError, WebSocketClosedError, WebSocketError } from "./errors.ts";
+export { type Farewell, type FarewellFlag, parseFarewell } from "./farewell.ts";
+export { Hub, type PublishOptions } from "./hub.ts";
+export { webSocketTransport } from "./transport.ts";
+export type {
+  CompressionOptions,
+  HeartbeatOptions,
+  SlowConsumerPolicy,
+  WebSocketClose,
+  WebSocketConn,
+  WebSocketHandler,
+  WebSocketLimitOptions,
+  WebSocketMessage,
+  WebSocketOptions,
+  WebSocketSendOptions,
+  WebSocketState,
+} from "./types.ts";

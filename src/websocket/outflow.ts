@@ -1,0 +1,136 @@
+/**
+ * What goes out on one WebSocket, and what becomes of it when the peer doesn't take it.
+ *
+ * @module
+ */
+import type { Connection } from "../server/connection.ts";
+import { quietly } from "../server/outbound.ts";
+import { WebSocketClosedError } from "./errors.ts";
+import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
+import type { SharedFrame } from "./shared_frame.ts";
+
+const DONE: Promise<void> = Promise.resolve();
+
+const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
+
+const encoder = new TextEncoder();
+
+/** The sending side. */
+export class Outflow {
+  /** Messages that were not sent: the peer was slow, or our Close was out. */
+  dropped = 0;
+  readonly #conn: Connection;
+  readonly #settings: WebSocketSettings;
+  readonly #deflate: WebSocketAgreement["deflate"];
+  /** Frames gather in the encoder. */
+  #gathers = false;
+  /** A pong that waits until the peer takes what it has: of many pings, only the last is owed one. */
+  #pong: Uint8Array | null = null;
+
+  constructor(conn: Connection, settings: WebSocketSettings, deflate: WebSocketAgreement["deflate"]) {
+    this.#conn = conn;
+    this.#settings = settings;
+    this.#deflate = deflate;
+  }
+
+  /** The peer leaves more unread than it should. */
+  get isSlow(): boolean {
+    return this.#conn.isClogged && this.#conn.unsent >= this.#settings.limits.maxBufferedAmount;
+  }
+
+  /** A pong waits for the peer to take what it has: who floods with pings has to wait, too. */
+  get owesPong(): boolean {
+    return this.#pong !== null;
+  }
+
+  /** What is sent from here to `release()` leaves as one piece: the answers to one chunk of the peer's. */
+  gather(): void {
+    // Who is made to wait has to be told so at each message.
+    this.#gathers = !this.#conn.isClogged && this.#settings.encoder.gather(this.#conn);
+  }
+
+  /** Gives what was gathered to the connection. */
+  release(): void {
+    if (!this.#gathers) return;
+    this.#gathers = false;
+    this.#settings.encoder.release();
+  }
+
+  /** Sends one message. */
+  message(data: string | Uint8Array | ArrayBuffer, compress: boolean): Promise<void> {
+    const { encoder } = this.#settings;
+    if (compress && this.#deflate !== null) return this.#compressed(data);
+    if (typeof data === "string") return encoder.text(this.#conn, data);
+    return encoder.binary(this.#conn, bytesOf(data));
+  }
+
+  /** Sends a message that was encoded once for many. */
+  shared(frame: SharedFrame): Promise<void> {
+    this.release();
+    return this.#conn.write(frame.bytesFor(this.#deflate));
+  }
+
+  ping(data: Uint8Array): void {
+    this.#settings.encoder.control(this.#conn, OPCODE.ping, data);
+  }
+
+  pong(data: Uint8Array): void {
+    if (this.#conn.isClogged) this.#pong = data;
+    else this.#settings.encoder.control(this.#conn, OPCODE.pong, data);
+  }
+
+  close(code: number | null, reason: string): void {
+    this.#settings.encoder.close(this.#conn, code, reason);
+    this.#pong = null;
+  }
+
+  /** The kernel has taken everything. */
+  drained(): void {
+    const data = this.#pong;
+    this.#pong = null;
+    if (data !== null) this.pong(data);
+  }
+
+  /** Counts a message that is not sent. */
+  drop(): Promise<void> {
+    this.dropped++;
+    return DONE;
+  }
+
+  #compressed(data: string | Uint8Array | ArrayBuffer): Promise<void> {
+    const { encoder: frames, limits } = this.#settings;
+    const { threshold } = limits.compression!;
+    if (typeof data === "string") {
+      if (data.length * 3 < threshold) return frames.text(this.#conn, data);
+      const bytes = encoder.encode(data);
+      if (bytes.length < threshold) return frames.text(this.#conn, data);
+      return frames.compressed(this.#conn, OPCODE.text, this.#deflate!.compress(bytes));
+    }
+    const bytes = bytesOf(data);
+    if (bytes.length < threshold) return frames.binary(this.#conn, bytes);
+    return frames.compressed(this.#conn, OPCODE.binary, this.#deflate!.compress(bytes));
+  }
+}
+
+/** A promise that is rejected, and whose rejection may go unheard. */
+export function refused(message: string, cause?: unknown): Promise<void> {
+  return quietly(Promise.reject(new WebSocketClosedError(message, { cause })));
+}
+
+/** Whether it can be sent. */
+export function isMessage(data: unknown): data is string | Uint8Array | ArrayBuffer {
+  return typeof data === "string" || data instanceof Uint8Array || data instanceof ArrayBuffer;
+}
+
+/** Why it can't. */
+export function badMessage(data: unknown): TypeError {
+  return new TypeError(`A message must be a string, Uint8Array or ArrayBuffer, got ${nameOf(data)}`);
+}
+
+function bytesOf(data: Uint8Array | ArrayBuffer): Uint8Array {
+  return data instanceof Uint8Array ? data : new Uint8Array(data);
+}
+
+function nameOf(value: unknown): string {
+  return value === null ? "null" : typeof value === "object" ? value.constructor?.name ?? "object" : typeof value;
+}

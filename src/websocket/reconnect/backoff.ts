@@ -1,0 +1,50 @@
+/**
+ * How long to wait before the next attempt.
+ *
+ * @module
+ */
+
+/** The largest exponent that is of use: every cap is reached before. */
+const MAX_DOUBLINGS = 32;
+
+/** What decides about delays, all in ms. */
+export interface BackoffOptions {
+  /** Upper end of the first delay. */
+  readonly minDelay: number;
+  /** Upper end of every delay. */
+  readonly maxDelay: number;
+  /** A number from 0 up to, but not including, 1. */
+  readonly random: () => number;
+}
+
+/**
+ * Exponential backoff with full jitter: the n-th delay is drawn from 0 to `minDelay × 2^n`, at most `maxDelay`. Clients
+ * that lost their server at one moment come back spread over the whole range, and not in waves.
+ */
+export class Backoff {
+  readonly #options: BackoffOptions;
+  #retries = 0;
+
+  /** Starts with the first delay. */
+  constructor(options: BackoffOptions) {
+    this.#options = options;
+  }
+
+  /** Delays drawn since the last reset. */
+  get retries(): number {
+    return this.#retries;
+  }
+
+  /** Draws the next delay. */
+  next(): number {
+    const { minDelay, maxDelay, random } = this.#options;
+    const ceiling = Math.min(maxDelay, minDelay * 2 ** Math.min(this.#retries, MAX_DOUBLINGS));
+    this.#retries++;
+    return random() * ceiling;
+  }
+
+  /** The next delay is a first one again. */
+  reset(): void {
+    this.#retries = 0;
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Connections of the runtime's own `WebSocket`.
+ *
+ * @module
+ */
+import { UnsupportedError } from "../../errors.ts";
+import type { TransportEvents, TransportSocket } from "./types.ts";
+
+/** The one state, of four, in which a native WebSocket takes messages. */
+const OPEN = 1;
+
+/** Makes connections of `globalThis.WebSocket`: browsers, Deno, Bun, Node from 22 on. */
+export function nativeTransport(url: string, protocols: readonly string[], events: TransportEvents): TransportSocket {
+  requireNative();
+  const socket = new WebSocket(url, [...protocols]);
+  socket.binaryType = "arraybuffer";
+  listen(socket, events);
+  return new NativeSocket(socket);
+}
+
+/** @throws {UnsupportedError} This runtime has no WebSocket of its own. */
+export function requireNative(): void {
+  if (typeof globalThis.WebSocket === "function") return;
+  throw new UnsupportedError(
+    "This runtime has no WebSocket of its own: pass the option transport, for example one made of connectWebSocket",
+  );
+}
+
+function listen(socket: WebSocket, events: TransportEvents): void {
+  let error: Error | undefined;
+  socket.onopen = () => events.open(socket.protocol);
+  socket.onmessage = ({ data }) => events.message(typeof data === "string" ? data : new Uint8Array(data));
+  socket.onerror = (event) => error = errorOf(event);
+  // Deno says 0 where there was no Close.
+  socket.onclose = ({ code, reason, wasClean }) => events.close({ code: code || 1006, reason, wasClean, error });
+}
+
+/** Browsers don't tell why; the others have it in `error` or in `message`. */
+function errorOf(event: Event): Error | undefined {
+  const { error, message } = event as { error?: unknown; message?: unknown };
+  if (error instanceof Error) return error;
+  return typeof message === "string" && message !== "" ? new Error(message) : undefined;
+}
+
+class NativeSocket implements TransportSocket {
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+  }
+
+  get bufferedAmount(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(data: string | Uint8Array): boolean {
+    // A closing WebSocket would count the message as buffered, and lose it without a word.
+    if (this.#socket.readyState !== OPEN) return false;
+    this.#socket.send(data as string | Uint8Array<ArrayBuffer>);
+    return true;
+  }
+
+  close(code: number, reason: string): void {
+    // A script may send 1000 and 3000 to 4999 only.
+    this.#socket.close(code >= 3000 ? code : 1000, reason);
+  }
+}

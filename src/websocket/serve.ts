@@ -1,0 +1,29 @@
+/**
+ * From a WebSocket's handler to its end.
+ *
+ * @module
+ */
+import type { HandlerContext } from "../server/conn_context.ts";
+import { WebSocketClosedError } from "./errors.ts";
+import type { WebSocketHandler } from "./types.ts";
+import type { WsConn } from "./ws_conn.ts";
+
+/** Codes of a handler's end (RFC 6455 §7.4.1). */
+const NORMAL = 1000;
+const INTERNAL_ERROR = 1011;
+
+/** Runs the handler, then closes; rejects with what it threw when the peer has been told. */
+export async function serveWebSocket(ws: WsConn, handler: WebSocketHandler, ctx: HandlerContext): Promise<void> {
+  try {
+    await handler(ws, ctx);
+    await ws.pushed;
+  } catch (error) {
+    const lost = error instanceof WebSocketClosedError && ws.state !== "open";
+    ws.leave(INTERNAL_ERROR, "internal error");
+    // Whoever logs it will drop the connection, and a reset would overtake the Close.
+    await ws.conn.closed;
+    if (!lost) throw error;
+  }
+  ws.leave(NORMAL, "");
+  await ws.closed;
+}

@@ -1,0 +1,225 @@
+/**
+ * One WebSocket, as its handler sees it.
+ *
+ * @module
+ */
+import type { Connection } from "../server/connection.ts";
+import { DONE } from "../server/delivery.ts";
+import { checkClose } from "./close_code.ts";
+import { WebSocketClosedError } from "./errors.ts";
+import { goodbyeTo } from "./goodbye.ts";
+import { WebSocketLink } from "./link.ts";
+import { badMessage, isMessage, refused } from "./outflow.ts";
+import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
+import type { SharedFrame } from "./shared_frame.ts";
+import type { WebSocketClose, WebSocketConn, WebSocketMessage, WebSocketSendOptions, WebSocketState } from "./types.ts";
+
+/** Codes that this file sends by itself (RFC 6455 §7.4.1). */
+const NORMAL = 1000;
+const GOING_AWAY = 1001;
+const TRY_AGAIN_LATER = 1013;
+
+/** A control frame's largest payload (RFC 6455 §5.5). */
+const MAX_PING_BYTES = 125;
+
+const encoder = new TextEncoder();
+
+/** One WebSocket, on either side. */
+export class WsConn implements WebSocketConn {
+  readonly conn: Connection;
+  readonly #link: WebSocketLink;
+  readonly #agreement: WebSocketAgreement;
+  readonly #takeOne = (): WebSocketMessage => this.#link.take();
+  #closed: Promise<WebSocketClose> | null = null;
+  /** The `forEach()` that goes on. */
+  pushed: Promise<void> | null = null;
+
+  constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement) {
+    this.conn = conn;
+    this.#agreement = agreement;
+    this.#link = new WebSocketLink(conn, settings, agreement, this);
+  }
+
+  /** Takes the connection's bytes, unread ones first. */
+  start(): void {
+    this.#link.start();
+    // The farewell needs the round trip before it can say how long it will wait.
+    if (this.#agreement.farewell) this.#link.beat();
+  }
+
+  /** It was connected from here, by `connectWebSocket()`. */
+  get isClient(): boolean {
+    return this.#link.settings.role === "client";
+  }
+
+  get protocol(): string {
+    return this.#agreement.protocol;
+  }
+
+  get extensions(): string {
+    return this.#agreement.extensions;
+  }
+
+  get state(): WebSocketState {
+    if (this.#link.outcome !== null) return "closed";
+    return this.#link.isClosing ? "closing" : "open";
+  }
+
+  get bufferedAmount(): number {
+    this.#link.out.release();
+    return this.conn.unsent;
+  }
+
+  get dropped(): number {
+    return this.#link.out.dropped;
+  }
+
+  get roundTrip(): number | null {
+    return this.#link.roundTrip;
+  }
+
+  get closed(): Promise<WebSocketClose> {
+    const link = this.#link;
+    if (this.#closed === null) {
+      this.#closed = link.outcome !== null
+        ? Promise.resolve(link.outcome)
+        : new Promise((resolve) => link.onOutcome = resolve);
+    }
+    return this.#closed;
+  }
+
+  // Sending.
+
+  send(data: string | Uint8Array | ArrayBuffer, options?: WebSocketSendOptions): Promise<void> {
+    const { out, outcome, sentClose } = this.#link;
+    if (!isMessage(data)) return Promise.reject(badMessage(data));
+    if (outcome !== null) return this.#refused();
+    // As in the browser: nothing may follow a Close, and who still answers what came before must not fail at it.
+    if (sentClose || (out.isSlow && this.#dropsSlow())) return out.drop();
+    return out.message(data, options?.compress !== false);
+  }
+
+  /** Sends a frame that was encoded once for many; false if it was not sent. Nobody waits here for a slow peer. */
+  sendShared(frame: SharedFrame): boolean {
+    const { out, outcome, sentClose } = this.#link;
+    if (outcome !== null) return false;
+    if (sentClose || out.isSlow) {
+      if (!sentClose) this.#dropsSlow();
+      out.drop();
+      return false;
+    }
+    out.shared(frame);
+    return true;
+  }
+
+  /** Whether a message to a peer that is slow is dropped, and its connection perhaps closed. */
+  #dropsSlow(): boolean {
+    const { slowConsumer, maxBufferedAmount } = this.#link.settings.limits;
+    if (slowConsumer === "close") {
+      this.#link.close(TRY_AGAIN_LATER, `more than ${maxBufferedAmount} bytes wait to be read`);
+    }
+    return slowConsumer !== "wait";
+  }
+
+  ping(data?: Uint8Array | string): Promise<number> {
+    if (this.#link.isClosing) return this.#refused();
+    const payload = typeof data === "string" ? encoder.encode(data) : data?.slice();
+    if (payload !== undefined && payload.length > MAX_PING_BYTES) {
+      const text = `A ping carries at most ${MAX_PING_BYTES} bytes, got ${payload.length}, send a message instead`;
+      return Promise.reject(new TypeError(text));
+    }
+    return this.#link.ping(payload);
+  }
+
+  // Receiving.
+
+  next(): Promise<IteratorResult<WebSocketMessage>> {
+    this.#link.claimed = true;
+    return this.#link.delivery.ask(this.#takeOne);
+  }
+
+  return(): Promise<IteratorResult<WebSocketMessage>> {
+    this.leave(NORMAL, "");
+    return Promise.resolve(DONE);
+  }
+
+  forEach(fn: (message: WebSocketMessage) => void | Promise<void>): Promise<void> {
+    const { delivery } = this.#link;
+    if (delivery.isTaken) return delivery.forEach(fn);
+    this.#link.claimed = true;
+    this.pushed = delivery.forEach(fn);
+    // A handler may return without it: its failure is heard all the same.
+    this.pushed.catch(() => {});
+    return this.pushed;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  // Ending.
+
+  close(code: number = NORMAL, reason: string = ""): Promise<WebSocketClose> {
+    try {
+      checkClose(code, reason);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.#link.closeByTaker(code, reason);
+    return this.closed;
+  }
+
+  /** Nobody will take a message any more: closes, and drops what comes until the peer's Close. */
+  leave(code: number, reason: string): void {
+    this.#link.close(code, reason);
+    this.#link.unwant();
+  }
+
+  abort(reason?: unknown): void {
+    this.conn.abort(reason);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** The end of a drain, or of this connection alone. */
+  async sayGoodbye(): Promise<void> {
+    const link = this.#link;
+    if (!link.isClosing) await this.#sayLastMessage();
+    const { reason, wait } = goodbyeTo(link.settings, this.#agreement, this.conn, link.roundTrip);
+    link.close(GOING_AWAY, reason, wait);
+    await this.closed;
+  }
+
+  async #sayLastMessage(): Promise<void> {
+    const { lastMessage } = this.#link.settings.manners;
+    if (lastMessage === null) return;
+    try {
+      const message = await this.#inTime(lastMessage(this));
+      if (message !== undefined) await this.send(message);
+    } catch (error) {
+      if (!(error instanceof WebSocketClosedError)) {
+        this.#link.settings.failed("The last message failed", error, this.conn);
+      }
+    }
+  }
+
+  /** Undefined if it has not come by the time that a Close would have. */
+  async #inTime<T>(promise: T | Promise<T>): Promise<T | void> {
+    let cancel = (): void => {};
+    const late = new Promise<void>((resolve) => {
+      cancel = this.conn.host.clock.setTimer(resolve, this.#link.settings.limits.closeTimeout);
+    });
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #refused<T>(): Promise<T> {
+    const { outcome } = this.#link;
+    return refused(`The WebSocket is ${this.state} (code ${outcome?.code ?? 1005})`, outcome?.error) as Promise<T>;
+  }
+}
