@@ -2,25 +2,16 @@
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createServer, type Server as NetServer } from "node:net";
-import process from "node:process";
 import { connect, type DrainReport, type Framed, lines } from "../mod.ts";
-import { VERSION } from "../src/cli/help.ts";
-import type { Answer } from "./support/http_answers.ts";
+import { connectWebSocket } from "../src/websocket/connect.ts";
+import { askOnce, CLI, type Demo, startDemo } from "./support/demo.ts";
 import { bodyText, HttpClient, httpRequest, type RequestParts } from "./support/http_client.ts";
-import { type Program, root, runtimeName, startProgram, within } from "./support/processes.ts";
+import { startProgram, within } from "./support/processes.ts";
 
 type LineClient = Framed<string, Uint8Array | string>;
 
-const CLI = `${root}src/cli/main.ts`;
 /** Longest wait for an answer or an end, in ms. */
 const LIMIT = 10_000;
-
-/** A running demo and where it listens. */
-interface Demo {
-  readonly program: Program;
-  readonly tcpPort: number;
-  readonly httpPort: number;
-}
 
 describe("sluice demo", () => {
   let demo: Demo;
@@ -37,6 +28,7 @@ describe("sluice demo", () => {
       `tcp echo on 127.0.0.1:${tcpPort}`,
       `try it: nc 127.0.0.1 ${tcpPort}`,
       `http on http://127.0.0.1:${httpPort}/`,
+      `websocket echo on ws://127.0.0.1:${httpPort}/ws`,
       `try it: curl http://127.0.0.1:${httpPort}/echo -d hello`,
       "",
     ]);
@@ -45,40 +37,6 @@ describe("sluice demo", () => {
   it("echoes lines", async () => {
     const client = await talkTo(demo.tcpPort);
     await client.conn.close();
-  });
-
-  it("has a page that says what runs and which commands to type", async () => {
-    const answer = await ask("/", { headers: { Host: `127.0.0.1:${demo.httpPort}` } });
-    const page = bodyText(answer);
-    assertEquals([answer.status, answer.headers.get("content-type")], [200, "text/html; charset=utf-8"]);
-    assertStringIncludes(page, `Sluice ${VERSION} on ${runtimeAndVersion()}, up `);
-    assertStringIncludes(page, `nc 127.0.0.1 ${demo.tcpPort}\n`);
-    assertStringIncludes(page, `curl http://127.0.0.1:${demo.httpPort}/echo -d hello\n`);
-    assertStringIncludes(page, `127.0.0.1:${demo.tcpPort}, running, `);
-    assertStringIncludes(page, `127.0.0.1:${demo.httpPort}, running, `);
-  });
-
-  it("has a page that needs nothing from elsewhere", async () => {
-    const answer = await ask("/");
-    const page = bodyText(answer).replace(/<pre>[^]*<\/pre>/, "");
-    assert(!/https?:|src=|url\(|@import|<script/.test(page), page);
-    assertMatch(answer.headers.get("content-security-policy") ?? "", /^default-src 'none'; style-src 'unsafe-inline'/);
-  });
-
-  it("has a page whose links work", async () => {
-    const links = [...bodyText(await ask("/")).matchAll(/<a href="([^"]*)"/g)].map(([, link]) => link);
-    assertEquals(links.map((link) => link.split("?")[0]), [
-      "/echo",
-      "/slow",
-      "/stream",
-      "/headers",
-      "/readyz",
-      "/livez",
-    ]);
-    for (const link of links) {
-      const answer = await ask(link.replaceAll("&amp;", "&").replace(/ms=\d+/, "ms=1"));
-      assertEquals(answer.status, 200, link);
-    }
   });
 
   it("gives a posted body back, with its type", async () => {
@@ -110,6 +68,27 @@ describe("sluice demo", () => {
 
   it("says at GET /echo how to use it", async () => {
     assertStringIncludes(bodyText(await ask("/echo", { headers: { Host: "h:1" } })), "curl http://h:1/echo -d hello\n");
+  });
+
+  it("echoes messages of a WebSocket", async () => {
+    const ws = await connectWebSocket(`ws://127.0.0.1:${demo.httpPort}/ws`, { compression: true });
+    assertMatch(ws.extensions, /^permessage-deflate/);
+    const sent = ["héllo", Uint8Array.of(1, 2, 3), "x".repeat(100_000)];
+    for (const message of sent) {
+      await ws.send(message);
+      assertEquals((await within(ws.next(), LIMIT, () => "an echo")).value, message);
+    }
+    assertEquals((await ws.close(1000)).code, 1000);
+  });
+
+  it("says at GET /ws that it wants a WebSocket", async () => {
+    for (const method of ["GET", "HEAD"]) {
+      const answer = await ask("/ws", { method });
+      assertEquals([answer.status, answer.headers.get("upgrade")], [426, "websocket"]);
+      assertMatch(answer.headers.get("content-type") ?? "", /^text\/plain/);
+      const words = method === "GET" ? "This address speaks WebSocket, not plain HTTP: connect with" : "";
+      assertStringIncludes(bodyText(answer), words);
+    }
   });
 
   it("answers /slow after so many milliseconds", async () => {
@@ -174,12 +153,12 @@ describe("sluice demo", () => {
 
   it("says which paths there are", async () => {
     const answer = await ask("/nope?x");
-    const text = 'There is no "/nope" here. There are: / /echo /slow /stream /headers /readyz /livez\n';
+    const text = 'There is no "/nope" here. There are: / /echo /ws /slow /stream /headers /readyz /livez\n';
     assertEquals([answer.status, bodyText(answer)], [404, text]);
   });
 
   it("says which methods a path takes", async () => {
-    for (const path of ["/", "/slow", "/stream", "/headers", "/readyz", "/livez"]) {
+    for (const path of ["/", "/ws", "/slow", "/stream", "/headers", "/readyz", "/livez"]) {
       const answer = await ask(path, { method: "POST", body: "x" });
       assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"], path);
     }
@@ -226,6 +205,21 @@ describe("sluice demo, asked to stop", () => {
       ]),
       [["tcp echo", "SIGTERM", true, 1], ["http", "SIGTERM", true, 2]],
     );
+  });
+
+  it("closes a WebSocket with 1001 when what it sent is answered", async () => {
+    const { program, httpPort } = await startDemo();
+    await using _ = program;
+    const ws = await connectWebSocket(`ws://127.0.0.1:${httpPort}/ws`);
+    program.signal("SIGTERM");
+    for (let i = 0; i < 20; i++) void ws.send(`message ${i}`);
+    const messages: unknown[] = [];
+    await within(ws.forEach((message) => void messages.push(message)), LIMIT, () => "the Close");
+    const { code, reason, wasClean } = await ws.closed;
+    assertEquals([messages.length, code, wasClean], [20, 1001, true]);
+    assertMatch(reason, /going away$/);
+    const exit = await program.exited(LIMIT);
+    assertEquals(exit.code, 0, exit.stdout + exit.stderr);
   });
 
   it("is alive and not ready from the first moment on", async () => {
@@ -329,30 +323,6 @@ describe("sluice demo, when it can't start", () => {
   });
 });
 
-async function startDemo(args: readonly string[] = []): Promise<Demo> {
-  const ports = ["--tcp-port", "0", "--http-port", "0"];
-  const program = startProgram(CLI, { args: ["demo", ...ports, ...args], permissions: ["--allow-net"] });
-  try {
-    const tcpPort = Number(/:(\d+)$/.exec(await program.line("tcp echo on"))?.[1]);
-    const httpPort = Number(/:(\d+)\/$/.exec(await program.line("http on"))?.[1]);
-    await program.line("try it");
-    return { program, tcpPort, httpPort };
-  } catch (error) {
-    await program.kill();
-    throw error;
-  }
-}
-
-/** One request on a connection of its own. */
-async function askOnce(port: number, target: string, parts?: RequestParts): Promise<Answer> {
-  const client = new HttpClient(port);
-  try {
-    return await client.fetch(httpRequest(target, parts), LIMIT);
-  } finally {
-    client.close();
-  }
-}
-
 /** A client that got an answer to a line. */
 async function talkTo(port: number): Promise<LineClient> {
   const client = lines(await connect({ port }));
@@ -376,10 +346,4 @@ async function assertFails(args: readonly string[], code: number, stderr: RegExp
 /** The last two lines. */
 function reportsOf(stdout: string): DrainReport[] {
   return stdout.trimEnd().split("\n").slice(-2).map((line) => JSON.parse(line));
-}
-
-function runtimeAndVersion(): string {
-  const name = runtimeName();
-  const title = `${name[0].toUpperCase()}${name.slice(1)}`;
-  return `${title} ${(process.versions as Record<string, string | undefined>)[name]}`;
 }

@@ -1,5 +1,5 @@
 /**
- * `sluice demo`: lines and HTTP side by side, to try what a drain does.
+ * `sluice demo`: lines beside HTTP and WebSocket, to try what a drain does.
  *
  * @module
  */
@@ -45,6 +45,7 @@ function http(options: DemoOptions): Service {
     make: (common, all) => createHttpServer({ ...limitsOf(options), ...common, accessLog }, demoRoutes(all)),
     greeting: (address) => [
       `http on http://${formatAddress(address)}/`,
+      `websocket echo on ws://${formatAddress(address)}/ws`,
       `try it: curl ${formatUrl(address)}echo -d hello   (or open ${formatUrl(address)}; Ctrl-C here stops both)`,
     ],
   };

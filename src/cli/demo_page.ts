@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { createHash } from "node:crypto";
 import process from "node:process";
 import type { Server } from "../../mod.ts";
+import { CONSOLE_HTML, CONSOLE_SCRIPT, CONSOLE_STYLE } from "./demo_console.ts";
 import { VERSION } from "./help.ts";
 import { formatAddress, formatDuration, plural, tryCommand } from "./print.ts";
 
@@ -20,8 +22,11 @@ export interface PageContent {
   readonly uptime: number;
 }
 
-const ROUTES: readonly (readonly [path: string, what: string])[] = [
+type Row = readonly [path: string, what: string, link?: string];
+
+const ROUTES: readonly Row[] = [
   ["/echo", "gives the body of a POST back"],
+  ["/ws", "a WebSocket that gives every message back; see the console", "#console"],
   ["/slow?ms=3000", "answers after 3 seconds (at most 60000 ms)"],
   ["/stream?n=10&ms=500", "ten lines, one each half second; a drain sends what is left at once"],
   ["/headers", "what the server sees of your request, as JSON"],
@@ -42,7 +47,19 @@ pre { margin: 0; padding: .8rem 1rem; overflow-x: auto; border: 1px solid var(--
 table { width: 100%; border-collapse: collapse; }
 td { padding: .4rem 1rem .4rem 0; border-top: 1px solid var(--line); vertical-align: top; }
 td:first-child { white-space: nowrap; }
-`;
+${CONSOLE_STYLE}`;
+
+/** What the page may do: run this one style and this one script, and connect to where it came from. */
+export const PAGE_POLICY: string = [
+  "default-src 'none'",
+  `style-src ${sourceHash(STYLE)}`,
+  `script-src ${sourceHash(CONSOLE_SCRIPT)}`,
+  "connect-src 'self'",
+  "img-src data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
 
 /** The page as HTML. */
 export function demoPage({ servers, requests, origin, uptime }: PageContent): string {
@@ -66,13 +83,16 @@ ${servers.map(serverRow).join("\n")}
 </table>
 <h2>Try it</h2>
 <pre>${escape(commands(servers[0], origin).join("\n"))}</pre>
+${CONSOLE_HTML}
 <h2>Routes</h2>
 <table>
 ${ROUTES.map(routeRow).join("\n")}
 </table>
 <h2>Now stop it</h2>
 <p>Start a slow request or a stream, then press Ctrl-C in the server's terminal, or send it SIGTERM. Both servers answer
-what they have received, close each connection at a quiet moment, and report what the stop cost.</p>
+what they have received, close each connection at a quiet moment (a WebSocket with code 1001), and report what the stop
+cost.</p>
+<script>${CONSOLE_SCRIPT}</script>
 </body>
 </html>
 `;
@@ -101,10 +121,15 @@ function serverRow({ name, address, state, connections }: Server): string {
   return `<tr><td>${escape(name)}</td><td>${escape(what)}</td></tr>`;
 }
 
-function routeRow([path, what]: readonly [path: string, what: string]): string {
-  return `<tr><td><a href="${escape(path)}"><code>${escape(path)}</code></a></td><td>${escape(what)}</td></tr>`;
+function routeRow([path, what, link = path]: Row): string {
+  return `<tr><td><a href="${escape(link)}"><code>${escape(path)}</code></a></td><td>${escape(what)}</td></tr>`;
 }
 
 function escape(text: string): string {
   return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+}
+
+/** How a Content-Security-Policy names an inline style or script. */
+function sourceHash(text: string): string {
+  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }

@@ -5,7 +5,8 @@
  */
 import type { Server } from "../../mod.ts";
 import { type HttpContext, type HttpHandler, livez, readyz, reply } from "../http/mod.ts";
-import { demoPage } from "./demo_page.ts";
+import type { WebSocketConn, WebSocketOptions } from "../websocket/mod.ts";
+import { demoPage, PAGE_POLICY } from "./demo_page.ts";
 import { formatAddress } from "./print.ts";
 
 type Route = (request: Request, ctx: HttpContext, url: URL) => ReturnType<HttpHandler>;
@@ -31,6 +32,9 @@ const TEXT = "text/plain; charset=utf-8";
 /** What is sent back is what somebody sent: no browser may guess that it is a page. */
 const NO_SNIFFING = { "x-content-type-options": "nosniff" } as const;
 
+/** One object for all: what it says is checked once. */
+const WEB_SOCKET: WebSocketOptions = { compression: true };
+
 const encoder = new TextEncoder();
 
 /** The routes; `servers` are those that `/readyz` follows and `/` shows, and may grow. */
@@ -40,6 +44,7 @@ export function demoRoutes(servers: readonly Server[]): HttpHandler {
   const routes = new Map<string, Methods>([
     ["/", { GET: (_request, ctx, url) => page(servers, ctx, url, performance.now() - began) }],
     ["/echo", { GET: (_request, _ctx, url) => plain(200, howToEcho(url)), POST: echo }],
+    ["/ws", { GET: (_request, ctx) => ctx.upgradeWebSocket(echoMessages, WEB_SOCKET) }],
     ["/slow", { GET: slow }],
     ["/stream", { GET: stream }],
     ["/headers", { GET: headers }],
@@ -59,7 +64,7 @@ export function demoRoutes(servers: readonly Server[]): HttpHandler {
 function page(servers: readonly Server[], ctx: HttpContext, url: URL, uptime: number): Response {
   const headers = {
     "content-type": "text/html; charset=utf-8",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "content-security-policy": PAGE_POLICY,
     "cache-control": "no-store",
   };
   return reply(demoPage({ servers, requests: ctx.server.http.requests, origin: url.origin, uptime }), { headers });
@@ -69,6 +74,11 @@ function page(servers: readonly Server[], ctx: HttpContext, url: URL, uptime: nu
 function echo(request: Request): Response {
   const type = request.headers.get("content-type") ?? "application/octet-stream";
   return new Response(request.body, { headers: { "content-type": type, ...NO_SNIFFING } });
+}
+
+/** The next message waits until there is room for its echo. */
+function echoMessages(ws: WebSocketConn): Promise<void> {
+  return ws.forEach((message) => ws.send(message));
 }
 
 function howToEcho({ origin }: URL): string {

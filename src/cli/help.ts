@@ -13,7 +13,7 @@ const SLUICE_HELP = `Sluice: socket servers that stop without losing anything.
 Usage: sluice <command> [options]
 
 Commands:
-  demo         lines over TCP and HTTP side by side, and a page to begin with: see sluice demo --help
+  demo         lines over TCP beside HTTP and WebSocket, and a page to begin with: see sluice demo --help
   echo         a line server to try it with: see sluice echo --help
 
 Options:
@@ -23,14 +23,15 @@ Options:
 
 const DEMO_HEAD = `Usage: sluice demo [options]
 
-Runs two servers: one answers every line with "echo: " and the line, the other speaks HTTP; its page / says how to try
-both. Ctrl-C or SIGTERM drains them together: what clients have sent is answered, the connections are closed at a quiet
-moment, and a report for each tells what it cost (as JSON, one a line, if the output is no terminal). A second Ctrl-C
-cuts at once.
+Runs two servers: one answers every line with "echo: " and the line, the other speaks HTTP and WebSocket; its page /
+says how to try both. Ctrl-C or SIGTERM drains them together: what clients have sent is answered, the connections are
+closed at a quiet moment, and a report for each tells what it cost (as JSON, one a line, if the output is no terminal).
+A second Ctrl-C cuts at once.
 
 Routes:
   /                 the page
   /echo             POST: gives the body back, with its content type
+  /ws               WebSocket: gives every message back (the page has a console for it)
   /slow?ms=         answers after so long (default 1000, at most 60000)
   /stream?n=&ms=    n lines, one each ms (default 10 and 500, at most 10000 and 60000); a drain sends the rest at once
   /headers          what the server sees of the request, as JSON

@@ -1,0 +1,42 @@
+/** `sluice demo` as a child process, on the runtime that runs the test. */
+import type { Answer } from "./http_answers.ts";
+import { HttpClient, httpRequest, type RequestParts } from "./http_client.ts";
+import { type Program, root, startProgram } from "./processes.ts";
+
+/** The command line's program. */
+export const CLI: string = `${root}src/cli/main.ts`;
+
+/** Longest wait for an answer, in ms. */
+const LIMIT = 10_000;
+
+/** A running demo and where it listens. */
+export interface Demo {
+  readonly program: Program;
+  readonly tcpPort: number;
+  readonly httpPort: number;
+}
+
+/** Starts it with only the permissions that its help asks for; the ports are free ones unless `args` says otherwise. */
+export async function startDemo(args: readonly string[] = []): Promise<Demo> {
+  const ports = ["--tcp-port", "--http-port"].flatMap((flag) => args.includes(flag) ? [] : [flag, "0"]);
+  const program = startProgram(CLI, { args: ["demo", ...ports, ...args], permissions: ["--allow-net"] });
+  try {
+    const tcpPort = Number(/:(\d+)$/.exec(await program.line("tcp echo on"))?.[1]);
+    const httpPort = Number(/:(\d+)\/$/.exec(await program.line("http on"))?.[1]);
+    await program.line("try it");
+    return { program, tcpPort, httpPort };
+  } catch (error) {
+    await program.kill();
+    throw error;
+  }
+}
+
+/** One request on a connection of its own. */
+export async function askOnce(port: number, target: string, parts?: RequestParts): Promise<Answer> {
+  const client = new HttpClient(port);
+  try {
+    return await client.fetch(httpRequest(target, parts), LIMIT);
+  } finally {
+    client.close();
+  }
+}
