@@ -9,7 +9,9 @@ import { runEcho } from "./load/echo.ts";
 import { holdDrop, holdOpen, holdRelease, holdSay } from "./load/hold.ts";
 import { runHttp } from "./load/http.ts";
 import type { Held, Job, Sample } from "./load/jobs.ts";
+import { runPublish } from "./load/publish.ts";
 import { runRate } from "./load/rate.ts";
+import { runWebSocket } from "./load/websocket.ts";
 
 function runJob(job: Job): Sample | Held {
   switch (job.job) {
@@ -19,8 +21,12 @@ function runJob(job: Job): Sample | Held {
       return runRate(job);
     case "http":
       return runHttp(job);
+    case "websocket":
+      return runWebSocket(job);
+    case "publish":
+      return runPublish(job);
     case "open":
-      return holdOpen(job.port, job.count);
+      return holdOpen(job.port, job.count, job.websocket);
     case "say":
       return holdSay();
     case "release":

@@ -16,6 +16,9 @@ export const LOAD_CORE = 1;
 /** Descriptors for 10,000 connections and what a runtime needs besides. */
 export const MAX_FILES = 12_000;
 
+/** Programs that are compiled for Node. */
+const NODE_SERVERS = ["ours", "scale", "bare_node", "http_ours", "http_node", "http_srvx", "ws_ours", "ws_node"];
+
 /** What was found. */
 export interface Machine {
   /** Programs can be bound to cores. */
@@ -38,7 +41,7 @@ export function inspectMachine(withGo: boolean): Machine {
   if (!pinned) notes.push("No taskset or a single core: nothing is pinned, expect noise");
   const limit = spawnSync("/bin/sh", ["-c", "ulimit -Hn"], { encoding: "utf8" }).stdout.trim();
   const manyFiles = limit === "unlimited" || Number(limit) >= MAX_FILES;
-  if (!manyFiles) notes.push(`Only ${limit} descriptors: the row of idle connections is left out`);
+  if (!manyFiles) notes.push(`Only ${limit} descriptors: the rows of idle connections and of publishing are left out`);
   const folder = mkdtempSync(join(tmpdir(), "sluice-bench-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   const go = withGo ? buildGo(folder, notes) : null;
@@ -48,9 +51,7 @@ export function inspectMachine(withGo: boolean): Machine {
 
 function compile(folder: string): string {
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  const files = ["ours", "scale", "bare_node", "http_ours", "http_node", "http_srvx"].map((name) =>
-    `${root}tests/bench/servers/${name}.ts`
-  );
+  const files = NODE_SERVERS.map((name) => `${root}tests/bench/servers/${name}.ts`);
   const compilerOptions = { noEmit: false, rootDir: root, outDir: folder, typeRoots: [`${root}node_modules/@types`] };
   const config = join(folder, "tsconfig.json");
   writeFileSync(config, JSON.stringify({ extends: `${root}tsconfig.json`, compilerOptions, files, include: [] }));

@@ -23,7 +23,7 @@ const HEAD = [
   "against",
   "note",
 ];
-const WIDTHS = [8, 7, 41, 23, 7, 13, 7, 6, 5, 9, 9, 0];
+const WIDTHS = [9, 7, 41, 23, 7, 13, 7, 6, 5, 9, 9, 0];
 
 export function printHead(): void {
   printCells(HEAD);
@@ -43,7 +43,7 @@ export function printResult(result: Result): void {
     met === null ? "info" : met ? "met" : "SHORT",
     compact(result.oursValue),
     compact(result.againstValue),
-    `${result.unit}${result.warning === undefined ? "" : `; ${result.warning}: judged per cpu`}`,
+    noteText(result),
   ]);
 }
 
@@ -65,6 +65,11 @@ export function writeJson(options: BenchOptions, machine: Machine, results: read
 
 function printCells(cells: readonly string[]): void {
   console.log(cells.map((cell, i) => cell.padEnd(WIDTHS[i])).join(" ").trimEnd());
+}
+
+function noteText({ unit, loadBusy, warning }: Result): string {
+  const load = loadBusy === undefined ? "" : `; load ${Math.round(loadBusy * 100)} %`;
+  return `${unit}${load}${warning === undefined ? "" : `; ${warning}: judged per cpu`}`;
 }
 
 function boundText(bound: Bound): string {

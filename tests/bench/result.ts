@@ -27,6 +27,8 @@ export interface Result {
   readonly unit: string;
   readonly oursValue: number;
   readonly againstValue: number;
+  /** Share of its core that the load process had, under the server that kept it busier. */
+  readonly loadBusy?: number;
   readonly warning?: string;
 }
 
@@ -66,7 +68,8 @@ export function compareRates(subject: Subject, ours: readonly Sample[], against:
   const warning = warningFor([...ours, ...against]);
   const judgedBy = warning === undefined ? "ratio" : "cpuRatio";
   const met = meets(subject.bound, judgedBy === "ratio" ? plain.ratio.median : cpuRatio.median);
-  return { ...plain, cpuRatio, judgedBy, met, ...(warning === undefined ? {} : { warning }) };
+  const loadBusy = Math.max(...[ours, against].map((samples) => median(samples.map((sample) => sample.loadBusy))));
+  return { ...plain, cpuRatio, judgedBy, met, loadBusy, ...(warning === undefined ? {} : { warning }) };
 }
 
 function warningFor(samples: readonly Sample[]): string | undefined {

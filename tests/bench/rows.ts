@@ -16,6 +16,9 @@ import { rateRow } from "./rows/rate.ts";
 import { rawRow } from "./rows/raw.ts";
 import { scaleRow } from "./rows/scale.ts";
 import { streamRow } from "./rows/stream.ts";
+import { wsLargeRow, wsPingRow, wsWindowRow } from "./rows/ws_echo.ts";
+import { wsIdleRow } from "./rows/ws_idle.ts";
+import { wsPublishRow } from "./rows/ws_publish.ts";
 import type { Rig } from "./servers.ts";
 
 /** How long and how often. */
@@ -42,6 +45,11 @@ export const ROWS = {
   pipeline: { title: "HTTP: 4 connections, 16 requests in flight each", run: pipelineRow },
   stream: { title: "HTTP: answers of 100 MiB from a ReadableStream of 64 KiB chunks", run: streamRow },
   memory: { title: "HTTP: peak memory of these answers above idle", run: memoryRow },
+  wsping: { title: "WebSocket: 64 connections, 64-byte text ping-pong", run: wsPingRow },
+  wswindow: { title: "WebSocket: 16 connections, 32 messages of 128 bytes in flight each", run: wsWindowRow },
+  wslarge: { title: "WebSocket: binary echo of 1 MiB", run: wsLargeRow },
+  wspublish: { title: "WebSocket: 128 bytes published to 5,000 subscribers", run: wsPublishRow },
+  wsidle: { title: "WebSocket: memory of 10,000 idle connections", run: wsIdleRow },
 } satisfies Record<string, Row>;
 
 export type RowName = keyof typeof ROWS;

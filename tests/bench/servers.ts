@@ -14,6 +14,11 @@ const HTTP_NAMES = { ours: "sluice", node: "node:http", deno: "Deno.serve", bun:
 /** An HTTP server that can be measured; a runtime's own has the runtime's name. */
 export type HttpServerName = keyof typeof HTTP_NAMES;
 
+const WEBSOCKET_NAMES = { ours: "sluice", node: "ws", deno: "Deno socket", bun: "Bun.serve" } as const;
+
+/** A WebSocket server that can be measured; `node` is the package ws. */
+export type WebSocketServerName = keyof typeof WEBSOCKET_NAMES;
+
 /** A server under load. */
 export interface Server {
   readonly name: string;
@@ -49,6 +54,12 @@ export class Rig implements AsyncDisposable {
   /** An HTTP server in a mode of `servers/http_SERVER.ts`. */
   http(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
     return this.#started(`${HTTP_NAMES[server]} ${mode}`, this.program(`servers/http_${server}.ts`, runtime, [mode]));
+  }
+
+  /** A WebSocket server in a mode of `servers/ws_SERVER.ts`. */
+  websocket(server: WebSocketServerName, runtime: RuntimeName, mode: string): Promise<Server> {
+    const program = this.program(`servers/ws_${server}.ts`, runtime, [mode]);
+    return this.#started(`${WEBSOCKET_NAMES[server]} ${mode}`, program);
   }
 
   /** Go's; null where there is no Go. */

@@ -6,6 +6,7 @@
 import { makeBlock } from "./echo.ts";
 import type { Held } from "./jobs.ts";
 import { NOTHING, open, Poll, receive, shut } from "./libc.ts";
+import { makeRound, shakeHands } from "./ws_wire.ts";
 
 const LINE_BYTES = 64;
 /** After so many connections the server is asked something, so that its accept queue never overflows. */
@@ -13,21 +14,27 @@ const BATCH = 64;
 const ANSWER_MS = 10_000;
 
 const line = makeBlock(LINE_BYTES, 1);
+const message = makeRound("text", LINE_BYTES, 1).block;
+let speech = line;
 const held = new Set<number>();
 let poll = new Poll();
 
 /** Opens connections on top of those that are held. */
-export function holdOpen(port: number, count: number): Held {
-  for (let i = 1; i <= count; i++) {
-    const fd = open(port);
-    poll.add(fd);
-    held.add(fd);
-    if (i % BATCH === 0 || i === count) ask([fd]);
+export function holdOpen(port: number, count: number, websocket = false): Held {
+  speech = websocket ? message : line;
+  for (let left = count; left > 0; left -= BATCH) {
+    const fds = Array.from({ length: Math.min(BATCH, left) }, () => open(port));
+    if (websocket) shakeHands(port, fds);
+    for (const fd of fds) {
+      poll.add(fd);
+      held.add(fd);
+    }
+    if (!websocket) ask(fds.slice(-1));
   }
   return { open: held.size, reset: 0 };
 }
 
-/** One line on each, and its answer. */
+/** One line or message on each, and its answer. */
 export function holdSay(): Held {
   const fds = [...held];
   for (let at = 0; at < fds.length; at += BATCH) ask(fds.slice(at, at + BATCH));
@@ -64,7 +71,7 @@ export function holdDrop(): Held {
 }
 
 function ask(fds: readonly number[]): void {
-  for (const fd of fds) line.send(fd);
+  for (const fd of fds) speech.send(fd);
   const waiting = new Set(fds);
   const end = performance.now() + ANSWER_MS;
   while (waiting.size > 0) {

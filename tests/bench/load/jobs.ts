@@ -31,8 +31,25 @@ export interface HttpJob {
   readonly mibPerSecond?: number;
 }
 
+/** WebSocket messages echoed: `inFlight` of `size` bytes on each of `conns` connections, and again when all are back. */
+export interface WebSocketJob {
+  readonly job: "websocket";
+  readonly kind: "text" | "binary";
+  readonly conns: number;
+  readonly size: number;
+  readonly inFlight: number;
+}
+
+/** Messages that one of `conns` WebSockets says and all hear, again when all have heard all; counts deliveries. */
+export interface PublishJob {
+  readonly job: "publish";
+  readonly conns: number;
+  readonly size: number;
+  readonly inFlight: number;
+}
+
 /** What is done again and again, and counted. */
-export type Work = EchoJob | RateJob | HttpJob;
+export type Work = EchoJob | RateJob | HttpJob | WebSocketJob | PublishJob;
 
 /** Whom to load, and for how long. */
 export interface Target {
@@ -43,15 +60,15 @@ export interface Target {
   readonly ms: number;
 }
 
-/** Open connections and keep them; send a line on each and read it back; wait for the server to close all; close all. */
+/** Open connections, as WebSockets if asked, and keep them; send a line or message on each and read it back; wait for the server to close all; close all. */
 export type HoldJob =
-  | { readonly job: "open"; readonly port: number; readonly count: number }
+  | { readonly job: "open"; readonly port: number; readonly count: number; readonly websocket?: boolean }
   | { readonly job: "say" }
   | { readonly job: "release"; readonly ms: number }
   | { readonly job: "drop" };
 
 /** Anything the load process does. */
-export type Job = (EchoJob & Target) | (RateJob & Target) | (HttpJob & Target) | HoldJob;
+export type Job = (Work & Target) | HoldJob;
 
 /** What was counted in a window. */
 export interface Sample {

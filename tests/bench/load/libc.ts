@@ -31,12 +31,17 @@ const AF_INET = 2;
 const SOCK_STREAM_CLOEXEC = 0o2000001;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
 const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_MOD = 3;
 const EPOLLIN = 1;
+const EPOLLOUT = 4;
 /** Room for what one `recv` takes. */
 export const BUFFER_BYTES = 65_536;
+/** The most that is thrown away at a time. */
+const DISCARD_BYTES = 16_777_216;
 const MAX_EVENTS = 256;
 /** `struct epoll_event` is packed on x86-64 only. */
 const EVENT_WORDS = process.arch === "x64" ? 3 : 4;
@@ -74,6 +79,15 @@ export class Block {
     const sent = libc.send(fd, this.#at, this.bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent !== this.bytes.length) throw new Error(`send: ${sent} of ${this.bytes.length} bytes`);
   }
+
+  /** Sends as much as the kernel takes of what begins at `at`; returns where the rest begins. */
+  sendFrom(fd: number, at: number): number {
+    const sent = libc.send(fd, this.#at + at, this.bytes.length - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent >= 0) return at + sent;
+    const error = -lastError();
+    if (error !== NOTHING) throw new Error(`send: error ${-error}`);
+    return at;
+  }
 }
 
 /** Connects to a port of this machine; returns the descriptor. */
@@ -92,7 +106,17 @@ export const NOTHING = -11;
 /** Takes what is there into `received`; 0 is the peer's FIN, less is an error's number. */
 export function receive(fd: number): number {
   const length = libc.recv(fd, bufferAt, BUFFER_BYTES, MSG_DONTWAIT);
-  return length >= 0 ? length : -read.i32(libc.__errno_location(), 0);
+  return length >= 0 ? length : -lastError();
+}
+
+/** The same, but what is there is thrown away uncopied: TCP's meaning of `MSG_TRUNC`. */
+export function discard(fd: number): number {
+  const length = libc.recv(fd, bufferAt, DISCARD_BYTES, MSG_DONTWAIT | MSG_TRUNC);
+  return length >= 0 ? length : -lastError();
+}
+
+function lastError(): number {
+  return read.i32(libc.__errno_location(), 0);
 }
 
 /** What the last `receive` took lies at its beginning. */
@@ -103,7 +127,7 @@ export function shut(fd: number): void {
   libc.close(fd);
 }
 
-/** Waits for descriptors to become readable. */
+/** Waits for descriptors to become readable, or writable where asked. */
 export class Poll {
   readonly #fd = libc.epoll_create1(0);
   readonly #events = new Int32Array(MAX_EVENTS * EVENT_WORDS);
@@ -111,12 +135,15 @@ export class Poll {
   readonly #one = new Int32Array(EVENT_WORDS);
 
   add(fd: number): void {
-    this.#one[0] = EPOLLIN;
-    this.#one[EVENT_WORDS - 2] = fd;
-    libc.epoll_ctl(this.#fd, EPOLL_CTL_ADD, fd, ptr(this.#one));
+    this.#control(EPOLL_CTL_ADD, fd, EPOLLIN);
   }
 
-  /** Number of readable descriptors, `fd(0)` and on; `timeout` in ms. */
+  /** Waits, or no longer waits, for room to send too. */
+  awaitRoom(fd: number, wanted: boolean): void {
+    this.#control(EPOLL_CTL_MOD, fd, wanted ? EPOLLIN | EPOLLOUT : EPOLLIN);
+  }
+
+  /** Number of ready descriptors, `fd(0)` and on; `timeout` in ms. */
   wait(timeout: number): number {
     return libc.epoll_wait(this.#fd, this.#eventsAt, MAX_EVENTS, timeout);
   }
@@ -125,7 +152,17 @@ export class Poll {
     return this.#events[index * EVENT_WORDS + EVENT_WORDS - 2];
   }
 
+  hasRoom(index: number): boolean {
+    return (this.#events[index * EVENT_WORDS] & EPOLLOUT) !== 0;
+  }
+
   close(): void {
     libc.close(this.#fd);
+  }
+
+  #control(operation: number, fd: number, events: number): void {
+    this.#one[0] = events;
+    this.#one[EVENT_WORDS - 2] = fd;
+    libc.epoll_ctl(this.#fd, operation, fd, ptr(this.#one));
   }
 }

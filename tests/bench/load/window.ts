@@ -25,3 +25,22 @@ export function measure(target: Target, turn: () => number): Sample {
     loadBusy: (cpuSeconds(process.pid) - loadCpu) / seconds,
   };
 }
+
+/** A load that can be checked at its end. */
+export interface Load {
+  turn(): number;
+  /** Checks what is still open to doubt. */
+  finish(): void;
+  close(): void;
+}
+
+/** Measures a load to its end. */
+export function measureLoad(target: Target, load: Load): Sample {
+  try {
+    const sample = measure(target, () => load.turn());
+    load.finish();
+    return sample;
+  } finally {
+    load.close();
+  }
+}

@@ -1,10 +1,10 @@
 /**
- * HTTP servers that are compared two by two.
+ * Servers that are compared two by two.
  *
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
-import type { HttpJob } from "../load/jobs.ts";
+import type { Work } from "../load/jobs.ts";
 import { type Bound, compareRates, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
@@ -18,7 +18,7 @@ export interface PairedWork {
   readonly row: string;
   readonly runtime: RuntimeName;
   readonly unit: string;
-  readonly job: HttpJob;
+  readonly job: Work;
 }
 
 /** Measures each server once a round, however many pairs it is in; all are stopped afterwards. */

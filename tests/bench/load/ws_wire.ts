@@ -1,0 +1,130 @@
+/**
+ * What a WebSocket client says and hears on the wire (RFC 6455): made beforehand, byte for byte.
+ *
+ * @module
+ */
+import { bytesOf } from "./answers.ts";
+import type { WebSocketJob } from "./jobs.ts";
+import { Block, discard, NOTHING, open, Poll, receive, received } from "./libc.ts";
+
+type Kind = WebSocketJob["kind"];
+
+/** Key and answer of RFC 6455 section 1.3. */
+const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+/** So many handshakes at a time, so that no accept queue overflows. */
+const BATCH = 64;
+const HANDSHAKE_MS = 10_000;
+const TURN_MS = 100;
+const FIN = 128;
+const MASKED = 128;
+const OPCODES: Record<Kind, number> = { text: 1, binary: 2 };
+/** That of RFC 6455 section 5.7; any will do here, but for zeros, which would spare the server its work. */
+const MASK = [0x37, 0xfa, 0x21, 0x3d];
+const latin1 = new TextDecoder("latin1");
+
+/** Messages as a client sends them in one go, and as the server must send them back. */
+export interface Round {
+  readonly block: Block;
+  readonly answer: Uint8Array;
+}
+
+/** Messages that differ from each other. */
+export function makeRound(kind: Kind, size: number, count: number): Round {
+  const messages = Array.from({ length: count }, (_, n) => makeMessage(kind, size, n));
+  const block = new Block(join(messages.map((message) => frame(kind, message, true))));
+  return { block, answer: join(messages.map((message) => frame(kind, message, false))) };
+}
+
+/** WebSockets that are open: handshakes in batches. */
+export function openWebSockets(port: number, count: number): number[] {
+  const all: number[] = [];
+  for (let left = count; left > 0; left -= BATCH) {
+    const fds = Array.from({ length: Math.min(BATCH, left) }, () => open(port));
+    shakeHands(port, fds);
+    all.push(...fds);
+  }
+  return all;
+}
+
+/** Makes WebSockets of connections. No extension is offered: nothing is compressed. */
+export function shakeHands(port: number, fds: readonly number[]): void {
+  const request = new Block(bytesOf(requestText(port)));
+  const poll = new Poll();
+  const heads = new Map(fds.map((fd) => [fd, ""]));
+  for (const fd of fds) {
+    poll.add(fd);
+    request.send(fd);
+  }
+  const end = performance.now() + HANDSHAKE_MS;
+  while (heads.size > 0) {
+    if (performance.now() > end) throw new Error(`${heads.size} handshakes got no answer`);
+    const ready = poll.wait(TURN_MS);
+    for (let i = 0; i < ready; i++) takeHead(poll.fd(i), heads);
+  }
+  poll.close();
+}
+
+/** Takes what has come of an answer of which `at` bytes are there; returns where the rest begins. */
+export function takeAnswer(fd: number, answer: Uint8Array, at: number, checked: boolean): number {
+  const length = checked ? receive(fd) : discard(fd);
+  if (length === NOTHING) return at;
+  if (length <= 0) throw new Error(`the server closed a WebSocket (${length})`);
+  if (at + length > answer.length) throw new Error(`${at + length} bytes for an answer of ${answer.length}`);
+  if (checked) compare(answer, at, length);
+  return at + length;
+}
+
+function compare(answer: Uint8Array, at: number, length: number): void {
+  for (let i = 0; i < length; i++) {
+    if (received[i] !== answer[at + i]) throw new Error(`wrong byte ${received[i]} at ${at + i} of an answer`);
+  }
+}
+
+function requestText(port: number): string {
+  const fields = [
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    `Sec-WebSocket-Key: ${KEY}`,
+    "Sec-WebSocket-Version: 13",
+  ];
+  return ["GET /ws HTTP/1.1", `Host: 127.0.0.1:${port}`, ...fields, "", ""].join("\r\n");
+}
+
+function takeHead(fd: number, heads: Map<number, string>): void {
+  const length = receive(fd);
+  if (length === NOTHING) return;
+  if (length <= 0) throw new Error(`the server closed a connection in its handshake (${length})`);
+  const head = heads.get(fd) + latin1.decode(received.subarray(0, length));
+  heads.set(fd, head);
+  if (!head.includes("\r\n\r\n")) return;
+  const agreed = head.startsWith("HTTP/1.1 101 ") && head.endsWith("\r\n\r\n") && head.includes(ACCEPT);
+  if (!agreed || /sec-websocket-extensions/i.test(head)) throw new Error(`a handshake answered with ${head}`);
+  heads.delete(fd);
+}
+
+function makeMessage(kind: Kind, size: number, n: number): Uint8Array {
+  const byte = kind === "text" ? (i: number) => 33 + (i * 7 + n) % 90 : (i: number) => (i * 7 + n) % 251;
+  return Uint8Array.from({ length: size }, (_, i) => byte(i));
+}
+
+function frame(kind: Kind, message: Uint8Array, masked: boolean): Uint8Array {
+  const { length } = message;
+  const head = [FIN | OPCODES[kind]];
+  if (length < 126) head.push(length);
+  else if (length < 65_536) head.push(126, length >> 8, length & 255);
+  else head.push(127, 0, 0, 0, 0, length >>> 24, length >> 16 & 255, length >> 8 & 255, length & 255);
+  if (!masked) return join([Uint8Array.from(head), message]);
+  head[1] |= MASKED;
+  return join([Uint8Array.from([...head, ...MASK]), message.map((byte, i) => byte ^ MASK[i & 3])]);
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
