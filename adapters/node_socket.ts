@@ -125,11 +125,14 @@ export class NodeSocket implements RawSocket {
   write(bytes: Uint8Array): boolean {
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return false;
     const socket = this.#socket;
-    if (bytes.length > PORTION || socket.writableLength > 0) return this.#writeLater([bytes]);
+    if (bytes.length > PORTION || this.#isUnderWay) return this.#writeLater([bytes]);
     if (bytes.length > 0) socket.write(bytes);
-    if (socket.writableLength === 0) return true;
-    this.#owe();
-    return false;
+    return this.#isTaken();
+  }
+
+  /** Something was given to the stream before, or waits to be: what comes now goes behind it. */
+  get #isUnderWay(): boolean {
+    return this.#later !== null || this.#socket.writableLength > 0;
   }
 
   #writeLater(pieces: readonly Uint8Array[]): boolean {
@@ -146,7 +149,12 @@ export class NodeSocket implements RawSocket {
       if (this.#later.size === 0) this.#later = null;
       this.#writeCorked(portion);
     }
-    if (this.#later === null && socket.writableLength === 0) return true;
+    return this.#isTaken();
+  }
+
+  /** Whether the kernel has all of it; if not, it is told when. */
+  #isTaken(): boolean {
+    if (!this.#isUnderWay) return true;
     this.#owe();
     return false;
   }
@@ -165,19 +173,17 @@ export class NodeSocket implements RawSocket {
   writeMany(pieces: readonly Uint8Array[]): boolean {
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return false;
     const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
-    if (size > PORTION || this.#socket.writableLength > 0) return this.#writeLater(pieces);
+    if (size > PORTION || this.#isUnderWay) return this.#writeLater(pieces);
     // A corked stream gives all of it to the kernel at once.
     this.#writeCorked(pieces);
-    if (this.#socket.writableLength === 0) return true;
-    this.#owe();
-    return false;
+    return this.#isTaken();
   }
 
   writeText(text: string): number {
     const bytes = Buffer.byteLength(text);
     if (this.#flags & (SHUT | DESTROYED | CLOSED)) return bytes;
     const socket = this.#socket;
-    if (socket.writableLength > 0) {
+    if (this.#isUnderWay) {
       this.#writeLater([Buffer.from(text)]);
       return bytes;
     }

@@ -8,8 +8,15 @@ import { OptionError } from "../errors.ts";
 /** Bytes of a reason: a control frame carries 125, the code takes two. */
 export const MAX_REASON_BYTES = 123;
 
-/** What a Close without a code counts as; never on the wire. */
+/** What Sluice closes with by itself (RFC 6455 §7.4.1). */
+export const NORMAL = 1000;
+export const GOING_AWAY = 1001;
+export const INTERNAL_ERROR = 1011;
+export const TRY_AGAIN_LATER = 1013;
+
+/** What a Close without a code counts as, and an end without a Close; never on the wire. */
 export const NO_STATUS = 1005;
+export const ABNORMAL = 1006;
 
 const encoder = new TextEncoder();
 

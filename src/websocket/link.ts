@@ -8,6 +8,7 @@ import * as flag from "../server/conn_flags.ts";
 import type { Consumer } from "../server/conn_types.ts";
 import type { Connection } from "../server/connection.ts";
 import { Delivery, type ItemSource } from "../server/delivery.ts";
+import { ABNORMAL, NO_STATUS } from "./close_code.ts";
 import { type ControlEvent, FrameDecoder } from "./codec/mod.ts";
 import type { PerMessageDeflate } from "./deflate/mod.ts";
 import { WebSocketClosedError, WebSocketError } from "./errors.ts";
@@ -20,10 +21,6 @@ import type { WebSocketClose, WebSocketMessage } from "./types.ts";
 
 /** Messages that nobody has asked for yet hold up the answer to a Close for so long at the most, in ms. */
 const UNCLAIMED_GRACE = 1000;
-
-/** The Close of a peer without a status code, and the end without a Close (RFC 6455 §7.1.5). */
-const NO_STATUS = 1005;
-const ABNORMAL = 1006;
 
 /** What the link asks of the WebSocket above it. */
 export interface LinkOwner {
@@ -254,7 +251,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   closeLate(): void {
     if (this.outcome !== null) this.conn.close();
     else if (this.#deaf) this.#conclude();
-    else this.dead(new DeadlineError(`The peer did not answer the Close in time`));
+    else this.dead(new DeadlineError("The peer did not answer the Close in time"));
   }
 
   /** Nothing of what came is left to deal with. */

@@ -6,6 +6,7 @@
 import { OptionError } from "../errors.ts";
 import { count, duration, integer, oneOf, text } from "../server/validate.ts";
 import { MAX_FAREWELL_MS } from "./farewell.ts";
+import { MAX_REASON_BYTES } from "./close_code.ts";
 import type { Role } from "./codec/mod.ts";
 import { headerLines, isToken, kindOf } from "./handshake/fields.ts";
 import { type OriginRule, originRule, ownOrigin } from "./handshake/origin.ts";
@@ -88,8 +89,6 @@ const RETRY_AFTER = 1000;
 const COMPRESSION_THRESHOLD = 1024;
 /** Compressing blocks the loop: level 6 takes four times as long, and saves an eighth. */
 const COMPRESSION_LEVEL = 3;
-/** A Close's reason is 123 bytes at most (RFC 6455 §5.5). */
-const MAX_REASON = 123;
 
 /** Checks the limits of a WebSocket. @throws {OptionError} An option can't be used. */
 export function webSocketLimits(options: WebSocketLimitOptions, role: Role): WebSocketLimits {
@@ -134,10 +133,10 @@ export function farewellOptions(options: WebSocketOptions): FarewellOptions {
     throw new OptionError("lastMessage", `lastMessage must be a function, got ${kindOf(lastMessage)}`);
   }
   const goingAway = options.goingAway === "" ? "" : text("goingAway", options.goingAway, "going away");
-  if (new TextEncoder().encode(goingAway).length > MAX_REASON) {
+  if (new TextEncoder().encode(goingAway).length > MAX_REASON_BYTES) {
     throw new OptionError(
       "goingAway",
-      `goingAway must be ${MAX_REASON} bytes of UTF-8 at most, got ${kindOf(goingAway)}`,
+      `goingAway must be ${MAX_REASON_BYTES} bytes of UTF-8 at most, got ${kindOf(goingAway)}`,
     );
   }
   return { lastMessage, goingAway, retryAfter: tellable("retryAfter", options.retryAfter, RETRY_AFTER) };

@@ -4,13 +4,10 @@
  * @module
  */
 import type { HandlerContext } from "../server/conn_context.ts";
+import { INTERNAL_ERROR, NORMAL } from "./close_code.ts";
 import { WebSocketClosedError } from "./errors.ts";
 import type { WebSocketHandler } from "./types.ts";
 import type { WsConn } from "./ws_conn.ts";
-
-/** Codes of a handler's end (RFC 6455 §7.4.1). */
-const NORMAL = 1000;
-const INTERNAL_ERROR = 1011;
 
 /** Runs the handler, then closes; rejects with what it threw when the peer has been told. */
 export async function serveWebSocket(ws: WsConn, handler: WebSocketHandler, ctx: HandlerContext): Promise<void> {

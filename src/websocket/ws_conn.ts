@@ -5,7 +5,7 @@
  */
 import type { Connection } from "../server/connection.ts";
 import { DONE } from "../server/delivery.ts";
-import { checkClose } from "./close_code.ts";
+import { checkClose, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
 import { WebSocketClosedError } from "./errors.ts";
 import { goodbyeTo } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
@@ -13,11 +13,6 @@ import { badMessage, isMessage, refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
 import type { WebSocketClose, WebSocketConn, WebSocketMessage, WebSocketSendOptions, WebSocketState } from "./types.ts";
-
-/** Codes that this file sends by itself (RFC 6455 §7.4.1). */
-const NORMAL = 1000;
-const GOING_AWAY = 1001;
-const TRY_AGAIN_LATER = 1013;
 
 /** A control frame's largest payload (RFC 6455 §5.5). */
 const MAX_PING_BYTES = 125;
@@ -220,6 +215,6 @@ export class WsConn implements WebSocketConn {
 
   #refused<T>(): Promise<T> {
     const { outcome } = this.#link;
-    return refused(`The WebSocket is ${this.state} (code ${outcome?.code ?? 1005})`, outcome?.error) as Promise<T>;
+    return refused(`The WebSocket is ${this.state} (code ${outcome?.code ?? NO_STATUS})`, outcome?.error) as Promise<T>;
   }
 }
