@@ -6,6 +6,7 @@
  *   clean `close` with no `end` before it.
  * - A write takes what the kernel takes and says how much, or -1; `drain` also fires when nothing waits.
  * - A reset of a paused socket delivers its bytes all the same.
+ * - An accepted socket says `timeout` when it is two minutes old, asked to or not, idle or not: only a handshake listens.
  *
  * @module
  */
@@ -44,6 +45,8 @@ export interface Owner {
   ended(): void;
   writable(): void;
   closed(error?: SystemError): void;
+  /** So many seconds have passed since Bun began to count: those of `timeout()`, or its own. */
+  timedOut(raw: NativeSocket): void;
 }
 
 /** An owner that does nothing yet: to be extended by those who have a socket before anybody reads it. */
@@ -54,10 +57,13 @@ export class IdleOwner implements Owner {
   ended(): void {}
   writable(): void {}
   closed(_error?: SystemError): void {}
+  timedOut(raw: NativeSocket): void {
+    raw.terminate();
+  }
 }
 
 /** The handlers of every socket: an object for each would cost memory for each. */
-export const HANDLERS: object = {
+export const HANDLERS: { readonly timeout: (raw: NativeSocket) => void; readonly [event: string]: unknown } = {
   binaryType: "uint8array",
   open: (raw: NativeSocket) => raw.data.opened(raw),
   handshake: (raw: NativeSocket, ok: boolean, error: Error | null) => raw.data.secured(raw, ok, error),
@@ -65,7 +71,7 @@ export const HANDLERS: object = {
   end: (raw: NativeSocket) => raw.data.ended(),
   drain: (raw: NativeSocket) => raw.data.writable(),
   close: (raw: NativeSocket, error?: SystemError) => raw.data.closed(error),
-  timeout: (raw: NativeSocket) => raw.terminate(),
+  timeout: (raw: NativeSocket) => raw.data.timedOut(raw),
   connectError: () => {},
   error: (_raw: NativeSocket, thrown: unknown) => {
     // Bun catches what a handler throws; to swallow it would hide a fault of the socket's owner.
@@ -216,6 +222,8 @@ export class BunSocket implements RawSocket, Owner {
   opened(): void {}
 
   secured(): void {}
+
+  timedOut(): void {}
 
   received(chunk: Uint8Array): void {
     if (this.#readable() && !this.#is(EARLY)) return this.#events!.data(chunk);

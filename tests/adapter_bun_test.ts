@@ -4,10 +4,16 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { adapter } from "../adapters/bun.ts";
+import { BunSocket, HANDLERS, IdleOwner, type NativeSocket } from "../adapters/bun_socket.ts";
 import { OptionError } from "../src/errors.ts";
 import type { Address } from "../src/socket.ts";
 import { conformance } from "./conformance.ts";
-import { bytes, pattern, Rig } from "./support/rig.ts";
+import { bytes, pattern, Recorder, Rig } from "./support/rig.ts";
+
+/** What is used of Bun here. */
+declare const Bun: {
+  listen(options: object): { readonly port: number; stop(): void };
+};
 
 const onBun = "Bun" in globalThis;
 
@@ -86,6 +92,31 @@ describe("bun adapter: its own rules", { skip: onBun ? false : "needs Bun" }, ()
       await Promise.all([c.event("end"), s.event("gone")]);
       assertEquals([c.length, s.log, s.error], [sent.length, ["drained", "gone"], undefined]);
     }));
+
+  it("a socket outlives the timeout that Bun has for every accepted one after two minutes", async () => {
+    const recorder = new Recorder();
+    let accepted: NativeSocket | undefined;
+    class Door extends IdleOwner {
+      override opened(raw: NativeSocket): void {
+        accepted = raw;
+        new BunSocket(raw, { transport: "tcp", hostname: "127.0.0.1", port: 0 }, 0).start(recorder);
+      }
+    }
+    const door = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: HANDLERS, data: new Door() });
+    await withRig(async (rig) => {
+      const client = await rig.connect({ transport: "tcp", hostname: "127.0.0.1", port: door.port });
+      rig.start(client);
+      client.write(bytes("here"));
+      await recorder.received(4);
+      HANDLERS.timeout(accepted!);
+      client.write(bytes(", and still here"));
+      await recorder.received(20);
+      client.shutdown();
+      accepted!.end();
+      await recorder.event("gone");
+    });
+    door.stop();
+  });
 
   it("reusePort lets two listeners share a port", () =>
     withRig(async (rig) => {
