@@ -40,6 +40,19 @@ function comparable({ agreement, error, rest }: Outcome): unknown {
   return { agreement, rest, status: error?.status, message: error?.message };
 }
 
+describe("Retry-After of a refusal", () => {
+  const refusal = (field: string) => outcomeOf([latin1Bytes(`HTTP/1.1 503 Busy\r\n${field}\r\n`)]).error!.retryAfter;
+
+  it("is told in ms: seconds, a date, or null", () => {
+    assertEquals(refusal("Retry-After: 3\r\n"), 3000);
+    assertEquals(refusal("Retry-After: 0\r\n"), 0);
+    assertEquals(refusal("Retry-After: Sat, 01 Jan 2000 00:00:00 GMT\r\n"), 0);
+    const wait = refusal(`Retry-After: ${new Date(Date.now() + 60_000).toUTCString()}\r\n`)!;
+    assert(wait > 50_000 && wait <= 60_000, `${wait}`);
+    assertEquals([refusal("Retry-After: soon\r\n"), refusal("")], [null, null]);
+  });
+});
+
 describe("an address", () => {
   const right: readonly (readonly [url: string, expected: readonly unknown[]])[] = [
     ["ws://a.example", [false, "a.example", 80, "a.example", "/"]],

@@ -29,10 +29,13 @@ export class WebSocketClosedError extends SluiceError {
 export class HandshakeError extends SluiceError {
   /** The answer's status code; 0 if there was none. */
   readonly status: number;
+  /** When to come back, in ms from then: the answer's Retry-After (RFC 9110 §10.2.3); null if it had none. */
+  readonly retryAfter: number | null;
 
   /** Builds the error. */
-  constructor(status: number, message: string, options?: ErrorOptions) {
+  constructor(status: number, message: string, options?: ErrorOptions & { readonly retryAfter?: number | null }) {
     super("ERR_HANDSHAKE", message, options);
     this.status = status;
+    this.retryAfter = options?.retryAfter ?? null;
   }
 }

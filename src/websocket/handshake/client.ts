@@ -89,7 +89,15 @@ function refused(head: AnswerHead): HandshakeError {
   if (status === 403) hints.push("the server may not allow this origin");
   if (status === 426) hints.push(`the server wants ${JSON.stringify((head.header("upgrade") ?? "").slice(0, 40))}`);
   const hint = hints.length === 0 ? "check the url's path" : hints.join("; ");
-  return new HandshakeError(status, `The server answered with status ${status} instead of 101: ${hint}`);
+  const message = `The server answered with status ${status} instead of 101: ${hint}`;
+  return new HandshakeError(status, message, { retryAfter: delayOf(retryAfter) });
+}
+
+/** Retry-After is seconds, or a date (RFC 9110 §10.2.3); in ms from now. */
+function delayOf(retryAfter: string | null): number | null {
+  if (retryAfter === null) return null;
+  const delay = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - Date.now();
+  return Number.isNaN(delay) ? null : Math.max(0, delay);
 }
 
 function wrong(problem: string): HandshakeError {
