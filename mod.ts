@@ -20,6 +20,7 @@ export type {
   Inflater,
   ListenerEvents,
   RawSocket,
+  ResourceUse,
   ResponseBody,
   SocketAdapter,
   SocketConnectOptions,
@@ -88,6 +89,7 @@ export type {
 export type { AdmissionReason } from "./src/server/admission.ts";
 export type { HookFunction } from "./src/server/hooks.ts";
 export type {
+  BusyConn,
   ConnOutcome,
   CutConn,
   Delivery,

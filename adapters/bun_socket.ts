@@ -6,6 +6,7 @@
  *   clean `close` with no `end` before it.
  * - A write takes what the kernel takes and says how much, or -1; `drain` also fires when nothing waits.
  * - A reset of a paused socket delivers its bytes all the same.
+ * - A write that is the first to meet a reset takes it away from the kernel: it gives -1, and the read behind it an end.
  * - An accepted socket says `timeout` when it is two minutes old, asked to or not, idle or not: only a handshake listens.
  *
  * @module
@@ -103,6 +104,8 @@ const GONE_TOLD = 8192;
 const BLOCKED = 16_384;
 /** Bytes wait in `early` until the owner reads. */
 const EARLY = 32_768;
+/** The last write gave -1. */
+const FAILED = 65_536;
 
 /** What few sockets need, and not for long. */
 class Rarity {
@@ -187,7 +190,7 @@ export class BunSocket implements RawSocket, Owner {
     if (this.#is(BLOCKED)) return this.#enqueue(bytes);
     const taken = this.#raw.write(bytes);
     if (taken === bytes.length) return true;
-    this.#flags |= BLOCKED;
+    this.#flags |= taken < 0 ? BLOCKED | FAILED : BLOCKED;
     return this.#enqueue(taken > 0 ? bytes.subarray(taken) : bytes);
   }
 
@@ -233,7 +236,8 @@ export class BunSocket implements RawSocket, Owner {
   }
 
   ended(): void {
-    this.#flags |= FIN_CAME;
+    if (this.#is(FAILED)) this.#own().error = resetError();
+    else this.#flags |= FIN_CAME;
     this.#tell();
   }
 
@@ -242,7 +246,9 @@ export class BunSocket implements RawSocket, Owner {
     const rare = this.#own();
     const queue = rare.queue!;
     while (queue.length > 0) {
-      const taken = Math.max(0, this.#raw.write(queue[0]));
+      const written = this.#raw.write(queue[0]);
+      this.#flags = written < 0 ? this.#flags | FAILED : this.#flags & ~FAILED;
+      const taken = Math.max(0, written);
       rare.unsent -= taken;
       if (taken < queue[0].length) return void (queue[0] = queue[0].subarray(taken));
       queue.shift();

@@ -19,8 +19,9 @@ import type {
   SocketListenOptions,
 } from "../src/socket.ts";
 import { TABLES } from "./kernel_table.ts";
-import { checkCertificate, checkSignal, describe, NodeAdapter, NodeListener, openServer } from "./node.ts";
+import { checkCertificate, checkSignal, describe, NodeAdapter, NodeListener, openServer, readHeap } from "./node.ts";
 import type { NodeSocket } from "./node_socket.ts";
+import { DESCRIPTORS, LIMITS, ResourceReader } from "./resources.ts";
 
 /** What is used of the global `Deno`. */
 interface DenoNamespace {
@@ -46,6 +47,7 @@ const deno = (globalThis as unknown as { Deno: DenoNamespace }).Deno;
 /** The adapter for Deno. */
 export class DenoAdapter extends NodeAdapter {
   override readonly name: string = "deno";
+  protected override readonly reader: ResourceReader = new ResourceReader({ heap: readHeap, refusal: filesRefusal });
 
   override async listen(options: SocketListenOptions): Promise<SocketListener> {
     const missing = await missingFlag(options.address);
@@ -83,9 +85,18 @@ export class DenoAdapter extends NodeAdapter {
   }
 }
 
-/** Never asks the user. */
 function mayReadTables(): boolean {
-  return TABLES.every((path) => deno.permissions.querySync({ name: "read", path }).state === "granted");
+  return mayRead(TABLES);
+}
+
+/** Never asks the user. */
+function mayRead(paths: readonly string[]): boolean {
+  return paths.every((path) => deno.permissions.querySync({ name: "read", path }).state === "granted");
+}
+
+/** For these files --allow-read is not enough (Deno 2.9.6); what it grants is tried all the same. */
+function filesRefusal(): string | null {
+  return mayRead([DESCRIPTORS, LIMITS]) ? null : "Deno counts descriptors only with --allow-all";
 }
 
 /**

@@ -13,6 +13,7 @@ import { ConnectError, ListenError } from "../src/errors.ts";
 import type {
   Address,
   ListenerEvents,
+  ResourceUse,
   SocketAdapter,
   SocketConnectOptions,
   SocketListener,
@@ -47,6 +48,8 @@ export interface MemoryAdapter extends SocketAdapter {
   clientHost: string | null;
   /** What `kernelTable` gives. @default null */
   table: string | null;
+  /** What `resources` gives. @default nothing is told */
+  use: Partial<ResourceUse>;
   /** The listeners that are open. */
   readonly listeners: ReadonlySet<SocketListener>;
   /** How many sockets are not closed yet; one connection has two. */
@@ -154,6 +157,7 @@ class Network implements MemoryAdapter, MemoryWorld {
   readonly listeners: Set<Listener> = new Set();
   clientHost: string | null = null;
   table: string | null = null;
+  use: Partial<ResourceUse> = {};
   exitCode: number | null = null;
   readonly #signals = new Set<{ readonly name: string; readonly fn: () => void }>();
   readonly #acceptFailures: string[] = [];
@@ -226,6 +230,18 @@ class Network implements MemoryAdapter, MemoryWorld {
       if (address.transport === "tcp" && address.port === port) return (listener as Listener).waiting;
     }
     return null;
+  }
+
+  resources(): ResourceUse {
+    return {
+      descriptors: null,
+      descriptorLimit: null,
+      heapUsed: null,
+      heapLimit: null,
+      rss: null,
+      missing: {},
+      ...this.use,
+    };
   }
 
   failAccept(code: string, times = 1): void {

@@ -13,10 +13,12 @@ import { constants } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import tls from "node:tls";
+import { getHeapStatistics } from "node:v8";
 import { ConnectError, ListenError, OptionError, UnsupportedError } from "../src/errors.ts";
 import type {
   Address,
   ListenerEvents,
+  ResourceUse,
   SocketAdapter,
   SocketConnectOptions,
   SocketListener,
@@ -25,6 +27,7 @@ import type {
   TlsListenOptions,
 } from "../src/socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
+import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
 import { Zlib } from "./zlib.ts";
@@ -38,6 +41,7 @@ type SystemError = Error & { readonly code?: string };
 export class NodeAdapter implements SocketAdapter {
   #probe: Probe | null | undefined;
   readonly #zlib: Zlib = new Zlib();
+  protected readonly reader: ResourceReader = new ResourceReader({ heap: readHeap });
   readonly name: string = "node";
   readonly deflater: Zlib["deflater"] = this.#zlib.deflater;
   readonly inflater: Zlib["inflater"] = this.#zlib.inflater;
@@ -84,11 +88,21 @@ export class NodeAdapter implements SocketAdapter {
     return readAcceptQueue(port);
   }
 
+  resources(): ResourceUse {
+    return this.reader.read();
+  }
+
   /** Found at the first use: whoever speaks no HTTP has no use for it. */
   get responseBody(): Probe | undefined {
     if (this.#probe === undefined) this.#probe = findProbe();
     return this.#probe ?? undefined;
   }
+}
+
+/** V8's. */
+export function readHeap(): HeapUse {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return { used, limit };
 }
 
 /** A `net.Server` or `tls.Server` behind `SocketListener`. */
@@ -223,10 +237,11 @@ function client(socket: net.Socket, address: Address): NodeSocket {
 
 function tlsOptions(address: Address, options: TlsConnectOptions): tls.ConnectionOptions {
   const name = options.serverName ?? (address.transport === "tcp" ? address.hostname : "localhost");
-  const { ca, alpnProtocols } = options;
+  const { ca, alpnProtocols, insecure } = options;
   const ALPNProtocols = alpnProtocols && [...alpnProtocols];
   // RFC 6066, section 3: no address may be sent as a server's name.
-  return { host: name, servername: net.isIP(name) ? "" : name, ca, ALPNProtocols };
+  const unchecked = insecure ? { rejectUnauthorized: false } : {};
+  return { host: name, servername: net.isIP(name) ? "" : name, ca, ALPNProtocols, ...unchecked };
 }
 
 /**

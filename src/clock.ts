@@ -12,6 +12,8 @@ export interface Clock {
   setTimer(fn: () => void, delay: number): () => void;
   /** Calls `fn` at the end of the event loop's turn: after the promise jobs, before time passes. */
   soon(fn: () => void): void;
+  /** `setTimer` that doesn't keep the process alive. @default setTimer */
+  setIdleTimer?(fn: () => void, delay: number): () => void;
   /** The time of day in ms since the epoch. @default Date.now() */
   wall?(): number;
 }
@@ -24,6 +26,12 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   setTimer(fn, delay) {
     const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
+    return () => clearTimeout(timer);
+  },
+  setIdleTimer(fn, delay) {
+    const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
+    // An object on the three runtimes; the web's timers are numbers.
+    (timer as { unref?(): void }).unref?.();
     return () => clearTimeout(timer);
   },
   soon: endOfTurn,

@@ -46,6 +46,8 @@ export interface TlsConnectOptions {
   readonly serverName?: string;
   /** Protocols offered by ALPN. @default none */
   readonly alpnProtocols?: readonly string[];
+  /** Accepts any certificate, whoever's it is: for tests against a server of one's own. @default false */
+  readonly insecure?: boolean;
 }
 
 /** What an adapter listens on. The caller has validated it. */
@@ -189,6 +191,22 @@ export interface Inflater {
   close(): void;
 }
 
+/** What the process uses at one moment; null where the runtime or the system doesn't tell. */
+export interface ResourceUse {
+  /** Open descriptors. */
+  readonly descriptors: number | null;
+  /** How many there may be: the soft limit; Infinity for no limit. */
+  readonly descriptorLimit: number | null;
+  /** Bytes of the garbage-collected heap that are in use. */
+  readonly heapUsed: number | null;
+  /** Bytes at which the runtime gives up. */
+  readonly heapLimit: number | null;
+  /** Bytes of memory that the whole process occupies. */
+  readonly rss: number | null;
+  /** Why a member is null, by its name. */
+  readonly missing: Readonly<Partial<Record<Exclude<keyof ResourceUse, "missing">, string>>>;
+}
+
 /** Everything Sluice needs of a runtime. */
 export interface SocketAdapter {
   /** Its name. */
@@ -211,4 +229,6 @@ export interface SocketAdapter {
   deflater?: (options: DeflateOptions) => Deflater;
   /** Makes a decompressor for windows up to `windowBits`, 9 to 15. It takes memory at its first use. */
   inflater?: (options: { readonly windowBits: number }) => Inflater;
+  /** What the process uses now; cheap enough to ask each second. It never throws. */
+  resources?(): ResourceUse;
 }

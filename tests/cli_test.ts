@@ -1,19 +1,17 @@
-/** The command line: what it understands, what it prints, and the program itself on the runtime that runs this. */
+/** The command line: what it prints, and the program itself on the runtime that runs this. */
 import { after, before, describe, it } from "node:test";
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server as NetServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { connect, type ConnectOptions, type DrainReport, type Framed, type Holder, lines } from "../mod.ts";
-import { parseArgs } from "../src/cli/args.ts";
-import { UsageError } from "../src/cli/errors.ts";
 import { helpText, VERSION } from "../src/cli/help.ts";
 import { listenHint, optionMessage } from "../src/cli/hints.ts";
-import { type CommandName, COMMANDS, OPTIONS } from "../src/cli/options.ts";
+import { OPTIONS } from "../src/cli/options.ts";
 import { formatAddress, formatDuration, formatPhase, formatReport, formatUrl, tryCommand } from "../src/cli/print.ts";
 import { commandLine, type Program, root, type StartOptions, startProgram, within } from "./support/processes.ts";
 import { TEST_CERT, TEST_KEY } from "./support/tls.ts";
@@ -23,128 +21,6 @@ type Client = Framed<string, Uint8Array | string>;
 const CLI = `${root}src/cli/main.ts`;
 /** Longest wait for an answer or an end, in ms. */
 const LIMIT = 10_000;
-
-describe("the arguments", () => {
-  it("give the options of echo, in both spellings", () => {
-    const args =
-      "--port 80 --host=::1 --grace 1.5s --lame-duck=500ms --patience 2m --idle-timeout 1h --max-connections 3";
-    assertEquals(echoOptions(args), {
-      port: 80,
-      hostname: "::1",
-      grace: 1500,
-      lameDuck: 500,
-      patience: 120_000,
-      idleTimeout: 3_600_000,
-      maxConnections: 3,
-    });
-    assertEquals(echoOptions("--policy shedIdle --max-connections-per-ip 2 --log-level error --log-format json"), {
-      policy: "shedIdle",
-      maxConnectionsPerIp: 2,
-      level: "error",
-      format: "json",
-    });
-  });
-
-  it("give the options of demo", () => {
-    const args = "--tcp-port 1 --http-port=2 --host ::1 --grace 1s --max-connections 3 --access-log off";
-    assertEquals(optionsOf("demo", args), {
-      tcpPort: 1,
-      httpPort: 2,
-      hostname: "::1",
-      grace: 1000,
-      maxConnections: 3,
-      accessLog: false,
-    });
-    assertEquals(optionsOf("demo", "--tcp-port 0 --http-port 0"), { tcpPort: 0, httpPort: 0 });
-  });
-
-  it("say which requests are logged", () => {
-    const samples = ["all", "0", "0.25", "1", "100/s", "0.5/s"].map((value) =>
-      optionsOf("demo", `--access-log ${value}`)
-    );
-    assertEquals(samples, [
-      { accessLog: { sample: "all" } },
-      { accessLog: { sample: 0 } },
-      { accessLog: { sample: 0.25 } },
-      { accessLog: { sample: 1 } },
-      { accessLog: { sample: { perSecond: 100 } } },
-      { accessLog: { sample: { perSecond: 0.5 } } },
-    ]);
-  });
-
-  it("read a bare number as milliseconds, and the last of two", () => {
-    assertEquals(echoOptions("--grace 10s --grace 2000"), { grace: 2000 });
-  });
-
-  it("keep what follows the first equals sign", () => {
-    assertEquals(echoOptions("--unix=/tmp/a=b"), { path: "/tmp/a=b" });
-  });
-
-  it("ask for help and version", () => {
-    assertEquals(parseArgs(["-h"]), { name: "help", topic: "sluice" });
-    assertEquals(parseArgs(["echo", "--port", "1", "--help"]), { name: "help", topic: "echo" });
-    assertEquals(parseArgs(["demo", "-h"]), { name: "help", topic: "demo" });
-    assertEquals(parseArgs(["--version"]), { name: "version" });
-  });
-
-  it("are refused by name and value", () => {
-    const cases: [args: string, message: string][] = [
-      ["", "There is no command; to begin with: sluice demo"],
-      ["dmeo", 'Unknown command "dmeo", did you mean demo?'],
-      ["ecoh", 'Unknown command "ecoh", did you mean echo?'],
-      ["zzz", 'Unknown command "zzz"'],
-      ["--port=1 echo", 'Unknown option "--port=1", it goes behind the command: sluice echo'],
-      ["--grace 1s", 'Unknown option "--grace", it goes behind the command: sluice demo or sluice echo'],
-      ["echo --prot 1", 'Unknown option "--prot", did you mean --port?'],
-      ["echo --max-con 1", 'Unknown option "--max-con", did you mean --max-connections?'],
-      ["echo -p 1", 'Unknown option "-p"'],
-      ["echo 9000", 'Unexpected argument "9000", options begin with --'],
-      ["echo --port", "--port needs a value: --port N"],
-      ["echo --host --port 1", "--host needs a value: --host ADDRESS"],
-      ["echo --port nine", '--port must be a whole number, got "nine"'],
-      ["echo --port -1", '--port must be a whole number, got "-1"'],
-      ["echo --port=", '--port must be a whole number, got ""'],
-      ["echo --grace 10x", 'duration like 10s, 500ms, 2m, 1h, or a number of milliseconds, got "10x"'],
-      ["echo --grace -1s", 'got "-1s"'],
-      ["echo --policy drop", '--policy must be one of reject, queue, shedIdle, got "drop"'],
-      ["echo --log-level loud", '--log-level must be one of debug, info, warn, error, critical, got "loud"'],
-      ["echo --tls-cert a.pem", "--tls-cert needs --tls-key too"],
-      ["echo --tls-key a.pem", "--tls-key needs --tls-cert too"],
-      ["echo --port 70000", "--port must be a whole number from 0 to 65535, got 70000"],
-      ["demo --http-port 65536", "--http-port must be a whole number from 0 to 65535, got 65536"],
-      ["demo --tcp-port x", '--tcp-port must be a whole number, got "x"'],
-      ["demo --tcp-port 5000 --http-port 5000", "--tcp-port and --http-port must differ, both are 5000"],
-      ["demo --tcp-port 8080", "--tcp-port and --http-port must differ, both are 8080"],
-      ["demo --http-port 9000", "--tcp-port and --http-port must differ, both are 9000"],
-      ["demo --port 1", 'Unknown option "--port", did you mean --tcp-port?'],
-      ["demo --access-log 1.5", '--access-log must be off, all, a share like 0.1, or lines like 100/s, got "1.5"'],
-    ];
-    for (const [args, message] of cases) {
-      const error = assertThrows(() => parseArgs(args.split(" ").filter((arg) => arg !== "")), UsageError);
-      assertStringIncludes(error.message, message);
-    }
-  });
-});
-
-describe("the help", () => {
-  it("names every option and fits into 120 columns", () => {
-    for (const command of COMMANDS) {
-      const text = helpText(command);
-      for (const { flag, help } of OPTIONS[command]) assert(text.includes(`  ${flag} `) && text.includes(help), flag);
-      for (const line of text.split("\n")) assert(line.length <= 120, line);
-    }
-  });
-
-  it("of the program names every command", () => {
-    const text = helpText("sluice");
-    for (const command of COMMANDS) assert(text.includes(`\n  ${command} `), command);
-    for (const line of text.split("\n")) assert(line.length <= 120, line);
-  });
-
-  it("tells the version of the manifests", () => {
-    assertEquals(VERSION, JSON.parse(readFileSync(`${root}package.json`, "utf8")).version);
-  });
-});
 
 describe("what is printed", () => {
   it("names addresses, and how to reach them", () => {
@@ -204,9 +80,9 @@ describe("what is printed", () => {
 
   it("names options as they are on the command line", () => {
     const message = "idleTimeout must be from 0 to 2147483647 milliseconds, got 1e300";
-    assertStringIncludes(optionMessage({ option: "idleTimeout", message }, "echo"), "--idle-timeout must be");
-    assertEquals(optionMessage({ option: "idleTimeout", message }, "demo"), message);
-    assertEquals(optionMessage({ option: "backlog", message: "backlog is odd" }, "echo"), "backlog is odd");
+    assertStringIncludes(optionMessage({ option: "idleTimeout", message }, OPTIONS.echo), "--idle-timeout must be");
+    assertEquals(optionMessage({ option: "idleTimeout", message }, OPTIONS.demo), message);
+    assertEquals(optionMessage({ option: "backlog", message: "backlog is odd" }, OPTIONS.echo), "backlog is odd");
   });
 
   it("adds to a failed listen what to do, unless the message says it", () => {
@@ -400,15 +276,6 @@ const REPORT: DrainReport = {
   }],
   all: [],
 };
-
-function echoOptions(args: string): unknown {
-  return optionsOf("echo", args);
-}
-
-function optionsOf(name: CommandName, args: string): unknown {
-  const command = parseArgs([name, ...args.split(" ")]);
-  return command.name === name ? command.options : command;
-}
 
 function start(args: readonly string[], permissions: StartOptions["permissions"] = ["--allow-net"]): Program {
   return startProgram(CLI, { args: ["echo", ...args], permissions });

@@ -14,11 +14,20 @@ const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\
 /** Files under src/ that stand alone and that every layer may use. */
 const BASE = /^src\/(?!runtime\.ts|testing\.ts)([^/]+\.ts|context\/.*)$/;
 
+/** What every command may use. */
+const TOOL = /^mod\.ts$|^node:/;
+
 /** Who may import what, first match decides. A file that no row knows fails: a new folder needs a row. */
 const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[] = [
   [/^src\/socket\.ts$/, []],
   [/^src\/runtime\.ts$/, [BASE, /^adapters\//]],
-  [/^src\/testing(\.ts$|\/)/, [BASE, /^adapters\/memory/, /^src\/testing\//, /^src\/(server|framing)\//]],
+  [/^src\/testing(\.ts$|\/)/, [
+    BASE,
+    /^adapters\/memory/,
+    /^src\/testing\//,
+    /^src\/(server|framing)\//,
+    /^src\/faults\/mod\.ts$/,
+  ]],
   [BASE, [BASE]],
   [/^src\/server\//, [BASE, /^src\/runtime\.ts$/, /^src\/server\//]],
   [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
@@ -31,19 +40,30 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /\/reconnect\//,
   ]],
   [/^src\/websocket\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|websocket)\//]],
-  [/^src\/cli\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\//, /^node:/]],
+  // The tools stand on what everybody can import.
+  [/^src\/faults\//, [/^mod\.ts$/, /^src\/http\/mod\.ts$/, /^src\/faults\//]],
+  [/^src\/load\/recorder/, [/^src\/load\//, /^hdr-histogram-js$/]],
+  [/^src\/load\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/load\//]],
+  [/^src\/verify\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/verify\//]],
+  [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
+  [/^src\/report_page\//, [/^src\/load\/types\.ts$|^src\/verify\/mod\.ts$/, /^src\/report_page\//]],
+  [/^src\/cli\/load\//, [TOOL, /^src\/(load|report_page)\/mod\.ts$/, /^src\/cli\/(load\/|[^/]+$)/]],
+  [/^src\/cli\/verify\//, [TOOL, /^src\/(verify|report_page)\/mod\.ts$/, /^src\/cli\/(verify\/|[^/]+$)/]],
+  [/^src\/cli\/faults\//, [TOOL, /^src\/(faults|http)\/mod\.ts$/, /^src\/cli\/(faults\/|[^/]+$)/]],
+  [/^src\/cli\//, [TOOL, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\/([^/]+$|[a-z]+\/command\.ts$)/]],
   [/^adapters\/memory/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/memory/]],
   [/^adapters\/kernel_table/, [/^node:/]],
+  [/^adapters\/resources/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/node/, [
     /^src\/(socket|errors|clock)\.ts$/,
-    /^adapters\/(node|kernel_table|response_body|zlib)/,
+    /^adapters\/(node|kernel_table|resources|response_body|zlib)/,
     /^node:/,
   ]],
-  [/^adapters\/deno/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(deno|node|kernel_table)/, /^node:/]],
-  [/^adapters\/bun/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(bun|kernel_table|zlib)/, /^node:/]],
+  [/^adapters\/deno/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(deno|node|kernel_table|resources)/, /^node:/]],
+  [/^adapters\/bun/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/(bun|kernel_table|resources|zlib)/, /^node:/]],
   [/^adapters\/response_body/, [/^src\/socket\.ts$/]],
   [/^adapters\/zlib/, [/^src\/socket\.ts$/, /^adapters\/zlib/, /^node:/]],
-  [/^mod\.ts$/, [/^src\/(?!cli\/|testing)/]],
+  [/^mod\.ts$/, [/^src\/(?!(cli|faults|load|verify|watch|report_page|testing)\b)/]],
 ];
 
 interface Manifest {
@@ -51,7 +71,7 @@ interface Manifest {
   readonly version: string;
   readonly license: string;
   readonly exports: Record<string, unknown>;
-  readonly dependencies?: unknown;
+  readonly dependencies: Record<string, string>;
 }
 
 const deno = readJson("deno.json");
@@ -63,6 +83,9 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/http/mod.ts", "exports_http.txt"],
   ["src/websocket/mod.ts", "exports_websocket.txt"],
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
+  ["src/load/mod.ts", "exports_load.txt"],
+  ["src/watch/mod.ts", "exports_watch.txt"],
+  ["src/testing.ts", "exports_testing.txt"],
 ];
 
 for (const [source, list] of ENTRIES) {
@@ -98,8 +121,10 @@ describe("the two manifests", () => {
     assertEquals(entries, Object.fromEntries(built));
   });
 
-  it("ask for no dependency at run time", () => {
-    assertEquals(npm.dependencies, undefined);
+  it("ask for one dependency at run time, which only the recorder of `./load` imports", () => {
+    assertEquals(Object.keys(npm.dependencies), ["hdr-histogram-js"]);
+    const users = sourcesUnder("src").filter(({ imports }) => imports.includes("hdr-histogram-js"));
+    assertEquals(users.map(({ path }) => path), ["src/load/recorder.ts"]);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Proof of the npm package: packed, installed in an empty folder, used by JavaScript and by TypeScript. */
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -38,6 +38,7 @@ describe("the npm package", () => {
     assertEquals(packed.code, 0, packed.stdout + packed.stderr);
     const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
     writeFileSync(join(project, "package.json"), `{ "name": "consumer", "type": "module" }\n`);
+    copyDependencies(root, project);
     const args = ["--offline", "--no-audit", "--no-fund", "--loglevel", "error"];
     const installed = await command(["npm", "install", `../${tarball}`, ...args], project);
     assertEquals(installed.code, 0, installed.stdout + installed.stderr);
@@ -65,6 +66,11 @@ describe("the npm package", () => {
     assertEquals(command.split("\n")[0], "#!/usr/bin/env node");
   });
 
+  it("brings along what `sluice load` needs", { skip }, async () => {
+    const shown = await command(["node_modules/.bin/sluice", "load", "--help"], project);
+    assertEquals([shown.code, shown.stdout.split("\n")[0]], [0, "Usage: sluice load URL [options]"], shown.stderr);
+  });
+
   for (const runtime of ["node", "bun"] as const) {
     it(`serves and is stopped by SIGTERM on ${runtime}`, { skip }, async () => {
       await using program = startProgram(join(project, "consumer.js"), { runtime, cwd: project, plain: true });
@@ -80,6 +86,16 @@ describe("the npm package", () => {
     assertEquals(compiled.code, 0, compiled.stdout);
   });
 });
+
+/** What a package depends on stands in the folder already: an install without a network has to find it there. */
+function copyDependencies(folder: string, project: string): void {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  for (const name of Object.keys(dependencies)) {
+    const copy = join(project, "node_modules", name);
+    cpSync(join(root, "node_modules", name), copy, { recursive: true });
+    copyDependencies(copy, project);
+  }
+}
 
 /** The same program with the other entry beside it. */
 function typed(): string {

@@ -27,6 +27,8 @@ function block(language: string, part: string): string {
 /** The package's entries as files of this repository. */
 function withPaths(text: string): string {
   return text.replaceAll('"@sluice/sluice"', JSON.stringify(join(root, "mod.ts")))
+    .replaceAll('"@sluice/sluice/testing"', JSON.stringify(join(root, "src/testing.ts")))
+    .replaceAll('"@sluice/sluice/watch"', JSON.stringify(join(root, "src/watch/mod.ts")))
     .replaceAll('"@sluice/sluice/http"', JSON.stringify(join(root, "src/http/mod.ts")))
     .replaceAll('"@sluice/sluice/websocket"', JSON.stringify(join(root, "src/websocket/mod.ts")))
     .replaceAll('"@sluice/sluice/websocket/reconnect"', JSON.stringify(join(root, "src/websocket/reconnect/mod.ts")));
@@ -84,6 +86,12 @@ describe("README", () => {
       "json",
       "sh",
       "text",
+      "text",
+      "text",
+      "text",
+      "text",
+      "ts",
+      "ts",
       "ts",
       "ts",
       "ts",
@@ -120,6 +128,8 @@ describe("README", () => {
       ["the framed servers", "lengthPrefixCodec(", /^$/],
       ["the web app", "eventStream(", /^$/],
       ["the WebSocket server and its client", "connectWebSocket(", /^hello world\n1000 true$/m],
+      ["the server that watches itself", "watchResources(", /^$/],
+      ["the proxy with faults", "startFaultProxy(", /^tcp 0$/m],
       ["the client that comes back", "ReconnectingWebSocket(", /^waiting\n[^]*closed\nERR_WEBSOCKET_CLOSED$/m],
     ] as const
   ) {

@@ -1,5 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { Connection } from "../src/server/connection.ts";
 import { Gate } from "./support/http_world.ts";
 import { echo, echoInTurn, noting, wsWorld } from "./support/websocket_world.ts";
 
@@ -40,6 +41,34 @@ describe("send()'s promise", () => {
     peer.conn.resume();
     await w.until(w.ws.closed);
     assertEquals([peer.messages.length, peer.close?.code], [1000, 1000]);
+  });
+});
+
+describe("a flood of small messages", () => {
+  /** How often a connection stops reading while so many messages come at once. */
+  async function stops(count: number): Promise<number> {
+    const got: string[] = [];
+    await using w = await wsWorld((ws) => ws.forEach(noting(got)));
+    const peer = await w.raw();
+    let paused = 0;
+    const { pause } = Connection.prototype;
+    Connection.prototype.pause = function () {
+      paused++;
+      pause.call(this);
+    };
+    try {
+      peer.send(...Array.from({ length: count }, (_, i) => `${i}`));
+      await w.pass(100);
+    } finally {
+      Connection.prototype.pause = pause;
+    }
+    assertEquals([got.length, got.at(-1)], [count, `${count - 1}`]);
+    return paused;
+  }
+
+  it("leaves the others their turn after some thousands, and loses nothing", async () => {
+    assertGreaterOrEqual(await stops(5000), 1);
+    assertEquals(await stops(500), 0);
   });
 });
 

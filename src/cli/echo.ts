@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { createServer, type TlsListenOptions } from "../../mod.ts";
 import { answerLines } from "./answer_lines.ts";
 import { StartError } from "./errors.ts";
-import { DEFAULT_HOST, DEFAULT_TCP_PORT, type EchoOptions, flagOf, limitsOf } from "./options.ts";
+import { flagOf } from "./hints.ts";
+import { DEFAULT_HOST, DEFAULT_TCP_PORT, type EchoOptions, limitsOf, OPTIONS } from "./options.ts";
 import type { Print } from "./output.ts";
 import { formatAddress, tryCommand } from "./print.ts";
 import { runServices, type Service } from "./services.ts";
@@ -44,7 +45,9 @@ function readTls({ cert, key }: EchoOptions): TlsListenOptions | undefined {
 function readPem(option: "cert" | "key", path: string): string {
   const text = readText(option, path);
   if (text.includes("-----BEGIN ")) return text;
-  throw new StartError(`${flagOf(option, "echo")} ${JSON.stringify(path)} is no PEM file: it has no "-----BEGIN" line`);
+  throw new StartError(
+    `${flagOf(option, OPTIONS.echo)} ${JSON.stringify(path)} is no PEM file: it has no "-----BEGIN" line`,
+  );
 }
 
 function readText(option: "cert" | "key", path: string): string {
@@ -52,6 +55,6 @@ function readText(option: "cert" | "key", path: string): string {
     return readFileSync(path, "utf8");
   } catch (error) {
     const reason = (error as Error).message;
-    throw new StartError(`${flagOf(option, "echo")} ${JSON.stringify(path)} can't be read: ${reason}`);
+    throw new StartError(`${flagOf(option, OPTIONS.echo)} ${JSON.stringify(path)} can't be read: ${reason}`);
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 import { type CommandName, OPTIONS } from "./options.ts";
+import type { ToolCommand, ToolOption } from "./tool.ts";
+import { TOOLS } from "./tools.ts";
 
 /** Kept equal to the manifests' by a test: reading them at run time would need a permission under Deno. */
 export const VERSION = "0.1.0";
@@ -15,6 +17,7 @@ Usage: sluice <command> [options]
 Commands:
   demo         lines over TCP beside HTTP and WebSocket, and a page to begin with: see sluice demo --help
   echo         a line server to try it with: see sluice echo --help
+${TOOLS.map(({ name, summary }) => `  ${name.padEnd(13)}${summary}: see sluice ${name} --help`).join("\n")}
 
 Options:
   -h, --help   print this
@@ -62,8 +65,10 @@ const ECHO_EXAMPLES = `Examples:
   sluice echo --unix /tmp/echo.sock --max-connections 100 --policy queue
 `;
 
+const DURATIONS = "A duration is written 10s, 500ms, 2m or 1h; a bare number is milliseconds.";
+
 const TAIL = `
-A duration is written 10s, 500ms, 2m or 1h; a bare number is milliseconds.
+${DURATIONS}
 A line of more than 64 KiB ends its connection.
 
 Exit code: 0 stopped clean; 1 something was cut, or it could not start; 2 wrong usage; 130 or 143 a second signal.
@@ -75,15 +80,22 @@ const TEXTS: Readonly<Record<CommandName, readonly [head: string, examples: stri
   echo: [ECHO_HEAD, ECHO_EXAMPLES],
 };
 
-/** The text for `--help`, of the program or of one command. */
+/** The text for `--help`, of the program or of a command that serves. */
 export function helpText(topic: "sluice" | CommandName): string {
   if (topic === "sluice") return SLUICE_HELP;
   const [head, examples] = TEXTS[topic];
-  return head + optionLines(topic) + TAIL + examples;
+  return head + optionLines(OPTIONS[topic]) + TAIL + examples;
 }
 
-function optionLines(command: CommandName): string {
-  const rows = OPTIONS[command].map(({ flag, value, help }) => [`${flag} ${value}`, help]);
+/** The text for a tool's `--help`. */
+export function toolHelp({ usage, about, rows, examples }: ToolCommand): string {
+  return `Usage: ${usage}\n\n${about.trim()}\n\nOptions:\n${optionLines(rows)}\n${DURATIONS}\n\nExamples:\n${
+    examples.trim().split("\n").map((line) => `  ${line.trim()}\n`).join("")
+  }`;
+}
+
+function optionLines(options: readonly ToolOption[]): string {
+  const rows = options.map(({ flag, value, help }) => [`${flag} ${value}`.trimEnd(), help]);
   rows.push(["-h, --help", "print this"]);
   const width = Math.max(...rows.map(([usage]) => usage.length));
   return rows.map(([usage, help]) => `  ${usage.padEnd(width)}  ${help}\n`).join("");

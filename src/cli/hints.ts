@@ -4,7 +4,7 @@
  * @module
  */
 import type { ListenError, OptionError } from "../../mod.ts";
-import { type CommandName, flagOf } from "./options.ts";
+import type { ToolOption } from "./tool.ts";
 
 /** `place` is the option that says where to listen. */
 const LISTEN_HINTS: Readonly<Record<string, (place: string) => string>> = {
@@ -28,8 +28,13 @@ export function listenHint({ code, message }: Pick<ListenError, "code" | "messag
 /** The library's message, with the option named as it is on the command line. */
 export function optionMessage(
   { option, message }: Pick<OptionError, "option" | "message">,
-  command: CommandName,
+  rows: readonly ToolOption[],
 ): string {
-  const flag = flagOf(option, command);
+  const flag = flagOf(option, rows);
   return flag !== undefined && message.startsWith(option) ? flag + message.slice(option.length) : message;
+}
+
+/** The command line's name of one of the library's options. */
+export function flagOf(option: string, rows: readonly ToolOption[]): string | undefined {
+  return rows.find((row) => row.option === option)?.flag;
 }

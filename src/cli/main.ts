@@ -11,32 +11,54 @@
  */
 import process from "node:process";
 import { OptionError, SluiceError } from "../../mod.ts";
-import { parseArgs } from "./args.ts";
+import { ALL_COMMANDS, type Command, parseArgs } from "./args.ts";
 import { demo } from "./demo.ts";
 import { echo } from "./echo.ts";
 import { StartError, UsageError } from "./errors.ts";
-import { helpText, VERSION } from "./help.ts";
+import { helpText, toolHelp, VERSION } from "./help.ts";
 import { optionMessage } from "./hints.ts";
-import { COMMANDS } from "./options.ts";
+import { COMMANDS, OPTIONS } from "./options.ts";
 import { openOutput, type Print } from "./output.ts";
+import { readArgs } from "./read_args.ts";
+import type { ToolOption } from "./tool.ts";
+import { TOOLS } from "./tools.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
+/** The table that errors name options by. */
+let rows: readonly ToolOption[] = [];
+
 async function main(args: readonly string[], print: Print): Promise<void> {
   const command = parseArgs(args);
-  if (command.name === "help") await print(helpText(command.topic).trimEnd());
+  if (command.name === "help") await print((await help(command.topic)).trimEnd());
   else if (command.name === "version") await print(VERSION);
-  else if (command.name === "demo") await demo(command.options, print);
-  else await echo(command.options, print);
+  else if (command.name === "tool") await runTool(command, print);
+  else {
+    rows = OPTIONS[command.name];
+    if (command.name === "demo") await demo(command.options, print);
+    else await echo(command.options, print);
+  }
+}
+
+async function help(topic: string): Promise<string> {
+  const tool = TOOLS.find(({ name }) => name === topic);
+  return tool === undefined
+    ? helpText(COMMANDS.find((name) => name === topic) ?? "sluice")
+    : toolHelp(await tool.load());
+}
+
+async function runTool({ tool: name, args }: Extract<Command, { name: "tool" }>, print: Print): Promise<void> {
+  const tool = await TOOLS.find((entry) => entry.name === name)!.load();
+  rows = tool.rows;
+  process.exitCode = await tool.run(readArgs(args, tool), print);
 }
 
 /** The exit code is set, and the process ends by itself: nothing may be left that keeps it alive. */
 function failed(error: unknown, args: readonly string[]): void {
-  const command = COMMANDS.find((name) => name === args[0]);
-  const help = `See: sluice ${command === undefined ? "" : `${command} `}--help`;
+  const help = `See: sluice ${ALL_COMMANDS.includes(args[0]) ? `${args[0]} ` : ""}--help`;
   if (error instanceof UsageError) return end(WRONG_USAGE, error.message, help);
-  if (error instanceof OptionError) return end(WRONG_USAGE, optionMessage(error, command ?? COMMANDS[0]), help);
+  if (error instanceof OptionError) return end(WRONG_USAGE, optionMessage(error, rows), help);
   if (error instanceof StartError) return end(FAILED, error.message, error.hint);
   if (error instanceof SluiceError) return end(FAILED, error.message);
   throw error;

@@ -11,6 +11,7 @@ import {
   type LogLevel,
 } from "../../mod.ts";
 import { type AccessLog, duration, number, oneOf, port, type ReadValue, sample, text } from "./option_values.ts";
+import type { ToolOption } from "./tool.ts";
 
 /** The commands that serve. */
 export type CommandName = "demo" | "echo";
@@ -49,15 +50,9 @@ export interface DemoOptions extends CommonOptions {
   accessLog?: AccessLog;
 }
 
-/** One option that takes a value. */
-export interface OptionRow {
-  readonly flag: string;
-  /** The library's name of it. */
+/** One option of a server. */
+export interface OptionRow extends ToolOption {
   readonly option: keyof EchoOptions | keyof DemoOptions;
-  /** The value's name in the help. */
-  readonly value: string;
-  readonly help: string;
-  readonly read: ReadValue;
 }
 
 /** Nobody's business but this machine's, until asked otherwise. */
@@ -145,11 +140,6 @@ export const OPTIONS: Readonly<Record<CommandName, readonly OptionRow[]>> = {
 
 /** All commands, the one to begin with first. */
 export const COMMANDS: readonly CommandName[] = ["demo", "echo"];
-
-/** A command's name of one of the library's options. */
-export function flagOf(option: string, command: CommandName): string | undefined {
-  return OPTIONS[command].find((row) => row.option === option)?.flag;
-}
 
 /** What the library takes of the options that all commands share. */
 export function limitsOf(options: CommonOptions): DrainOptions & AdmissionOptions {

@@ -38,6 +38,8 @@ export class FrameIntake<T> implements Consumer {
   #queue: T[] = [];
   /** Frames at the front of the queue that are taken. */
   #taken = 0;
+  /** Takes, of one frame or of all that waited. */
+  #takes = 0;
   /** The bytes that the queue was decoded from, so that a takeover gets those of the frames nobody took. */
   #raw: Uint8Array[] = [];
   #rawLength = 0;
@@ -69,6 +71,10 @@ export class FrameIntake<T> implements Consumer {
     return this.#decoder.buffered;
   }
 
+  get handling(): number {
+    return this.#busy ? 1 + this.#takes : 0;
+  }
+
   /** Frames that wait. */
   get size(): number {
     return this.#queue.length - this.#taken;
@@ -85,6 +91,7 @@ export class FrameIntake<T> implements Consumer {
 
   /** The oldest frame; only while `size` is above 0. */
   take(): T {
+    this.#takes++;
     const frame = this.#queue[this.#taken++];
     if (this.#taken === this.#queue.length) this.#emptied();
     return frame;
@@ -92,6 +99,7 @@ export class FrameIntake<T> implements Consumer {
 
   /** All frames that wait. */
   takeAll(): T[] {
+    this.#takes++;
     const frames = this.#taken === 0 ? this.#queue : this.#queue.slice(this.#taken);
     this.#queue = [];
     this.#emptied();

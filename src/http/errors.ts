@@ -1,6 +1,6 @@
 /**
- * The two errors of HTTP: {@linkcode HttpError}, the peer broke the protocol, and {@linkcode BodyError}, what the
- * reader of a body gets.
+ * The errors of HTTP: {@linkcode HttpError}, a client broke the protocol, {@linkcode BodyError}, what the reader of a
+ * body gets, and {@linkcode ResponseError}, a server broke the protocol.
  *
  * @module
  */
@@ -125,5 +125,17 @@ export class BodyError extends SluiceError {
   /** Builds the error. */
   constructor(message: string, options?: ErrorOptions) {
     super("ERR_HTTP_BODY", message, options);
+  }
+}
+
+/** A response breaks HTTP/1.1 or ends before its time: the connection is of no more use. */
+export class ResponseError extends SluiceError {
+  /** It was right as far as it came; the end came too early. */
+  readonly truncated: boolean;
+
+  /** Builds the error. */
+  constructor(message: string, truncated = false, options?: ErrorOptions) {
+    super("ERR_RESPONSE", message, options);
+    this.truncated = truncated;
   }
 }

@@ -58,6 +58,10 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.#over ? 0 : this.parser.buffered;
   }
 
+  get handling(): number {
+    return this.exchange === null || this.exchange.handling === null ? 0 : this.exchange.number;
+  }
+
   // What the connection says.
 
   data(chunk: Uint8Array): void {
@@ -175,7 +179,10 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     }
     const closes = this.closes(exchange, close);
     const whole: WholeAnswer = { head, body, minor: exchange.head.minor, latin: exchange.latin };
-    if (!closes && this.#withholds) this.#out.withhold(whole);
+    // In a drain, the last answer of a client that pipelines waits for the quiet moment: it alone may say `close`, and
+    // whatever comes before it is answered too.
+    const withholds = this.#pipelined && this.conn.isParting && this.parser.buffered === 0;
+    if (!closes && withholds) this.#out.withhold(whole);
     else this.#out.write(whole, closes);
     this.#finish(exchange, closes);
   }
@@ -354,18 +361,9 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   attend(exchange: HttpExchange, handling: Promise<unknown>): void {
     this.exchange = null;
-    const { server } = this.service;
     const left = handling.then(() => {}).finally(() => this.#done(exchange));
-    if (exchange.upgraded) server.waitUntil(left);
-    else server.attend(this.conn, left);
-  }
-
-  /**
-   * In a drain, the last answer of a client that pipelines waits for the quiet moment: it alone may say `close`, and
-   * whatever comes before it is answered too.
-   */
-  get #withholds(): boolean {
-    return this.#pipelined && this.conn.isParting && this.parser.buffered === 0;
+    if (exchange.upgraded) this.service.outlives(exchange, left);
+    else this.service.server.attend(this.conn, left);
   }
 
   /** Requests are here that wait until the client reads its answers. */

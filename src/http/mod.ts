@@ -12,7 +12,14 @@
  * @module
  */
 export type { AccessLogOptions, AccessRecord } from "./access_log.ts";
-export { BodyError, HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
+export {
+  RESPONSE_END,
+  type ResponseEvent,
+  ResponseParser,
+  type ResponseParserOptions,
+} from "./client/response_parser.ts";
+export { ResponseHead } from "./client/response_head.ts";
+export { BodyError, HttpError, REFUSAL_REASONS, type RefusalReason, ResponseError } from "./errors.ts";
 export {
   type EventSource,
   eventStream,

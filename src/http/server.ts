@@ -6,6 +6,7 @@
 import type { Connection } from "../server/connection.ts";
 import { listen } from "../server/listener.ts";
 import type { ConfigureOptions } from "../server/options.ts";
+import type { BusyConn } from "../server/report.ts";
 import { TcpServer } from "../server/server.ts";
 import { checkServer } from "../server/validate.ts";
 import { accessLogFrom } from "./access_log.ts";
@@ -37,6 +38,10 @@ class Http1Server extends TcpServer implements HttpServer {
 
   get http(): HttpStats {
     return this.#service.stats;
+  }
+
+  override busy(): BusyConn[] {
+    return [...super.busy(), ...this.#service.outliving(this.clock.now())];
   }
 
   override configure(options: ConfigureOptions & HttpLimitOptions): void {

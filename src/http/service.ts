@@ -6,6 +6,9 @@
 import type { Clock } from "../clock.ts";
 import type { Logger } from "../log.ts";
 import type { Connection } from "../server/connection.ts";
+import type { Conn } from "../server/conn_types.ts";
+import { holderOf } from "../server/holders.ts";
+import type { BusyConn } from "../server/report.ts";
 import type { SocketAdapter } from "../socket.ts";
 import type { AccessLog, AccessRecord } from "./access_log.ts";
 import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
@@ -26,6 +29,9 @@ export interface ServiceServer extends HttpServer {
 
 /** An exchange, as far as it is counted. */
 export interface Accounted {
+  readonly conn: Conn;
+  /** Number within its connection, from 1. */
+  readonly number: number;
   /** Its handler was called and has not left. */
   running: boolean;
   /** The handler, while it goes on. */
@@ -61,6 +67,8 @@ export class HttpService {
   active = 0;
   handlerErrors = 0;
   aborted = 0;
+  /** Those whose handlers go on though no connection waits for them. */
+  readonly #outliving: Set<Accounted> = new Set();
   readonly #statuses = [0, 0, 0, 0, 0, 0];
   readonly #refused: Record<RefusalReason, number>;
   readonly #date: DateField = new DateField();
@@ -131,9 +139,22 @@ export class HttpService {
     if (this.accessLog !== null) this.accessLog.record(exchange.record(error));
   }
 
+  /** A handler goes on by itself: a drain waits for it, and `busy()` names it. */
+  outlives(exchange: Accounted, handling: Promise<unknown>): void {
+    this.#outliving.add(exchange);
+    this.server.waitUntil(handling.finally(() => this.#outliving.delete(exchange)));
+  }
+
+  /** The handlers that go on though their connection doesn't wait for them. */
+  outliving(now: number): BusyConn[] {
+    return Array.from(this.#outliving, ({ conn, number }) => {
+      return { ...holderOf(conn as Connection, now), state: "closed", waitsFor: "handler", handling: number, bytes: 0 };
+    });
+  }
+
   #outlived(exchange: Accounted, handling: Promise<unknown>): void {
     const left = (): void => this.#left(exchange);
-    this.server.waitUntil(Promise.resolve(handling).then(left, left));
+    this.outlives(exchange, Promise.resolve(handling).then(left, left));
   }
 
   #left(exchange: Accounted): void {

@@ -8,18 +8,24 @@ import { addressKey } from "./address.ts";
 import type { AdmissionLimits } from "./options.ts";
 
 /** Which limit a connection met. */
-export type AdmissionReason = "maxConnections" | "maxConnectionsPerIp" | "acceptRate";
+export type AdmissionReason = "maxConnections" | "maxConnectionsPerIp" | "admit" | "acceptRate";
+
+/** How long a connection waits until the user's `admit` is asked again, in ms: soon for a client, cheap for us. */
+const ADMIT_INTERVAL = 100;
 
 /** The count of connections, and a token bucket for the rate. */
 export class Admission {
   limits: AdmissionLimits;
   #total = 0;
   readonly #perKey: Map<string, number> = new Map();
+  readonly #failed: (error: unknown) => void;
   #tokens: number;
   #filledAt: number;
 
-  constructor(limits: AdmissionLimits, now: number) {
+  /** @param failed Hears what the user's `admit` throws. */
+  constructor(limits: AdmissionLimits, now: number, failed: (error: unknown) => void) {
     this.limits = limits;
+    this.#failed = failed;
     this.#tokens = limits.acceptBurst;
     this.#filledAt = now;
   }
@@ -35,6 +41,7 @@ export class Admission {
     if (maxConnectionsPerIp !== Infinity && this.#held(socket.remote) >= maxConnectionsPerIp) {
       return "maxConnectionsPerIp";
     }
+    if (!this.#admits()) return "admit";
     if (acceptRate !== Infinity && !this.#takeToken(now)) return "acceptRate";
     this.force(socket);
     return null;
@@ -72,10 +79,21 @@ export class Admission {
     return addressKey(remote, this.limits.ipv6Prefix);
   }
 
-  /** Milliseconds until the rate lets the next one in. */
-  untilToken(now: number): number {
+  /** Milliseconds until time may let the next one in; Infinity if only a connection's end can. */
+  untilNext(now: number): number {
     this.#fill(now);
-    return this.#tokens >= 1 ? 0 : (1 - this.#tokens) / this.limits.acceptRate * 1000;
+    const untilToken = this.#tokens >= 1 ? 0 : (1 - this.#tokens) / this.limits.acceptRate * 1000;
+    if (this.limits.admit !== null) return Math.max(untilToken, ADMIT_INTERVAL);
+    return untilToken === 0 ? Infinity : untilToken;
+  }
+
+  #admits(): boolean {
+    try {
+      return this.limits.admit === null || this.limits.admit() !== false;
+    } catch (error) {
+      this.#failed(error);
+      return true;
+    }
   }
 
   #held(remote: Address): number {

@@ -17,6 +17,7 @@ export class AdmissionQueue {
   readonly rejected: Record<AdmissionReason | "queueFull", number> = {
     maxConnections: 0,
     maxConnectionsPerIp: 0,
+    admit: 0,
     acceptRate: 0,
     queueFull: 0,
   };
@@ -47,7 +48,7 @@ export class AdmissionQueue {
   push(socket: RawSocket): boolean {
     if (this.#waiting.length >= this.#admission.limits.maxQueue) return false;
     this.#waiting.push(socket);
-    this.#awaitToken();
+    this.#awaitTime();
     return true;
   }
 
@@ -68,7 +69,7 @@ export class AdmissionQueue {
         break;
       }
     }
-    this.#awaitToken();
+    this.#awaitTime();
   }
 
   /** Turns a socket away: last word, FIN, and it lingers so that the word arrives. */
@@ -92,12 +93,12 @@ export class AdmissionQueue {
     return waiting.length;
   }
 
-  /** With a rate limit, time lets the next one in, not only a connection's end. */
-  #awaitToken(): void {
+  /** With a rate limit, or the user's `admit`, time lets the next one in, not only a connection's end. */
+  #awaitTime(): void {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
-    if (this.#waiting.length === 0 || this.#admission.limits.acceptRate === Infinity) return;
-    const delay = this.#admission.untilToken(this.#clock.now());
-    if (delay > 0) this.#cancelTimer = this.#clock.setTimer(() => this.admit(), Math.ceil(delay));
+    if (this.#waiting.length === 0) return;
+    const delay = this.#admission.untilNext(this.#clock.now());
+    if (delay < Infinity) this.#cancelTimer = this.#clock.setTimer(() => this.admit(), Math.ceil(delay));
   }
 }

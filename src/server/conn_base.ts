@@ -94,6 +94,14 @@ export abstract class ConnBase implements TimerTarget {
     return this.is(flag.HANDLED) && !this.isAwaitingRead;
   }
 
+  /** Number of what the handler is at, never the same twice; 0 while it waits for the peer, or none runs. */
+  get handling(): number {
+    const { consumer } = this;
+    if (consumer !== null) return consumer.handling ?? (this.is(flag.BUSY) ? 1 : 0);
+    // A handler that reads and writes by itself has moved on with each of both.
+    return this.isBusy ? 1 + this.bytesWritten + (this.inbound?.reads ?? 0) : 0;
+  }
+
   get isPartial(): boolean {
     return this.is(flag.PARTIAL);
   }

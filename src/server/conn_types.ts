@@ -19,6 +19,8 @@ export interface Consumer {
   readonly longLived?: boolean;
   /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
   readonly buffered?: number;
+  /** Number of the message whose handler runs, from 1; 0 while none does. @default one for as long as it is busy */
+  readonly handling?: number;
   /** Bytes from the peer; they belong to the consumer. */
   data(chunk: Uint8Array): void;
   /** Nothing more will arrive: the peer's FIN, or the drain closed the input. */

@@ -1,14 +1,19 @@
 /**
- * Live answer to "who holds the drain up".
+ * Live answers to "who holds the drain up" and "who is busy".
  *
  * @module
  */
 import { formatAddress } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { Connection } from "./connection.ts";
-import type { Holder } from "./report.ts";
+import type { BusyConn, Holder } from "./report.ts";
 
-/** Describes one connection that a drain waits for. */
+/** Describes the connections that a drain waits for. */
+export function holdersOf(connections: Iterable<Connection>, now: number): Holder[] {
+  return Array.from(connections, (conn) => holderOf(conn, now));
+}
+
+/** Describes one connection; `conn` may be gone, while its handler goes on. */
 export function holderOf(conn: Connection, now: number): Holder {
   return {
     id: conn.id,
@@ -17,6 +22,19 @@ export function holderOf(conn: Connection, now: number): Holder {
     waitsFor: waitsFor(conn),
     age: now - conn.openedAt,
   };
+}
+
+/** Describes the connections that have something under way. */
+export function busyOf(connections: Iterable<Connection>, now: number): BusyConn[] {
+  const busy: BusyConn[] = [];
+  for (const conn of connections) {
+    const { handling } = conn;
+    if (handling === 0 && !conn.isBusy && !conn.isPartial && conn.unsent === 0) continue;
+    // Field by field: there may be many, and to spread them costs several times as much.
+    const { id, peer, state, waitsFor, age } = holderOf(conn, now);
+    busy.push({ id, peer, state, waitsFor, age, handling, bytes: conn.bytesRead + conn.bytesFlushed });
+  }
+  return busy;
 }
 
 function waitsFor(conn: Connection): Holder["waitsFor"] {

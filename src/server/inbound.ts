@@ -15,6 +15,8 @@ export interface ReadWaiter {
 export class Inbound {
   /** Bytes that wait. */
   size = 0;
+  /** Reads, those that wait too. */
+  reads = 0;
   /** Null until a chunk has to wait: most never do. */
   #chunks: Uint8Array[] | null = null;
   #waiter: ReadWaiter | null = null;
@@ -43,11 +45,13 @@ export class Inbound {
     if (this.size === 0) return null;
     const chunk = this.#chunks!.shift()!;
     this.size -= chunk.length;
+    this.reads++;
     return chunk;
   }
 
   wait(waiter: ReadWaiter): void {
     this.#waiter = waiter;
+    this.reads++;
   }
 
   /** Fulfils the waiting read, if any; null is the end. */

@@ -10,7 +10,7 @@ import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } fr
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
 import type { DrainPhase } from "./report.ts";
-import { count, duration, integer, oneOf, share, text } from "./validate.ts";
+import { callable, count, duration, integer, oneOf, share, text } from "./validate.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -71,6 +71,11 @@ export interface AdmissionOptions {
   acceptRate?: number;
   /** Connections that may come at once above the rate. @default the rate, at least 1 */
   acceptBurst?: number;
+  /**
+   * Asked at each new connection that meets no other limit; false is one more limit met. While connections queue it is
+   * asked ten times a second. If it throws, the connection is let in and the error logged. @default none
+   */
+  admit?: () => boolean;
   /** What happens at a limit. @default "reject" */
   policy?: AdmissionPolicy;
   /** Last words to a rejected connection. @default none */
@@ -123,6 +128,7 @@ export interface AdmissionLimits {
   readonly ipv6Prefix: number;
   readonly acceptRate: number;
   readonly acceptBurst: number;
+  readonly admit: (() => boolean) | null;
   readonly policy: AdmissionPolicy;
   readonly rejectWith: Uint8Array | string;
   readonly maxQueue: number;
@@ -232,6 +238,7 @@ export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimit
     ipv6Prefix: integer("ipv6Prefix", options.ipv6Prefix, base?.ipv6Prefix ?? 128, 1, 128),
     acceptRate,
     acceptBurst: count("acceptBurst", options.acceptBurst, burst),
+    admit: callable("admit", options.admit) ?? base?.admit ?? null,
     policy: oneOf("policy", options.policy, base?.policy ?? "reject", ["reject", "queue", "shedIdle"]),
     rejectWith: options.rejectWith ?? base?.rejectWith ?? "",
     maxQueue: count("maxQueue", options.maxQueue, base?.maxQueue ?? DEFAULT_QUEUE),

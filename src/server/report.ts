@@ -65,6 +65,14 @@ export interface Holder {
   readonly age: number;
 }
 
+/** A connection with something under way: a handler, a message that is unanswered or incomplete, or unsent bytes. */
+export interface BusyConn extends Holder {
+  /** Number of what its handler is at: the same twice is the same handler still at it; 0 while none runs. */
+  readonly handling: number;
+  /** Bytes that arrived, and bytes handed to the kernel. */
+  readonly bytes: number;
+}
+
 /** How a shutdown hook went. */
 export interface HookResult {
   /** Its name. */

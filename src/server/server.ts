@@ -21,7 +21,7 @@ import { Connection } from "./connection.ts";
 import { Departures } from "./departures.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
 import { endFailed } from "./handler_end.ts";
-import { holderOf } from "./holders.ts";
+import { busyOf, holdersOf } from "./holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { listen, type Listener } from "./listener.ts";
@@ -33,7 +33,7 @@ import {
   drainLimits,
   type ServeOptions,
 } from "./options.ts";
-import type { DrainPhase, DrainReport, Holder } from "./report.ts";
+import type { BusyConn, DrainPhase, DrainReport, Holder } from "./report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
 import { longestIdle } from "./shed.ts";
 import { TimerQueue } from "./timers.ts";
@@ -88,10 +88,11 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#drainLimits = drainLimits(options);
     drainSchedule(this.#drainLimits, 0);
     this.limits = connLimits(options);
-    this.#admission = new Admission(admissionLimits(options), this.clock.now());
+    const failed = (error: unknown) => this.log.error("admit() failed, going on", { server: this.name, error });
+    this.#admission = new Admission(admissionLimits(options), this.clock.now(), failed);
     this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
     this.#keepAlive = new KeepAlive(this.clock, this.connections);
-    this.#noteStamps();
+    this.limits.stampReads = this.#admission.limits.policy === "shedIdle";
     this.#root = new CancelContext(background(this.clock));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
   }
@@ -134,7 +135,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
-    this.#noteStamps();
+    this.limits.stampReads = this.#admission.limits.policy === "shedIdle";
     const open = [...this.connections].filter((conn) => !conn.is(flag.GONE)).map((conn) => conn.socket);
     this.#admission.recount(open, this.clock.now());
     for (const conn of this.connections) conn.applyLimits();
@@ -161,7 +162,9 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (reason === null) return this.#admit(socket);
     const { policy } = this.#admission.limits;
     if (policy === "queue" && this.#queue.push(socket)) return;
-    if (policy === "shedIdle" && reason !== "acceptRate" && this.#shed(reason === "maxConnections" ? null : socket)) {
+    if (
+      policy === "shedIdle" && reason !== "acceptRate" && this.#shed(reason === "maxConnectionsPerIp" ? socket : null)
+    ) {
       this.#admission.force(socket);
       return this.#admit(socket);
     }
@@ -198,10 +201,6 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#count.shed++;
     farewell(victim);
     return true;
-  }
-
-  #noteStamps(): void {
-    this.limits.stampReads = this.#admission.limits.policy === "shedIdle";
   }
 
   // Handlers.
@@ -300,9 +299,11 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   holders(): Holder[] {
-    if (this.#drain === null || this.state !== "draining") return [];
-    const now = this.clock.now();
-    return [...this.connections].map((conn) => holderOf(conn, now));
+    return this.#drain !== null && this.state === "draining" ? holdersOf(this.connections, this.clock.now()) : [];
+  }
+
+  busy(): BusyConn[] {
+    return busyOf(this.connections, this.clock.now());
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -10,7 +10,7 @@ import type { Conn } from "./conn_types.ts";
 import type { HookFunction } from "./hooks.ts";
 import type { Listener } from "./listener.ts";
 import type { ConfigureOptions, DrainOptions } from "./options.ts";
-import type { DrainReport, Holder } from "./report.ts";
+import type { BusyConn, DrainReport, Holder } from "./report.ts";
 
 /**
  * Serves one connection. When it settles, the connection is closed gracefully, unless it handed the bytes to a
@@ -116,4 +116,9 @@ export interface Server extends AsyncDisposable {
   close(): Promise<DrainReport>;
   /** Who holds a drain up right now; empty while none runs. */
   holders(): Holder[];
+  /**
+   * Who has something under way right now, drain or not: connections with a handler at work, a message that is
+   * unanswered or incomplete, or unsent bytes; and handlers that go on though their connection is gone.
+   */
+  busy(): BusyConn[];
 }

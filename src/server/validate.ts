@@ -57,6 +57,12 @@ export function oneOf<T extends string>(option: string, value: unknown, fallback
   return value as T;
 }
 
+/** A function, or undefined. */
+export function callable<T>(option: string, value: T | undefined): T | undefined {
+  if (value === undefined || typeof value === "function") return value;
+  throw new OptionError(option, `${option} must be a function, got ${show(value)}`);
+}
+
 /** Text that is not empty. */
 export function text(option: string, value: unknown, fallback: string): string {
   if (value === undefined) return fallback;

@@ -22,6 +22,9 @@ import type { WebSocketClose, WebSocketMessage } from "./types.ts";
 /** Messages that nobody has asked for yet hold up the answer to a Close for so long at the most, in ms. */
 const UNCLAIMED_GRACE = 1000;
 
+/** After so many messages in one chunk the others' turn comes: a flood of small ones is read on after theirs. */
+const TURN_MESSAGES = 2048;
+
 /** What the link asks of the WebSocket above it. */
 export interface LinkOwner {
   /** A drain, or the connection's own graceful end, has found its quiet moment. Fulfils when all is said. */
@@ -53,7 +56,9 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   readonly #times: WebSocketTimes;
   #pings: Pings | null = null;
   /** A message is with its taker. */
-  #handling = false;
+  #taken = false;
+  /** Messages that were taken, and one more. */
+  #number = 1;
   /** Nobody will take a message any more. */
   #unwanted = false;
   /** Input is over: a Close, the peer's FIN, or nonsense. */
@@ -63,6 +68,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** Frames may be here that wait until there is room for them. */
   #behind = false;
   #paused = false;
+  /** Reads on when the others have had their turn. */
+  #resting = false;
   #busy = false;
   #partial = false;
 
@@ -103,8 +110,13 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     return this.#deaf || this.#unwanted;
   }
 
+  get handling(): number {
+    return this.#handled ? 0 : this.#number;
+  }
+
   take(): WebSocketMessage {
-    this.#handling = true;
+    this.#taken = true;
+    this.#number++;
     return this.#inbox.take();
   }
 
@@ -114,14 +126,14 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   idle(): void {
     if (this.#inbox.size > 0) return;
-    this.#handling = false;
+    this.#taken = false;
     this.#settle();
   }
 
   /** Nobody will take a message any more. */
   unwant(): void {
     this.#unwanted = true;
-    this.#handling = false;
+    this.#taken = false;
     this.#inbox.clear();
     this.delivery.wake();
     this.#settle();
@@ -137,7 +149,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     if (this.#deaf) return;
     this.#decoder.feed(chunk);
     this.out.gather();
-    this.#decode();
+    if (this.#decode() >= TURN_MESSAGES) this.#rest();
     this.#settle();
     this.out.release();
   }
@@ -156,7 +168,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   closed(error?: Error): void {
     this.#deaf = true;
-    this.#handling = false;
+    this.#taken = false;
     this.#inbox.clear();
     if (this.outcome === null) {
       this.#error ??= error ?? new ConnResetError("The connection ended without a Close frame");
@@ -173,7 +185,9 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   // Frames.
 
-  #decode(): void {
+  /** Gives how many messages came out. */
+  #decode(): number {
+    let count = 0;
     try {
       this.#behind = true;
       while (!this.#deaf && !this.#full) {
@@ -182,6 +196,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
           this.#behind = false;
           break;
         }
+        count++;
         if (typeof event === "string" || event instanceof Uint8Array) this.#inbox.push(event);
         else this.#control(event);
       }
@@ -190,6 +205,15 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     }
     if (this.#unwanted) this.#inbox.clear();
     this.delivery.wake();
+    return count;
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    this.conn.host.clock.soon(() => {
+      this.#resting = false;
+      this.#settle();
+    });
   }
 
   #control(event: ControlEvent): void {
@@ -239,7 +263,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** As `close`, by whoever takes the messages: the one in hand needs no answer any more. */
   closeByTaker(code: number, reason: string): void {
-    this.#handling = false;
+    this.#taken = false;
     this.close(code, reason);
   }
 
@@ -256,7 +280,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** Nothing of what came is left to deal with. */
   get #handled(): boolean {
-    return this.#unwanted || (this.#inbox.size === 0 && !this.#handling);
+    return this.#unwanted || (this.#inbox.size === 0 && !this.#taken);
   }
 
   /** The last word, and the end. */
@@ -300,7 +324,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     while (this.outcome === null && this.#behind && !this.#deaf && !this.#full) this.#decode();
     if (this.outcome !== null) return;
     if (this.#deaf && this.#handled) return this.#conclude();
-    this.#press(!this.#deaf && this.#full);
+    this.#press(!this.#deaf && (this.#full || this.#resting));
     this.#report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
   }
 

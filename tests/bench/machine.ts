@@ -19,6 +19,9 @@ export const MAX_FILES = 12_000;
 /** Programs that are compiled for Node. */
 const NODE_SERVERS = ["ours", "scale", "bare_node", "http_ours", "http_node", "http_srvx", "ws_ours", "ws_node"];
 
+/** Programs beside them. */
+const NODE_CLIENTS = ["sluice"];
+
 /** What was found. */
 export interface Machine {
   /** Programs can be bound to cores. */
@@ -51,7 +54,10 @@ export function inspectMachine(withGo: boolean): Machine {
 
 function compile(folder: string): string {
   const root = fileURLToPath(new URL("../../", import.meta.url));
-  const files = NODE_SERVERS.map((name) => `${root}tests/bench/servers/${name}.ts`);
+  const files = [
+    ...NODE_SERVERS.map((name) => `${root}tests/bench/servers/${name}.ts`),
+    ...NODE_CLIENTS.map((name) => `${root}tests/bench/load/${name}.ts`),
+  ];
   const compilerOptions = { noEmit: false, rootDir: root, outDir: folder, typeRoots: [`${root}node_modules/@types`] };
   const config = join(folder, "tsconfig.json");
   writeFileSync(config, JSON.stringify({ extends: `${root}tsconfig.json`, compilerOptions, files, include: [] }));

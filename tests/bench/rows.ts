@@ -9,6 +9,7 @@ import { growthRow } from "./rows/growth.ts";
 import { helloRow } from "./rows/hello.ts";
 import { idleRow } from "./rows/idle.ts";
 import { linesRow } from "./rows/lines.ts";
+import { loadRow } from "./rows/load.ts";
 import { memoryRow } from "./rows/memory.ts";
 import { pipelineRow } from "./rows/pipeline.ts";
 import { postRow } from "./rows/post.ts";
@@ -44,6 +45,7 @@ export const ROWS = {
   post: { title: "HTTP: 16 connections, POST of 64 KiB echoed", run: postRow },
   pipeline: { title: "HTTP: 4 connections, 16 requests in flight each", run: pipelineRow },
   stream: { title: "HTTP: answers of 100 MiB from a ReadableStream of 64 KiB chunks", run: streamRow },
+  load: { title: "sluice load, 64 clients: requests for a second of its processor time", run: loadRow },
   memory: { title: "HTTP: peak memory of these answers above idle", run: memoryRow },
   wsping: { title: "WebSocket: 64 connections, 64-byte text ping-pong", run: wsPingRow },
   wswindow: { title: "WebSocket: 16 connections, 32 messages of 128 bytes in flight each", run: wsWindowRow },

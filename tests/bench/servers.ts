@@ -77,6 +77,23 @@ export class Rig implements AsyncDisposable {
     return startProgram(compiled, { ...options, plain: true });
   }
 
+  /** Any program of this folder, on the load's core. */
+  client(path: string, runtime: RuntimeName, args: readonly string[]): Program {
+    const options = { ...this.#limits(LOAD_CORE), runtime, args, permissions: ["-A", "--no-check"] };
+    const program = runtime === "node"
+      ? startProgram(`${this.machine.compiled}/tests/bench/${path.replace(/ts$/, "js")}`, { ...options, plain: true })
+      : startProgram(`tests/bench/${path}`, options);
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** Any command, on the load's core. */
+  command(command: readonly string[]): Program {
+    const program = startCommand(command, this.#limits(LOAD_CORE));
+    this.#programs.push(program);
+    return program;
+  }
+
   measure(job: Exclude<Job, HoldJob>): Promise<Sample> {
     return this.#ask(job) as Promise<Sample>;
   }

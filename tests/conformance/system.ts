@@ -47,6 +47,17 @@ export function systemRules(rule: Rule, features: Features): void {
     });
   }
 
+  rule("resources() tells numbers, or null and why", (rig) => {
+    const use = rig.adapter.resources?.();
+    if (use === undefined) return Promise.resolve();
+    for (const name of ["descriptors", "descriptorLimit", "heapUsed", "heapLimit", "rss"] as const) {
+      const value = use[name];
+      if (value !== null) assert(value > 0, `${name} is ${value}`);
+      else if (features.kernel) assert(use.missing[name]!.length > 0, `no word about ${name}`);
+    }
+    return Promise.resolve();
+  });
+
   rule("kernelTable() is the kernel's text or null", async (rig) => {
     const table = await rig.adapter.kernelTable();
     assert(table === null || table.includes("rem_address"));

@@ -171,6 +171,26 @@ export function tlsRules(rule: Rule, features: Features): void {
     assert(error.cause instanceof Error);
   });
 
+  rule("connect() with insecure takes any certificate, and no other protocol", async (rig) => {
+    const door = await tlsDoor(rig);
+    for (const tls of [{ insecure: true }, { insecure: true, serverName: "example.com" }]) {
+      const client = rig.start(await rig.connect(door.listener.address, tls));
+      const server = await door.next();
+      rig.start(server);
+      server.write(bytes("hello"));
+      await client.received(5);
+      assertEquals(client.text(), "hello");
+    }
+    for (const tls of [{ insecure: false }, {}]) {
+      await assertRejects(() => rig.connect(door.listener.address, tls), ConnectError);
+    }
+    const plain = await rig.listen();
+    plain.open();
+    const refused = assertRejects(() => rig.connect(plain.listener.address, { insecure: true }), ConnectError);
+    (await plain.next()).destroy();
+    await refused;
+  });
+
   rule("a certificate or key that can't be read rejects with ListenError and opens nothing", async (rig) => {
     const door = await rig.listen();
     const { address } = door.listener;

@@ -1,5 +1,6 @@
 /**
- * The six fields that decide how a request is read, and what makes their values acceptable.
+ * The fields that decide how a message is read, six in a request and three in a response, and what makes their values
+ * acceptable.
  *
  * @module
  */
@@ -22,26 +23,43 @@ function known(name: string, apply: Apply): KnownField {
   return { name: asciiBytes(name), apply };
 }
 
-/** By the length of the name: no two have the same. */
-const KNOWN: (KnownField | undefined)[] = [];
-for (
-  const field of [
-    known("host", host),
-    known("expect", expect),
-    known("upgrade", upgrade),
-    known("connection", connection),
-    known("content-length", contentLength),
-    known("transfer-encoding", transferEncoding),
-  ]
-) KNOWN[field.name.length] = field;
+/** Fields by the length of their names: no two may have the same. */
+export type KnownFields = readonly (KnownField | undefined)[];
 
-const LONGEST = KNOWN.length;
+function byLength(fields: readonly KnownField[]): KnownFields {
+  const table: (KnownField | undefined)[] = [];
+  for (const field of fields) table[field.name.length] = field;
+  return Array.from(table);
+}
+
+const FRAMING: readonly KnownField[] = [
+  known("connection", connection),
+  known("content-length", contentLength),
+  known("transfer-encoding", transferEncoding),
+];
+
+/** What matters of a request's fields. */
+export const REQUEST_FIELDS: KnownFields = byLength([
+  known("host", host),
+  known("expect", expect),
+  known("upgrade", upgrade),
+  ...FRAMING,
+]);
+
+/** What matters of a response's fields. */
+export const RESPONSE_FIELDS: KnownFields = byLength(FRAMING);
 
 /** Takes note of a complete field line, if its name is known; `base` is where the head begins. */
-export function applyField(head: HeadDraft, bytes: Uint8Array, base: number, field: FieldScan): void {
+export function applyField(
+  head: HeadDraft,
+  bytes: Uint8Array,
+  base: number,
+  field: FieldScan,
+  fields: KnownFields,
+): void {
   const length = field.nameEnd - field.nameStart;
-  if (length >= LONGEST) return;
-  const entry = KNOWN[length];
+  if (length >= fields.length) return;
+  const entry = fields[length];
   if (entry === undefined || !matches(bytes, base + field.nameStart, entry.name)) return;
   const start = trimStart(bytes, base + field.nameEnd + 1, base + field.valueEnd);
   entry.apply(head, bytes, start, trimEnd(bytes, start, base + field.valueEnd));

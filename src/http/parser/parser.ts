@@ -11,7 +11,7 @@ import { ChunkScan, scanChunkSize } from "./chunk_size.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "./field_line.ts";
 import { checkBodySize, checkHead } from "./head_check.ts";
 import { HeadDraft } from "./head_draft.ts";
-import { applyField } from "./known_fields.ts";
+import { applyField, REQUEST_FIELDS } from "./known_fields.ts";
 import { MAX_EMPTY_LINES, MAX_TRAILER_BYTES, MAX_TRAILERS, type ParserLimits } from "./limits.ts";
 import { takeCrlf } from "./line.ts";
 import { RequestHead } from "./request_head.ts";
@@ -188,7 +188,7 @@ export class RequestParser {
     const end = this.#sectionEnd(this.#limits.maxHeadBytes);
     let found = scanField(w, end, fields);
     while (found === FIELD) {
-      applyField(this.#head, w.bytes, w.from, fields);
+      applyField(this.#head, w.bytes, w.from, fields, REQUEST_FIELDS);
       fields.nameStart = w.at - w.from;
       found = scanField(w, end, fields);
     }

@@ -1,0 +1,26 @@
+/**
+ * Proof of a graceful stop: clients that follow a server through its stop, and an account of every message.
+ *
+ * @module
+ */
+export { Account, type AccountLoss, type AnswerState, type EndKind, type Message } from "./account.ts";
+export { addLosses, BLAMED, GOOD_CODES, LOSSES, noLosses } from "./classes.ts";
+export { Ledger } from "./ledger.ts";
+export { SCENARIOS } from "./scenarios.ts";
+export { VerifyError } from "./stage.ts";
+export type {
+  Expectation,
+  Loss,
+  LossClass,
+  LossCounts,
+  LossName,
+  MessageCounts,
+  RoundReport,
+  Scenario,
+  ScenarioName,
+  ScenarioRun,
+  ScenarioWorld,
+  StopResult,
+  VerifyKind,
+  VerifyReport,
+} from "./types.ts";

@@ -1,0 +1,136 @@
+/**
+ * The options of a watch, checked and defaulted in one place.
+ *
+ * @module
+ */
+import { type Clock, jsonLogger, type Logger, OptionError, type SocketAdapter, systemClock } from "../../mod.ts";
+import type { ResourceKind, ResourceLimit, ResourceWarning, WatchedServer, WatchOptions } from "./types.ts";
+
+/** Checked marks of one resource. */
+export interface Marks {
+  /** Null: what the system tells. */
+  readonly limit: number | null;
+  readonly warnAt: number;
+  readonly clearAt: number;
+}
+
+/** Checked options. */
+export interface WatchSettings {
+  readonly interval: number;
+  /** Null: the logger. */
+  readonly onWarning: ((warning: ResourceWarning) => unknown) | null;
+  readonly servers: readonly WatchedServer[];
+  /** Without those that are never warned of. */
+  readonly marks: ReadonlyMap<ResourceKind, Marks>;
+  readonly overloadedBy: readonly ResourceKind[];
+  readonly logger: Logger;
+  /** Null: the runtime's, that has to be loaded. */
+  readonly adapter: SocketAdapter | null;
+  readonly clock: Clock;
+}
+
+interface Defaults {
+  readonly limit: number | null;
+  readonly warnAt: number;
+  /** Share of `warnAt` at which an episode ends. */
+  readonly fall: number;
+}
+
+/** A sample costs less than 0.1 ms of its own; a hundred in a second are plenty. */
+const MIN_INTERVAL = 10;
+/** The longest delay of a runtime's timer. */
+const MAX_INTERVAL = 2_147_483_647;
+/** Levels to which a system may go up and down by itself: a tenth is more than they waver. */
+const LEVEL_FALL = 0.9;
+/** An age or a delay is worth another warning when it has been half as bad in between. */
+const AGE_FALL = 0.5;
+
+const DEFAULTS: Readonly<Record<ResourceKind, Defaults>> = {
+  // A fifth of a thousand is room for the time that it takes to shed, or to look.
+  descriptors: { limit: null, warnAt: 0.8, fall: LEVEL_FALL },
+  // V8's heap is often full of what it has not collected yet.
+  heap: { limit: null, warnAt: 0.9, fall: LEVEL_FALL },
+  // How much memory is ours to take, nobody but the user knows.
+  rss: { limit: Infinity, warnAt: 0.9, fall: LEVEL_FALL },
+  // What a person at the other end notices.
+  lag: { limit: 200, warnAt: 1, fall: AGE_FALL },
+  // Balancers and clients have given up by then, mostly.
+  handlers: { limit: 30_000, warnAt: 1, fall: AGE_FALL },
+  connections: { limit: 60_000, warnAt: 1, fall: AGE_FALL },
+};
+
+const KINDS = Object.keys(DEFAULTS) as ResourceKind[];
+const OVERLOAD: readonly ResourceKind[] = ["descriptors", "heap", "rss", "lag"];
+
+/** @throws {OptionError} An option can't be used. */
+export function watchSettings(options: WatchOptions): WatchSettings {
+  if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
+  const { onWarning, servers = [], limits = {}, overloadedBy = OVERLOAD, adapter, clock = systemClock } = options;
+  if (onWarning !== undefined && typeof onWarning !== "function") throw wrong("onWarning", "a function", onWarning);
+  if (!Array.isArray(servers)) throw wrong("servers", "a list of servers", servers);
+  for (const server of servers) checkServer("servers", server);
+  if (!Array.isArray(overloadedBy)) throw wrong("overloadedBy", `a list of ${KINDS.join(", ")}`, overloadedBy);
+  for (const kind of overloadedBy) checkKind("overloadedBy", kind);
+  if (typeof limits !== "object" || limits === null) throw wrong("limits", "an object", limits);
+  for (const kind of Object.keys(limits)) checkKind("limits", kind);
+  checkParts(options);
+  return {
+    interval: number("interval", options.interval, 1000, MIN_INTERVAL, MAX_INTERVAL),
+    onWarning: onWarning ?? null,
+    servers,
+    marks: new Map(KINDS.flatMap((kind) => marksOf(kind, limits[kind]))),
+    overloadedBy,
+    logger: options.logger ?? jsonLogger(),
+    adapter: adapter ?? null,
+    clock,
+  };
+}
+
+/** @throws {OptionError} It is no server. */
+export function checkServer(option: string, server: unknown): void {
+  if (typeof (server as WatchedServer | null)?.busy !== "function") throw wrong(option, "a server", server);
+}
+
+function marksOf(kind: ResourceKind, given: ResourceLimit | false | undefined): [ResourceKind, Marks][] {
+  if (given === false) return [];
+  if (given !== undefined && (typeof given !== "object" || given === null)) {
+    throw wrong(`limits.${kind}`, "an object such as { limit, warnAt, clearAt }, or false", given);
+  }
+  const defaults = DEFAULTS[kind];
+  const limit = given?.limit === undefined
+    ? defaults.limit
+    : number(`limits.${kind}.limit`, given.limit, 0, 1, Infinity);
+  const warnAt = number(`limits.${kind}.warnAt`, given?.warnAt, defaults.warnAt, 0.01, 1);
+  const clearAt = number(`limits.${kind}.clearAt`, given?.clearAt, warnAt * defaults.fall, 0, warnAt);
+  return [[kind, { limit, warnAt, clearAt }]];
+}
+
+function checkParts(options: WatchOptions): void {
+  const { logger, adapter, clock } = options as { logger?: unknown; adapter?: unknown; clock?: unknown };
+  requireMethods("logger", logger, ["warn", "error"]);
+  requireMethods("adapter", adapter, ["listen"]);
+  requireMethods("clock", clock, ["now", "setTimer"]);
+}
+
+function requireMethods(option: string, value: unknown, names: readonly string[]): void {
+  if (value === undefined) return;
+  for (const name of names) {
+    if (typeof (value as Record<string, unknown> | null)?.[name] === "function") continue;
+    throw wrong(option, `an object with the function ${name}()`, value);
+  }
+}
+
+function checkKind(option: string, kind: unknown): void {
+  if (!KINDS.includes(kind as ResourceKind)) throw wrong(option, `of ${KINDS.join(", ")}`, kind);
+}
+
+function number(option: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value === "number" && value >= min && value <= max) return value;
+  throw wrong(option, `a number from ${min} to ${max}`, value);
+}
+
+function wrong(option: string, wanted: string, value: unknown): OptionError {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return new OptionError(option, `${option} must be ${wanted}, got ${shown}`);
+}

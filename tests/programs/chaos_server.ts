@@ -1,0 +1,110 @@
+/**
+ * A server of one kind that echoes, and whose handler throws, blocks or never returns if asked to, for a parent that
+ * makes its life hard. Takes one JSON argument, `ChaosSetup`. Prints its port, the report as JSON at the end, and what
+ * it holds for each line `present` on standard input. Timers are counted by wrapping the runtime's before anything
+ * else is loaded.
+ *
+ * @module
+ */
+import process from "node:process";
+import type { Conn, RunOptions, Server } from "../../mod.ts";
+import type { WebSocketConn } from "../../src/websocket/mod.ts";
+
+/** What the parent asks for. */
+export interface ChaosSetup {
+  readonly kind: "tcp" | "http" | "ws";
+  readonly run: Pick<RunOptions, "grace" | "patience">;
+}
+
+/** What the server holds. */
+export interface ChaosPresent {
+  readonly connections: number;
+  /** `setTimeout` timers that wait. */
+  readonly timers: number;
+  /** Bytes of heap in use, after a collection. */
+  readonly heap: number;
+  readonly rss: number;
+}
+
+/** How long `block` keeps the event loop, in ms. */
+const BLOCK = 200;
+
+const pending = new Set<unknown>();
+const { setTimeout: set, clearTimeout: clear } = globalThis;
+globalThis.setTimeout = ((run: (...args: unknown[]) => void, delay?: number, ...args: unknown[]) => {
+  const timer: unknown = set(() => {
+    pending.delete(timer);
+    run(...args);
+  }, delay);
+  pending.add(timer);
+  return timer;
+}) as typeof setTimeout;
+globalThis.clearTimeout = ((timer: Parameters<typeof clear>[0]) => {
+  pending.delete(timer);
+  clear(timer);
+}) as typeof clearTimeout;
+
+const { defaultAdapter, lines, run, serve, silentLogger } = await import("../../mod.ts");
+const { serveHttp } = await import("../../src/http/mod.ts");
+
+/** What is asked for by word, before it is answered. */
+function obey(word: string): void | Promise<void> {
+  if (word === "throw") throw new Error("asked to");
+  if (word === "never") return new Promise(() => {});
+  const until = performance.now() + (word === "block" ? BLOCK : 0);
+  while (performance.now() < until);
+}
+
+async function answerLines(conn: Conn): Promise<void> {
+  for await (const line of lines(conn)) {
+    await obey(line);
+    await conn.write(`echo: ${line}\n`);
+  }
+}
+
+async function answerRequest(request: Request): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  await obey(pathname.slice(1));
+  return new Response(request.method === "POST" ? await request.arrayBuffer() : "hello world");
+}
+
+async function answerMessages(ws: WebSocketConn): Promise<void> {
+  for await (const message of ws) {
+    if (typeof message === "string") await obey(message);
+    await ws.send(message);
+  }
+}
+
+function start({ kind }: ChaosSetup): Promise<Server> {
+  const options = { hostname: "127.0.0.1", logger: silentLogger };
+  if (kind === "tcp") return serve(options, answerLines);
+  if (kind === "http") return serveHttp(options, answerRequest);
+  return serveHttp(options, (_request, ctx) => ctx.upgradeWebSocket(answerMessages));
+}
+
+async function present(server: Server): Promise<ChaosPresent> {
+  const { Bun: bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
+  for (let i = 0; i < 3; i++) {
+    if (bun === undefined) gc?.();
+    else bun.gc(true);
+    await new Promise((resolve) => set(() => resolve(null), 10));
+  }
+  const { heapUsed, rss } = process.memoryUsage();
+  const heap = bun === undefined ? heapUsed : (await import("bun:jsc" as string)).heapStats().heapSize;
+  return { connections: server.connections.size, timers: pending.size, heap, rss };
+}
+
+const setup: ChaosSetup = JSON.parse(process.argv[2]);
+// Signals are heard before the port is printed; and before descriptors are short: Deno can't begin to hear then.
+const adapter = await defaultAdapter();
+const starting = start(setup);
+const running = run(starting, {
+  adapter,
+  logger: silentLogger,
+  ...setup.run,
+  onReport: (report) => console.log(`report ${JSON.stringify(report)}`),
+});
+const server = await starting;
+process.stdin.on("data", async () => console.log(`present ${JSON.stringify(await present(server))}`));
+if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
+await running;

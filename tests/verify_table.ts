@@ -1,0 +1,186 @@
+/**
+ * Makes the README's table of what a stop costs: `sluice verify` on Sluice and on others, one command a row.
+ *
+ *   npm run verify-table                          everything, about ten minutes
+ *   npm run verify-table -- --only node,go        rows whose name or kind has one of these words
+ *   npm run verify-table -- --clients 20 --rounds 3
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import type { LossName, VerifyKind } from "../src/verify/mod.ts";
+import { commandLine, root, type RuntimeName } from "./support/processes.ts";
+import { startVerify, type Verified } from "./support/verify_cli.ts";
+
+/** Longest time for a row, in ms. */
+const LIMIT = 600_000;
+/** What every server is given, and a little less for those that can be told. */
+const GRACE = "5s";
+const OWN_GRACE = ["--grace", "4s"];
+/** Longer than newcomers come after the signal: what a load balancer needs to hear of it. */
+const LAME_DUCK = ["--lame-duck", "1300ms"];
+
+const PEERS = "tests/programs/peers";
+const SLUICE = "src/cli/main.ts";
+
+interface Row {
+  readonly name: string;
+  readonly kind: VerifyKind;
+  /** Options of `sluice verify`. */
+  readonly options: readonly string[];
+  /** The server's command, runnable. */
+  readonly command: readonly string[];
+  /** The same as people would type it. */
+  readonly typed: string;
+}
+
+const LAUNCHERS: Readonly<Record<RuntimeName, string>> = { node: "node --import tsx", deno: "deno run -A", bun: "bun" };
+const RUNTIMES: Readonly<Record<RuntimeName, string>> = { node: "Node", deno: "Deno", bun: "Bun" };
+
+const OPTIONS: Readonly<Record<VerifyKind, readonly string[]>> = {
+  tcp: [],
+  http: ["--upload-path", "/echo", "--stream-path", "/stream?n=20&ms=25"],
+  ws: ["--path", "/ws"],
+};
+const PEER_OPTIONS: Readonly<Record<VerifyKind, readonly string[]>> = {
+  tcp: [],
+  http: ["--stream-path", "/stream"],
+  ws: ["--path", "/ws"],
+};
+
+/** Sluice's own command line. */
+function sluice(runtime: RuntimeName, kind: VerifyKind, more: readonly string[]): Row {
+  const args = kind === "tcp" ? ["echo", "--port", "{port}"] : ["demo", "--http-port", "{port}", "--tcp-port", "0"];
+  return {
+    name: `Sluice on ${RUNTIMES[runtime]}${more.length === 0 ? ", no lame duck" : ""}`,
+    kind,
+    options: OPTIONS[kind],
+    command: commandLine(root + SLUICE, { runtime, args: [...args, ...OWN_GRACE, ...more] }),
+    typed: [`${LAUNCHERS[runtime]} ${SLUICE}`, ...args, ...OWN_GRACE, ...more].join(" "),
+  };
+}
+
+/** Somebody else's way to stop. */
+function peer(name: string, kind: VerifyKind, runtime: RuntimeName, file: string): Row {
+  return {
+    name,
+    kind,
+    options: PEER_OPTIONS[kind],
+    command: commandLine(`${root}${PEERS}/${file}`, { runtime }),
+    typed: `${LAUNCHERS[runtime]} ${PEERS}/${file}`,
+  };
+}
+
+/** Go's programs are built first: `go run` would not pass the signal on. */
+function go(name: string, kind: VerifyKind, folder: string, file: string): Row {
+  const path = join(folder, file);
+  const built = spawnSync("go", ["build", "-o", path, `${root}${PEERS}/${file}/main.go`], { encoding: "utf8" });
+  if (built.status !== 0) console.error(`${name} can't be built: ${built.stderr ?? built.error}`);
+  return { name, kind, options: PEER_OPTIONS[kind], command: [path], typed: `./${file}` };
+}
+
+function allRows(folder: string): Row[] {
+  const runtimes: readonly RuntimeName[] = ["node", "deno", "bun"];
+  const ours = (kind: VerifyKind) => runtimes.map((runtime) => sluice(runtime, kind, LAME_DUCK));
+  return [
+    ...ours("tcp"),
+    sluice("node", "tcp", []),
+    go("Go, the textbook's line server", "tcp", folder, "go_lines"),
+    ...ours("http"),
+    peer("node:http, close()", "http", "node", "node_http.ts"),
+    peer("Deno.serve, shutdown()", "http", "deno", "deno_serve.ts"),
+    peer("Bun.serve, stop()", "http", "bun", "bun_serve.ts"),
+    go("Go net/http, Shutdown", "http", folder, "go_http"),
+    ...ours("ws"),
+    peer("ws, Close 1001 to all", "ws", "node", "node_ws.ts"),
+    peer("Deno.serve, shutdown()", "ws", "deno", "deno_serve.ts"),
+    peer("Bun.serve, stop()", "ws", "bun", "bun_serve.ts"),
+  ];
+}
+
+const HEAD = [
+  "server",
+  "kind",
+  "messages",
+  "no whole answer",
+  "reset",
+  "no good Close",
+  "not gone in 5 s",
+  "exit code",
+  "slowest stop",
+  "`sluice verify` options and command",
+];
+
+/** Classes of loss by column. */
+const COLUMNS: readonly (readonly LossName[])[] = [
+  ["truncated", "unansweredBeforeSignal", "unansweredBeforeEnd"],
+  ["acceptedThenReset", "resetInsteadOfFin"],
+  ["noClose", "wrongCode"],
+  ["stillThere"],
+  ["exitCode"],
+];
+
+function cells({ name, kind, options, typed }: Row, { report }: Verified): string[] {
+  const { totals, scenarios } = report;
+  const sent = scenarios.reduce((sum, { messages }) => sum + messages.sent, 0);
+  const stops = scenarios.map(({ stop }) => stop.took ?? Infinity);
+  const lost = COLUMNS.map((names) => names.reduce((sum, loss) => sum + totals[loss], 0));
+  const slowest = Math.max(...stops);
+  const shown = [...kindOptions(kind), ...options.map(quoted)].join(" ");
+  return [
+    name,
+    kind,
+    sent.toLocaleString("en"),
+    ...lost.map((count) => count === 0 ? "0" : `**${count.toLocaleString("en")}**`),
+    slowest === Infinity ? "killed" : `${(slowest / 1000).toFixed(1)} s`,
+    `\`${shown === "" ? "" : `${shown} `}-- ${typed}\``,
+  ];
+}
+
+function kindOptions(kind: VerifyKind): string[] {
+  return kind === "http" ? [] : ["--kind", kind];
+}
+
+function quoted(word: string): string {
+  return /[?&]/.test(word) ? `'${word}'` : word;
+}
+
+function line(parts: readonly string[]): string {
+  return `| ${parts.join(" | ")} |`;
+}
+
+async function verified({ kind, options, command }: Row, common: readonly string[]): Promise<Verified> {
+  await using program = startVerify([...common, "--kind", kind, ...options, "--json"], command);
+  const { code, stdout, stderr } = await program.exited(LIMIT);
+  if (!stdout.startsWith("{")) throw new Error(stderr);
+  return { code, report: JSON.parse(stdout), stderr };
+}
+
+async function main(): Promise<void> {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({ options: { only: text, clients: text, rounds: text } });
+  const words = values.only?.split(",") ?? [""];
+  const { clients = "50", rounds = "1" } = values;
+  const folder = mkdtempSync(join(tmpdir(), "sluice-peers-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  console.log(line(HEAD));
+  console.log(line(HEAD.map((_, i) => i < 2 || i === HEAD.length - 1 ? "---" : "---:")));
+  for (const row of allRows(folder)) {
+    if (!words.some((word) => row.name.toLowerCase().includes(word) || row.kind === word)) continue;
+    try {
+      const result = await verified(row, ["--grace", GRACE, "--clients", clients, "--rounds", rounds]);
+      console.log(line(cells(row, result)));
+      for (const { scenario, losses, details, clean } of result.report.scenarios) {
+        if (!clean) console.error(row.name, row.kind, scenario, JSON.stringify(losses), details[0] ?? "");
+      }
+      for (const { scenario, reason } of result.report.skipped) console.error(row.name, scenario, reason);
+    } catch (error) {
+      console.error(`${row.name}, ${row.kind}: ${(error as Error).message}`);
+    }
+  }
+}
+
+await main();
