@@ -122,7 +122,7 @@ describe("the end of a client of WebSockets", () => {
 });
 
 describe("a WebSocket that can't be opened", () => {
-  it("is refused without a server, wrong with a failed handshake, reset where it was dropped", async () => {
+  it("is refused without a server, wrong with a failed handshake, reset where it ended early", async () => {
     await using world = await new LoadWorld().start();
     const faultAt = async (url: string, play: () => void): Promise<string> => {
       const opening = assertRejects(() => world.connector(url).open(new LoadPlayer()), ClientError);
@@ -140,5 +140,6 @@ describe("a WebSocket that can't be opened", () => {
     );
     assertEquals([plain.slice(0, 7), plain.includes("404")], ["wrong: ", true]);
     assertStringIncludes(await faultAt("ws://127.0.0.1:9000/", () => peer().conn.abort()), "reset: ");
+    assertStringIncludes(await faultAt("ws://127.0.0.1:9000/", () => void peer().conn.closeWrite()), "reset: ");
   });
 });

@@ -141,7 +141,7 @@ describe("dialWebSocket()", () => {
   it("rejects with the answer's status, and leaves nothing open", async () => {
     await using net = await answering("HTTP/1.1 503 Busy\r\nRetry-After: 3\r\nContent-Length: 4\r\n\r\nbusy");
     const error = await assertRejects(() => net.passing(net.dial()), HandshakeError, 'try again after "3"');
-    assertEquals([error.status, error.code], [503, "ERR_HANDSHAKE"]);
+    assertEquals([error.status, error.code, error.failure], [503, "ERR_HANDSHAKE", "answer"]);
     await net.assertNothingOpen();
   });
 
@@ -154,7 +154,7 @@ describe("dialWebSocket()", () => {
     it(`rejects when the server closes ${name}`, async () => {
       await using net = await answering(text);
       const error = await assertRejects(() => net.passing(net.dial()), HandshakeError, says);
-      assertEquals(error.status, 0);
+      assertEquals([error.status, error.failure], [0, "closed"]);
       await net.assertNothingOpen();
     });
   }
@@ -165,7 +165,7 @@ describe("dialWebSocket()", () => {
       conn.abort();
     });
     const error = await assertRejects(() => net.passing(net.dial()), HandshakeError, "dropped");
-    assertEquals((error.cause as Error).name, "ConnResetError");
+    assertEquals([(error.cause as Error).name, error.failure], ["ConnResetError", "closed"]);
     await net.assertNothingOpen();
   });
 
@@ -178,7 +178,9 @@ describe("dialWebSocket()", () => {
     });
     const started = net.clock.now();
     const dialled = net.dial({ handshakeTimeout: 1000 });
-    await assertRejects(() => net.passing(dialled), HandshakeError, "No answer to the handshake within 1000 ms");
+    const says = "No answer to the handshake within 1000 ms";
+    const error = await assertRejects(() => net.passing(dialled), HandshakeError, says);
+    assertEquals(error.failure, "timeout");
     assertEquals(net.clock.now() - started, 1000);
     await net.assertNothingOpen();
   });

@@ -24,7 +24,7 @@ import { endFailed } from "./handler_end.ts";
 import { busyOf, holdersOf } from "./holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
 import { KeepAlive } from "./keep_alive.ts";
-import { listen, type Listener } from "./listener.ts";
+import type { Listener } from "./listener.ts";
 import {
   admissionLimits,
   type ConfigureOptions,
@@ -37,7 +37,7 @@ import type { BusyConn, DrainPhase, DrainReport, Holder } from "./report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
 import { longestIdle } from "./shed.ts";
 import { TimerQueue } from "./timers.ts";
-import { checkParts, checkServer, duration, text } from "./validate.ts";
+import { checkParts, duration, text } from "./validate.ts";
 import { WriteBatch } from "./write_batch.ts";
 
 /** Default time of a shutdown hook, in ms. */
@@ -367,34 +367,4 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       this.log.error("An observer failed", { server: this.name, error });
     }
   }
-}
-
-/**
- * Makes a server that listens nowhere yet; give it listeners with `serve()`.
- *
- * @throws {OptionError} An option can't be used.
- */
-export function createServer(options: ServeOptions, handler: Handler): Server {
-  checkServer(options, handler);
-  return new TcpServer(options, handler);
-}
-
-/**
- * Listens, and serves every connection with `handler` (Go: `net.Listen` and an accept loop; `http.Server`).
- *
- * @param options Where to listen, limits, admission and drain; all durations in ms.
- * @param handler Runs once for each connection, isolated from all others.
- * @throws {OptionError} An option can't be used; nothing was opened.
- * @throws {ListenError} The port is in use, a permission is missing, a certificate is broken.
- * @example
- * ```ts
- * const server = await serve({ port: 9000 }, async (conn) => {
- *   for await (const chunk of conn) await conn.write(chunk);
- * });
- * ```
- */
-export async function serve(options: ServeOptions, handler: Handler): Promise<Server> {
-  const server = createServer(options, handler);
-  server.serve(await listen(options));
-  return server;
 }

@@ -78,7 +78,9 @@ export async function dialWebSocket(address: string | URL, options: ConnectWebSo
   const request = makeRequest(target, canCompress(adapter) ? handshake : { ...handshake, compression: null });
   const dialer = options.dialer ?? new Dialer({ clock });
   const conn = await dialer.connect({ ...where, connectTimeout: timeout, context: parent, adapter });
-  const late = new HandshakeError(0, `No answer to the handshake within ${timeout} ms: is it a WebSocket server?`);
+  const late = new HandshakeError(0, `No answer to the handshake within ${timeout} ms: is it a WebSocket server?`, {
+    failure: "timeout",
+  });
   const agreement = await shakeHands(conn, request, parent, end - clock.now(), late);
   return { conn, agreement, limits, adapter };
 }
@@ -127,7 +129,9 @@ async function exchange(conn: Conn, request: HandshakeRequest): Promise<Agreemen
   const head = new AnswerHead();
   for (let began = false;; began = true) {
     const chunk = await nextChunk(conn);
-    if (chunk === null) throw new HandshakeError(0, `The server closed the connection ${without(began)}`);
+    if (chunk === null) {
+      throw new HandshakeError(0, `The server closed the connection ${without(began)}`, { failure: "closed" });
+    }
     if (!head.feed(chunk)) continue;
     const agreement = checkAnswer(head, request);
     conn.release(head.rest);
@@ -139,7 +143,8 @@ async function nextChunk(conn: Conn): Promise<Uint8Array | null> {
   try {
     return await conn.read();
   } catch (cause) {
-    throw new HandshakeError(0, "The server dropped the connection before its answer was complete", { cause });
+    const message = "The server dropped the connection before its answer was complete";
+    throw new HandshakeError(0, message, { failure: "closed", cause });
   }
 }
 

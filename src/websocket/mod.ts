@@ -5,7 +5,13 @@
  * @module
  */
 export { connectWebSocket, type ConnectWebSocketOptions } from "./connect.ts";
-export { HandshakeError, WebSocketClosedError, WebSocketError } from "./errors.ts";
+export {
+  HandshakeError,
+  type HandshakeErrorOptions,
+  type HandshakeFailure,
+  WebSocketClosedError,
+  WebSocketError,
+} from "./errors.ts";
 export { type Farewell, type FarewellFlag, parseFarewell } from "./farewell.ts";
 export { Hub, type PublishOptions } from "./hub.ts";
 export { webSocketTransport } from "./transport.ts";

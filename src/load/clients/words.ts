@@ -4,8 +4,16 @@
  * @module
  */
 import { ConnectError } from "../../../mod.ts";
-import { HandshakeError } from "../../websocket/mod.ts";
+import { HandshakeError, type HandshakeFailure } from "../../websocket/mod.ts";
+import type { FaultClass } from "../types.ts";
 import { ClientError } from "./client_types.ts";
+
+/** A connection that ends without an answer counts as one that was reset, however it ended. */
+const HANDSHAKE_FAULTS: Readonly<Record<HandshakeFailure, FaultClass>> = {
+  answer: "wrong",
+  closed: "reset",
+  timeout: "timeout",
+};
 
 /** Characters of an answer that a detail shows. */
 const SHOWN = 60;
@@ -31,6 +39,5 @@ export function reasonOf(error: Error): string {
 export function connectFailure(error: unknown): unknown {
   if (error instanceof ConnectError) return new ClientError("refused", error.message, { cause: error });
   if (!(error instanceof HandshakeError)) return error;
-  const dropped = error.status === 0 && error.cause instanceof Error;
-  return new ClientError(dropped ? "reset" : "wrong", reasonOf(error), { cause: error });
+  return new ClientError(HANDSHAKE_FAULTS[error.failure], reasonOf(error), { cause: error });
 }
