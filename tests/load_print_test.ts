@@ -31,7 +31,7 @@ describe("the progress bar", () => {
   it("tells rate, latency and faults in one line", () => {
     assertEquals(
       progressLine(progress, 100),
-      "[########------------]  42 %  50 clients  12,346/s  p50 0.4 ms, p99 3.2 ms  3 faults",
+      "[########------------]  42 %  50 clients  12,346/s  3 faults  p50 0.4 ms, p99 3.2 ms",
     );
   });
 

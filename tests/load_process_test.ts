@@ -1,11 +1,14 @@
 /** `sluice load` as a program, on the runtime that runs this. */
 import { describe, it } from "node:test";
+import process from "node:process";
 import { assertEquals, assertMatch } from "@std/assert";
 import type { LoadReport } from "../src/load/types.ts";
 import { deadUrl, echo, httpServer, lineServer, type LoadedServer, wsServer } from "./fixtures/load_servers.ts";
-import { type Program, root, startProgram } from "./support/processes.ts";
+import { commandLine, type Program, root, startCommand, startProgram } from "./support/processes.ts";
 
 const CLI = `${root}src/cli/main.ts`;
+/** A terminal is made by `script` as Linux has it. */
+const ON_LINUX = { skip: process.platform !== "linux" };
 /** Longest run, in ms. */
 const LIMIT = 20_000;
 
@@ -30,6 +33,17 @@ describe("the program sluice load", () => {
     assertEquals(exit.code, 0, exit.stderr);
     assertMatch(exit.stdout, /^ +target +tcp:.*\n +took .*, interrupted\n/);
     assertMatch(exit.stdout, /\n +faults +none\n/);
+  });
+
+  it("shows on a terminal how it is getting on, in one line that is wiped at the end", ON_LINUX, async () => {
+    await using server = await lineServer(echo);
+    const command = commandLine(CLI, { args: ["load", server.url, "--clients", "5", "--duration", "800ms"] });
+    await using program = startCommand(["script", "--quiet", "--return", "--command", command.join(" "), "/dev/null"]);
+    const exit = await program.exited(LIMIT);
+    assertEquals(exit.code, 0, exit.stdout);
+    const [, line] = exit.stdout.split("\r\x1b[K");
+    assertMatch(line, /^\[#+-+\] +\d+ %  5 clients  [\d,]+\/s  0 faults  p50 /);
+    assertMatch(exit.stdout, /\x1b\[K {2}target +tcp:/);
   });
 
   it("says at once that nobody listens: exit 1", async () => {

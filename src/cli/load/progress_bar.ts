@@ -9,6 +9,8 @@ import { count, plural, time } from "./numbers.ts";
 
 /** Characters of the bar. */
 const WIDTH = 20;
+/** A terminal's width if it can't be told. */
+const COLUMNS = 80;
 /** Back to the line's beginning, and what is behind is wiped. */
 const WIPE = "\r\x1b[K";
 
@@ -18,7 +20,7 @@ export function progressLine(progress: LoadProgress, columns: number): string {
   const full = Math.round(share * WIDTH);
   const bar = `[${"#".repeat(full)}${"-".repeat(WIDTH - full)}] ${String(Math.floor(share * 100)).padStart(3)} %`;
   const latency = `p50 ${time(p50)}, p99 ${time(p99)}`;
-  const line = `${bar}  ${plural(clients, "client")}  ${count(rate)}/s  ${latency}  ${plural(faults, "fault")}`;
+  const line = `${bar}  ${plural(clients, "client")}  ${count(rate)}/s  ${plural(faults, "fault")}  ${latency}`;
   return line.slice(0, Math.max(0, columns - 1));
 }
 
@@ -34,10 +36,12 @@ export class ProgressBar implements Disposable {
 
   [Symbol.dispose](): void {
     if (this.#isShown) this.#out.write(WIPE);
+    this.#isShown = false;
   }
 
   #write(progress: LoadProgress): void {
     this.#isShown = true;
-    this.#out.write(WIPE + progressLine(progress, this.#out.columns ?? 80));
+    // A terminal that doesn't know its width says 0.
+    this.#out.write(WIPE + progressLine(progress, this.#out.columns || COLUMNS));
   }
 }
