@@ -55,13 +55,16 @@ export function judgeHealthy(report: LoadReport, findings: Findings): void {
   );
 }
 
-/** What a faulty way does to answers is its own affair; but what arrives is right. */
-export function judgeFaulty(reports: readonly LoadReport[], findings: Findings): void {
+/** How a server that stops turns newcomers away: a connection may be accepted before the signal, and speak after it. */
+const TURNED_AWAY = /^The (answer is|server answered with status) 503\b/;
+
+/** What a faulty way does to answers is its own affair; but what arrives is right, or a refusal if `mayRefuse`. */
+export function judgeFaulty(reports: readonly LoadReport[], findings: Findings, mayRefuse = false): void {
   for (const report of reports) {
     const { requests, samples } = report;
     findings.count("answers through faults", requests.answered);
     findings.count("failures through faults", requests.failed);
-    const wrong = samples.filter(({ fault }) => fault === "wrong");
+    const wrong = samples.filter(({ fault, detail }) => fault === "wrong" && !(mayRefuse && TURNED_AWAY.test(detail)));
     findings.checkNone("a wrong answer through the proxy", wrong.map(({ detail }) => detail));
   }
 }

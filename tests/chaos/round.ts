@@ -180,7 +180,7 @@ async function stop(server: ChaosServer, proxy: FaultProxy, options: RoundOption
   server.program.signal(signal);
   await Promise.all([checkStop(stopped, findings), signalAgain(stopped)]);
   cancel();
-  judgeFaulty(await through, findings);
+  judgeFaulty(await through, findings, true);
   for (const client of healthy) client.net.close();
   for (const client of stuck) client.close();
 }
