@@ -4,6 +4,7 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { ATTACK_OFFER, HOLLOW_MESSAGE, MEGABYTE, WS_ATTACKS } from "./fixtures/websocket_attacks.ts";
 import { MEMORY_BOUND, Siege, until } from "./support/http_hostile.ts";
 import { pause } from "./support/http_loads.ts";
+import { runtimeName } from "./support/processes.ts";
 import { attackOnce, bytesOf, describeItem, Flooding, wsDrained, type WsOutcome } from "./support/ws_hostile.ts";
 import { BINARY, CLOSE, closePayload, PING, TEXT } from "./support/ws_wire.ts";
 
@@ -136,17 +137,18 @@ describe("peers that send much", () => {
     for (const peer of peers) assertEquals([(await peer.next()).type, (await peer.next()).type], ["close", "end"]);
     for (const peer of peers) peer.socket.end();
     await siege.lifted();
-    // 400 MiB came; Deno's garbage collector lets half of that gather.
-    siege.assertMemory(4 * MEMORY_BOUND);
+    siege.assertMemory();
     const { ran } = await siege.end() as WsOutcome;
     assertEquals([ran.messages, ran.ended], [200, { 1000: 200 }]);
   });
 
   it("after their Close are not run, and get the Close's answer", async () => {
-    await using server = await wsDrained();
+    // A busy machine may need longer than the default to take 1.2 GB.
+    await using server = await wsDrained({ http: { lingerTimeout: 30_000 } });
     using siege = await Siege.begin(server);
     const peers = await server.crowd(20);
-    const more = Buffer.alloc(20 * MEGABYTE, peers[0].bytes({ opcode: BINARY, payload: new Uint8Array(65536) }));
+    const each = 60 * MEGABYTE;
+    const more = Buffer.alloc(each, peers[0].bytes({ opcode: BINARY, payload: new Uint8Array(65536) }));
     for (const peer of peers) {
       peer.write(bytesOf(peer, [text("before"), { opcode: CLOSE, payload: closePayload(1000) }]));
       peer.write(more);
@@ -157,8 +159,8 @@ describe("peers that send much", () => {
       peer.socket.end();
     }
     await siege.lifted();
-    // 400 MiB came; Deno's garbage collector lets half of that gather.
-    siege.assertMemory(4 * MEMORY_BOUND);
+    // Deno's garbage collector lets 400 MiB of dropped chunks gather, of a socket whose data nobody keeps as well.
+    siege.assertMemory(runtimeName() === "deno" ? (peers.length * each) / 2 : MEMORY_BOUND);
     const { ran } = await siege.end() as WsOutcome;
     assertEquals([ran.messages, ran.ended], [20, { 1000: 20 }]);
   });
