@@ -4,9 +4,11 @@
  * @module
  */
 import type { RawSocket } from "../socket.ts";
-import { SCRATCH_BYTES, type WriteBatch } from "./write_batch.ts";
+import { SCRATCH_BYTES, SMALL_BYTES, type WriteBatch } from "./write_batch.ts";
 
 const encoder = new TextEncoder();
+
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
@@ -71,7 +73,7 @@ export class Outbound {
     if (text !== "") this.#encodeText();
     const bytes = this.#chunkBytes;
     if (socket.writeMany !== undefined) socket.writeMany(chunks);
-    else for (const chunk of chunks) socket.write(chunk);
+    else this.#moveFilled(socket, batch);
     this.#forget();
     return bytes;
   }
@@ -113,9 +115,34 @@ export class Outbound {
       this.#text = "";
     }
     this.#forget();
-    socket.write(scratch.subarray(0, end));
-    if (socket.unsent > 0) batch.scratch = new Uint8Array(0);
+    this.#writeScratch(socket, batch, end);
     return end;
+  }
+
+  /** The beginning of the gathering buffer, which belongs to the socket if the kernel doesn't take all. */
+  #writeScratch(socket: RawSocket, batch: WriteBatch, end: number): void {
+    socket.write(batch.scratch.subarray(0, end));
+    if (socket.unsent > 0) batch.scratch = NOTHING;
+  }
+
+  /** A small piece before a large one would be a packet of its own, and wake its reader for a head: it is filled up. */
+  #moveFilled(socket: RawSocket, batch: WriteBatch): void {
+    const chunks = this.#chunks;
+    const scratch = batch.takeScratch();
+    let end = 0;
+    let i = 0;
+    for (; i < chunks.length && end + chunks[i].length <= SMALL_BYTES; i++) {
+      scratch.set(chunks[i], end);
+      end += chunks[i].length;
+    }
+    if (end > 0 && i < chunks.length) {
+      const room = SMALL_BYTES - end;
+      scratch.set(chunks[i].subarray(0, room), end);
+      chunks[i] = chunks[i].subarray(room);
+      end = SMALL_BYTES;
+    }
+    if (end > 0) this.#writeScratch(socket, batch, end);
+    for (; i < chunks.length; i++) socket.write(chunks[i]);
   }
 
   #encodeText(): void {

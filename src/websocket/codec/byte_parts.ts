@@ -31,7 +31,7 @@ export function ownBytes(chunk: Uint8Array, start: number, end: number): Uint8Ar
 }
 
 /**
- * Gathers the bytes of one message from its parts, and joins them once: for one message each. Memory grows with what has come, not with what
+ * Gathers the bytes of one message from its parts, and joins them once. Memory grows with what has come, not with what
  * was announced.
  */
 export class ByteParts {

@@ -1,0 +1,106 @@
+import { Buffer } from "node:buffer";
+import { describe, it } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { systemClock } from "../src/clock.ts";
+import { Outbound } from "../src/server/outbound.ts";
+import { SCRATCH_BYTES, SMALL_BYTES, WriteBatch } from "../src/server/write_batch.ts";
+import type { RawSocket } from "../src/socket.ts";
+
+const encoder = new TextEncoder();
+
+/** A socket that takes so many bytes of each write, and keeps the others where they are until `drain()`. */
+class SlowSocket {
+  readonly sizes: number[] = [];
+  unsent = 0;
+  readonly #taken: Uint8Array[] = [];
+  readonly #kept: Uint8Array[] = [];
+  readonly #appetite: number;
+
+  constructor(appetite: number) {
+    this.#appetite = appetite;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.sizes.push(bytes.length);
+    const size = this.unsent > 0 ? 0 : Math.min(this.#appetite, bytes.length);
+    this.#taken.push(bytes.slice(0, size));
+    if (size < bytes.length) this.#kept.push(bytes.subarray(size));
+    this.unsent += bytes.length - size;
+    return this.unsent === 0;
+  }
+
+  drain(): void {
+    this.#taken.push(...this.#kept.splice(0).map((bytes) => bytes.slice()));
+    this.unsent = 0;
+  }
+
+  bytes(): Buffer {
+    this.drain();
+    return Buffer.concat(this.#taken);
+  }
+}
+
+/** Moves all to the socket, as a connection does at the end of a turn. */
+function move(out: Outbound, socket: SlowSocket, batch: WriteBatch, gather: number = SCRATCH_BYTES): number {
+  return out.moveTo(socket as Partial<RawSocket> as RawSocket, batch, gather);
+}
+
+function filled(size: number, first: number): Uint8Array {
+  return Uint8Array.from({ length: size }, (_, i) => first + i);
+}
+
+describe("what leaves in one turn", () => {
+  it("is one piece if it is small", () => {
+    const socket = new SlowSocket(Infinity);
+    const out = new Outbound();
+    for (const size of [10, 300, 5000]) out.add(filled(size, size));
+    move(out, socket, new WriteBatch(systemClock));
+    assertEquals(socket.sizes, [5310]);
+  });
+
+  it("never begins with a small packet: a head is filled up from the body behind it", () => {
+    const socket = new SlowSocket(Infinity);
+    const out = new Outbound();
+    const [head, body, tail] = [filled(10, 1), filled(1 << 20, 7), filled(20, 3)];
+    for (const piece of [head, body, tail]) out.add(piece);
+    assertEquals(move(out, socket, new WriteBatch(systemClock)), head.length + body.length + tail.length);
+    assertEquals(socket.sizes, [SMALL_BYTES, head.length + body.length - SMALL_BYTES, tail.length]);
+  });
+
+  it("is given on as it is if it begins with a large piece", () => {
+    const socket = new SlowSocket(Infinity);
+    const out = new Outbound();
+    for (const size of [100_000, 10]) out.add(filled(size, size));
+    move(out, socket, new WriteBatch(systemClock));
+    assertEquals(socket.sizes, [100_000, 10]);
+  });
+
+  it("arrives in order, whatever the kernel takes, and is not touched while the socket holds it", () => {
+    const sizes = fc.oneof(fc.nat(40), fc.integer({ min: SMALL_BYTES - 20, max: SMALL_BYTES + 20 }), fc.nat(120_000));
+    const pieces = fc.record({ size: sizes, isText: fc.boolean() });
+    const turns = fc.array(fc.array(pieces, { minLength: 1, maxLength: 6 }), { maxLength: 4 });
+    const appetites = fc.oneof(fc.nat(50), fc.nat(200_000));
+    const gathers = fc.constantFrom(SMALL_BYTES, SCRATCH_BYTES);
+    fc.assert(
+      fc.property(turns, appetites, gathers, (turns, appetite, gather) => {
+        const socket = new SlowSocket(appetite);
+        const batch = new WriteBatch(systemClock);
+        const out = new Outbound();
+        const sent: Uint8Array[] = [];
+        for (const turn of turns) {
+          for (const { size, isText } of turn) {
+            const text = String.fromCharCode(0x20 + (sent.length % 0x50)).repeat(size);
+            const piece = isText ? encoder.encode(text) : filled(size, sent.length * 31);
+            sent.push(piece);
+            out.add(isText ? text : piece);
+          }
+          move(out, socket, batch, gather);
+          assertEquals(out.size, 0);
+        }
+        assert(socket.bytes().equals(Buffer.concat(sent)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
