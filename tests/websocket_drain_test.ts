@@ -300,7 +300,7 @@ describe("a drain's Close", () => {
     sendBig(w.ws);
     const { report, since } = drainOf(w);
     await w.pass(900);
-    w.adapter.faults = { stall: 1, stallTime: 15 };
+    w.adapter.faults = { stall: 1, stallTime: 15, merge: 1 };
     peer.conn.resume();
     const { clean } = await w.until(report);
     assertGreaterOrEqual(since(peer), 5000);
