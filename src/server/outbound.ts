@@ -8,8 +8,6 @@ import { SCRATCH_BYTES, SMALL_BYTES, type WriteBatch } from "./write_batch.ts";
 
 const encoder = new TextEncoder();
 
-const NOTHING: Uint8Array = new Uint8Array(0);
-
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
@@ -73,7 +71,7 @@ export class Outbound {
     if (text !== "") this.#encodeText();
     const bytes = this.#chunkBytes;
     if (socket.writeMany !== undefined) socket.writeMany(chunks);
-    else this.#moveFilled(socket, batch);
+    else this.#moveEach(socket, batch);
     this.#forget();
     return bytes;
   }
@@ -122,11 +120,21 @@ export class Outbound {
   /** The beginning of the gathering buffer, which belongs to the socket if the kernel doesn't take all. */
   #writeScratch(socket: RawSocket, batch: WriteBatch, end: number): void {
     socket.write(batch.scratch.subarray(0, end));
-    if (socket.unsent > 0) batch.scratch = NOTHING;
+    if (socket.unsent > 0) batch.scratch = new Uint8Array(0);
   }
 
-  /** A small piece before a large one would be a packet of its own, and wake its reader for a head: it is filled up. */
-  #moveFilled(socket: RawSocket, batch: WriteBatch): void {
+  #moveEach(socket: RawSocket, batch: WriteBatch): void {
+    const chunks = this.#chunks;
+    // What has to wait all the same is not worth a copy, which would keep the whole gathering buffer.
+    let i = socket.unsent > 0 ? 0 : this.#moveFilled(socket, batch);
+    for (; i < chunks.length; i++) socket.write(chunks[i]);
+  }
+
+  /**
+   * The small pieces in front as one, filled up from the piece behind them: a head alone would be a packet, and wake
+   * its reader for nothing. Returns the first piece that is left.
+   */
+  #moveFilled(socket: RawSocket, batch: WriteBatch): number {
     const chunks = this.#chunks;
     const scratch = batch.takeScratch();
     let end = 0;
@@ -135,14 +143,15 @@ export class Outbound {
       scratch.set(chunks[i], end);
       end += chunks[i].length;
     }
-    if (end > 0 && i < chunks.length) {
+    if (end === 0) return i;
+    if (i < chunks.length) {
       const room = SMALL_BYTES - end;
       scratch.set(chunks[i].subarray(0, room), end);
       chunks[i] = chunks[i].subarray(room);
       end = SMALL_BYTES;
     }
-    if (end > 0) this.#writeScratch(socket, batch, end);
-    for (; i < chunks.length; i++) socket.write(chunks[i]);
+    this.#writeScratch(socket, batch, end);
+    return i;
   }
 
   #encodeText(): void {

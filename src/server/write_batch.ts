@@ -15,7 +15,10 @@ export interface Flushable {
 /** Room to gather a turn's writes in, 64 KiB and their framing; larger ones go out chunk by chunk. */
 export const SCRATCH_BYTES: number = 96 * 1024;
 
-/** The same towards a peer that takes less than it is given: gathered bytes that the kernel refuses need room of their own. */
+/**
+ * The same towards a peer that takes less than it is given: gathered bytes that the kernel refuses need room of their
+ * own. And what small pieces before a large one are filled up to.
+ */
 export const SMALL_BYTES: number = 16 * 1024;
 
 /** Collects the connections that one turn wrote to. One per server. */
