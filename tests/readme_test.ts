@@ -130,8 +130,7 @@ describe("README", () => {
       ["the WebSocket server and its client", "connectWebSocket(", /^hello world\n1000 true$/m],
       ["the server that watches itself", "watchResources(", /^$/],
       ["the proxy with faults", "startFaultProxy(", /^tcp 0$/m],
-      // On a busy machine it may be closed before the first attempt is refused.
-      ["the client that comes back", "ReconnectingWebSocket(", /^(waiting\n[^]*)?closed\nERR_WEBSOCKET_CLOSED\n$/],
+      ["the client that comes back", "ReconnectingWebSocket(", /^waiting\n[^]*closed\nERR_WEBSOCKET_CLOSED$/m],
     ] as const
   ) {
     it(`${name} runs to its end`, async () => {

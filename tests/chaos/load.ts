@@ -55,10 +55,10 @@ export function judgeHealthy(report: LoadReport, findings: Findings): void {
   );
 }
 
-/** How a server that stops turns newcomers away: a connection may be accepted before the signal, and speak after it. */
-const TURNED_AWAY = /^The (answer is|server answered with status) 503\b/;
+/** How a server that stops answers the handshake of a newcomer whose connection it accepted before the signal. */
+const TURNED_AWAY = /^The server answered with status 503 instead of 101\b/;
 
-/** What a faulty way does to answers is its own affair; but what arrives is right, or a refusal if `mayRefuse`. */
+/** What a faulty way does to answers is its own affair; but what arrives is right, or a handshake's refusal if `mayRefuse`. */
 export function judgeFaulty(reports: readonly LoadReport[], findings: Findings, mayRefuse = false): void {
   for (const report of reports) {
     const { requests, samples } = report;
