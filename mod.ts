@@ -39,6 +39,7 @@ export {
   ConnectError,
   ConnResetError,
   DeadlineError,
+  DrainedError,
   DrainTimeoutError,
   FrameError,
   ListenError,
@@ -98,6 +99,7 @@ export type {
   DrainReport,
   Holder,
   HookResult,
+  TruncatedConn,
 } from "./src/server/report.ts";
 export type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./src/server/server_types.ts";
 export { listen, Listener } from "./src/server/listener.ts";

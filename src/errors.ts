@@ -47,8 +47,19 @@ export class UnsupportedError extends SluiceError {
 /** The connection, or its write side, is closed. */
 export class ConnClosedError extends SluiceError {
   /** Builds the error. */
+  constructor(message: string, options?: ErrorOptions, code: string = "ERR_CONN_CLOSED") {
+    super(code, message, options);
+  }
+}
+
+/**
+ * The connection was told goodbye by a drain, `idleTimeout` or `maxLifetime`: it is not the peer that has finished, so
+ * what was read may be only a part of what it wanted to say, and what is written reaches nobody.
+ */
+export class DrainedError extends ConnClosedError {
+  /** Builds the error. */
   constructor(message: string, options?: ErrorOptions) {
-    super("ERR_CONN_CLOSED", message, options);
+    super(message, options, "ERR_CONN_DRAINED");
   }
 }
 

@@ -87,6 +87,7 @@ describe("the admission option admit", () => {
     const [first, second] = [await w.client({ from: "10.0.0.1" }), await w.client({ from: "10.0.0.2" })];
     await ask(w, first, "a");
     await ask(w, second, "b");
+    await w.pass(1000);
     open = false;
     const third = await w.client({ from: "10.0.0.3" });
     assertEquals(await ask(w, third, "c"), "echo: c\n");

@@ -50,7 +50,14 @@ describe("what is printed", () => {
   });
 
   it("tells with each phase who holds the drain up", () => {
-    const holder = (waitsFor: Holder["waitsFor"]): Holder => ({ id: 1, peer: "", state: "idle", waitsFor, age: 0 });
+    const holder = (waitsFor: Holder["waitsFor"]): Holder => ({
+      id: 1,
+      peer: "",
+      state: "idle",
+      waitsFor,
+      age: 0,
+      holds: 0,
+    });
     const holders = [holder("answer"), holder("quiet"), holder("answer")];
     assertEquals(
       formatPhase("drain", 3, holders),
@@ -256,13 +263,14 @@ const REPORT: DrainReport = {
   forced: true,
   duration: 2500,
   phases: { lameDuck: 300, drain: 2000, abort: 200, hooks: 0 },
-  connections: { atStart: 3, accepted: 1, idle: 1, finished: 1, dropped: 1, cut: 1 },
+  connections: { atStart: 3, accepted: 1, idle: 1, finished: 1, dropped: 1, truncated: 0, cut: 1 },
   delivery: { process: 0, kernel: 1, acknowledged: 2, finSeen: 1 },
   afterFin: { messages: 1, bytes: 12 },
   acceptQueueLeft: null,
   admissionQueueLeft: 2,
   workLeft: 1,
   hooks: [{ name: "save", ok: true, duration: 5 }, { name: "tell", ok: false, duration: 1, error: "no" }],
+  truncated: [],
   cut: [{
     id: 4,
     peer: "127.0.0.1:1234",

@@ -88,7 +88,7 @@ describe("SIGTERM: the budget of a real process", () => {
     assertEquals(await outcomes(dropping), Array(5).fill("closed dropped"));
     assertEquals(report.reports[0].cut.length, 15);
     const { connections } = report.reports[0];
-    assertEquals(connections, { atStart: 40, accepted: 0, idle: 10, finished: 10, dropped: 5, cut: 15 });
+    assertEquals(connections, { atStart: 40, accepted: 0, idle: 10, finished: 10, dropped: 5, truncated: 0, cut: 15 });
   });
 
   it("serves what sat in the accept queue of a frozen process, with a lame duck", async () => {

@@ -147,7 +147,8 @@ describe("a drain of the fault proxy", () => {
     await world.pass(1000);
     assertEquals([upstream.text, upstream.end], ["question", "open"]);
     upstream.send("answer");
-    await world.pass(1000);
+    // So long it took to answer: twice that silence is needed to believe that nothing more will come.
+    await world.pass(3500);
     assertEquals([client.text, upstream.end], ["answer", "fin"]);
     upstream.finish();
     await world.pass(400);
@@ -175,7 +176,7 @@ describe("a drain of the fault proxy", () => {
     assertEquals(upstream.end, "fin");
     upstream.finish();
     client.finish();
-    await world.pass(3000);
+    await world.pass(3500);
     const { clean, duration } = await drained;
     assert(clean && duration < 4000, `clean ${clean} in ${duration} ms`);
   });
@@ -187,7 +188,7 @@ describe("a drain of the fault proxy", () => {
     await world.pass(2500);
     assertEquals(client.end, "fin");
     client.finish();
-    await world.pass(3000);
+    await world.pass(3500);
     const report = await drained;
     assert(report.clean && report.duration < 6000, `clean ${report.clean} in ${report.duration} ms`);
   });

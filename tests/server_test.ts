@@ -244,6 +244,10 @@ describe("admission", () => {
     const [a, b] = [await w.client(), await w.client()];
     await ask(w, b, "1");
     await ask(w, a, "2");
+    const early = await w.client();
+    await w.pass(10);
+    assertEquals([early.end, w.server.stats.shed], ["fin", 0], "nobody is at rest yet");
+    await w.pass(1000);
     const c = await w.client();
     await w.pass(10);
     assertEquals([a.end, b.end, c.end, w.server.stats.shed], ["open", "fin", "open", 1]);

@@ -18,7 +18,7 @@ function keepSending(peer: RawPeer, window: number): { sent: number } {
 }
 
 describe("a drain", () => {
-  it("closes a silent WebSocket with 1001 after the quiet window, not after idleGrace", async () => {
+  it("closes a silent WebSocket with 1001 after idleGrace", async () => {
     await using w = await wsWorld(echoInTurn, { idleGrace: 3000 });
     const [fresh, used] = await w.many(2);
     used.send("x");
@@ -26,8 +26,8 @@ describe("a drain", () => {
     const { report, began } = await drained(w);
     for (const peer of [fresh, used]) {
       assertEquals([peer.close, peer.end], [{ code: 1001, reason: "going away" }, "fin"]);
-      assertGreaterOrEqual(peer.closedAt, began + 150);
-      assertLess(peer.closedAt, began + 200);
+      assertGreaterOrEqual(peer.closedAt, began + 3000);
+      assertLess(peer.closedAt, began + 3060);
     }
     assertEquals([report.clean, report.connections.cut, w.log], [true, 0, []]);
     assertEquals((await w.ws.closed).wasClean, true);
@@ -117,7 +117,7 @@ describe("a drain", () => {
     });
     const peer = await w.raw({ answers: false });
     const { report } = drainOf(w);
-    await w.pass(300);
+    await w.pass(1100);
     assertEquals(peer.close?.code, 1001);
     for (let i = 0; i < 10; i++) {
       peer.send(`${i}`);
@@ -178,7 +178,8 @@ describe("a drain that waits for the peer's Close", () => {
   });
 
   it("goes on while a message is on its way, and no longer", async () => {
-    for (const [every, ends] of [[300, "fin"], [800, "reset"]] as const) {
+    // A peer that was seen to need 800 ms gets them; six seconds are no rhythm that a stop could wait for.
+    for (const [every, ends] of [[300, "fin"], [800, "fin"], [6000, "reset"]] as const) {
       await using w = await wsWorld(echo, { grace: 20_000, ws: { closeTimeout: 500 } });
       const peer = await w.raw({ answers: false });
       const { report } = drainOf(w);
@@ -265,24 +266,26 @@ describe("a drain whose patience is over", () => {
     }
     const { clean } = await w.until(report);
     assertEquals([peer.close?.code, clean], [1001, true]);
-    assertLess(since(peer), 1400);
+    // What was here when patience ended is answered; it took twice as long to handle as to send.
+    assertLess(since(peer), 3000);
     assertEquals(got.length, sent);
     assertEquals(peer.messages.length + w.ws.dropped, sent);
   });
 
-  it("closes in the middle of a stream to a client that only listens", async () => {
+  it("closes between two messages of a stream that never pauses, when patience is over", async () => {
     await using w = await wsWorld(async (ws, ctx) => {
       for (let i = 0; !ctx.signal.aborted && ws.state === "open"; i++) {
         await ws.send(`${i}`);
         await w.sleep(5);
       }
-    });
+    }, { patience: 1000 });
     const peer = await w.raw();
     const { report, since } = drainOf(w);
     await w.until(report);
     assertEquals([peer.close?.code, peer.end, (await report).clean], [1001, "fin", true]);
-    assertLess(since(peer), 250);
-    assertGreaterOrEqual(peer.messages.length, 20);
+    assertGreaterOrEqual(since(peer), 1000);
+    assertLess(since(peer), 1400);
+    assertGreaterOrEqual(peer.messages.length, 150);
   });
 });
 
@@ -328,8 +331,8 @@ describe("a drain's Close", () => {
     const [silent, other] = [await w.raw({ answers: false }), await w.raw()];
     const { report, began } = await drained(w);
     assertEquals([silent.close?.code, silent.end, other.end], [1001, "reset", "fin"]);
-    assertGreaterOrEqual(silent.endedAt, began + 1150);
-    assertLess(silent.endedAt, began + 1250);
+    assertGreaterOrEqual(silent.endedAt, began + 2000);
+    assertLess(silent.endedAt, began + 2100);
     const { local } = silent.conn;
     const name = local.transport === "tcp" ? `${local.hostname}:${local.port}` : "";
     assertEquals([report.clean, report.cut.map(({ peer }) => peer)], [false, [name]]);
@@ -340,7 +343,7 @@ describe("a drain's Close", () => {
     await using w = await wsWorld(echo);
     const peer = await w.raw({ answers: false });
     const { report } = drainOf(w);
-    await w.pass(300);
+    await w.pass(1100);
     peer.conn.close();
     await w.until(report);
     assertEquals([peer.close?.code, (await w.ws.closed).code, (await w.ws.closed).wasClean], [1001, 1006, false]);

@@ -24,6 +24,7 @@ describe("the options of a WebSocket", () => {
       maxBufferedAmount: 1_048_576,
       slowConsumer: "wait",
       closeTimeout: 5000,
+      answers: true,
       heartbeat: { interval: 30_000, timeout: 10_000, misses: 1 },
       compression: null,
     });

@@ -13,6 +13,7 @@ const HOLDS: Readonly<Record<Holder["waitsFor"], string>> = {
   delivery: "slow to read",
   peerFin: "about to close",
   handler: "in the handler",
+  work: "held by work",
 };
 
 const PHASES: Readonly<Record<DrainPhase, string>> = {

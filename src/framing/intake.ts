@@ -9,7 +9,7 @@ import type { Decoder } from "./decoder.ts";
 import { positiveInteger } from "./options.ts";
 
 /** What a stream of frames needs of a connection. */
-export type FrameConn = Pick<Conn, "consume" | "release" | "pause" | "resume" | "report" | "state">;
+export type FrameConn = Pick<Conn, "consume" | "release" | "pause" | "resume" | "report" | "took" | "state">;
 
 /** Options of a stream of frames. */
 export interface FrameStreamOptions {
@@ -92,6 +92,7 @@ export class FrameIntake<T> implements Consumer {
   /** The oldest frame; only while `size` is above 0. */
   take(): T {
     this.#takes++;
+    this.#conn.took();
     const frame = this.#queue[this.#taken++];
     if (this.#taken === this.#queue.length) this.#emptied();
     return frame;
@@ -100,6 +101,7 @@ export class FrameIntake<T> implements Consumer {
   /** All frames that wait. */
   takeAll(): T[] {
     this.#takes++;
+    this.#conn.took();
     const frames = this.#taken === 0 ? this.#queue : this.#queue.slice(this.#taken);
     this.#queue = [];
     this.#emptied();

@@ -114,6 +114,10 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#settle();
   }
 
+  hurry(): void {
+    this.#settle();
+  }
+
   late(chunk: Uint8Array): number {
     // The head that it goes on with was counted when it began, or answered with 408.
     const known = this.parser.partial ? 1 : 0;

@@ -32,7 +32,6 @@ const WRITE_TIMEOUT = 30_000;
 /** Longer than balancers keep their idle connections, mostly: it is better that they close than we. */
 const IDLE_TIMEOUT = 60_000;
 /** The think time of a client that is about to send, in a drain. */
-const IDLE_GRACE = 1000;
 /** A JSON document or a picture; more is asked for. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 /** What Go reads of an unread body to keep a connection. */
@@ -74,13 +73,11 @@ export function httpLimits(options: HttpLimitOptions, base?: HttpLimits): HttpLi
 
 /** What the core is told: HTTP has its own read timeouts, and its own last word to those it turns away. */
 export function coreOptions(options: HttpOptions, limits: HttpLimits): ServeOptions {
-  const grace = duration("grace", options.grace, 10_000);
   return {
     ...options,
     readTimeout: 0,
     writeTimeout: options.writeTimeout ?? WRITE_TIMEOUT,
     idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
-    idleGrace: options.idleGrace ?? Math.min(IDLE_GRACE, grace / 4),
     rejectWith: options.rejectWith ?? overloadAnswer(limits.retryAfter),
     tls: tlsOptions(options),
   };

@@ -99,7 +99,7 @@ export interface HttpLimitOptions {
   retryAfter?: number;
 }
 
-/** Everything `serveHttp()` takes. `readTimeout`, `writeTimeout`, `idleTimeout` and `idleGrace` have HTTP's defaults. */
+/** Everything `serveHttp()` takes. `readTimeout`, `writeTimeout` and `idleTimeout` have HTTP's defaults. */
 export interface HttpOptions extends ServeOptions, HttpLimitOptions {
   /** From a head's last byte to the body's last. @default 300000 */
   readTimeout?: number;
@@ -107,8 +107,6 @@ export interface HttpOptions extends ServeOptions, HttpLimitOptions {
   writeTimeout?: number;
   /** A kept-alive connection without a request for so long is closed. @default 60000 */
   idleTimeout?: number;
-  /** In a drain, an idle connection may send one more request within this time. @default 1000 */
-  idleGrace?: number;
   /** Whose Forwarded and X-Forwarded-* fields count: nobody's, everybody's, or these addresses' and networks'. @default false */
   trustProxy?: boolean | readonly string[];
   /** One JSON line for each request. @default false */

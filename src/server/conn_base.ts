@@ -9,8 +9,11 @@ import * as flag from "./conn_flags.ts";
 import { type ConnHost, KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import { ConnTimes } from "./conn_times.ts";
 import type { Conn, ConnState, Consumer } from "./conn_types.ts";
+import { Dues, type DuesMode } from "./dues.ts";
 import type { Inbound } from "./inbound.ts";
 import type { Outbound } from "./outbound.ts";
+import { owedUntil } from "./rest.ts";
+import { Rhythm } from "./rhythm.ts";
 import type { TimerTarget } from "./timers.ts";
 
 const DONE: Promise<void> = Promise.resolve();
@@ -21,6 +24,15 @@ export abstract class ConnBase implements TimerTarget {
   readonly socket: RawSocket;
   readonly host: ConnHost;
   readonly openedAt: number;
+  readonly rhythm: Rhythm;
+  /** Null until a message was taken. */
+  dues: Dues | null = null;
+  /** Whether anything can be owed here. */
+  answers: boolean;
+  /** Promises that hold it. */
+  holds = 0;
+  /** Somebody waits for its end. */
+  isEndAwaited = false;
   bytesRead = 0;
   timerSlot = 0;
   /** Null until something of this connection depends on time. */
@@ -32,6 +44,9 @@ export abstract class ConnBase implements TimerTarget {
   /** What arrived after our FIN. */
   lateBytes = 0;
   lateMessages = 0;
+  /** What was to be written after the FIN of a goodbye. */
+  refusedWrites = 0;
+  refusedBytes = 0;
   /** Bits of `conn_flags.ts`. */
   flags = 0;
   /** Bytes given to the socket. */
@@ -52,6 +67,8 @@ export abstract class ConnBase implements TimerTarget {
     this.socket = socket;
     this.host = host;
     this.openedAt = host.clock.now();
+    this.rhythm = new Rhythm(this.openedAt, host.timers.deaf);
+    this.answers = host.limits.answers;
   }
 
   get local(): Address {
@@ -88,10 +105,28 @@ export abstract class ConnBase implements TimerTarget {
     return this.inbound !== null && this.inbound.isAwaited;
   }
 
-  /** True while a received message is unanswered, as far as anybody can tell. */
+  /** True while a handler is known to be at work, a protocol says that a message is unanswered, or a promise holds it. */
   get isBusy(): boolean {
-    if (this.consumer !== null) return this.is(flag.BUSY);
-    return this.is(flag.HANDLED) && !this.isAwaitingRead;
+    if (this.holds > 0) return true;
+    const works = this.consumer !== null ? this.is(flag.BUSY) : this.is(flag.HANDLED) && !this.isAwaitingRead;
+    return works && !this.#awaitsEnd;
+  }
+
+  /**
+   * Its handler waits for the end, and reads no more. Many ask for `closed` and go on reading: one that has taken a
+   * message is believed only when it has been silent for as long as an answer is waited for.
+   */
+  get #awaitsEnd(): boolean {
+    if (!this.isEndAwaited || this.is(flag.END_TOLD | flag.GONE)) return false;
+    const { dues, host } = this;
+    if (dues === null) return true;
+    const now = host.clock.now();
+    return now - dues.tookAt >= host.limits.patience && owedUntil(this) <= now;
+  }
+
+  /** A goodbye of ours has closed the input: the peer had not finished. */
+  get isDrained(): boolean {
+    return this.is(flag.DRAINED);
   }
 
   /** Number of what the handler is at, never the same twice; 0 while it waits for the peer, or none runs. */
@@ -144,10 +179,19 @@ export abstract class ConnBase implements TimerTarget {
   }
 
   get closed(): Promise<void> {
+    this.isEndAwaited = true;
+    this.watchEnd();
     if (this.#closed === null) {
       this.#closed = this.is(flag.GONE) ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
     }
     return this.#closed;
+  }
+
+  /** The peer has finished, and somebody waits for the end of all: nobody else may be there to bring it about. */
+  watchEnd(): void {
+    if (!this.isEndAwaited || !this.is(flag.READ_ENDED) || this.is(flag.END_TOLD | flag.SEALED | flag.GONE)) return;
+    this.timed();
+    this.armAt(this.host.clock.now() + this.host.limits.quiet);
   }
 
   setDeadline(at: number | null): void {
@@ -172,6 +216,19 @@ export abstract class ConnBase implements TimerTarget {
   setKeepAlive(on: boolean, delay: number = KEEP_ALIVE_DELAY): void {
     this.flags |= flag.KEPT_ALIVE;
     this.socket.setKeepAlive(on, delay);
+  }
+
+  /** A message was handed to whoever takes them. */
+  owe(mode: DuesMode): void {
+    const now = this.rhythm.last;
+    if (this.dues === null || this.dues.mode !== mode) this.dues = new Dues(mode, now);
+    this.dues.took(now);
+  }
+
+  /** What was taken needs no answer, or no further one. */
+  answered(): void {
+    this.dues?.forgive();
+    this.armAt(this.host.clock.now());
   }
 
   /** Keeps time stamps from now on. */

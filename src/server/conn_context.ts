@@ -9,15 +9,39 @@ import { CancelContext, type Context, type ContextParent } from "../context.ts";
 export interface HandlerContext extends Context {
   /** Aborts when the server, or this connection, begins to drain: finish what you have, take nothing new. */
   readonly draining: AbortSignal;
+  /**
+   * The connection is not told goodbye, and not closed behind its handler, before this promise has settled or the grace
+   * of a drain is over; what it rejects with is logged. For handlers that read on while they still work on an answer.
+   *
+   * @example
+   * ```ts
+   * const server = await serve({ port: 9000 }, async (conn, ctx) => {
+   *   for await (const line of lines(conn)) ctx.waitUntil(look(line).then((found) => conn.write(found)));
+   * });
+   * ```
+   * @throws {TypeError} `promise` is none.
+   */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+/** What a promise can hold. */
+interface Held {
+  waitUntil(work: Promise<unknown>): void;
 }
 
 /** A connection's context. Both signals are built when somebody looks. */
 export class ConnContext extends CancelContext implements HandlerContext {
   #draining: AbortController | null = null;
   #cause: unknown = undefined;
+  readonly #held: Held;
 
-  constructor(parent: ContextParent) {
+  constructor(parent: ContextParent, held: Held) {
     super(parent);
+    this.#held = held;
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.#held.waitUntil(promise);
   }
 
   get draining(): AbortSignal {

@@ -25,6 +25,10 @@ export const STALLED = 65536;
 export const FEEDING = 131072;
 /** TCP keep-alive is dealt with. */
 export const KEPT_ALIVE = 262144;
+/** A goodbye of ours closed the input before the peer had finished. */
+export const DRAINED = 1048576;
+/** Whoever reads has learned that the peer has finished. */
+export const END_TOLD = 2097152;
 /** Any reason for a paused socket. */
 export const ANY_PAUSE: number = FULL | PAUSED | STALLED;
 /** A complete message is unanswered, says the protocol. */

@@ -6,6 +6,8 @@
 import type { Clock } from "../clock.ts";
 import type { ConnBase } from "./conn_base.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
+import type { Habits } from "./dues.ts";
+import type { Silence } from "./rhythm.ts";
 import type { TimerQueue } from "./timers.ts";
 import type { WriteBatch } from "./write_batch.ts";
 
@@ -13,7 +15,7 @@ import type { WriteBatch } from "./write_batch.ts";
 export const KEEP_ALIVE_DELAY = 15_000;
 
 /** Limits of every connection of one host, all in ms or bytes; 0 is none. May change while it runs. */
-export interface ConnLimits {
+export interface ConnLimits extends Silence {
   readTimeout: number;
   writeTimeout: number;
   idleTimeout: number;
@@ -24,11 +26,13 @@ export interface ConnLimits {
   writeHighWaterMark: number;
   keepAlive: number;
   noDelay: boolean;
-  /** Every connection notes when it last read: somebody wants to know which is idle longest. */
-  stampReads: boolean;
-  /** Budget of a single connection's graceful close by `closeWhenIdle`. */
+  /** Silence before a goodbye, where no drain says otherwise. */
   quiet: number;
+  idleGrace: number;
+  /** How long a debt is waited for, and a connection that ends by itself served on. */
   patience: number;
+  /** What a handler takes is answered, as far as can be told; false says that it never is. */
+  answers: boolean;
 }
 
 /** Keeper of connections. */
@@ -39,10 +43,16 @@ export interface ConnHost {
   /** Where quiet connections leave. */
   readonly departures: { add(conn: ConnBase): void };
   readonly limits: ConnLimits;
+  /** What its connections have shown of their protocol. */
+  readonly habits: Habits;
   /** Observer of state changes, or null. */
   readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
   /** Says goodbye on a connection whose protocol has no word of its own, or null. */
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
   /** The socket is gone. */
   gone(conn: ConnBase): void;
+  /** The last promise that held the connection has settled. */
+  released(conn: ConnBase): void;
+  /** Work that held a connection has failed. */
+  workFailed(conn: ConnBase, error: unknown): void;
 }

@@ -6,6 +6,7 @@
 import * as flag from "./conn_flags.ts";
 import type { DrainPlan } from "./conn_times.ts";
 import type { Connection } from "./connection.ts";
+import { owedUntil } from "./rest.ts";
 
 /** The reason of `ctx.draining`. */
 export const DRAINING = "draining";
@@ -13,11 +14,12 @@ export const DRAINING = "draining";
 /** Brings one connection to its end by itself, on its host's terms. */
 export function closeWhenIdle(conn: Connection): void {
   const now = conn.host.clock.now();
-  const { quiet, patience } = conn.host.limits;
+  const { quiet, idleGrace, patience } = conn.host.limits;
   joinDrain(conn, {
     since: now,
+    deafAt: conn.host.timers.deaf,
     quiet,
-    idleGrace: quiet,
+    idleGrace,
     patienceAt: now + patience,
     endsAt: Infinity,
     spread: 0,
@@ -32,8 +34,9 @@ export function joinDrain(conn: Connection, plan: DrainPlan): void {
   const times = conn.timed();
   times.plan = plan;
   times.holdUntil = 0;
-  times.turnAt = plan.since + Math.random() * plan.spread;
-  conn.armAt(Math.min(plan.since + Math.min(plan.quiet, plan.idleGrace), plan.patienceAt));
+  const now = conn.host.clock.now();
+  times.turnAt = plan.spread === 0 ? 0 : now + plan.idleGrace + Math.random() * plan.spread;
+  conn.armAt(Math.min(now + Math.min(plan.quiet, plan.idleGrace), plan.patienceAt));
 }
 
 /** Says goodbye, then closes the input; FIN rides with the last answer, and reading goes on until the peer's FIN. */
@@ -45,11 +48,30 @@ export function farewell(conn: Connection): void {
   else finish(conn);
 }
 
-/** Says goodbye at the next moment that is not busy, however short; a protocol of long silences may know none. */
-export function leaveNext(conn: Connection): void {
+/**
+ * Says goodbye at the next moment that is not busy, however short; what was withheld leaves. Returns when to look again,
+ * in ms on the clock.
+ */
+export function leaveNext(conn: Connection): number {
   conn.flags |= flag.FIN_NEXT;
-  if (conn.consumer?.longLived === true) farewell(conn);
-  else boundary(conn);
+  boundary(conn);
+  if (conn.isLeaving) return Infinity;
+  conn.unhold();
+  conn.consumer?.hurry?.();
+  return conn.consumer?.longLived === true ? insist(conn) : Infinity;
+}
+
+/**
+ * A protocol of long silences can be said goodbye to at any moment; what was taken is waited for as long as an answer is
+ * presumed to follow.
+ */
+export function insist(conn: Connection): number {
+  const owed = owedUntil(conn);
+  if (conn.holds === 0 && owed <= conn.host.clock.now()) {
+    farewell(conn);
+    return Infinity;
+  }
+  return conn.holds === 0 ? owed : Infinity;
 }
 
 /** A moment that is not busy, perhaps: in a drain, the quiet window begins here. */
@@ -76,6 +98,7 @@ function finish(conn: Connection): void {
     conn.lateMessages++;
     conn.lateBytes += conn.unread;
   }
+  if (!conn.is(flag.READ_ENDED)) conn.flags |= flag.DRAINED;
   conn.seal();
   conn.endInput();
 }

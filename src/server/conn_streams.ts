@@ -25,7 +25,7 @@ export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
 
   next(): Promise<IteratorResult<Uint8Array>> {
     const conn = this.#conn;
-    const chunk = conn.takeQueued();
+    const chunk = conn.takeForReader();
     if (chunk !== null) return Promise.resolve({ done: false, value: chunk });
     const refusal = conn.refusal();
     if (refusal !== undefined) return refusal === null ? Promise.resolve(FINISHED) : Promise.reject(refusal);
@@ -60,6 +60,7 @@ export function writableOf(conn: Conn): WritableStream<Uint8Array | string> {
   return new WritableStream({
     write: (data) => conn.write(data),
     close: () => conn.closeWrite(),
-    abort: (reason) => conn.abort(reason),
+    // A pipe between both halves aborts this one when a drain has ended the other: that is no reason for a reset.
+    abort: (reason) => conn.isDrained ? conn.close() : conn.abort(reason),
   });
 }

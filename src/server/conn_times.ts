@@ -4,16 +4,19 @@
  * @module
  */
 import { DeadlineError } from "../errors.ts";
-import { leaveNext } from "./conn_leave.ts";
+import * as flag from "./conn_flags.ts";
+import { insist, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
+import { quietAt, restAt } from "./rest.ts";
+import type { Silence } from "./rhythm.ts";
 
 /** How one connection is brought to a graceful end. Times are in ms on the host's clock. */
-export interface DrainPlan {
+export interface DrainPlan extends Silence {
   /** Quiet counts from here, however long the connection was silent before: a message may wait unread. */
   readonly since: number;
-  /** Without a byte for so long, at a boundary, the connection is said goodbye to. */
-  readonly quiet: number;
-  /** The same for a connection that has not sent a byte since `since`. */
+  /** How long the process had been deaf by then. */
+  readonly deafAt: number;
+  /** A connection that has not sent a byte since `since` is left alone for so long at the least. */
   readonly idleGrace: number;
   /** A busy connection is served on until here; then its answers are withheld until it falls quiet. */
   readonly patienceAt: number;
@@ -28,18 +31,21 @@ export interface DrainPlan {
 /** Answers are withheld for so many quiet windows at the most: a client that never waits for answers never falls quiet. */
 const HOLD_WINDOWS = 2;
 
+/** And for so much of what is left of the budget: it has to suffice for the answers, and for the peer's FIN. */
+const HOLD_SHARE = 1 / 3;
+
 /** A closed connection whose peer takes nothing for so long (ms) is dropped, even without a writeTimeout. */
 const STALL_TIMEOUT = 30_000;
 
 /** Time stamps of one connection; made when the first of them is needed. */
 export class ConnTimes {
-  lastRead: number;
   readSince = 0;
   partialSince = 0;
   readDeadline = Infinity;
   writeDeadline = Infinity;
   lingerAt = Infinity;
   lifeAt = Infinity;
+  /** In heard time; 0 while nothing was withheld. */
   holdUntil = 0;
   /** Its turn among those that a drain says goodbye to. */
   turnAt = 0;
@@ -49,7 +55,6 @@ export class ConnTimes {
   flushedAt: number;
 
   constructor(now: number) {
-    this.lastRead = now;
     this.flushedAt = now;
   }
 
@@ -67,9 +72,10 @@ export function checkTimes(conn: Connection, times: ConnTimes, now: number): num
   times.sawFlushed(conn.bytesFlushed, now);
   const next = Math.min(
     checkLifetime(conn, times, now),
-    checkIdle(conn, times, now),
+    checkIdle(conn, now),
     checkRead(conn, times, now),
     checkWrite(conn, times, now),
+    checkEnd(conn, now),
     checkDrain(conn, times, now),
   );
   if (conn.isSealed) return times.lingerAt;
@@ -98,11 +104,13 @@ function checkLifetime(conn: Connection, times: ConnTimes, now: number): number 
   return Infinity;
 }
 
-function checkIdle(conn: Connection, times: ConnTimes, now: number): number {
+function checkIdle(conn: Connection, now: number): number {
   const { idleTimeout } = conn.host.limits;
   if (idleTimeout === 0 || conn.consumer?.longLived === true) return Infinity;
-  if (conn.isBusy || conn.isPartial || conn.unsent > 0) return now + idleTimeout;
-  const due = Math.max(times.lastRead, times.flushedAt) + idleTimeout;
+  // A rhythm that is not known counts for nothing here: the user has said how long a silence may be.
+  const { rhythm } = conn;
+  const due = restAt(conn, rhythm.isKnown ? Math.max(idleTimeout, rhythm.shown) : idleTimeout);
+  if (due === Infinity) return now + idleTimeout;
   if (now < due) return due;
   conn.host.departures.add(conn);
   return now + idleTimeout;
@@ -134,27 +142,48 @@ function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
   return Infinity;
 }
 
-function quietSince(conn: Connection, lastRead: number, plan: DrainPlan): number {
-  if (lastRead > plan.since) return lastRead + plan.quiet;
-  return plan.since + (conn.consumer?.longLived === true ? plan.quiet : plan.idleGrace);
+/** The peer has finished, nobody reads, and somebody waits for the end: nothing more will happen here. */
+function checkEnd(conn: Connection, now: number): number {
+  if (!conn.is(flag.READ_ENDED) || !conn.isEndAwaited || conn.is(flag.END_TOLD)) return Infinity;
+  const due = restAt(conn);
+  if (due === Infinity) return now + conn.host.limits.idleGrace;
+  if (now < due) return due;
+  void conn.close();
+  return Infinity;
+}
+
+/** When a drain may say goodbye: it looks at what the connection does from T1 on, and at what it was like before. */
+function goodbyeAt(conn: Connection, times: ConnTimes, plan: DrainPlan, isLate: boolean): number {
+  const asked = conn.rhythm.lastIn > plan.since;
+  const heardOut = plan.since + (asked ? plan.quiet : Math.max(plan.quiet, plan.idleGrace)) +
+    conn.host.timers.deaf - plan.deafAt;
+  const window = conn.rhythm.window(plan);
+  return Math.max(times.turnAt, heardOut, isLate ? quietAt(conn, window) : restAt(conn, window));
 }
 
 function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
   const plan = times.plan;
   if (plan === null || conn.isLeaving) return Infinity;
-  const ready = !conn.isBusy && !conn.isPartial;
-  const quietAt = Math.max(times.turnAt, quietSince(conn, times.lastRead, plan));
-  if (ready && now >= quietAt) {
+  const isLate = now >= plan.patienceAt;
+  const next = goodbyeAt(conn, times, plan, isLate);
+  if (now >= next) {
     conn.host.departures.add(conn);
     return Infinity;
   }
-  const next = ready ? quietAt : Infinity;
-  if (now < plan.patienceAt) return Math.min(next, plan.patienceAt);
+  if (!isLate) return Math.min(next, plan.patienceAt);
+  if (conn.is(flag.FIN_NEXT)) return conn.consumer?.longLived === true ? insist(conn) : next;
+  return Math.min(next, checkHold(conn, times, plan));
+}
+
+/** At the end of patience answers are withheld, so that who waits for them falls quiet: not for long. */
+function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan): number {
+  const { timers } = conn.host;
   if (times.holdUntil === 0) {
-    times.holdUntil = now + HOLD_WINDOWS * plan.quiet;
+    const window = Math.max(plan.quiet, conn.rhythm.shown);
+    const most = (plan.endsAt - plan.patienceAt) * HOLD_SHARE;
+    times.holdUntil = timers.heard() + Math.min(HOLD_WINDOWS * window, most);
     conn.hold();
   }
-  if (now < times.holdUntil) return Math.min(next, times.holdUntil);
-  leaveNext(conn);
-  return Infinity;
+  if (timers.heard() < times.holdUntil) return times.holdUntil + timers.deaf;
+  return leaveNext(conn);
 }

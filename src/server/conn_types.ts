@@ -34,6 +34,8 @@ export interface Consumer {
    * it settles; data is still delivered meanwhile.
    */
   goodbye?(): void | Promise<void>;
+  /** Patience is over: the goodbye comes at the next boundary, so nothing more should be taken in. */
+  hurry?(): void;
   /** Bytes that came after our FIN; returns how many messages began in them. They are counted and never run. */
   late?(chunk: Uint8Array): number;
 }
@@ -58,10 +60,17 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly bytesFlushed: number;
   /** Fulfils when the connection is gone, however it ended; never rejects. */
   readonly closed: Promise<void>;
+  /**
+   * A drain, `idleTimeout`, `maxLifetime` or `closeWhenIdle()` has closed the input: the peer had not finished, so that
+   * what was read need not be all.
+   */
+  readonly isDrained: boolean;
 
   /**
    * Next bytes from the peer, or null after its FIN.
    *
+   * @throws {DrainedError} It is not the peer that has finished: a drain has said goodbye. The same holds for
+   * `readable` and `for await`.
    * @throws {ConnResetError} The peer dropped the connection.
    * @throws {DeadlineError} The read deadline passed.
    * @throws {ConnClosedError} The connection was closed or aborted here.
@@ -70,10 +79,25 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   /**
    * Queues bytes, or text as UTF-8; fulfils below the high-water mark. What is written in one turn leaves in one
    * system call. The bytes must not be changed until the promise fulfils.
+   *
+   * @throws {DrainedError} A drain has said goodbye: it reports what was refused.
+   * @throws {ConnClosedError} The write side is closed.
    */
   write(data: Uint8Array | string): Promise<void>;
   /** Hands what is queued to the kernel; fulfils when the kernel has it all. */
   flush(): Promise<void>;
+  /**
+   * The connection is not told goodbye, and not closed behind its handler, before `work` has settled or the grace of a
+   * drain is over. A failure is logged.
+   *
+   * @throws {TypeError} `work` is no promise.
+   */
+  waitUntil(work: Promise<unknown>): void;
+  /**
+   * What was taken needs no answer, or no further one. Without this word an answer is presumed to follow: see
+   * `answers` of `ServeOptions`.
+   */
+  answered(): void;
   /** Flushes, then FIN: half-close. Reading goes on. */
   closeWrite(): Promise<void>;
   /** Flushes, FIN, then waits for the peer's FIN or the linger timeout. Idempotent. */
@@ -113,6 +137,8 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * buffered. Both false is a boundary.
    */
   report(busy: boolean, partial: boolean): void;
+  /** A protocol's report: a message was handed to whoever takes them, and may have to be answered by a write. */
+  took(): void;
   /** Closes gracefully at the next boundary, as the drain does: goodbye, FIN, linger. */
   closeWhenIdle(): void;
 }

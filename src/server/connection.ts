@@ -14,7 +14,8 @@ import type { Conn, Consumer } from "./conn_types.ts";
 import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
-import { closedError, readRefusal } from "./refusal.ts";
+import { closedError, drainedError, readRefusal } from "./refusal.ts";
+import { checkPromise } from "./validate.ts";
 import { type Flushable, SCRATCH_BYTES, SMALL_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
@@ -22,6 +23,10 @@ const END: Promise<null> = Promise.resolve(null);
 
 /** A connection as its host sees it; handlers see it as `Conn`. */
 export class Connection extends ConnBase implements Conn, SocketEvents, Flushable, TimerTarget {
+  /** For who waits until no promise holds it. */
+  #freed: Promise<void> | null = null;
+  #free: (() => void) | null = null;
+
   get readable(): ReadableStream<Uint8Array> {
     return readableOf(this);
   }
@@ -39,7 +44,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   data(chunk: Uint8Array): void {
     this.bytesRead += chunk.length;
     if ((this.flags & flag.SEALED) !== 0) return this.#late(chunk);
-    if (this.times !== null) this.times.lastRead = this.host.clock.now();
+    this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap);
     if (this.consumer !== null) this.#feed(chunk);
     else this.#enqueue(chunk);
     this.observe();
@@ -47,12 +52,16 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   end(): void {
     this.flags |= flag.READ_ENDED;
-    if (!this.is(flag.SEALED)) this.endInput();
+    if (this.is(flag.SEALED)) return;
+    this.endInput();
+    this.watchEnd();
   }
 
   drained(): void {
     this.flags &= ~flag.CLOGGED;
+    this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, 0);
     this.outbound?.releaseWaiters();
+    if (this.times !== null) leave.boundary(this);
     this.consumer?.drained?.();
   }
 
@@ -62,6 +71,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
       this.failure = new ConnResetError("The peer dropped the connection", { cause: error });
     }
     this.host.timers.disarm(this);
+    // Only a peer that has left by itself shows what it had waited for.
+    if (this.dues !== null && this.failure === null && !this.is(flag.FAREWELL)) this.host.habits.learn(this.dues);
     this.#failWaiters(this.failure);
     const consumer = this.consumer;
     this.consumer = null;
@@ -74,17 +85,24 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   // Reading.
 
   read(): Promise<Uint8Array | null> {
-    const chunk = this.takeQueued();
+    const chunk = this.takeForReader();
     if (chunk !== null) return Promise.resolve(chunk);
     const refusal = this.refusal();
     if (refusal !== undefined) return refusal === null ? END : Promise.reject(refusal);
     return new Promise((deliver, fail) => this.awaitChunk({ deliver, fail }));
   }
 
-  /** The next queued chunk, or null. */
-  takeQueued(): Uint8Array | null {
+  /** The next queued chunk for who asked for it, or null. */
+  takeForReader(): Uint8Array | null {
+    if (this.consumer !== null) return null;
+    const chunk = this.#takeQueued();
+    if (chunk !== null) this.owe("bytes");
+    return chunk;
+  }
+
+  #takeQueued(): Uint8Array | null {
     const inbound = this.inbound;
-    if (inbound === null || inbound.size === 0 || this.consumer !== null) return null;
+    if (inbound === null || inbound.size === 0) return null;
     const chunk = inbound.take();
     if (this.is(flag.FULL) && inbound.size < this.host.limits.readHighWaterMark) this.#resumeFrom(flag.FULL);
     return chunk;
@@ -92,7 +110,9 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   /** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
   refusal(): Error | null | undefined {
-    return readRefusal(this);
+    const refusal = readRefusal(this);
+    if (refusal === null) this.flags |= flag.END_TOLD;
+    return refusal;
   }
 
   /** Waits for the next chunk; the caller has taken what was queued and seen no refusal. */
@@ -114,6 +134,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   #enqueue(chunk: Uint8Array): void {
     if (this.inbound === null) this.inbound = new Inbound();
+    if (this.inbound.isAwaited) this.owe("bytes");
     this.inbound.push(chunk);
     if (this.inbound.size >= this.host.limits.readHighWaterMark) this.#pauseFor(flag.FULL);
   }
@@ -122,8 +143,14 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   endInput(): void {
     const consumer = this.consumer;
     if (consumer !== null) this.#guarded(() => consumer.end());
-    else this.inbound?.settle(null);
+    else if (this.is(flag.DRAINED)) this.failRead(drainedError());
+    else if (this.isAwaitingRead) this.#tellEnd();
     this.observe();
+  }
+
+  #tellEnd(): void {
+    this.flags |= flag.END_TOLD;
+    this.inbound!.settle(null);
   }
 
   #late(chunk: Uint8Array): void {
@@ -136,7 +163,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   consume(consumer: Consumer): void {
     if (this.isAwaitingRead) throw new ConnClosedError("A read() is pending on this connection, await it first");
     this.consumer = null;
-    for (let chunk = this.takeQueued(); chunk !== null; chunk = this.takeQueued()) {
+    for (let chunk = this.#takeQueued(); chunk !== null; chunk = this.#takeQueued()) {
       this.consumer = consumer;
       this.#feed(chunk);
       if (this.consumer !== consumer) return;
@@ -152,7 +179,10 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.consumer = null;
     this.flags &= ~(flag.BUSY | flag.PARTIAL);
     this.resume();
-    if (unread === undefined || unread.length === 0) return;
+    if (unread === undefined || unread.length === 0) {
+      if (this.is(flag.READ_ENDED)) this.flags |= flag.END_TOLD;
+      return;
+    }
     if (this.inbound === null) this.inbound = new Inbound();
     this.inbound.unshift(unread);
   }
@@ -217,10 +247,9 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   // Writing.
 
   write(data: Uint8Array | string): Promise<void> {
-    if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) {
-      return quietly(Promise.reject(this.failure ?? closedError()));
-    }
+    if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
     if (data.length === 0) return DONE;
+    if (this.dues !== null) this.dues.wrote();
     const out = this.outbound ?? (this.outbound = new Outbound());
     out.add(data);
     if ((this.flags & (flag.DIRTY | flag.FEEDING)) === 0) {
@@ -231,6 +260,17 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (out.size >= SCRATCH_BYTES || out.size >= writeHighWaterMark) this.unhold();
     if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) return DONE;
     return out.wait();
+  }
+
+  /** What is written after a goodbye's FIN is lost to the peer: a drain tells of it. */
+  #refuse(data: Uint8Array | string): Error {
+    if (this.failure !== null) return this.failure;
+    if (!this.is(flag.FAREWELL) || this.is(flag.CLOSING)) return closedError();
+    if (data.length > 0) {
+      this.refusedWrites++;
+      this.refusedBytes += data.length;
+    }
+    return drainedError();
   }
 
   flush(): Promise<void> {
@@ -249,6 +289,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     const out = this.outbound;
     if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
     this.moved += out.moveTo(this.socket, this.host.batch, this.is(flag.SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
+    this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, this.#longestGap);
     if ((this.flags & flag.CLOGGED) !== 0 || this.socket.unsent === 0) return;
     this.flags |= flag.CLOGGED | flag.SLOW;
     if (this.times !== null) this.times.flushedAt = this.host.clock.now();
@@ -295,7 +336,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   /** Looks at the limits, at the start and after they changed. */
   applyLimits(): void {
     const { readTimeout, writeTimeout, idleTimeout, maxLifetime, lifetimeJitter } = this.host.limits;
-    if (readTimeout + writeTimeout + idleTimeout + maxLifetime === 0 && !this.host.limits.stampReads) return;
+    if (readTimeout + writeTimeout + idleTimeout + maxLifetime === 0) return;
     const times = this.timed();
     const spread = 1 + (Math.random() * 2 - 1) * lifetimeJitter;
     times.lifeAt = maxLifetime === 0 ? Infinity : this.openedAt + maxLifetime * spread;
@@ -309,6 +350,41 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.flags |= flag.HANDLED;
     this.applyLimits();
     this.socket.start(this);
+  }
+
+  /** A longer gap says nothing: twice as long a silence would be no shorter than patience. */
+  get #longestGap(): number {
+    return this.host.limits.patience / 2;
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    checkPromise("waitUntil()", work);
+    this.holds++;
+    this.observe();
+    const done = (): void => this.#released();
+    work.then(done, (error) => {
+      this.host.workFailed(this, error);
+      done();
+    });
+  }
+
+  #released(): void {
+    if (--this.holds > 0) return;
+    this.#free?.();
+    this.#freed = this.#free = null;
+    if (this.times !== null && !this.is(flag.GONE)) leave.boundary(this);
+    this.observe();
+    this.host.released(this);
+  }
+
+  /** Fulfils when no promise holds the connection. */
+  freed(): Promise<void> {
+    if (this.holds === 0) return DONE;
+    return this.#freed ??= new Promise((resolve) => this.#free = resolve);
+  }
+
+  took(): void {
+    this.owe("frames");
   }
 
   /** The handler has settled. */

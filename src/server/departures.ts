@@ -17,7 +17,8 @@ const TURNS = 200;
 
 interface Departure {
   readonly conn: Connection;
-  readonly bytesRead: number;
+  /** Bytes that had come and gone. */
+  readonly bytes: number;
 }
 
 /** A queue of connections that leave unless something arrives before their turn. */
@@ -32,7 +33,7 @@ export class Departures {
   }
 
   add(conn: Connection): void {
-    this.#queue.push({ conn, bytesRead: conn.bytesRead });
+    this.#queue.push({ conn, bytes: conn.bytesRead + conn.moved });
     this.#perTurn = Math.max(this.#perTurn, Math.ceil(this.#queue.length / TURNS));
     this.#schedule();
   }
@@ -45,8 +46,8 @@ export class Departures {
 
   #turn(): void {
     this.#scheduled = false;
-    for (const { conn, bytesRead } of this.#queue.splice(0, this.#perTurn)) {
-      if (conn.bytesRead === bytesRead && !conn.isBusy && !conn.isPartial) farewell(conn);
+    for (const { conn, bytes } of this.#queue.splice(0, this.#perTurn)) {
+      if (conn.bytesRead + conn.moved === bytes && !conn.isBusy && !conn.isPartial) farewell(conn);
       else conn.armAt(this.#clock.now());
     }
     if (this.#queue.length === 0) this.#perTurn = 0;

@@ -11,9 +11,10 @@ import type { Connection } from "./connection.ts";
 import { DrainGate } from "./drain_gate.ts";
 import { DrainLedger, isServed } from "./drain_ledger.ts";
 import { type Hook, runHooks } from "./hooks.ts";
-import { type KernelTable, parseKernelTable } from "./kernel_table.ts";
+import { type KernelTable, parseKernelTable, parseRoundTrips } from "./kernel_table.ts";
 import type { DrainLimits } from "./options.ts";
 import type { DrainPhase, DrainReport, HookResult } from "./report.ts";
+import type { TimerQueue } from "./timers.ts";
 
 /** Time kept at the end of the budget for the report itself: a tenth of a second, less of a short budget. */
 const REPORT_MARGIN = 100;
@@ -21,10 +22,14 @@ const REPORT_MARGIN = 100;
 /** How often to see whether the accept queue is taken in, in ms. */
 const QUEUE_POLL = 5;
 
+/** Lines of the kernel's table that are read in one turn. */
+const TABLE_TURN = 500;
+
 /** What a drain needs of its server. */
 export interface DrainTarget {
   readonly name: string;
   readonly clock: Clock;
+  readonly timers: TimerQueue;
   readonly hooks: readonly Hook[];
   readonly connections: Iterable<Connection>;
   /** Connections whose socket is open or whose handler is running, and work that handlers left behind. */
@@ -51,6 +56,8 @@ export interface DrainTarget {
 export interface DrainSchedule {
   /** Kept at the end. */
   readonly margin: number;
+  /** What idle connections get: less than it says where nobody asked for that much. */
+  readonly idleGrace: number;
   readonly patienceAt: number;
   readonly abortAt: number;
   readonly cutAt: number;
@@ -61,25 +68,29 @@ export function drainSchedule(limits: DrainLimits, hookTime: number): DrainSched
   const margin = Math.min(REPORT_MARGIN, limits.grace / 20);
   const cutAt = limits.grace - margin - hookTime;
   const abortAt = cutAt - limits.abortGrace;
-  const idle = Math.max(limits.quiet, limits.idleGrace);
-  if (limits.lameDuck + idle > abortAt) {
-    const word = limits.idleGrace > limits.quiet ? "idleGrace" : "quiet";
-    const parts = `lameDuck ${limits.lameDuck}, ${word} ${idle}, abortGrace ${limits.abortGrace}, ` +
+  const patienceAt = Math.min(limits.patience, abortAt);
+  // What nobody asked for gives way to what somebody did.
+  const room = Math.min((abortAt - limits.lameDuck) / 2, patienceAt - limits.lameDuck - limits.spread);
+  const courtesy = limits.idleGraceGiven ? limits.idleGrace : Math.min(limits.idleGrace, room);
+  const idleGrace = Math.max(limits.quiet, courtesy);
+  if (limits.lameDuck + idleGrace > abortAt) {
+    const word = idleGrace > limits.quiet ? "idleGrace" : "quiet";
+    const parts = `lameDuck ${limits.lameDuck}, ${word} ${idleGrace}, abortGrace ${limits.abortGrace}, ` +
       `hooks ${hookTime} and ${margin} for the report`;
     throw new OptionError(
       "grace",
       `grace ${limits.grace} ms is less than its parts: ${parts}; raise grace or lower them`,
     );
   }
-  const patienceAt = Math.min(limits.patience, abortAt);
-  if (limits.spread > 0 && limits.lameDuck + limits.quiet + limits.spread > patienceAt) {
+  if (limits.spread > 0 && limits.lameDuck + idleGrace + limits.spread > patienceAt) {
+    const word = idleGrace > limits.quiet ? "idleGrace" : "quiet";
     throw new OptionError(
       "spread",
-      `spread ${limits.spread} ms, with lameDuck ${limits.lameDuck} and quiet ${limits.quiet}, ends after patience ` +
+      `spread ${limits.spread} ms, with lameDuck ${limits.lameDuck} and ${word} ${idleGrace}, ends after patience ` +
         `(${patienceAt} ms after the signal); lower spread or raise patience`,
     );
   }
-  return { margin, patienceAt, abortAt, cutAt };
+  return { margin, idleGrace, patienceAt, abortAt, cutAt };
 }
 
 /** One stop of one server. */
@@ -209,20 +220,47 @@ export class Drain {
     const began = this.#now();
     const plan = this.#plan();
     for (const conn of this.#target.connections) joinDrain(conn, plan);
+    const unattend = this.#target.timers.attend();
+    this.#measure().catch(() => {});
     if (this.#target.size > 0 && !this.#forced) {
       const toPatience = Math.max(0, plan.patienceAt - began);
       const cancel = this.#target.clock.setTimer(() => this.#phase("patience"), toPatience);
       await this.#gate.wait(this.#began + this.#schedule.abortAt, ["empty", "forced"]);
       cancel();
     }
+    unattend();
     this.#phases.drain = this.#now() - began;
   }
 
+  /** Learns from the kernel how far away the peers are; it knows even those that have said nothing yet. */
+  async #measure(): Promise<void> {
+    if (this.#target.size === 0) return;
+    const text = await this.#target.kernelTable();
+    if (text === null) return;
+    const conns = this.ledger.byKey();
+    let seen = 0;
+    for (const [key, roundTrip] of parseRoundTrips(text, this.ledger.ports)) {
+      const conn = conns.get(key);
+      conn?.rhythm.measured(roundTrip, conn.host.limits.patience / 2);
+      if (++seen % TABLE_TURN === 0) await new Promise<void>((resolve) => this.#target.clock.soon(resolve));
+    }
+  }
+
   #plan(): DrainPlan {
-    const { quiet, idleGrace, spread } = this.#limits;
+    const { quiet, spread } = this.#limits;
+    const { idleGrace } = this.#schedule;
     const patienceAt = this.#began + this.#schedule.patienceAt;
     const endsAt = this.#began + this.#schedule.abortAt;
-    return { since: this.#now(), quiet, idleGrace, patienceAt, endsAt, spread, alone: false };
+    return {
+      since: this.#now(),
+      deafAt: this.#target.timers.deaf,
+      quiet,
+      idleGrace,
+      patienceAt,
+      endsAt,
+      spread,
+      alone: false,
+    };
   }
 
   async #abortHandlers(): Promise<void> {
@@ -291,7 +329,7 @@ export class Drain {
     return {
       server: this.#target.name,
       cause: this.#cause,
-      clean: summary.cut.length + queued + workLeft === 0 && hooks.every((hook) => hook.ok),
+      clean: summary.cut.length + summary.truncated.length + queued + workLeft === 0 && hooks.every((hook) => hook.ok),
       resumed,
       forced: this.#forced,
       duration: this.#now() - this.#began,

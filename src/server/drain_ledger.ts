@@ -8,7 +8,7 @@ import { formatAddress } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { Connection } from "./connection.ts";
 import { connKey, type KernelTable } from "./kernel_table.ts";
-import type { ConnOutcome, CutConn, Delivery, DrainedConn, DrainReport } from "./report.ts";
+import type { ConnOutcome, CutConn, Delivery, DrainedConn, DrainReport, TruncatedConn } from "./report.ts";
 
 interface Entry {
   readonly conn: Connection;
@@ -24,7 +24,7 @@ interface Entry {
 }
 
 /** The part of the report that speaks of connections. */
-export type LedgerSummary = Pick<DrainReport, "connections" | "delivery" | "afterFin" | "cut" | "all">;
+export type LedgerSummary = Pick<DrainReport, "connections" | "delivery" | "afterFin" | "cut" | "truncated" | "all">;
 
 /** Follows every connection that is open during the drain to its end. */
 export class DrainLedger {
@@ -50,6 +50,11 @@ export class DrainLedger {
       wasBusy: conn.isBusy || conn.unsent > 0,
       cut: null,
     });
+  }
+
+  /** Connections by their names in the kernel's table. */
+  byKey(): Map<string, Connection> {
+    return new Map(Array.from(this.#entries.values(), ({ key, conn }) => [key, conn]));
   }
 
   /** Local ports of all connections. */
@@ -85,7 +90,8 @@ export class DrainLedger {
       afterFin.bytes += conn.lateBytes;
     }
     const cut = all.filter((conn): conn is CutConn => conn.outcome === "cut");
-    return { connections, delivery, afterFin, cut, all };
+    const truncated = all.filter((conn): conn is TruncatedConn => conn.outcome === "truncated");
+    return { connections, delivery, afterFin, cut, truncated, all };
   }
 
   /** A reset of ours is a cut, whoever ordered it. */
@@ -120,7 +126,18 @@ function drained(entry: Entry, table: KernelTable | null): DrainedConn {
   const asked = conn.bytesRead !== entry.bytesRead + conn.lateBytes;
   let outcome: ConnOutcome = asked || entry.wasBusy ? "finished" : "idle";
   if (conn.failure !== null) outcome = "dropped";
-  return { id: conn.id, peer: entry.peer, outcome, delivery: deliveryOf(entry, table) };
+  const delivery = deliveryOf(entry, table);
+  if (conn.refusedWrites === 0) return { id: conn.id, peer: entry.peer, outcome, delivery };
+  const { refusedWrites: writesRefused, refusedBytes: bytesRefused } = conn;
+  const truncated: TruncatedConn = {
+    id: conn.id,
+    peer: entry.peer,
+    outcome: "truncated",
+    delivery,
+    writesRefused,
+    bytesRefused,
+  };
+  return truncated;
 }
 
 function deliveryOf({ conn, key }: Entry, table: KernelTable | null): Delivery {
@@ -131,7 +148,7 @@ function deliveryOf({ conn, key }: Entry, table: KernelTable | null): Delivery {
 }
 
 function countOutcomes(all: readonly DrainedConn[]): Record<ConnOutcome, number> {
-  const counts: Record<ConnOutcome, number> = { idle: 0, finished: 0, dropped: 0, cut: 0 };
+  const counts: Record<ConnOutcome, number> = { idle: 0, finished: 0, dropped: 0, truncated: 0, cut: 0 };
   for (const { outcome } of all) counts[outcome]++;
   return counts;
 }

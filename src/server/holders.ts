@@ -7,6 +7,7 @@ import { formatAddress } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { Connection } from "./connection.ts";
 import type { BusyConn, Holder } from "./report.ts";
+import { owedUntil } from "./rest.ts";
 
 /** Describes the connections that a drain waits for. */
 export function holdersOf(connections: Iterable<Connection>, now: number): Holder[] {
@@ -21,6 +22,7 @@ export function holderOf(conn: Connection, now: number): Holder {
     state: conn.state,
     waitsFor: waitsFor(conn),
     age: now - conn.openedAt,
+    holds: conn.holds,
   };
 }
 
@@ -31,16 +33,17 @@ export function busyOf(connections: Iterable<Connection>, now: number): BusyConn
     const { handling } = conn;
     if (handling === 0 && !conn.isBusy && !conn.isPartial && conn.unsent === 0) continue;
     // Field by field: there may be many, and to spread them costs several times as much.
-    const { id, peer, state, waitsFor, age } = holderOf(conn, now);
-    busy.push({ id, peer, state, waitsFor, age, handling, bytes: conn.bytesRead + conn.bytesFlushed });
+    const { id, peer, state, waitsFor, age, holds } = holderOf(conn, now);
+    busy.push({ id, peer, state, waitsFor, age, holds, handling, bytes: conn.bytesRead + conn.bytesFlushed });
   }
   return busy;
 }
 
 function waitsFor(conn: Connection): Holder["waitsFor"] {
-  if (conn.is(flag.GONE)) return "handler";
+  if (conn.is(flag.GONE)) return conn.is(flag.HANDLED) ? "handler" : "work";
   if (conn.unsent > 0) return "delivery";
   if (conn.isSealed) return conn.is(flag.HANDLED) ? "handler" : "peerFin";
-  if (conn.isBusy) return "answer";
-  return conn.isPartial ? "message" : "quiet";
+  if (conn.isBusy) return conn.holds > 0 ? "work" : "answer";
+  if (conn.isPartial) return "message";
+  return owedUntil(conn) > conn.host.clock.now() ? "answer" : "quiet";
 }

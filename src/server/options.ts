@@ -10,7 +10,7 @@ import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } fr
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
 import type { DrainPhase } from "./report.ts";
-import { callable, count, duration, integer, oneOf, share, text } from "./validate.ts";
+import { callable, count, duration, integer, oneOf, share, text, yesOrNo } from "./validate.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -54,6 +54,12 @@ export interface ConnOptions {
   keepAlive?: number;
   /** Small packets leave at once (TCP_NODELAY). @default true */
   noDelay?: boolean;
+  /**
+   * Whether a peer may wait for an answer when a handler has taken a message. By default that is told from what
+   * connections show; false says that nobody ever waits for one (telemetry, logs), so that a handler which reads ahead
+   * is never waited for. @default true
+   */
+  answers?: boolean;
 }
 
 /** What happens at a limit: turn away, let wait, or close the longest-idle connection instead. */
@@ -92,9 +98,12 @@ export interface DrainOptions {
   lameDuck?: number;
   /** The lame duck ends early when nothing was accepted for so long. @default lameDuck */
   acceptQuiet?: number;
-  /** Silence at a boundary after which a connection is closed. @default 150 */
+  /** Shortest silence at a boundary after which a connection is closed; its own rhythm makes it longer. @default 150 */
   quiet?: number;
-  /** A connection that asked nothing since the drain began to close is left open for so long. @default quiet */
+  /**
+   * A connection that asked nothing since the drain began to close is left open for so long; so is one whose rhythm is
+   * not known yet. A phone's round trip, twice. @default 1000, a quarter of grace at most, and at least quiet
+   */
   idleGrace?: number;
   /** Goodbyes are spread at random over so long, so that thousands of clients don't come back at once. @default 0 */
   spread?: number;
@@ -141,6 +150,8 @@ export interface DrainLimits {
   readonly acceptQuiet: number;
   readonly quiet: number;
   readonly idleGrace: number;
+  /** Somebody asked for it: it is no courtesy that gives way. */
+  readonly idleGraceGiven: boolean;
   readonly spread: number;
   readonly patience: number;
   readonly abortGrace: number;
@@ -148,6 +159,8 @@ export interface DrainLimits {
 
 /** Waiting connections under the policy `queue`: enough for a burst, few enough for a descriptor table. */
 const DEFAULT_QUEUE = 1024;
+/** Twice the round trip of a phone on a bad line. */
+const IDLE_GRACE = 1000;
 /** One socket buffer's worth each way; a handler that needs more says so. */
 const DEFAULT_HIGH_WATER_MARK = 65_536;
 
@@ -218,10 +231,18 @@ export function connLimits(options: ConnOptions & DrainOptions, base?: ConnLimit
     ),
     keepAlive: duration("keepAlive", options.keepAlive, base?.keepAlive ?? KEEP_ALIVE_DELAY),
     noDelay: options.noDelay ?? base?.noDelay ?? true,
-    stampReads: base?.stampReads ?? false,
-    quiet: base?.quiet ?? duration("quiet", options.quiet, 150),
-    patience: base?.patience ?? drainLimits(options).patience,
+    ...drainManners(options, base),
+    answers: yesOrNo("answers", options.answers, base?.answers ?? true),
   };
+}
+
+/** What a connection that ends by itself has in common with a drain. */
+function drainManners(
+  options: DrainOptions,
+  base: ConnLimits | undefined,
+): Pick<ConnLimits, "quiet" | "idleGrace" | "patience"> {
+  const { quiet, idleGrace, patience } = base ?? drainLimits(options);
+  return { quiet, idleGrace, patience };
 }
 
 /** Checks who is let in; what is not given comes from `base`. */
@@ -252,7 +273,7 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
   const regraced = options.grace !== undefined || base === undefined;
   const quiet = duration("quiet", options.quiet, base?.quiet ?? Math.min(150, grace / 4));
   // What an idle connection may do is a courtesy: a shorter grace has less of it.
-  const courtesy = options.grace === undefined ? Infinity : Math.max(quiet, grace / 4);
+  const courtesy = regraced ? Math.max(quiet, grace / 4) : Infinity;
   return {
     grace,
     lameDuck,
@@ -262,15 +283,14 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
       options.lameDuck === undefined && base ? base.acceptQuiet : lameDuck,
     ),
     quiet,
-    idleGrace: duration("idleGrace", options.idleGrace, Math.min(idleGraceOf(options, base) ?? quiet, courtesy)),
+    idleGrace: duration(
+      "idleGrace",
+      options.idleGrace,
+      Math.min(base?.idleGrace ?? Math.max(quiet, IDLE_GRACE), courtesy),
+    ),
+    idleGraceGiven: options.idleGrace !== undefined || base?.idleGraceGiven === true,
     spread: duration("spread", options.spread, base?.spread ?? 0),
     patience: duration("patience", options.patience, regraced ? grace / 2 : base.patience),
     abortGrace: duration("abortGrace", options.abortGrace, regraced ? Math.min(200, grace / 10) : base.abortGrace),
   };
-}
-
-/** What was set before stays, unless only `quiet` stood in for it. */
-function idleGraceOf(options: DrainOptions, base?: DrainLimits): number | undefined {
-  if (base === undefined || (options.quiet !== undefined && base.idleGrace === base.quiet)) return undefined;
-  return base.idleGrace;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnClosedError, DeadlineError } from "../errors.ts";
+import { ConnClosedError, DeadlineError, DrainedError } from "../errors.ts";
 import type { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
 
@@ -15,11 +15,20 @@ export function readRefusal(conn: ConnBase): Error | null | undefined {
   if (conn.isAwaitingRead) return new ConnClosedError("Another read() is pending on this connection, await it first");
   if (conn.failure !== null) return conn.failure;
   if (conn.is(flag.CLOSING)) return closedError();
+  if (conn.is(flag.DRAINED)) return drainedError();
   if (conn.is(flag.READ_ENDED | flag.SEALED | flag.GONE)) return null;
   if (conn.times !== null && conn.host.clock.now() >= conn.times.readDeadline) {
     return new DeadlineError("The read deadline has passed, set a later one to read on");
   }
   return undefined;
+}
+
+/** A drain, a timeout or its age has ended it. */
+export function drainedError(): DrainedError {
+  return new DrainedError(
+    "The server has said goodbye on this connection at a quiet moment; its peer had not finished. A handler that still " +
+      "works for it holds it with waitUntil()",
+  );
 }
 
 /** It was closed here. */

@@ -22,6 +22,8 @@ export type ConnOutcome =
   | "finished"
   /** The peer dropped it. */
   | "dropped"
+  /** Its handler wrote after our FIN: told goodbye too early, or too late for its handler. */
+  | "truncated"
   /** Reset by us, when the budget was over. */
   | "cut";
 
@@ -51,6 +53,14 @@ export interface CutConn extends DrainedConn {
   readonly handlerRunning: boolean;
 }
 
+/** One connection whose handler wrote after the FIN that the drain had sent. */
+export interface TruncatedConn extends DrainedConn {
+  /** Writes that were refused. */
+  readonly writesRefused: number;
+  /** What they had, in bytes; text counts by its UTF-16 units. */
+  readonly bytesRefused: number;
+}
+
 /** Who holds a drain up right now. */
 export interface Holder {
   /** The connection's number. */
@@ -60,9 +70,11 @@ export interface Holder {
   /** State at that moment. */
   readonly state: ConnState;
   /** What it waits for. */
-  readonly waitsFor: "quiet" | "answer" | "message" | "delivery" | "peerFin" | "handler";
+  readonly waitsFor: "quiet" | "answer" | "message" | "delivery" | "peerFin" | "handler" | "work";
   /** Milliseconds since it was accepted. */
   readonly age: number;
+  /** Promises given to `waitUntil` that hold it. */
+  readonly holds: number;
 }
 
 /** A connection with something under way: a handler, a message that is unanswered or incomplete, or unsent bytes. */
@@ -91,7 +103,7 @@ export interface DrainReport {
   readonly server: string;
   /** What began it: a signal's name, `shutdown()`, `close()`. */
   readonly cause: string;
-  /** True only if nothing was cut and every hook succeeded. */
+  /** True only if nothing was cut or truncated and every hook succeeded. */
   readonly clean: boolean;
   /** True if `resume()` ended it during the lame duck. */
   readonly resumed: boolean;
@@ -110,6 +122,7 @@ export interface DrainReport {
     readonly idle: number;
     readonly finished: number;
     readonly dropped: number;
+    readonly truncated: number;
     readonly cut: number;
   };
   /** How many connections have which grade. */
@@ -126,6 +139,8 @@ export interface DrainReport {
   readonly hooks: readonly HookResult[];
   /** Every connection that was cut. */
   readonly cut: readonly CutConn[];
+  /** Every connection that its handler wrote to after our FIN. Let handlers that read on while they work call `waitUntil`. */
+  readonly truncated: readonly TruncatedConn[];
   /** Every connection that was open during the drain. */
   readonly all: readonly DrainedConn[];
 }

@@ -13,12 +13,13 @@ import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
 import { Admission } from "./admission.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { ConnContext } from "./conn_context.ts";
-import { queuedAt } from "./address.ts";
+import { formatAddress, queuedAt } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { ConnHost, ConnLimits } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
 import { Connection } from "./connection.ts";
 import { Departures } from "./departures.ts";
+import { Habits } from "./dues.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
 import { endFailed } from "./handler_end.ts";
 import { busyOf, holdersOf } from "./holders.ts";
@@ -37,7 +38,7 @@ import type { BusyConn, DrainPhase, DrainReport, Holder } from "./report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
 import { longestIdle } from "./shed.ts";
 import { TimerQueue } from "./timers.ts";
-import { checkParts, duration, text } from "./validate.ts";
+import { checkParts, checkPromise, duration, text } from "./validate.ts";
 import { WriteBatch } from "./write_batch.ts";
 
 /** Default time of a shutdown hook, in ms. */
@@ -50,6 +51,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly timers: TimerQueue;
   readonly batch: WriteBatch;
   readonly departures: Departures;
+  readonly habits: Habits = new Habits();
   readonly hooks: Hook[] = [];
   readonly log: Logger;
   readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
@@ -92,7 +94,6 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#admission = new Admission(admissionLimits(options), this.clock.now(), failed);
     this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
     this.#keepAlive = new KeepAlive(this.clock, this.connections);
-    this.limits.stampReads = this.#admission.limits.policy === "shedIdle";
     this.#root = new CancelContext(background(this.clock));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
   }
@@ -135,7 +136,6 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
-    this.limits.stampReads = this.#admission.limits.policy === "shedIdle";
     const open = [...this.connections].filter((conn) => !conn.is(flag.GONE)).map((conn) => conn.socket);
     this.#admission.recount(open, this.clock.now());
     for (const conn of this.connections) conn.applyLimits();
@@ -179,7 +179,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Serves a socket that is counted already. */
   #admit(socket: RawSocket): void {
     const conn = new Connection(this.#queue.nextId(), socket, this);
-    const ctx = new ConnContext(this.#root);
+    const ctx = new ConnContext(this.#root, conn);
     conn.ctx = ctx;
     this.connections.add(conn);
     if (this.limits.keepAlive > 0) this.#keepAlive.wake();
@@ -195,6 +195,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const key = peer === null ? null : this.#admission.keyOf(peer.remote);
     const victim = longestIdle(
       this.connections,
+      this.clock.now(),
       (conn) => key === null || this.#admission.keyOf(conn.remote) === key,
     );
     if (victim === null) return false;
@@ -217,6 +218,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   #settled(conn: Connection): void {
+    // Who returns at once may have left work behind that still answers.
+    if (conn.holds > 0 && !conn.is(flag.GONE)) return void conn.freed().then(() => this.#settled(conn));
     conn.handlerDone();
     if (!conn.outlivesHandler) {
       conn.ctx!.cancel();
@@ -242,9 +245,18 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#leave(conn);
   }
 
-  /** Forgets a connection whose socket is gone and whose handler has settled. */
+  released(conn: Connection): void {
+    this.#leave(conn);
+  }
+
+  workFailed(conn: Connection, error: unknown): void {
+    const peer = formatAddress(conn.remote);
+    this.log.error("Work that held a connection failed", { server: this.name, conn: conn.id, peer, error });
+  }
+
+  /** Forgets a connection whose socket is gone, whose handler has settled, and that no work holds. */
   #leave(conn: Connection): void {
-    if (!conn.is(flag.GONE) || conn.is(flag.HANDLED)) return;
+    if (!conn.is(flag.GONE) || conn.is(flag.HANDLED) || conn.holds > 0) return;
     if (this.connections.delete(conn)) this.#drain?.left();
   }
 
@@ -255,6 +267,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   waitUntil(work: Promise<unknown>): void {
+    checkPromise("waitUntil()", work);
     this.work++;
     const done = (): void => {
       this.work--;

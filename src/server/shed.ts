@@ -4,16 +4,18 @@
  * @module
  */
 import type { Connection } from "./connection.ts";
+import { restAt } from "./rest.ts";
 
-/** The connection that has been idle longest among those that `matches`; null if none is idle. */
+/** The connection that has been silent longest among those at rest that `matches`; null if none is. */
 export function longestIdle(
   connections: Iterable<Connection>,
+  now: number,
   matches: (conn: Connection) => boolean,
 ): Connection | null {
   let longest: Connection | null = null;
   for (const conn of connections) {
-    if (conn.isLeaving || conn.isBusy || conn.isPartial || !matches(conn)) continue;
-    if (longest === null || conn.times!.lastRead < longest.times!.lastRead) longest = conn;
+    if (conn.isLeaving || !matches(conn) || restAt(conn) > now) continue;
+    if (longest === null || conn.rhythm.last < longest.rhythm.last) longest = conn;
   }
   return longest;
 }

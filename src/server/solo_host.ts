@@ -8,6 +8,7 @@ import type { ConnHost, ConnLimits } from "./conn_host.ts";
 import { Connection } from "./connection.ts";
 import type { RawSocket } from "../socket.ts";
 import { Departures } from "./departures.ts";
+import { Habits } from "./dues.ts";
 import { TimerQueue } from "./timers.ts";
 import { WriteBatch } from "./write_batch.ts";
 
@@ -18,6 +19,7 @@ export class SoloHost implements ConnHost {
   readonly batch: WriteBatch;
   readonly departures: Departures;
   readonly limits: ConnLimits;
+  readonly habits: Habits = new Habits();
   readonly onState = null;
   readonly goodbye = null;
   #count = 0;
@@ -38,4 +40,8 @@ export class SoloHost implements ConnHost {
   }
 
   gone(): void {}
+
+  released(): void {}
+
+  workFailed(): void {}
 }

@@ -1,5 +1,6 @@
 /**
- * One coarse timer for all deadlines of a server, instead of one timer per read.
+ * One coarse timer for all deadlines of a server, instead of one timer per read. It also knows when the process could
+ * not hear: *heard time* is the clock's, less all the time by which the timer came late.
  *
  * @module
  */
@@ -7,6 +8,9 @@ import type { Clock } from "../clock.ts";
 
 /** Deadlines fire at most this many ms late; coarse, so that thousands of connections share a few buckets. */
 export const TIMER_GRANULARITY = 25;
+
+/** A timer that comes so late (ms) comes as it does on a quiet machine. */
+const PUNCTUAL = 10;
 
 /** What has deadlines. It keeps its own slot, so that arming costs no look-up. */
 export interface TimerTarget {
@@ -18,13 +22,21 @@ export interface TimerTarget {
 
 /** Buckets of targets by time; a single runtime timer waits for the earliest. */
 export class TimerQueue {
+  /** All lateness so far, in ms: silence in it proves nothing, because nobody listened. */
+  deaf = 0;
   readonly #clock: Clock;
   readonly #buckets: Map<number, Set<TimerTarget>> = new Map();
   #next = Infinity;
+  #dueAt = Infinity;
   #cancel: (() => void) | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+  }
+
+  /** Heard time in ms: it goes on as the clock does, and less where a turn came late. */
+  heard(): number {
+    return this.#clock.now() - this.deaf;
   }
 
   /** Fires `target` at `at` (ms on the clock), unless it fires earlier already. */
@@ -39,6 +51,13 @@ export class TimerQueue {
     if (bucket === undefined) this.#buckets.set(slot, new Set([target]));
     else bucket.add(target);
     if (slot < this.#next) this.#wait(slot);
+  }
+
+  /** Looks at every slot from now on, so that no lateness goes unnoticed. The returned function ends it. */
+  attend(): () => void {
+    const ear: TimerTarget = { timerSlot: 0, onTimer: (now) => this.arm(ear, now + TIMER_GRANULARITY) };
+    this.arm(ear, this.#clock.now() + TIMER_GRANULARITY);
+    return () => this.disarm(ear);
   }
 
   disarm(target: TimerTarget): void {
@@ -62,14 +81,16 @@ export class TimerQueue {
   #wait(slot: number): void {
     this.#cancel?.();
     this.#next = slot;
-    const delay = Math.max(0, slot * TIMER_GRANULARITY - this.#clock.now());
-    this.#cancel = this.#clock.setTimer(() => this.#fire(), delay);
+    const now = this.#clock.now();
+    this.#dueAt = Math.max(now, slot * TIMER_GRANULARITY);
+    this.#cancel = this.#clock.setTimer(() => this.#fire(), this.#dueAt - now);
   }
 
   #fire(): void {
     this.#cancel = null;
     this.#next = Infinity;
     const now = this.#clock.now();
+    if (now - this.#dueAt > PUNCTUAL) this.deaf += now - this.#dueAt;
     const due = Math.floor(now / TIMER_GRANULARITY + 1e-6);
     for (const [slot, bucket] of [...this.#buckets]) {
       if (slot > due) continue;

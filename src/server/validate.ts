@@ -63,6 +63,13 @@ export function callable<T>(option: string, value: T | undefined): T | undefined
   throw new OptionError(option, `${option} must be a function, got ${show(value)}`);
 }
 
+/** True or false. */
+export function yesOrNo(option: string, value: unknown, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== "boolean") throw new OptionError(option, `${option} must be true or false, got ${show(value)}`);
+  return value;
+}
+
 /** Text that is not empty. */
 export function text(option: string, value: unknown, fallback: string): string {
   if (value === undefined) return fallback;
@@ -81,6 +88,12 @@ export function checkServer(options: unknown, handler: unknown): void {
     const got = handler === null ? "null" : typeof handler;
     throw new OptionError("handler", `handler must be a function, got ${got}; of an app, pass app.fetch`);
   }
+}
+
+/** A promise, or what can be awaited like one. */
+export function checkPromise(where: string, value: unknown): void {
+  if (typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function") return;
+  throw new TypeError(`${where} needs a promise, got ${show(value)}; call the async function and pass what it returns`);
 }
 
 /** Parts that a program may bring along have the functions that are called. */

@@ -26,9 +26,12 @@ export function goodbyeTo(
   roundTrip: number | null,
 ): Goodbye {
   const left = Math.max(0, (conn.times?.plan?.endsAt ?? Infinity) - conn.host.clock.now());
-  if (!agreement.farewell) return { reason: goingAway, wait: Math.min(closeTimeout, left) };
-  const adapted = roundTrip === null ? closeTimeout : Math.max(LEAST_WAIT, ROUND_TRIPS * roundTrip);
-  const wait = Math.floor(Math.min(closeTimeout, adapted, left));
+  // A peer that has been seen to need longer gets it.
+  const { shown } = conn.rhythm;
+  const most = Math.min(Math.max(closeTimeout, shown), left);
+  if (!agreement.farewell) return { reason: goingAway, wait: most };
+  const adapted = roundTrip === null ? closeTimeout : Math.max(LEAST_WAIT, shown, ROUND_TRIPS * roundTrip);
+  const wait = Math.floor(Math.min(adapted, most));
   const retry = Math.round(Math.random() * retryAfter);
   return { reason: formatFarewell({ flag: flagOf(conn), wait, retry, words: goingAway }), wait };
 }

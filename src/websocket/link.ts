@@ -19,8 +19,11 @@ import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import { type TimedSocket, WebSocketTimes } from "./times.ts";
 import type { WebSocketClose, WebSocketMessage } from "./types.ts";
 
-/** Messages that nobody has asked for yet hold up the answer to a Close for so long at the most, in ms. */
-const UNCLAIMED_GRACE = 1000;
+/**
+ * A Close is answered when whoever takes the messages before it has neither taken nor answered one for so long, in ms:
+ * as soon as practical (RFC 6455 §5.5.1), but not before answers that come at once.
+ */
+const TAKER_REST = 100;
 
 /** After so many messages in one chunk the others' turn comes: a flood of small ones is read on after theirs. */
 const TURN_MESSAGES = 2048;
@@ -41,8 +44,6 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   readonly longLived = true;
   /** Round trip of the last answered ping, in ms. */
   roundTrip: number | null = null;
-  /** Somebody takes messages, or has. */
-  claimed = false;
   /** Our Close is out. */
   sentClose = false;
   /** How it ended; null while it has not. */
@@ -63,6 +64,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #unwanted = false;
   /** Input is over: a Close, the peer's FIN, or nonsense. */
   #deaf = false;
+  /** Messages that had no answer when a drain's Close went out. */
+  #owedAtClose = 0;
   #received: ControlEvent | null = null;
   #error: Error | undefined = undefined;
   /** Frames may be here that wait until there is room for them. */
@@ -78,6 +81,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const { deflate } = agreement;
     this.conn = conn;
     this.settings = settings;
+    conn.answers = conn.answers && limits.answers;
     this.out = new Outflow(conn, settings, deflate);
     this.delivery = new Delivery<WebSocketMessage>(this);
     this.#owner = owner;
@@ -117,7 +121,36 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   take(): WebSocketMessage {
     this.#taken = true;
     this.#number++;
+    this.conn.owe("messages");
+    this.#stirred();
     return this.#inbox.take();
+  }
+
+  /** An answer was given, as far as can be told. */
+  gave(): void {
+    const { dues } = this.conn;
+    if (dues === null || dues.owed === 0) return;
+    dues.gave();
+    this.#stirred();
+  }
+
+  /** Our Close is out: a message is dropped. A drain tells of those that answer what came before it. */
+  refuse(data: string | Uint8Array | ArrayBuffer): Promise<void> {
+    if (this.#owedAtClose > 0) {
+      this.#owedAtClose--;
+      this.conn.refusedWrites++;
+      this.conn.refusedBytes += typeof data === "string" ? data.length : data.byteLength;
+    }
+    return this.out.drop();
+  }
+
+  /** What comes before a Close is being dealt with. */
+  #stirred(): void {
+    if (this.#deaf && this.outcome === null) this.#times.expectTaker(this.#takerRest);
+  }
+
+  get #takerRest(): number {
+    return Math.min(TAKER_REST, this.settings.limits.closeTimeout);
   }
 
   takeEnd(): null {
@@ -169,7 +202,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   closed(error?: Error): void {
     this.#deaf = true;
     this.#taken = false;
-    this.#inbox.clear();
+    // What came before the peer's Close is handed out all the same.
+    if (this.#received === null) this.#inbox.clear();
     if (this.outcome === null) {
       this.#error ??= error ?? new ConnResetError("The connection ended without a Close frame");
       this.#conclude();
@@ -177,6 +211,10 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.#times.stop();
     this.#deflate?.close();
     this.delivery.wake();
+  }
+
+  hurry(): void {
+    this.#settle();
   }
 
   goodbye(): Promise<void> {
@@ -231,8 +269,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #deafen(error: Error | undefined): void {
     this.#deaf = true;
     this.#error = error;
-    const { closeTimeout } = this.settings.limits;
-    this.#times.expectClose(this.claimed ? closeTimeout : Math.min(closeTimeout, UNCLAIMED_GRACE));
+    this.#times.expectTaker(this.#takerRest);
   }
 
   /** Sends a ping. */
@@ -253,12 +290,13 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   close(code: number | null, reason: string, wait: number = this.settings.limits.closeTimeout): void {
     if (this.sentClose || this.outcome !== null) return;
     this.sentClose = true;
+    if (this.conn.is(flag.FAREWELL)) this.#owedAtClose = this.conn.dues?.owed ?? 0;
     this.out.close(code, reason);
     this.out.release();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
     this.conn.unhold();
     if (!this.#deaf) this.#times.expectClose(wait);
-    else this.#settle();
+    this.#settle();
   }
 
   /** As `close`, by whoever takes the messages: the one in hand needs no answer any more. */
@@ -324,8 +362,13 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     while (this.outcome === null && this.#behind && !this.#deaf && !this.#full) this.#decode();
     if (this.outcome !== null) return;
     if (this.#deaf && this.#handled) return this.#conclude();
-    this.#press(!this.#deaf && (this.#full || this.#resting));
+    this.#press(!this.#deaf && (this.#full || this.#resting || this.#isLast));
     this.#report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
+  }
+
+  /** What is here is answered, and nothing more is taken in until the Close is out. */
+  get #isLast(): boolean {
+    return this.conn.is(flag.FIN_NEXT) && !this.sentClose && !this.#decoder.partial;
   }
 
   #press(full: boolean): void {

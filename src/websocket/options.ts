@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
-import { count, duration, integer, oneOf, text } from "../server/validate.ts";
+import { count, duration, integer, oneOf, text, yesOrNo } from "../server/validate.ts";
 import { MAX_FAREWELL_MS } from "./farewell.ts";
 import { MAX_REASON_BYTES } from "./close_code.ts";
 import type { Role } from "./codec/mod.ts";
@@ -26,6 +26,7 @@ export interface WebSocketLimits {
   readonly maxBufferedAmount: number;
   readonly slowConsumer: SlowConsumerPolicy;
   readonly closeTimeout: number;
+  readonly answers: boolean;
   /** Null for none. */
   readonly heartbeat: Required<HeartbeatOptions> | null;
   /** Null for none. */
@@ -100,6 +101,7 @@ export function webSocketLimits(options: WebSocketLimitOptions, role: Role): Web
     maxBufferedAmount: count("maxBufferedAmount", options.maxBufferedAmount, MAX_BUFFERED_AMOUNT),
     slowConsumer: oneOf("slowConsumer", options.slowConsumer, "wait", ["wait", "drop", "close"]),
     closeTimeout: tellable("closeTimeout", options.closeTimeout, CLOSE_TIMEOUT),
+    answers: yesOrNo("answers", options.answers, true),
     heartbeat: heartbeatOptions(options.heartbeat),
     compression: compressionOptions(options.compression, role),
   });
@@ -217,12 +219,4 @@ function tellable(option: string, value: number | undefined, fallback: number): 
   const ms = duration(option, value, fallback);
   if (ms <= MAX_FAREWELL_MS) return ms;
   throw new OptionError(option, `${option} must be from 0 to ${MAX_FAREWELL_MS} milliseconds, got ${ms}`);
-}
-
-function yesOrNo(option: string, value: boolean | undefined, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== "boolean") {
-    throw new OptionError(option, `${option} must be true or false, got ${kindOf(value)}`);
-  }
-  return value;
 }

@@ -30,6 +30,8 @@ export class WebSocketTimes implements TimerTarget {
   #missed = 0;
   #closeAt = Infinity;
   #closeWait = 0;
+  /** It is not the peer who is waited for. */
+  #forTaker = false;
   /** Bytes that the kernel had taken at the last look, and when it was seen that it takes more: such a peer is alive. */
   #flushed = 0;
   #movedAt = 0;
@@ -45,15 +47,22 @@ export class WebSocketTimes implements TimerTarget {
   start(): void {
     const { heartbeat } = this.#limits;
     if (heartbeat === null) return;
-    // Silence counts from here, not from the first look.
-    this.#socket.conn.timed();
     this.#arm(this.#now + heartbeat.interval);
   }
 
   /** The closing handshake has so long from here, or from the last byte that the peer took. */
   expectClose(wait: number = this.#limits.closeTimeout): void {
+    this.#forTaker = false;
     this.#closeWait = wait;
     this.#heard = this.#socket.conn.bytesRead;
+    this.#closeAt = this.#now + wait;
+    this.#arm(this.#closeAt);
+  }
+
+  /** Whoever takes the messages that came before the peer's Close has so long for the next step. */
+  expectTaker(wait: number): void {
+    this.#forTaker = true;
+    this.#closeWait = wait;
     this.#closeAt = this.#now + wait;
     this.#arm(this.#closeAt);
   }
@@ -76,7 +85,7 @@ export class WebSocketTimes implements TimerTarget {
   }
 
   #checkClose(now: number, moves: boolean): number {
-    if (moves || this.#brings()) this.#closeAt = now + this.#closeWait;
+    if (!this.#forTaker && (moves || this.#brings())) this.#closeAt = now + this.#closeWait;
     if (now < this.#closeAt) return this.#closeAt;
     this.#closeAt = Infinity;
     this.#socket.closeLate();
@@ -98,7 +107,7 @@ export class WebSocketTimes implements TimerTarget {
     if (moves) this.#movedAt = now;
     // A silence of our own making proves nothing, unless the peer doesn't take what it is sent either.
     const unheard = conn.is(ANY_PAUSE) && conn.unsent === 0;
-    const seenAt = unheard ? now : Math.max(conn.timed().lastRead, this.#movedAt);
+    const seenAt = unheard ? now : Math.max(conn.rhythm.lastIn, this.#movedAt);
     if (seenAt >= this.#pingedAt) {
       this.#pingedAt = this.#missed = 0;
       const due = seenAt + heartbeat.interval;

@@ -75,6 +75,19 @@ export interface WebSocketConn extends AsyncIterableIterator<WebSocketMessage>, 
    * @throws {OptionError} Code or reason can't be sent.
    */
   close(code?: number, reason?: string): Promise<WebSocketClose>;
+  /**
+   * The WebSocket is not told goodbye, and not closed behind its handler, before `work` has settled or the grace of a
+   * drain is over. A failure is logged. For handlers that take the next message while they still work on an answer.
+   *
+   * @example
+   * ```ts
+   * await ws.forEach((message) => ws.waitUntil(look(message).then((found) => ws.send(found))));
+   * ```
+   * @throws {TypeError} `work` is no promise.
+   */
+  waitUntil(work: Promise<unknown>): void;
+  /** What was taken needs no answer, or no further one. */
+  answered(): void;
   /** Drops the connection: the peer sees 1006. Idempotent. */
   abort(reason?: unknown): void;
   /** The next message; done when no more will come. Asking again says that the message before is dealt with. */
@@ -139,6 +152,11 @@ export interface WebSocketLimitOptions {
   readonly maxBufferedAmount?: number;
   /** What then becomes of a message: it waits, it is dropped, or the connection is closed with 1013. @default "wait" */
   readonly slowConsumer?: SlowConsumerPolicy;
+  /**
+   * Whether a peer may wait for an answer to its message. By default that is told from what connections show; false says
+   * that nobody ever waits for one. @default true
+   */
+  readonly answers?: boolean;
   /** How long a Close waits for the peer's. @default 5000 */
   readonly closeTimeout?: number;
   /** Finds dead peers; false for never. @default {} */

@@ -75,6 +75,7 @@ export class WsConn implements WebSocketConn {
 
   get closed(): Promise<WebSocketClose> {
     const link = this.#link;
+    this.conn.isEndAwaited = true;
     if (this.#closed === null) {
       this.#closed = link.outcome !== null
         ? Promise.resolve(link.outcome)
@@ -90,8 +91,11 @@ export class WsConn implements WebSocketConn {
     if (!isMessage(data)) return Promise.reject(badMessage(data));
     if (outcome !== null) return this.#refused();
     // As in the browser: nothing may follow a Close, and who still answers what came before must not fail at it.
-    if (sentClose || (out.isSlow && this.#dropsSlow())) return out.drop();
-    return out.message(data, options?.compress !== false);
+    if (sentClose) return this.#link.refuse(data);
+    if (out.isSlow && this.#dropsSlow()) return out.drop();
+    const sent = out.message(data, options?.compress !== false);
+    this.#link.gave();
+    return sent;
   }
 
   /** Sends a frame that was encoded once for many; false if it was not sent. Nobody waits here for a slow peer. */
@@ -104,6 +108,7 @@ export class WsConn implements WebSocketConn {
       return false;
     }
     out.shared(frame);
+    this.#link.gave();
     return true;
   }
 
@@ -129,7 +134,6 @@ export class WsConn implements WebSocketConn {
   // Receiving.
 
   next(): Promise<IteratorResult<WebSocketMessage>> {
-    this.#link.claimed = true;
     return this.#link.delivery.ask(this.#takeOne);
   }
 
@@ -141,7 +145,6 @@ export class WsConn implements WebSocketConn {
   forEach(fn: (message: WebSocketMessage) => void | Promise<void>): Promise<void> {
     const { delivery } = this.#link;
     if (delivery.isTaken) return delivery.forEach(fn);
-    this.#link.claimed = true;
     this.pushed = delivery.forEach(fn);
     // A handler may return without it: its failure is heard all the same.
     this.pushed.catch(() => {});
@@ -172,6 +175,14 @@ export class WsConn implements WebSocketConn {
 
   abort(reason?: unknown): void {
     this.conn.abort(reason);
+  }
+
+  waitUntil(work: Promise<unknown>): void {
+    this.conn.waitUntil(work);
+  }
+
+  answered(): void {
+    this.conn.answered();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

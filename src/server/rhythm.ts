@@ -1,0 +1,100 @@
+/**
+ * What a connection has shown of its rhythm: how long its silences are, so that a silence can be told from an end.
+ *
+ * A gap is the time between two activities of a connection, whichever way their bytes went: from our answer to the
+ * peer's next byte (a round trip, and thinking), from a message to its answer, between two pieces of one stream, from a
+ * ping to its pong. Network, peer and handler show themselves in it alike. Times are in ms on the clock.
+ *
+ * @module
+ */
+
+/** Gaps are remembered for so long at the least, and for twice that at the most, while anything happens. */
+const SPAN = 10_000;
+
+/** So many gaps are a rhythm; fewer may be the beginning of anything. */
+const ENOUGH = 4;
+
+/** Silence has to last so many times the longest gap of late: the next one may be longer than all before. */
+const FACTOR = 2;
+
+/** How long a connection is left alone, in ms. */
+export interface Silence {
+  /** At the least. */
+  readonly quiet: number;
+  /** While its rhythm is not known. */
+  readonly idleGrace: number;
+}
+
+/** The times of one connection's traffic. */
+export class Rhythm {
+  /** When the last byte came; before the first, when the connection was opened. */
+  lastIn: number;
+  /** When the last byte left. */
+  lastOut: number;
+  /** How long the process had been deaf by then, see `timers.ts`. */
+  deafAt: number;
+  #spanFrom: number;
+  #longest = 0;
+  #longestBefore = 0;
+  /** Those that count. The time before the first byte is none: nobody waited for anything. */
+  #gaps = -1;
+  /** What the kernel says of the way to the peer and back. */
+  #roundTrip = 0;
+
+  constructor(now: number, deaf: number) {
+    this.lastIn = this.lastOut = this.#spanFrom = now;
+    this.deafAt = deaf;
+  }
+
+  /** When the last byte went, whichever way. */
+  get last(): number {
+    return this.lastIn > this.lastOut ? this.lastIn : this.lastOut;
+  }
+
+  /** Bytes came. @param longest A longer gap is no rhythm that a stop could wait for. */
+  heard(now: number, deaf: number, longest: number): void {
+    this.#note(now, longest);
+    this.lastIn = now;
+    this.deafAt = deaf;
+  }
+
+  /** Bytes left. */
+  said(now: number, deaf: number, longest: number): void {
+    this.#note(now, longest);
+    this.lastOut = now;
+    this.deafAt = deaf;
+  }
+
+  /** The way to the peer and back takes so long, says the kernel, or many times that after it has had to send again. */
+  measured(roundTrip: number, longest: number): void {
+    if (roundTrip <= longest) this.#roundTrip = Math.ceil(roundTrip);
+  }
+
+  /** How long a silence has to last, in ms, until nothing is likely to be on its way. */
+  window({ quiet, idleGrace }: Silence): number {
+    return Math.max(quiet, this.isKnown ? 0 : idleGrace, this.shown);
+  }
+
+  /** Enough was seen to go by it. */
+  get isKnown(): boolean {
+    return this.#gaps >= ENOUGH;
+  }
+
+  /** The same by what was shown alone; 0 if that is nothing. */
+  get shown(): number {
+    return FACTOR * Math.max(this.#longest, this.#longestBefore, this.#roundTrip);
+  }
+
+  #note(now: number, longest: number): void {
+    const gap = now - this.last;
+    if (now - this.#spanFrom >= SPAN) {
+      this.#spanFrom = now;
+      this.#longestBefore = this.#longest;
+      this.#longest = 0;
+    }
+    if (gap > longest) return;
+    if (this.#gaps < ENOUGH && this.#gaps++ < 0) return;
+    // Whole numbers, rounded up: they cost a connection no memory of their own.
+    if (gap > this.#longest) this.#longest = Math.ceil(gap);
+  }
+}
