@@ -27,8 +27,8 @@ export class Direction {
   /** The reader has been told of the FIN. */
   ended = false;
   readonly #options: DirectionOptions;
-  /** With the writer's kernel: on the wire, each with the time at which it arrives. */
-  readonly #transit: { readonly at: number; readonly cargo: Cargo }[] = [];
+  /** On the wire: when it left, and when it arrives. */
+  readonly #transit: { readonly left: number; readonly at: number; readonly cargo: Cargo }[] = [];
   /** With the reader's kernel. */
   #queue: Uint8Array[] = [];
   /** Bytes on the wire and in the queue. */
@@ -135,16 +135,17 @@ export class Direction {
     this.#carry("fin");
   }
 
-  /** Puts something on the wire; false if there is none, and it is there at once. */
+  /** Puts something on the wire, where what leaves together stays together; false: it is there at once. */
   #carry(cargo: Cargo): boolean {
     const { schedule, towards } = this.#options;
-    const wait = schedule.latency(towards);
     const last = this.#transit.at(-1);
+    const left = schedule.now();
+    const wait = last?.left === left ? 0 : schedule.latency(towards);
     if (wait === 0 && last === undefined) {
       this.#arrive(cargo);
       return false;
     }
-    this.#transit.push({ at: Math.max(last?.at ?? 0, schedule.now() + wait), cargo });
+    this.#transit.push({ left, at: Math.max(last?.at ?? 0, left + wait), cargo });
     if (last === undefined) this.#await(wait);
     return true;
   }
