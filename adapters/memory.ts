@@ -2,8 +2,8 @@
  * Sockets inside the process, for tests: they behave like TCP, and break when a seed says so.
  *
  * Everything is delivered later, in order per direction, and the same seed gives the same run. A delivery without a
- * delay takes microtasks only, so with a virtual clock nothing waits for real time. TLS is pretended: the
- * protocol is agreed, nothing is encrypted or checked.
+ * delay takes microtasks only, so with a virtual clock nothing waits for real time. A wire puts the two ends of a
+ * connection far from each other. TLS is pretended: the protocol is agreed, nothing is encrypted or checked.
  *
  * @module
  */
@@ -19,12 +19,12 @@ import type {
   SocketListener,
   SocketListenOptions,
 } from "../src/socket.ts";
-import type { MemoryFaults } from "./memory_schedule.ts";
+import type { MemoryFaults, MemoryWire } from "./memory_schedule.ts";
 import { Schedule } from "./memory_schedule.ts";
 import type { MemorySocket, MemoryWorld } from "./memory_socket.ts";
 import { socketPair, systemError } from "./memory_socket.ts";
 
-export type { MemoryFaults, MemorySocket };
+export type { MemoryFaults, MemorySocket, MemoryWire };
 
 /** How an in-process network is set up. */
 export interface MemoryOptions {
@@ -36,6 +36,8 @@ export interface MemoryOptions {
   bufferSize?: number;
   /** What goes wrong. @default nothing */
   faults?: MemoryFaults;
+  /** How far the ends of a connection are from each other. @default no way at all */
+  wire?: MemoryWire;
 }
 
 /** An in-process network. */
@@ -44,6 +46,8 @@ export interface MemoryAdapter extends SocketAdapter {
   connect(options: SocketConnectOptions): Promise<MemorySocket>;
   /** May be replaced at any time. */
   faults: MemoryFaults;
+  /** May be replaced at any time; what is under way arrives as it would have. */
+  wire: MemoryWire;
   /** Address that the next `connect` comes from. @default the loopback address of the listener's family */
   clientHost: string | null;
   /** What `kernelTable` gives. @default null */
@@ -165,7 +169,8 @@ class Network implements MemoryAdapter, MemoryWorld {
 
   constructor(options: MemoryOptions) {
     this.bufferSize = options.bufferSize ?? DEFAULT_BUFFER;
-    this.schedule = new Schedule(options.seed ?? 1, options.clock ?? systemClock, options.faults ?? {});
+    const { seed = 1, clock = systemClock, faults = {}, wire = {} } = options;
+    this.schedule = new Schedule(seed, clock, faults, wire);
   }
 
   get faults(): MemoryFaults {
@@ -174,6 +179,14 @@ class Network implements MemoryAdapter, MemoryWorld {
 
   set faults(faults: MemoryFaults) {
     this.schedule.faults = faults;
+  }
+
+  get wire(): MemoryWire {
+    return this.schedule.wire;
+  }
+
+  set wire(wire: MemoryWire) {
+    this.schedule.wire = wire;
   }
 
   get openSockets(): number {
@@ -206,7 +219,14 @@ class Network implements MemoryAdapter, MemoryWorld {
       signal?.addEventListener("abort", onAbort);
       const cancelled = () => signal?.aborted === true;
       const deliver = (socket: MemorySocket) => cancelled() ? socket.destroy() : resolve(socket);
-      this.#dial(options, cancelled).then(deliver, reject).finally(() => signal?.removeEventListener("abort", onAbort));
+      const done = (tell: () => void) => {
+        signal?.removeEventListener("abort", onAbort);
+        tell();
+      };
+      this.#dial(options, cancelled).then(
+        (socket) => this.#wayBack(() => done(() => deliver(socket))),
+        (error) => this.#wayBack(() => done(() => reject(error))),
+      );
     });
   }
 
@@ -262,7 +282,16 @@ class Network implements MemoryAdapter, MemoryWorld {
     return this.schedule.random() < 0.5 ? "EMFILE" : "ECONNABORTED";
   }
 
+  /** The dialling end hears of it when what the listener's end said has come back. */
+  #wayBack(heard: () => void): void {
+    const way = this.schedule.latency("down");
+    if (way > 0) this.schedule.later(way, heard);
+    else heard();
+  }
+
   async #dial(options: SocketConnectOptions, cancelled: () => boolean): Promise<MemorySocket> {
+    const way = this.schedule.latency("up");
+    if (way > 0) await new Promise<void>((arrive) => this.schedule.later(way, arrive));
     await new Promise<void>((arrive) => this.schedule.later(this.schedule.deliveryDelay(), arrive));
     const found = this.#find(options.address);
     const listener = found[Math.floor(this.schedule.random() * found.length)];

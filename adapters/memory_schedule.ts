@@ -31,6 +31,16 @@ export interface MemoryFaults {
   acceptError?: number;
 }
 
+/** How long things are under way between the two ends of a connection: bytes, FIN and reset alike, in order. */
+export interface MemoryWire {
+  /** Delay towards the end that listens, in ms. @default 0 */
+  readonly up?: number;
+  /** Delay towards the end that dials, in ms. @default 0 */
+  readonly down?: number;
+  /** How far a delay may be off either way, as a share of it from 0 to 1. @default 0 */
+  readonly jitter?: number;
+}
+
 /** Timers and I/O of the runtime get a turn after this many deliveries, or endless traffic would starve them. */
 const HOPS_PER_TURN = 4_096;
 /** Microtasks without a delivery after which `settled` believes that nobody is about to write. */
@@ -50,6 +60,7 @@ function generator(seed: number): () => number {
 /** Draws every random decision of one in-process network, and runs what was put off. */
 export class Schedule {
   faults: MemoryFaults;
+  wire: MemoryWire;
   /** The next number from 0 up to 1. */
   readonly random: () => number;
   readonly #clock: Clock;
@@ -57,10 +68,11 @@ export class Schedule {
   #underWay = 0;
   #resting = false;
 
-  constructor(seed: number, clock: Clock, faults: MemoryFaults) {
+  constructor(seed: number, clock: Clock, faults: MemoryFaults, wire: MemoryWire) {
     this.random = generator(seed);
     this.#clock = clock;
     this.faults = faults;
+    this.wire = wire;
   }
 
   /** Whether something of this chance happens now. */
@@ -73,6 +85,17 @@ export class Schedule {
     const { stall, stallTime = 1_000, delay, maxDelay = 50 } = this.faults;
     if (this.happens(stall)) return stallTime;
     return this.happens(delay) ? this.random() * maxDelay : 0;
+  }
+
+  /** How long the wire takes for what leaves now, in ms. */
+  latency(towards: "up" | "down"): number {
+    const { [towards]: delay = 0, jitter = 0 } = this.wire;
+    return delay > 0 && jitter > 0 ? delay * (1 + jitter * (this.random() * 2 - 1)) : delay;
+  }
+
+  /** The clock, in ms. */
+  now(): number {
+    return this.#clock.now();
   }
 
   /** Calls `fn` after `delay` ms, or one to three microtasks: never at once. The returned function cancels. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
+import { type Cargo, Direction } from "./memory_direction.ts";
 import type { Schedule } from "./memory_schedule.ts";
 
 /** An in-process socket, with what a test may do to it. */
@@ -29,8 +30,8 @@ export interface MemoryWorld {
 
 /** Makes two connected sockets; `there` is the end that `here` dialled. */
 export function socketPair(world: MemoryWorld, here: Address, there: Address, alpn: string | null): MemorySocket[] {
-  const client = new Socket(world, here, there, alpn);
-  const server = new Socket(world, there, here, alpn);
+  const client = new Socket(world, here, there, alpn, "up");
+  const server = new Socket(world, there, here, alpn, "down");
   client.peer = server;
   server.peer = client;
   return [client, server];
@@ -41,60 +42,6 @@ export function systemError(call: string, code: string): Error & { readonly code
   return Object.assign(new Error(`${call} ${code}`), { code });
 }
 
-/** One direction of a connection. */
-class Wire {
-  /** With the kernel: on the way, or not read yet. */
-  queue: Uint8Array[] = [];
-  queued = 0;
-  /** Written, and beyond the kernel's buffer. */
-  held: Uint8Array[] = [];
-  unsent = 0;
-  shut = false;
-  ended = false;
-
-  /** The FIN is with the kernel, behind all data. */
-  get finished(): boolean {
-    return this.shut && this.unsent === 0;
-  }
-
-  /** There is something for the reader: bytes or the FIN. */
-  get ready(): boolean {
-    return this.queued > 0 || (this.finished && !this.ended);
-  }
-
-  fill(limit: number): void {
-    while (this.held.length > 0 && this.queued < limit) {
-      const first = this.held[0];
-      const part = first.slice(0, limit - this.queued);
-      if (part.length === first.length) this.held.shift();
-      else this.held[0] = first.subarray(part.length);
-      this.queue.push(part);
-      this.queued += part.length;
-      this.unsent -= part.length;
-    }
-  }
-
-  take(merge: boolean, cut: number): Uint8Array {
-    if (merge && this.queue.length > 1) this.queue = [concat(this.queue, this.queued)];
-    const first = this.queue[0];
-    const size = Math.ceil(first.length * cut);
-    if (size < first.length) this.queue[0] = first.slice(size);
-    else this.queue.shift();
-    this.queued -= size;
-    return first.slice(0, size);
-  }
-}
-
-function concat(chunks: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
-
 class Socket implements MemorySocket {
   readonly local: Address;
   readonly remote: Address;
@@ -102,7 +49,7 @@ class Socket implements MemorySocket {
   peer!: Socket;
   readonly #world: MemoryWorld;
   readonly #schedule: Schedule;
-  readonly #out = new Wire();
+  readonly #out: Direction;
   #events: SocketEvents | null = null;
   #paused = false;
   #stalled = false;
@@ -114,7 +61,15 @@ class Socket implements MemorySocket {
   #wantsDrained = false;
   #cancelDelivery: (() => void) | null = null;
 
-  constructor(world: MemoryWorld, local: Address, remote: Address, alpnProtocol: string | null) {
+  constructor(
+    world: MemoryWorld,
+    local: Address,
+    remote: Address,
+    alpnProtocol: string | null,
+    towards: "up" | "down",
+  ) {
+    const { schedule, bufferSize: limit } = world;
+    this.#out = new Direction({ schedule, towards, limit, landed: (cargo) => this.peer.#landed(cargo) });
     this.#world = world;
     this.#schedule = world.schedule;
     this.local = local;
@@ -146,20 +101,18 @@ class Socket implements MemorySocket {
   write(bytes: Uint8Array): boolean {
     const out = this.#out;
     if (this.#gone || out.shut) return false;
-    if (this.peer.#gone) this.#breakLater();
     if (bytes.length > 0) {
-      out.held.push(bytes);
-      out.unsent += bytes.length;
-      out.fill(this.#world.bufferSize);
+      out.write(bytes);
       this.peer.#pump();
     }
+    if (this.peer.#gone && !out.underWay) this.#breakLater();
     if (out.unsent > 0) this.#wantsDrained = true;
     return out.unsent === 0;
   }
 
   shutdown(): void {
     if (this.#gone || this.#out.shut) return;
-    this.#out.shut = true;
+    this.#out.finish();
     this.peer.#pump();
     this.#endIfDone();
   }
@@ -167,7 +120,7 @@ class Socket implements MemorySocket {
   destroy(): void {
     if (this.#gone) return;
     const incoming = this.peer.#out;
-    const bothFinished = this.#out.finished && incoming.finished && incoming.queued === 0;
+    const bothFinished = this.#out.finished && incoming.whole;
     this.#finish();
     if (!bothFinished) this.peer.#breakLater();
   }
@@ -192,7 +145,7 @@ class Socket implements MemorySocket {
   }
 
   reset(): void {
-    this.#breakLater();
+    this.#break();
     this.peer.#breakLater();
   }
 
@@ -215,10 +168,9 @@ class Socket implements MemorySocket {
     const schedule = this.#schedule;
     if (schedule.happens(schedule.faults.reset)) return this.reset();
     if (schedule.happens(schedule.faults.vanish)) return this.vanish();
-    if (incoming.queued > 0) {
+    if (incoming.unread) {
       const cut = schedule.happens(schedule.faults.split) ? schedule.random() : 1;
       const chunk = incoming.take(schedule.happens(schedule.faults.merge), cut || 1);
-      incoming.fill(this.#world.bufferSize);
       this.peer.#drain();
       this.peer.#endIfDone();
       this.#events!.data(chunk);
@@ -245,11 +197,23 @@ class Socket implements MemorySocket {
     if (this.#gone || !this.#out.finished || !(incoming.ended || this.#released)) return;
     if (this.#wantsDrained && this.#events !== null) return;
     this.#finish();
-    if (incoming.queued > 0) this.peer.#breakLater();
+    if (incoming.unread) this.peer.#breakLater();
   }
 
-  /** A reset is on its way: what was in flight is lost, and no delivery comes before it. */
+  /** Something late has arrived at this end. */
+  #landed(cargo: Cargo): void {
+    if (cargo === "reset") this.#break();
+    else if (!this.#gone) this.#pump();
+    else if (cargo !== "fin") this.peer.#breakLater();
+  }
+
+  /** The other end sends a reset. */
   #breakLater(): void {
+    if (!this.#gone && !this.#broken && !this.peer.#out.reset()) this.#break();
+  }
+
+  /** A reset has arrived: what is unread is lost, and no delivery comes before it. */
+  #break(): void {
     if (this.#gone || this.#broken || this.#vanished) return;
     this.#broken = true;
     this.#cancelDelivery?.();
@@ -263,9 +227,9 @@ class Socket implements MemorySocket {
     if (this.#gone) return;
     this.#gone = true;
     this.#error = error;
-    this.#out.held = [];
-    this.#out.unsent = 0;
+    this.#out.drop();
     this.#cancelDelivery?.();
+    if (this.peer.#gone) { for (const end of [this, this.peer]) end.#out.cancel(); }
     this.#world.sockets.delete(this);
     if (this.#events !== null) this.#emitGone();
   }

@@ -10,6 +10,7 @@ export {
   type MemoryFaults,
   type MemoryOptions,
   type MemorySocket,
+  type MemoryWire,
 } from "../adapters/memory.ts";
 export { VirtualClock, type VirtualClockOptions } from "./testing/clock.ts";
 export {

@@ -3,16 +3,24 @@ import { assert, assertEquals } from "@std/assert";
 import type { MemoryFaults } from "../adapters/memory.ts";
 import { type DrainReport, type Handler, lines, type ServeOptions } from "../mod.ts";
 import { dice, eachSeed } from "./support/dice.ts";
-import { type Client, type World, world } from "./support/world.ts";
+import { type Client, type NetworkOptions, WIRES, type World, world } from "./support/world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 60;
+const RUNS_OF_WIRE = 12;
 const GRACE = 3000;
 
 /** What the server did for each connection, by its id. */
 interface Ledger {
   ran: Map<number, string[]>;
   answered: Map<number, string[]>;
+}
+
+/** What one client did. */
+interface Played {
+  readonly client: Client;
+  /** It goes on only when it has its answers: none of its lines meets our FIN. */
+  patient: boolean;
 }
 
 /** Answers each line after up to `work` ms; notes what ran and what was answered. */
@@ -31,11 +39,14 @@ function worker(w: () => World, roll: (below: number) => number, work: number, l
 }
 
 /** One of the ways a client behaves, until its connection ends. */
-async function play(w: World, client: Client, roll: (below: number) => number): Promise<void> {
+async function play(w: World, played: Played, roll: (below: number) => number): Promise<void> {
+  const { client } = played;
   const pause = (ms: number) => new Promise<void>((resolve) => w.clock.setTimer(resolve, ms));
   const name = `c${client.conn.id}`;
   let sent = 0;
-  switch (roll(7)) {
+  const kind = roll(7);
+  played.patient = kind < 5;
+  switch (kind) {
     case 0: // idle
       return;
     case 1: // ping-pong
@@ -71,12 +82,12 @@ async function play(w: World, client: Client, roll: (below: number) => number): 
   }
 }
 
-/** What must hold after every drain, whatever happened. */
-function check(w: World, report: DrainReport, ledger: Ledger, budget: number): void {
+/** What must hold after every drain, whatever happened; and where links are whole and prompt, nothing is lost. */
+function check(all: readonly Played[], report: DrainReport, ledger: Ledger, budget: number, prompt: boolean): void {
   assert(report.duration <= budget, `the drain took ${report.duration} ms`);
   assertEquals(report.all.length, report.connections.atStart + report.connections.accepted);
   const outcomes = new Map(report.all.map((conn) => [conn.peer, conn]));
-  for (const client of w.clients) {
+  for (const { client, patient } of all) {
     const { local } = client.conn;
     const peer = local.transport === "tcp" ? `${local.hostname}:${local.port}` : "";
     const entry = outcomes.get(peer);
@@ -87,6 +98,9 @@ function check(w: World, report: DrainReport, ledger: Ledger, budget: number): v
       assert(client.end !== "fin", `cut connection ${entry.id} ended with ${client.end}`);
     } else if (entry.outcome !== "dropped") {
       assertEquals(ledger.ran.get(entry.id), answered, `connection ${entry.id}: every line that ran is answered`);
+      if (prompt && patient) {
+        assertEquals(answered, client.linesInTime, `connection ${entry.id}: what it could still send is not lost`);
+      }
       if (client.end === "fin") {
         assertEquals(seen, answered, `connection ${entry.id}: every answer arrived, ${JSON.stringify(entry)}`);
         assert(client.text === "" || client.text.endsWith("\n"), `connection ${entry.id}: no answer is truncated`);
@@ -95,23 +109,34 @@ function check(w: World, report: DrainReport, ledger: Ledger, budget: number): v
   }
 }
 
-async function round(seed: number, faults: MemoryFaults, options: ServeOptions, work: number): Promise<DrainReport> {
+async function round(
+  network: NetworkOptions,
+  options: ServeOptions,
+  work: number,
+  prompt: boolean = false,
+): Promise<DrainReport> {
+  const { seed = 1 } = network;
   const roll = dice(seed);
   const ledger: Ledger = { ran: new Map(), answered: new Map() };
   let made: World | null = null;
-  const w = made = await world(worker(() => made!, roll, work, ledger), { seed, faults, grace: GRACE, ...options });
+  const w = made = await world(worker(() => made!, roll, work, ledger), { ...network, grace: GRACE, ...options });
+  const all: Played[] = [];
   const count = 3 + roll(6);
   for (let i = 0; i < count; i++) {
     const client = await w.client({ stubborn: roll(5) === 0 }).catch(() => null);
-    if (client !== null) void play(w, client, roll);
+    if (client !== null) {
+      const played: Played = { client, patient: false };
+      all.push(played);
+      void play(w, played, roll);
+    }
     await w.pass(roll(30));
   }
   await w.pass(roll(200));
   const report = await w.until(w.server.shutdown());
   await w.pass(3000);
-  check(w, report, ledger, options.grace ?? GRACE);
+  check(all, report, ledger, options.grace ?? GRACE, prompt);
   for (const client of w.clients) client.conn.abort();
-  await w.pass(100);
+  await w.pass(100 + w.roundTrip);
   assertEquals([w.adapter.openSockets, w.server.connections.size], [0, 0]);
   return report;
 }
@@ -127,12 +152,24 @@ describe("drain: a seeded schedule of races", () => {
   ];
   for (const [name, faults, options, work] of worlds) {
     it(`${name}: every line that ran is answered whole, or its connection is named`, () =>
-      eachSeed(RUNS, (seed) => round(seed, faults, options, work)));
+      eachSeed(RUNS, (seed) => round({ seed, faults }, options, work)));
+  }
+
+  const overWires: [string, MemoryFaults, ServeOptions, number][] = [
+    ["quick handlers", {}, {}, 5],
+    ["split and merged chunks, slow handlers", { split: 0.2, merge: 0.2 }, {}, 40],
+    ["a lame duck", {}, { lameDuck: 300 }, 10],
+  ];
+  for (const [distance, wire] of WIRES) {
+    for (const [name, faults, options, work] of overWires) {
+      it(`${distance}, ${name}: no line of a client that waits for its answers is lost`, () =>
+        eachSeed(RUNS_OF_WIRE, (seed) => round({ seed, faults, wire }, options, work, true)));
+    }
   }
 
   it("the same seed gives the same report", async () => {
     const faults = { split: 0.3, delay: 0.5, maxDelay: 20, reset: 0.01 };
-    const [a, b] = [await round(7, faults, {}, 20), await round(7, faults, {}, 20)];
+    const [a, b] = [await round({ seed: 7, faults }, {}, 20), await round({ seed: 7, faults }, {}, 20)];
     assertEquals(a, b);
   });
 });

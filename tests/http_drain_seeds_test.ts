@@ -5,18 +5,24 @@ import type { DrainReport } from "../mod.ts";
 import { type HttpHandler, type HttpOptions, reply } from "../src/http/mod.ts";
 import { dice, eachSeed } from "./support/dice.ts";
 import { bodyOf, chunked, type HttpWorld, httpWorld, pathOf, type Peer, request } from "./support/http_world.ts";
+import { type NetworkOptions, WIRES } from "./support/world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 40;
+const RUNS_OF_WIRE = 10;
 const GRACE = 4000;
 
 /** What one client did: the targets it asked for in order, and whether it went away by itself. */
 interface Played {
   readonly peer: Peer;
   readonly asked: string[];
+  /** When the last byte of each was written. */
+  readonly askedAt: number[];
   left: boolean;
   /** It begins a request only when it has all answers. */
   patient: boolean;
+  /** It pipelines without end, or uses a connection again that it let idle: its requests may meet our goodbye. */
+  risks: boolean;
 }
 
 /** The targets whose handlers ran. */
@@ -63,6 +69,7 @@ async function play(w: HttpWorld, played: Played, roll: (below: number) => numbe
   const ask = (cut = 0): string => {
     const target = `/c${peer.conn.id}-${asked.length + 1}`;
     asked.push(target);
+    played.askedAt.push(w.clock.now());
     const text = some(target, roll);
     peer.ask(cut === 0 ? text : text.slice(0, cut));
     return text.slice(cut);
@@ -79,6 +86,7 @@ async function play(w: HttpWorld, played: Played, roll: (below: number) => numbe
       }
       return;
     case 2: // a window of requests in flight
+      played.risks = true;
       while (goesOn()) {
         while (goesOn() && asked.length < peer.answers.length + 8) ask();
         await peer.changed();
@@ -88,6 +96,7 @@ async function play(w: HttpWorld, played: Played, roll: (below: number) => numbe
       played.patient = true;
       const rest = ask(5 + roll(40));
       await w.sleep(roll(600));
+      played.askedAt[0] = w.clock.now();
       return peer.send(rest);
     }
     case 4: // a batch, then half-closed
@@ -95,6 +104,7 @@ async function play(w: HttpWorld, played: Played, roll: (below: number) => numbe
       return void peer.conn.closeWrite();
     case 5: // asks again after a while, as an idle keep-alive client does
       played.patient = true;
+      played.risks = true;
       ask();
       await w.sleep(200 + roll(1000));
       if (goesOn()) ask();
@@ -108,13 +118,21 @@ async function play(w: HttpWorld, played: Played, roll: (below: number) => numbe
   }
 }
 
-/** What must hold after every drain, whatever happened. */
-function check(w: HttpWorld, report: DrainReport, all: readonly Played[], ran: Ran, harmed: boolean): void {
+/** How well the links of a round carry. */
+interface Links {
+  /** They may break. */
+  readonly harmed: boolean;
+  /** Nothing but their length delays what they carry. */
+  readonly prompt: boolean;
+}
+
+/** What must hold after every drain, whatever happened; and where links are whole and prompt, nothing is lost. */
+function check(w: HttpWorld, report: DrainReport, all: readonly Played[], ran: Ran, { harmed, prompt }: Links): void {
   assert(report.duration <= GRACE, `the drain took ${report.duration} ms`);
   assertEquals(report.all.length, report.connections.atStart + report.connections.accepted);
   const outcomes = new Map(report.all.map((conn) => [conn.peer, conn]));
   let unanswered = 0;
-  for (const { peer, asked, left, patient } of all) {
+  for (const { peer, asked, askedAt, left, patient, risks } of all) {
     const { local } = peer.conn;
     const entry = outcomes.get(local.transport === "tcp" ? `${local.hostname}:${local.port}` : "");
     const name = `connection ${peer.conn.id}: ${JSON.stringify(entry)}`;
@@ -139,6 +157,7 @@ function check(w: HttpWorld, report: DrainReport, all: readonly Played[], ran: R
       if (i >= peer.answers.length) {
         assertEquals(ran.has(target), false, `${name}: ${target} ran without an answer`);
         unanswered++;
+        if (prompt && !risks) assert(askedAt[i] >= peer.warnedAt, `${name}: ${target} was lost`);
       }
     });
     if (patient && entry !== undefined) assert(asked.length - peer.answers.length <= 1, `${name}: lost its request`);
@@ -147,18 +166,24 @@ function check(w: HttpWorld, report: DrainReport, all: readonly Played[], ran: R
   assertEquals([w.server.http.active, w.server.http.queued], [0, 0]);
 }
 
-async function round(seed: number, faults: MemoryFaults, options: HttpOptions, work: number): Promise<DrainReport> {
+async function round(
+  network: NetworkOptions,
+  options: HttpOptions,
+  work: number,
+  prompt: boolean = false,
+): Promise<DrainReport> {
+  const { seed = 1, faults } = network;
   const roll = dice(seed);
   const ran: Ran = new Set();
   let made: HttpWorld | null = null;
-  await using w = await httpWorld(worker(() => made!, roll, work, ran), { seed, faults, grace: GRACE, ...options });
+  await using w = await httpWorld(worker(() => made!, roll, work, ran), { ...network, grace: GRACE, ...options });
   made = w;
   const all: Played[] = [];
   const count = 3 + roll(6);
   for (let i = 0; i < count; i++) {
     const peer = await w.peer({ stubborn: roll(5) === 0 }).catch(() => null);
     if (peer === null) continue;
-    const played: Played = { peer, asked: [], left: false, patient: false };
+    const played: Played = { peer, asked: [], askedAt: [], left: false, patient: false, risks: false };
     all.push(played);
     void play(w, played, roll);
     await w.pass(roll(30));
@@ -166,7 +191,7 @@ async function round(seed: number, faults: MemoryFaults, options: HttpOptions, w
   await w.pass(roll(200));
   const report = await w.until(w.server.shutdown());
   await w.pass(3000);
-  check(w, report, all, ran, (faults.reset ?? 0) > 0);
+  check(w, report, all, ran, { harmed: (faults?.reset ?? 0) > 0, prompt });
   return report;
 }
 
@@ -181,12 +206,24 @@ describe("HTTP drain: a seeded schedule of races", () => {
   ];
   for (const [name, faults, options, work] of worlds) {
     it(`${name}: what ran is answered whole, what did not run is counted, close comes last`, () =>
-      eachSeed(RUNS, (seed) => round(seed, faults, options, work)));
+      eachSeed(RUNS, (seed) => round({ seed, faults }, options, work)));
+  }
+
+  const overWires: [string, MemoryFaults, HttpOptions, number][] = [
+    ["quick handlers", {}, {}, 5],
+    ["split and merged chunks, slow handlers", { split: 0.2, merge: 0.2 }, {}, 40],
+    ["a lame duck", {}, { lameDuck: 300 }, 10],
+  ];
+  for (const [distance, wire] of WIRES) {
+    for (const [name, faults, options, work] of overWires) {
+      it(`${distance}, ${name}: no request is lost of a client that waits for its answers`, () =>
+        eachSeed(RUNS_OF_WIRE, (seed) => round({ seed, faults, wire }, options, work, true)));
+    }
   }
 
   it("the same seed gives the same report", async () => {
     const faults = { split: 0.3, delay: 0.5, maxDelay: 20 };
-    const [a, b] = [await round(7, faults, {}, 20), await round(7, faults, {}, 20)];
+    const [a, b] = [await round({ seed: 7, faults }, {}, 20), await round({ seed: 7, faults }, {}, 20)];
     assertEquals(a, b);
   });
 });

@@ -1,14 +1,11 @@
 /** An HTTP server and raw clients in memory and in virtual time. */
-import type { MemoryFaults } from "../../adapters/memory.ts";
 import { type Conn, Dialer, type DrainReport, type ShutdownOptions, silentLogger } from "../../mod.ts";
 import { type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import { type Answer, AnswerReader } from "./http_answers.ts";
-import { World } from "./world.ts";
+import { type NetworkOptions, World } from "./world.ts";
 
-export interface HttpWorldOptions extends HttpOptions {
-  seed?: number;
-  faults?: MemoryFaults;
+export interface HttpWorldOptions extends HttpOptions, NetworkOptions {
   /** Bodies of Responses are taken from memory, as far as this runtime can. @default true */
   probe?: boolean;
 }
@@ -50,13 +47,17 @@ export class Peer {
   end: "open" | "fin" | "reset" = "open";
   /** The clock when it ended. */
   endedAt = -1;
+  /** The clock when it first could see the end: its input's, or an answer that says that it is the last one. */
+  warnedAt = Infinity;
   /** What was received and isn't HTTP. */
   problem: Error | null = null;
+  readonly #now: () => number;
   #waiting: (() => void)[] = [];
 
   constructor(conn: Conn, now: () => number, closeOnFin: boolean) {
     this.conn = conn;
-    this.#follow(now, closeOnFin);
+    this.#now = now;
+    this.#follow(closeOnFin);
   }
 
   /** Writes bytes, a character for each, without waiting. */
@@ -96,23 +97,23 @@ export class Peer {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  async #follow(now: () => number, closeOnFin: boolean): Promise<void> {
+  async #follow(closeOnFin: boolean): Promise<void> {
     try {
       for await (const chunk of this.conn) {
         for (const byte of chunk) this.text += String.fromCharCode(byte);
         this.#read(() => this.reader.feed(chunk));
       }
       this.#read(() => this.reader.finish());
-      this.#over("fin", now());
+      this.#over("fin");
       if (closeOnFin) await this.conn.close();
     } catch {
-      this.#over("reset", now());
+      this.#over("reset");
     }
   }
 
-  #over(end: "fin" | "reset", now: number): void {
+  #over(end: "fin" | "reset"): void {
     this.end = end;
-    this.endedAt = now;
+    this.endedAt = this.#now();
     this.#tell();
   }
 
@@ -126,6 +127,7 @@ export class Peer {
   }
 
   #tell(): void {
+    if (this.warnedAt === Infinity && (this.end !== "open" || this.saidClose)) this.warnedAt = this.#now();
     for (const wake of this.#waiting.splice(0)) wake();
   }
 }
@@ -136,8 +138,8 @@ export class HttpWorld extends World {
   readonly peers: Peer[] = [];
   readonly #dialer: Dialer;
 
-  constructor(seed = 1, faults: MemoryFaults = {}) {
-    super(seed, faults);
+  constructor(network: NetworkOptions = {}) {
+    super(network);
     this.#dialer = new Dialer({ adapter: this.adapter, clock: this.clock, lingerTimeout: 60_000, keepAlive: 0 });
   }
 
@@ -174,7 +176,7 @@ export class HttpWorld extends World {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     for (const peer of this.peers) peer.conn.abort();
-    await this.pass(10);
+    await this.pass(10 + this.roundTrip);
     await super[Symbol.asyncDispose]();
     const { http, connections } = this.server;
     const left = {
@@ -191,8 +193,8 @@ export class HttpWorld extends World {
 
 /** Starts an HTTP server in a new world. */
 export async function httpWorld(handler: HttpHandler, options: HttpWorldOptions = {}): Promise<HttpWorld> {
-  const { seed, faults, probe = true, ...rest } = options;
-  const made = new HttpWorld(seed, faults);
+  const { seed, faults, wire, probe = true, ...rest } = options;
+  const made = new HttpWorld({ seed, faults, wire });
   const { responseBody, deflater, inflater } = await defaultAdapter();
   Object.assign(made.adapter, { responseBody: probe ? responseBody : undefined, deflater, inflater });
   made.server = await serveHttp({

@@ -7,6 +7,7 @@ import type { HandlerContext } from "../../src/server/conn_context.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "../../src/websocket/connect.ts";
 import type { WebSocketConn, WebSocketHandler, WebSocketMessage, WebSocketOptions } from "../../src/websocket/types.ts";
 import { HttpWorld, type HttpWorldOptions } from "./http_world.ts";
+import type { NetworkOptions } from "./world.ts";
 import { bytesOf, handshake, type RawOptions, RawPeer } from "./ws_raw.ts";
 
 /** Options of the server and, in `ws`, of its WebSockets. */
@@ -36,8 +37,8 @@ export class WsWorld extends HttpWorld {
   readonly #dialer: Dialer;
   readonly #onUnheard = (reason: unknown): void => void this.unheard.push(reason);
 
-  constructor(seed?: number, faults?: HttpWorldOptions["faults"]) {
-    super(seed, faults);
+  constructor(network: NetworkOptions = {}) {
+    super(network);
     this.#dialer = new Dialer({ adapter: this.adapter, clock: this.clock, lingerTimeout: 60_000, keepAlive: 0 });
     process.on("unhandledRejection", this.#onUnheard);
   }
@@ -119,7 +120,7 @@ export class WsWorld extends HttpWorld {
 
   override async [Symbol.asyncDispose](): Promise<void> {
     for (const { conn } of [...this.raws, ...this.opened]) conn.abort();
-    await this.pass(10);
+    await this.pass(10 + this.roundTrip);
     await super[Symbol.asyncDispose]();
     await new Promise((resolve) => setTimeout(resolve, 0));
     process.off("unhandledRejection", this.#onUnheard);
@@ -130,8 +131,8 @@ export class WsWorld extends HttpWorld {
 
 /** Starts a server of WebSockets in a new world; `/plain` is answered with `plain`. */
 export async function wsWorld(handler: WebSocketHandler, options: WsWorldOptions = {}): Promise<WsWorld> {
-  const { seed, faults, probe: _probe, ws: wsOptions, ...rest } = options;
-  const made = new WsWorld(seed, faults);
+  const { seed, faults, wire, probe: _probe, ws: wsOptions, ...rest } = options;
+  const made = new WsWorld({ seed, faults, wire });
   const { deflater, inflater } = await defaultAdapter();
   Object.assign(made.adapter, { deflater, inflater });
   const noted: WebSocketHandler = (ws, ctx) => {

@@ -1,5 +1,5 @@
 /** A server and its clients in memory and in virtual time: races repeat exactly, and nothing sleeps. */
-import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adapters/memory.ts";
+import { type MemoryAdapter, memoryAdapter, type MemoryOptions, type MemoryWire } from "../../adapters/memory.ts";
 import {
   type Conn,
   Dialer,
@@ -18,10 +18,18 @@ export const echoLines: Handler = async (conn) => {
   for await (const line of lines(conn)) await conn.write(`echo: ${line}\n`);
 };
 
-export interface WorldOptions extends ServeOptions {
-  seed?: number;
-  faults?: MemoryFaults;
-}
+/** What the network of a world is like. */
+export type NetworkOptions = Pick<MemoryOptions, "seed" | "faults" | "wire">;
+
+/** How far a server and its clients may be from each other. */
+export const WIRES: readonly (readonly [string, MemoryWire])[] = [
+  ["no wire", {}],
+  ["a round trip of 200 ms", { up: 100, down: 100, jitter: 0.25 }],
+  ["a long way back", { up: 30, down: 250, jitter: 0.25 }],
+  ["a round trip of 400 ms", { up: 200, down: 200 }],
+];
+
+export interface WorldOptions extends ServeOptions, NetworkOptions {}
 
 /** What a client has seen of its connection. */
 export class Client {
@@ -32,26 +40,30 @@ export class Client {
   end: "open" | "fin" | "reset" = "open";
   /** The clock when it ended. */
   endedAt = -1;
-  #queued = "";
+  readonly #clock: VirtualClock;
+  readonly #sent: { readonly text: string; readonly at: number }[] = [];
   readonly #lineWaiters: (() => void)[] = [];
 
   constructor(conn: Conn, clock: VirtualClock, closeOnFin: boolean) {
     this.conn = conn;
-    this.#follow(clock, closeOnFin);
+    this.#clock = clock;
+    this.#follow(closeOnFin);
   }
 
   get lines(): string[] {
     return this.text.split("\n").slice(0, -1);
   }
 
-  /** Sends, without waiting. */
-  send(text: string): void {
-    this.#queued = text;
-    this.conn.write(text).catch(() => {});
+  /** Lines that it sent whole before it could have seen the end. */
+  get linesInTime(): string[] {
+    const inTime = this.#sent.filter(({ at }) => this.end === "open" || at < this.endedAt);
+    return inTime.map(({ text }) => text).join("").split("\n").slice(0, -1);
   }
 
-  get lastSent(): string {
-    return this.#queued;
+  /** Sends, without waiting. */
+  send(text: string): void {
+    this.#sent.push({ text, at: this.#clock.now() });
+    this.conn.write(text).catch(() => {});
   }
 
   /** The next moment something arrives or the connection ends. */
@@ -59,18 +71,18 @@ export class Client {
     return new Promise((resolve) => this.#lineWaiters.push(resolve));
   }
 
-  async #follow(clock: VirtualClock, closeOnFin: boolean): Promise<void> {
+  async #follow(closeOnFin: boolean): Promise<void> {
     try {
       for await (const chunk of this.conn) {
         this.text += new TextDecoder().decode(chunk);
         this.#tell();
       }
       this.end = "fin";
-      this.endedAt = clock.now();
+      this.endedAt = this.#clock.now();
       if (closeOnFin) await this.conn.close();
     } catch {
       this.end = "reset";
-      this.endedAt = clock.now();
+      this.endedAt = this.#clock.now();
     }
     this.#tell();
   }
@@ -88,9 +100,15 @@ export class World implements AsyncDisposable {
   readonly clients: Client[] = [];
   readonly #dialer: Dialer;
 
-  constructor(seed = 1, faults: MemoryFaults = {}) {
-    this.adapter = memoryAdapter({ seed, clock: this.clock, faults });
+  constructor(network: NetworkOptions = {}) {
+    this.adapter = memoryAdapter({ ...network, clock: this.clock });
     this.#dialer = new Dialer({ adapter: this.adapter, clock: this.clock, lingerTimeout: 60_000, keepAlive: 0 });
+  }
+
+  /** The longest that something goes to the other end and comes back, in ms. */
+  get roundTrip(): number {
+    const { up = 0, down = 0, jitter = 0 } = this.adapter.wire;
+    return (up + down) * (1 + jitter);
   }
 
   /** Connects a client; `stubborn` ones don't close when the server does. */
@@ -132,14 +150,14 @@ export class World implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients) client.conn.abort();
     await this.until(this.server.close());
-    await this.pass(100);
+    await this.pass(100 + this.roundTrip);
   }
 }
 
 /** Starts a server in a new world. */
 export async function world(handler: Handler = echoLines, options: WorldOptions = {}): Promise<World> {
-  const { seed, faults, ...rest } = options;
-  const made = new World(seed, faults);
+  const { seed, faults, wire, ...rest } = options;
+  const made = new World({ seed, faults, wire });
   made.server = await serve({
     port: 0,
     hostname: "127.0.0.1",
