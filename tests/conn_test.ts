@@ -1,6 +1,19 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertGreater, assertLess, assertRejects } from "@std/assert";
-import { type Conn, ConnClosedError, ConnResetError, type ConnState, DeadlineError, lines } from "../mod.ts";
+import { assert, assertEquals, assertGreater, assertLess, assertRejects, assertThrows } from "@std/assert";
+import {
+  type Conn,
+  ConnClosedError,
+  ConnResetError,
+  type ConnState,
+  type Consumer,
+  DeadlineError,
+  framed,
+  frames,
+  lengthPrefixCodec,
+  lineDecoder,
+  lines,
+  SluiceError,
+} from "../mod.ts";
 import { parseIpv6 } from "../src/server/address.ts";
 import { echoLines, type World, world } from "./support/world.ts";
 
@@ -27,6 +40,11 @@ async function handed(
   return { w, conn, finish };
 }
 
+/** Whether an attempt to take a connection's bytes is refused at once. */
+function assertInUse(attempt: () => unknown, what: string): void {
+  assertEquals((assertThrows(attempt, SluiceError, what) as SluiceError).code, "ERR_IN_USE");
+}
+
 function sleep(w: World, ms: number): Promise<void> {
   return new Promise((resolve) => w.clock.setTimer(resolve, ms));
 }
@@ -50,7 +68,7 @@ describe("connection: reading and writing", () => {
     const { w, conn } = await handed();
     await using _ = w;
     const first = conn.read();
-    await assertRejects(() => conn.read(), ConnClosedError, "Another read() is pending");
+    await assertRejects(() => conn.read(), SluiceError, "Another read() is pending");
     w.clients[0].send("x");
     await w.pass(1);
     assertEquals((await first)!.length, 1);
@@ -142,7 +160,7 @@ describe("connection: reading and writing", () => {
       closed() {},
     });
     assertEquals(got, ["early"]);
-    await assertRejects(() => conn.read(), ConnClosedError, "consumer");
+    await assertRejects(() => conn.read(), SluiceError, "consumer");
     w.clients[0].send("more");
     await w.pass(1);
     conn.release(new TextEncoder().encode("unread"));
@@ -151,6 +169,76 @@ describe("connection: reading and writing", () => {
     assertEquals(got, ["early", "more"]);
     assertEquals(new TextDecoder().decode((await conn.read())!), "unread");
     assertEquals(new TextDecoder().decode((await conn.read())!), "later");
+  });
+
+  it("refuses a second consumer, and the first gets every line", async () => {
+    const { w, conn } = await handed();
+    await using _ = w;
+    const text = lines(conn);
+    const nobody: Consumer = { data() {}, end() {}, closed() {} };
+    assertInUse(() => lines(conn), "break out of its loop");
+    assertInUse(() => framed(conn, lengthPrefixCodec({ size: 4 })), "release()");
+    assertInUse(() => frames(conn, lineDecoder()), "consumer");
+    assertInUse(() => conn.consume(nobody), "consumer");
+    w.clients[0].send("one\ntwo\nthree\nfour\n");
+    await w.pass(1);
+    for await (const line of text) if (line === "one") break;
+    const second = lines(conn);
+    assertEquals((await second.next()).value, "two");
+    await second.return();
+    conn.consume(nobody);
+    conn.release(new TextEncoder().encode("four\n"));
+    assertEquals((await lines(conn).next()).value, "four");
+  });
+
+  it("refuses a consumer while a read() is pending", async () => {
+    const { w, conn } = await handed();
+    await using _ = w;
+    const read = conn.read();
+    assertInUse(() => lines(conn), "read() is pending");
+    w.clients[0].send("mine");
+    await w.pass(1);
+    assertEquals((await read)!.length, 4);
+  });
+
+  it("gives a second loop its end at once where the first has ended, whoever closed and however", async () => {
+    const ends: Record<string, (w: World, conn: Conn) => unknown> = {
+      "the peer's FIN": (w) => w.clients[0].conn.closeWrite(),
+      "the peer's reset": (w) => w.clients[0].conn.abort(),
+      "the drain": (w) => w.server.shutdown(),
+      "its lifetime": (_, conn) => conn.closeWhenIdle(),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      const { w, conn } = await handed();
+      await using _ = w;
+      const loop = (async () => {
+        for await (const _line of lines(conn));
+      })();
+      loop.catch(() => {});
+      end(w, conn);
+      await w.until(loop.catch(() => {}));
+      const next = () => w.until(lines(conn).next()).catch((error) => error);
+      for (let again = 0; again < 2; again++) {
+        const end = await next();
+        assert(name === "the peer's reset" ? end instanceof ConnResetError : end.done, name);
+      }
+      assertEquals(await conn.read().catch(() => null), null, name);
+    }
+  });
+
+  it("counts what comes after the FIN, whether its lines were asked for once or twice", async () => {
+    for (const loops of [1, 2]) {
+      await using w = await world(async (conn) => {
+        for (let i = 0; i < loops; i++) for await (const _line of lines(conn));
+      });
+      const client = await w.client({ stubborn: true });
+      const report = w.server.shutdown();
+      while (client.end === "open") await w.pass(5);
+      client.send("late\nlater\n");
+      await w.pass(5);
+      client.conn.close();
+      assertEquals((await w.until(report)).afterFin.messages, 2, `${loops} loops`);
+    }
   });
 
   it("a consumer that throws costs its own connection", async () => {

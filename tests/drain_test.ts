@@ -8,7 +8,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { type Context, DrainTimeoutError, lines, OptionError, type Server } from "../mod.ts";
+import { type Consumer, type Context, DrainTimeoutError, lines, OptionError, type Server } from "../mod.ts";
 import { type Client, echoLines, type World, world } from "./support/world.ts";
 
 /** Sends a line as soon as the last was answered, after `think` ms; counts what got no answer. */
@@ -236,6 +236,17 @@ describe("drain: ends", () => {
     assertEquals(client.end, "reset");
     assertEquals(report.cut.map((cut) => [cut.id, cut.handlerRunning, cut.state]), [[1, true, "new"]]);
     assertEquals([report.clean, report.phases.abort], [false, 100]);
+  });
+
+  it("says of each cut connection whether a handler runs, whatever protocol has its bytes", async () => {
+    const consumers: Partial<Consumer>[] = [{ handling: 7 }, { handling: 0 }, {}];
+    await using w = await world((conn) => {
+      conn.consume({ data() {}, end() {}, closed() {}, ...consumers[conn.id - 1] });
+      conn.report(true, false);
+    }, { grace: 1000 });
+    for (const _ of consumers) await w.client();
+    const report = await w.until(w.server.shutdown());
+    assertEquals(report.cut.map((cut) => cut.handlerRunning), [true, false, true]);
   });
 
   it("spares a handler that unwinds when ctx.signal aborts", async () => {

@@ -406,6 +406,7 @@ describe("framed()", () => {
     const { value } = await messages.next();
     await messages.send(value);
     assertEquals([...conn.written[0]], [0, 1, 97]);
+    await messages.return();
     const text = lines(conn, { eol: "\r\n" });
     await text.send("ü");
     assertEquals(show(conn.written[1]), "\xc3\xbc\r\n");

@@ -117,6 +117,7 @@ describe("drain: the end of grace", () => {
     const { clean, cut, duration } = await w.until(report);
     assertEquals([fine.end, stuck.end, clean], ["fin", "reset", false]);
     assertEquals(cut.map((conn) => [conn.id, conn.state, conn.outcome]), [[2, "active", "cut"]]);
+    assertEquals(cut.map((conn) => conn.handlerRunning), [true]);
     assertLess(duration, 2001);
     gate.open();
   });

@@ -91,6 +91,7 @@ describe("an HTTP client", () => {
       player.send(2);
       await world.settle();
       const chunks: number[] = [];
+      peer.conn.release();
       peer.conn.consume({ data: (chunk) => chunks.push(chunk.length), end() {}, closed() {} });
       peer.send(HELLO + HELLO);
       await world.settle();

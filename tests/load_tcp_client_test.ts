@@ -118,6 +118,7 @@ describe("a client of lines", () => {
     inLoadWorld(async (world) => {
       const [player, peer] = await world.join(URL, { pipeline: 3 });
       let chunks = 0;
+      peer.conn.release();
       peer.conn.consume({ data: () => chunks++, end() {}, closed() {} });
       player.send(3);
       await world.settle();

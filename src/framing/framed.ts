@@ -22,6 +22,7 @@ export class Framed<In, Out = In> extends FrameStream<In> {
    * Takes over the bytes of `conn`.
    *
    * @throws {OptionError} An option can't be used.
+   * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has them, or a `read()` is pending.
    */
   constructor(conn: FramedConn, codec: Codec<In, Out>, options: FrameStreamOptions = {}) {
     super(conn, codec.decoder, options);
@@ -41,7 +42,11 @@ export class Framed<In, Out = In> extends FrameStream<In> {
   }
 }
 
-/** The inbound frames of a connection. */
+/**
+ * The inbound frames of a connection.
+ *
+ * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ */
 export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameStreamOptions): FrameStream<T> {
   return new FrameStream(conn, decoder, options);
 }
@@ -49,6 +54,7 @@ export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameS
 /**
  * Frames of a connection in both directions. A codec serves one connection: its decoder remembers.
  *
+ * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
  * @example
  * ```ts
  * const messages = framed(conn, lengthPrefixCodec({ size: 4 }));
@@ -64,9 +70,11 @@ export function framed<In, Out>(
 }
 
 /**
- * Lines of text in both directions.
+ * Lines of text in both directions. To ask for the lines again later, keep what this returns: a second `lines(conn)`
+ * is refused until the first has ended, or was left with `break`.
  *
  * @throws {OptionError} An option can't be used.
+ * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
  * @example
  * ```ts
  * const text = lines(conn, { maxLength: 1024 });

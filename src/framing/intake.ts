@@ -48,6 +48,8 @@ export class FrameIntake<T> implements Consumer {
   #partial = false;
   #ended = false;
   #detached = false;
+  /** The end was taken while the connection closes. */
+  #spent = false;
   /** The decoder is dead. */
   #failed = false;
   #error: unknown = null;
@@ -64,6 +66,10 @@ export class FrameIntake<T> implements Consumer {
   attach(): void {
     this.#conn.consume(this);
     if (!this.#busy && !this.#partial && !this.#detached) this.#conn.report(false, false);
+  }
+
+  get spent(): boolean {
+    return this.#spent;
   }
 
   /** Bytes of an incomplete frame. */
@@ -115,7 +121,8 @@ export class FrameIntake<T> implements Consumer {
   takeEnd(): unknown {
     const error = this.#error;
     this.#error = null;
-    if (this.#conn.state !== "closing") this.release();
+    if (this.#conn.state === "closing") this.#spent = true;
+    else this.release();
     return error;
   }
 

@@ -17,6 +17,8 @@ export interface Consumer {
   readonly attended?: boolean;
   /** It stays open through long silences: neither `idleTimeout` nor `idleGrace` is meant for it. @default false */
   readonly longLived?: boolean;
+  /** It takes nothing more, and only counts what comes late: another may take its place. @default false */
+  readonly spent?: boolean;
   /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
   readonly buffered?: number;
   /** Number of the message whose handler runs, from 1; 0 while none does. @default one for as long as it is busy */
@@ -74,6 +76,7 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * @throws {ConnResetError} The peer dropped the connection.
    * @throws {DeadlineError} The read deadline passed.
    * @throws {ConnClosedError} The connection was closed or aborted here.
+   * @throws {SluiceError} With the code `ERR_IN_USE`: a consumer has the bytes, or another `read` is pending.
    */
   read(): Promise<Uint8Array | null>;
   /**
@@ -122,11 +125,16 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly writable: WritableStream<Uint8Array | string>;
 
   /**
-   * Hands the connection's bytes to a protocol, unread ones first, at once. Replaces an earlier consumer.
-   * While a consumer is set, `read` throws.
+   * Hands the connection's bytes to a protocol, unread ones first, at once. One consumer has them, until `release`:
+   * no other can, and neither can `read`.
+   *
+   * @throws {SluiceError} With the code `ERR_IN_USE`: a consumer has them, or a `read` is pending.
    */
   consume(consumer: Consumer): void;
-  /** Ends `consume`; `unread` comes back from the next `read` or goes to the next consumer. */
+  /**
+   * Ends `consume`, for the consumer itself: `unread`, what it holds and gives back, comes from the next `read` or goes
+   * to the next consumer. A stream of frames does it when its loop ends.
+   */
   release(unread?: Uint8Array): void;
   /** Stops and restarts inbound bytes, for a consumer's backpressure. */
   pause(): void;

@@ -14,7 +14,7 @@ import type { Conn, Consumer } from "./conn_types.ts";
 import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
-import { closedError, drainedError, readRefusal } from "./refusal.ts";
+import { closedError, drainedError, readRefusal, takenBy } from "./refusal.ts";
 import { checkPromise } from "./validate.ts";
 import { type Flushable, SCRATCH_BYTES, SMALL_BYTES } from "./write_batch.ts";
 
@@ -161,7 +161,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   // Protocols that take the bytes from the callback.
 
   consume(consumer: Consumer): void {
-    if (this.isAwaitingRead) throw new ConnClosedError("A read() is pending on this connection, await it first");
+    const taken = takenBy(this);
+    if (taken !== null) throw taken;
     this.consumer = null;
     for (let chunk = this.#takeQueued(); chunk !== null; chunk = this.#takeQueued()) {
       this.consumer = consumer;
@@ -169,7 +170,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
       if (this.consumer !== consumer) return;
       this.consumer = null;
     }
-    this.consumer = consumer;
+    this.consumer = this.is(flag.GONE) ? null : consumer;
     if (this.is(flag.GONE)) this.#guarded(() => consumer.closed(this.failure ?? undefined));
     else if (this.is(flag.READ_ENDED | flag.SEALED)) this.endInput();
     else leave.boundary(this);

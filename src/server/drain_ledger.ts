@@ -111,7 +111,7 @@ export class DrainLedger {
       age: this.#clock.now() - conn.openedAt,
       bytesUnread: conn.unread,
       bytesUnsent: conn.unsent,
-      handlerRunning: conn.is(flag.HANDLED),
+      handlerRunning: conn.is(flag.HANDLED) || conn.handling > 0,
     };
   }
 }

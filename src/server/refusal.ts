@@ -3,16 +3,29 @@
  *
  * @module
  */
-import { ConnClosedError, DeadlineError, DrainedError } from "../errors.ts";
+import { ConnClosedError, DeadlineError, DrainedError, SluiceError } from "../errors.ts";
 import type { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
 
+/** Why nobody else can have the bytes; null if nobody has them, or only somebody who counts what comes too late. */
+export function takenBy(conn: ConnBase): SluiceError | null {
+  if (conn.consumer !== null && conn.consumer.spent !== true) {
+    return inUse(
+      "A consumer has this connection's bytes (lines(), framed(), a protocol), use that one, or end it first: " +
+        "break out of its loop, await its return(), or call release()",
+    );
+  }
+  return conn.isAwaitingRead ? inUse("Another read() is pending on this connection, await it first") : null;
+}
+
+function inUse(message: string): SluiceError {
+  return new SluiceError("ERR_IN_USE", message);
+}
+
 /** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
 export function readRefusal(conn: ConnBase): Error | null | undefined {
-  if (conn.consumer !== null) {
-    return new ConnClosedError("A consumer has this connection's bytes, call release() before read()");
-  }
-  if (conn.isAwaitingRead) return new ConnClosedError("Another read() is pending on this connection, await it first");
+  const taken = takenBy(conn);
+  if (taken !== null) return taken;
   if (conn.failure !== null) return conn.failure;
   if (conn.is(flag.CLOSING)) return closedError();
   if (conn.is(flag.DRAINED)) return drainedError();
