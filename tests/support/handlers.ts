@@ -158,6 +158,11 @@ export class Scene<C extends Caller = Caller> {
     this.#deferred.push(fn);
   }
 
+  /** For a deferred check. */
+  fail(what: string): never {
+    throw new Error(what);
+  }
+
   async dispose(): Promise<void> {
     for (const caller of this.callers) caller.dispose();
     for (const fn of this.#deferred.reverse()) await fn();
@@ -178,6 +183,22 @@ export function pause(ms: number): Promise<void> {
 /** A job of 600 ms, or so many, and its result. */
 export function job(line: string, ms = 600): Promise<string> {
   return later(ms, `${line}!`);
+}
+
+/** A queue between a task that reads and one that writes. */
+export class Mailbox {
+  #items: (string | null)[] = [];
+  #wake: (() => void) | null = null;
+
+  push(item: string | null): void {
+    this.#items.push(item);
+    this.#wake?.();
+  }
+
+  async take(): Promise<string | null> {
+    while (this.#items.length === 0) await new Promise<void>((resolve) => this.#wake = resolve);
+    return this.#items.shift()!;
+  }
 }
 
 /**
