@@ -188,16 +188,14 @@ table("handlers of WebSockets", [
         for await (const message of ws) hub.publish("room", message);
       };
     },
+    prepare: async (_talker, scene) => void await scene.open(),
     client: async (talker, scene) => {
-      const other = await scene.open();
+      const other = scene.callers[1];
       talker.send("a");
       await other.until("what the other says", () => other.messages.length > 0 || other.end !== "open");
       other.send("b");
     },
     sees: "a\nb\n",
-    stopAt: 1500,
-    leaves: { clean: null },
-    life: false,
   }),
   ...webSocket({
     name: "a room of a hub, a message every 100 ms until the end",
@@ -208,10 +206,8 @@ table("handlers of WebSockets", [
         for await (const message of ws) hub.publish("room", message);
       };
     },
-    client: async (talker, scene) => {
-      await scene.open();
-      await stream(talker, 100, 100);
-    },
+    prepare: async (_talker, scene) => void await scene.open(),
+    client: (talker) => stream(talker, 100, 100),
     sees: (talker) => inOrder(talker.messages),
     life: false,
     drain: { atMost: 5000 },
