@@ -67,6 +67,7 @@ table("handlers that read ahead of their answers", [
     handler: () => async (c) => {
       for await (const l of lines(c)) void job(l).then((r) => c.write(`${r}\n`));
     },
+    owes: true,
     client: (peer) => peer.send("a\n"),
     sees: "a!\n",
     work: 400,
@@ -76,6 +77,7 @@ table("handlers that read ahead of their answers", [
   tcp({
     name: "for await, a job each, one message",
     handler: () => readAhead,
+    owes: true,
     client: (peer) => peer.send("a\n"),
     sees: "a!\n",
     work: 400,
@@ -83,6 +85,7 @@ table("handlers that read ahead of their answers", [
   tcp({
     name: "for await, a job each, five messages at once",
     handler: () => readAhead,
+    owes: true,
     client: (peer) => peer.send("0\n1\n2\n3\n4\n"),
     sees: answers(5),
     work: 400,
@@ -90,6 +93,7 @@ table("handlers that read ahead of their answers", [
   tcp({
     name: "for await, a job each, fifteen messages, one every 100 ms",
     handler: () => readAhead,
+    owes: true,
     client: (peer) => stream(peer, 15, 100),
     sees: answers(15),
     work: 1900,
@@ -99,6 +103,7 @@ table("handlers that read ahead of their answers", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) answerLater(conn, line, msOf(line));
     },
+    owes: true,
     client: (peer) => peer.send("a 300\nb 900\nc 2000\n"),
     sees: "a 300!\nb 900!\nc 2000!\n",
     work: 1800,
@@ -108,6 +113,7 @@ table("handlers that read ahead of their answers", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) answerLater(conn, line, msOf(line));
     },
+    owes: true,
     client: (peer) => peer.send("a 900\nb 600\nc 300\n"),
     sees: "c 300!\nb 600!\na 900!\n",
     work: 700,
@@ -118,6 +124,7 @@ table("handlers that read ahead of their answers", [
       const text = lines(conn);
       return text.forEach((line) => void job(line).then((result) => text.send(result)).catch(quietly));
     },
+    owes: true,
     client: (peer) => peer.send("0\n1\n"),
     sees: answers(2),
     work: 400,
@@ -131,6 +138,7 @@ table("handlers that read ahead of their answers", [
           .catch(quietly);
       }
     },
+    owes: true,
     client: (peer) => peer.send(frame("a") + frame("b")),
     sees: frame("a!") + frame("b!"),
     work: 400,
@@ -142,6 +150,7 @@ table("handlers that read ahead of their answers", [
         job(batch.join("!\n")).then((result) => conn.write(`${result}\n`)).catch(quietly);
       }
     },
+    owes: true,
     client: (peer) => peer.send("0\n1\n2\n"),
     sees: "0!\n1!\n2!\n",
     work: 400,
@@ -153,6 +162,7 @@ table("handlers that read ahead of their answers", [
     handler: () => async (conn) => {
       for await (const chunk of conn) answerLater(conn, new TextDecoder().decode(chunk));
     },
+    owes: true,
     client: (peer) => peer.send("a"),
     sees: "a!\n",
     work: 400,
@@ -172,6 +182,7 @@ table("handlers that read ahead of their answers", [
       })();
       await Promise.all([reading, writing]);
     },
+    owes: true,
     client: (peer) => peer.send("0\n1\n2\n"),
     sees: "0!\n1!\n2!\n",
     work: 700,
@@ -181,6 +192,7 @@ table("handlers that read ahead of their answers", [
     handler: () => (conn) =>
       conn.readable.pipeThrough(decoding()).pipeThrough(slowly()).pipeThrough(encoding()).pipeTo(conn.writable)
         .catch(quietly),
+    owes: true,
     client: (peer) => peer.send("a\n"),
     sees: "a!\n",
     work: 400,
@@ -190,6 +202,7 @@ table("handlers that read ahead of their answers", [
     handler: () => (conn) =>
       conn.readable.pipeThrough(decoding()).pipeThrough(slowly()).pipeThrough(encoding()).pipeTo(conn.writable)
         .catch(quietly),
+    owes: true,
     client: async (peer) => {
       for (let i = 0; i < 3; i++) {
         peer.send(`${i}\n`);
@@ -210,6 +223,7 @@ table("handlers that read ahead of their answers", [
       }
       await Promise.all(jobs);
     },
+    owes: true,
     client: (peer) => peer.send("0\n1\n2\n3\n4\n5\n"),
     sees: answers(6),
     work: 800,
@@ -217,6 +231,7 @@ table("handlers that read ahead of their answers", [
   tcp({
     name: "jobs that are waited for after the loop, and a client that half-closes at once",
     handler: () => readAheadAndWait,
+    owes: true,
     client: (peer) => {
       peer.send("0\n1\n");
       peer.leave();
@@ -230,6 +245,7 @@ table("handlers that read ahead of their answers", [
       await readAheadAndWait(conn, ctx);
       scene.note(isDrained(conn) ? "drained" : "the client has left");
     },
+    owes: true,
     client: (peer) => peer.send("0\n1\n"),
     sees: answers(2),
     work: 400,

@@ -65,6 +65,7 @@ table("handlers of WebSockets", [
       for await (const message of ws) await ws.send(await job(String(message)));
     },
     clients: ["raw", "sluice", "asking", "foreign"],
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,
@@ -75,6 +76,7 @@ table("handlers of WebSockets", [
       for await (const m of ws) void job(String(m)).then((r) => ws.send(r));
     },
     clients: ["raw", "sluice", "asking", "foreign"],
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,
@@ -84,6 +86,7 @@ table("handlers of WebSockets", [
   ...webSocket({
     name: "for await, a job each, five messages at once",
     handler: () => readAhead,
+    owes: true,
     client: (talker) => ["0", "1", "2", "3", "4"].forEach((message) => talker.send(message)),
     sees: answers(5),
     work: 400,
@@ -92,6 +95,7 @@ table("handlers of WebSockets", [
     name: "for await, a job each, fifteen messages, one every 100 ms",
     handler: () => readAhead,
     clients: ["raw", "sluice", "foreign"],
+    owes: true,
     client: (talker) => stream(talker, 15, 100),
     sees: answers(15),
     work: 1900,
@@ -101,6 +105,7 @@ table("handlers of WebSockets", [
     handler: () => async (ws) => {
       for await (const message of ws) answerLater(ws, String(message), msOf(String(message)));
     },
+    owes: true,
     client: (talker) => ["a 300", "b 900", "c 2000"].forEach((message) => talker.send(message)),
     sees: "a 300!\nb 900!\nc 2000!\n",
     work: 1800,
@@ -114,6 +119,7 @@ table("handlers of WebSockets", [
         job(String(message), 300).then((result) => ws.send(result)).catch(quietly).finally(release);
       }
     },
+    owes: true,
     client: (talker) => ["0", "1", "2", "3", "4", "5"].forEach((message) => talker.send(message)),
     sees: answers(6),
     work: 800,
@@ -121,6 +127,7 @@ table("handlers of WebSockets", [
   ...webSocket({
     name: "forEach with an async callback",
     handler: () => (ws) => ws.forEach(async (message) => await ws.send(await job(String(message), 300))),
+    owes: true,
     client: (talker) => ["0", "1", "2"].forEach((message) => talker.send(message)),
     sees: answers(3),
     work: 700,
@@ -128,6 +135,7 @@ table("handlers of WebSockets", [
   ...webSocket({
     name: "forEach with a callback that gives nothing back",
     handler: () => (ws) => ws.forEach((message) => answerLater(ws, String(message))),
+    owes: true,
     client: (talker) => ["0", "1", "2"].forEach((message) => talker.send(message)),
     sees: answers(3),
     work: 400,
@@ -137,6 +145,7 @@ table("handlers of WebSockets", [
     handler: () => (ws) => {
       ws.forEach((message) => answerLater(ws, String(message))).catch(quietly);
     },
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,
@@ -154,6 +163,7 @@ table("handlers of WebSockets", [
       })();
       await Promise.all([reading, writing]).catch(quietly);
     },
+    owes: true,
     client: (talker) => ["0", "1", "2"].forEach((message) => talker.send(message)),
     sees: answers(3),
     work: 700,
@@ -162,6 +172,7 @@ table("handlers of WebSockets", [
     name: "a job each, with compression",
     handler: () => readAhead,
     ws: { compression: { threshold: 1 } },
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,
@@ -278,6 +289,7 @@ table("handlers of WebSockets", [
         }
       };
     },
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,
@@ -289,6 +301,7 @@ table("handlers of WebSockets", [
       return (ws) => gateway(ws, url);
     },
     clients: ["raw", "sluice", "asking", "foreign"],
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,
@@ -324,6 +337,7 @@ table("handlers of WebSockets", [
         if (!answer.done) await ws.send(answer.value);
       };
     },
+    owes: true,
     client: (talker) => talker.send("a"),
     sees: "a!\n",
     work: 400,
@@ -382,6 +396,7 @@ table("handlers of WebSockets", [
       const { value } = await ws.next();
       if (value !== undefined) await ws.send(await job(String(value)));
     },
+    owes: true,
     client: (talker) => talker.send("a"),
     sees: "a!\n",
     work: 400,
@@ -395,6 +410,7 @@ table("handlers of WebSockets", [
         break;
       }
     },
+    owes: true,
     client: (talker) => talker.send("a"),
     sees: "a!\n",
     work: 100,
@@ -420,6 +436,7 @@ table("handlers of WebSockets", [
         held(ws).waitUntil(job(String(message), 2000).then((result) => ws.send(result)).catch(quietly));
       }
     },
+    owes: true,
     client: (talker) => talker.send("a"),
     sees: "working\na!\n",
     work: 1800,
@@ -432,6 +449,7 @@ table("handlers of WebSockets", [
         held(ctx).waitUntil(job(String(message), 2000).then((result) => ws.send(result)).catch(quietly));
       }
     },
+    owes: true,
     client: (talker) => talker.send("a"),
     sees: "working\na!\n",
     work: 1800,
@@ -442,6 +460,7 @@ table("handlers of WebSockets", [
       const { value } = await ws.next();
       held(ws).waitUntil(job(String(value)).then((result) => ws.send(result)).catch(quietly));
     },
+    owes: true,
     client: (talker) => talker.send("a"),
     sees: "a!\n",
     work: 400,
@@ -501,6 +520,7 @@ table("handlers of WebSockets", [
       }
     },
     grace: 8000,
+    owes: true,
     client: (talker) => ["set 1", "get", "set 2"].forEach((message) => talker.send(message)),
     sees: "get!\n",
     work: 400,
@@ -561,6 +581,7 @@ table("handlers of WebSockets", [
     name: "last words",
     handler: () => readAhead,
     ws: { lastMessage: () => "bye" },
+    owes: true,
     client: ask,
     sees: "a!\n",
     work: 400,

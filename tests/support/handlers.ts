@@ -74,6 +74,8 @@ export interface Pattern<C extends Caller = Caller> extends Expected<C> {
   readonly dropAt?: number;
   /** Budget of the stop. @default 5000 */
   readonly grace?: number;
+  /** Something is owed or held until all is done: it is tried without the courtesy to idle connections, too. */
+  readonly owes?: boolean;
   /** @default all that its protocol has */
   readonly over?: readonly Transport[];
   /** Round trips in ms. @default [0, 200] */
@@ -92,6 +94,8 @@ interface Case {
   readonly mode: Mode;
   readonly transport: Transport;
   readonly trip: number;
+  /** Without the courtesy to idle connections. */
+  readonly isBare: boolean;
 }
 
 /** The stop's budget. */
@@ -101,6 +105,8 @@ const STOP_AT = 200;
 const DROP_AT = 100;
 /** The longest silence that a connection of which little is known gets before its goodbye, in ms. */
 const SILENCE = 1000;
+/** The shortest. */
+const QUIET = 150;
 /** What a busy machine may add to any duration, in ms. */
 const SLACK = 1200;
 /** Cases at once: they mostly wait, but each handshake and each start costs. */
@@ -223,9 +229,9 @@ export function table(title: string, patterns: readonly Pattern[]): void {
   });
 }
 
-function titleOf({ mode, transport, trip }: Case): string {
+function titleOf({ mode, transport, trip, isBare }: Case): string {
   const words = { drain: "in a drain", life: "in ordinary life", leaves: "with a client that vanishes" };
-  return `${words[mode]} over ${transport} at ${trip} ms`;
+  return `${words[mode]} over ${transport} at ${trip} ms${isBare ? ", no courtesy to the idle" : ""}`;
 }
 
 /** Every transport and trip in a drain; a sample of them otherwise, since a drain is life and more. */
@@ -235,11 +241,12 @@ function casesOf(pattern: Pattern): Case[] {
   const far = trips.includes(200) ? 200 : near;
   const secure = over.includes("tls") ? "tls" : over[0];
   const cases: Case[] = [];
-  const add = (mode: Mode, transport: Transport, trip: number) => {
-    if (pattern[mode] !== false) cases.push({ pattern, mode, transport, trip });
+  const add = (mode: Mode, transport: Transport, trip: number, isBare = false) => {
+    if (pattern[mode] !== false) cases.push({ pattern, mode, transport, trip, isBare });
   };
   // Nobody's Unix socket is far away.
   for (const transport of over) for (const trip of transport === "unix" ? [0] : trips) add("drain", transport, trip);
+  if (pattern.owes === true) add("drain", over[0], near, true);
   add("life", over[0], near);
   add("life", secure, far);
   add("leaves", over[0], near);
@@ -308,13 +315,14 @@ class Hall {
   }
 
   /** The server, and the distance in front of it. */
-  async #set({ pattern, transport, trip }: Case, scene: Scene): Promise<void> {
+  async #set({ pattern, transport, trip, isBare }: Case, scene: Scene): Promise<void> {
     const where = transport === "unix"
       ? { path: join(this.#folder, `${++this.#sockets}.sock`) }
       : { port: 0, hostname: "127.0.0.1" };
     const tls = transport === "tls" ? { tls: { cert: TEST_CERT, key: TEST_KEY } } : {};
     const logger = noting(scene.errors);
-    scene.server = await pattern.start(scene, { ...where, ...tls, logger, grace: pattern.grace ?? GRACE });
+    const courtesy = isBare ? { idleGrace: QUIET } : {};
+    scene.server = await pattern.start(scene, { ...where, ...tls, ...courtesy, logger, grace: pattern.grace ?? GRACE });
     scene.address = scene.server.address;
     if (trip === 0) return;
     const proxy = await distance(scene.address, trip);
