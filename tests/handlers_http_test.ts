@@ -63,11 +63,14 @@ const portOf = async (server: Promise<Server>) => ((await server).address as { p
 /** Bytes both ways, until both have ended. */
 async function tunnel(a: Conn, b: Conn): Promise<void> {
   const pump = async (from: Conn, to: Conn) => {
-    for (let chunk = await from.read(); chunk !== null; chunk = await from.read()) await to.write(chunk);
-    await to.closeWrite();
+    try {
+      for (let chunk = await from.read(); chunk !== null; chunk = await from.read()) await to.write(chunk);
+      await to.closeWrite();
+    } catch (error) {
+      to.abort(error);
+    }
   };
-  await Promise.allSettled([pump(a, b), pump(b, a)]);
-  b.abort();
+  await Promise.all([pump(a, b), pump(b, a)]);
 }
 
 /** Another protocol on a connection that was HTTP's. */
@@ -543,6 +546,7 @@ table("handlers of requests", [
       };
     },
     client: (peer) => peer.switchTo("/"),
+    life: { work: 2500 },
     sees: SWITCH + Array.from({ length: 20 }, (_, i) => `${i}\n`).join(""),
     work: 1800,
   }),
