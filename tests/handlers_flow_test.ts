@@ -3,7 +3,7 @@ import { type Conn, connect, type Handler, heartbeat, lines, serve, silentLogger
 import { codeOf, held, isDrained, noAnswers } from "./support/handler_api.ts";
 import { tcp } from "./support/handler_kinds.ts";
 import type { Peer } from "./support/handler_peer.ts";
-import { job, pause, type Scene, table } from "./support/handlers.ts";
+import { job, once, pause, type Scene, table } from "./support/handlers.ts";
 
 const quietly = () => {};
 /** How long the end of a client that nobody reads may take to be noticed, in ms: patience. */
@@ -25,13 +25,6 @@ async function upload(peer: Peer, pieces: number, size: number, every: number): 
     await pause(every);
   }
   peer.leave();
-}
-
-function once(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve());
-  });
 }
 
 /** A server behind the one that is stopped; gives its port. */
@@ -91,10 +84,10 @@ const committing = (scene: Scene<Peer>, take: (conn: Conn) => AsyncIterable<Uint
   await conn.write(`${length}\n`);
 };
 
-const ticksUntil = (over: (ctx: Parameters<Handler>[1]) => boolean): Handler => async (conn, ctx) => {
-  while (!over(ctx)) {
+const ticksUntil = (over: () => boolean): Handler => async (conn) => {
+  while (!over()) {
     await conn.write("tick\n");
-    await Promise.race([pause(200), once(ctx.signal)]);
+    await pause(200);
   }
 };
 
@@ -402,7 +395,12 @@ table("handlers that push, stream, tunnel and count", [
   }),
   tcp({
     name: "pushes until ctx.signal aborts",
-    handler: () => ticksUntil((ctx) => ctx.signal.aborted),
+    handler: () => async (conn, ctx) => {
+      while (!ctx.signal.aborted) {
+        await conn.write("tick\n");
+        await Promise.race([pause(200), once(ctx.signal)]);
+      }
+    },
     client: quietly,
     life: false,
     trips: [0],
@@ -418,7 +416,7 @@ table("handlers that push, stream, tunnel and count", [
   tcp({
     name: "pushes until it drains, then says bye",
     handler: () => async (conn, ctx) => {
-      await ticksUntil(() => ctx.draining.aborted || ctx.signal.aborted)(conn, ctx);
+      await ticksUntil(() => ctx.draining.aborted)(conn, ctx);
       await conn.write("bye\n").catch(quietly);
     },
     client: quietly,

@@ -3,7 +3,7 @@ import { type Conn, connect, lines, serve, type Server, silentLogger } from "../
 import { eventStream, type HttpContext, type HttpHandler, reply } from "../src/http/mod.ts";
 import type { HttpPeer } from "./support/handler_http_peer.ts";
 import { http } from "./support/handler_kinds.ts";
-import { job, pause, type Scene, table } from "./support/handlers.ts";
+import { job, once, pause, type Scene, table } from "./support/handlers.ts";
 
 const quietly = () => {};
 const SWITCH = "HTTP/1.1 101 Switching Protocols\r\nupgrade: lines\r\nconnection: upgrade\r\n\r\n";
@@ -41,13 +41,6 @@ async function upload(peer: HttpPeer, count: number, size: number, every: number
 }
 
 const length: HttpHandler = async (request) => reply(`${(await request.bytes()).length}`);
-
-function once(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve());
-  });
-}
 
 /** A line server behind the one that is stopped: each line is answered after 600 ms. */
 function upstream(scene: Scene<HttpPeer>): Promise<Server> {

@@ -4,7 +4,7 @@ import { connectWebSocket, Hub, type WebSocketConn, type WebSocketHandler } from
 import { codeOf, held } from "./support/handler_api.ts";
 import { webSocket } from "./support/handler_kinds.ts";
 import type { RawTalker, Talker } from "./support/handler_talkers.ts";
-import { job, Mailbox, pause, type Scene, table } from "./support/handlers.ts";
+import { job, Mailbox, once, pause, type Scene, table } from "./support/handlers.ts";
 import { silentLogger } from "../mod.ts";
 
 /** Its own failure is the connection's. */
@@ -663,9 +663,3 @@ function inOrder(messages: readonly string[], least = 1): void {
   if (messages.length < least) throw new Error(`${messages.length} messages of ${least}`);
 }
 
-function once(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve());
-  });
-}

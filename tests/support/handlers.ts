@@ -193,6 +193,12 @@ export function job(line: string, ms = 600): Promise<string> {
   return later(ms, `${line}!`);
 }
 
+/** Fulfils when the signal aborts. */
+export function once(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
 /** A queue between a task that reads and one that writes. */
 export class Mailbox {
   #items: (string | null)[] = [];
