@@ -10,7 +10,7 @@ import { type NetworkOptions, WIRES } from "./support/world.ts";
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 40;
 const RUNS_OF_WIRE = 10;
-const GRACE = 4000;
+const GRACE = 6000;
 
 /** What one client did: the targets it asked for in order, and whether it went away by itself. */
 interface Played {

@@ -10,7 +10,10 @@ import { lineCodec, type LineEncoderOptions, type LineOptions } from "./lines.ts
 import { FrameStream } from "./stream.ts";
 
 /** What a framed connection needs of the connection below. */
-export type FramedConn = FrameConn & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">;
+export type FramedConn =
+  & FrameConn
+  & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">
+  & { readonly isLeaving?: boolean; readonly isHeld?: boolean };
 
 /** A stream of frames with the way back. */
 export class Framed<In, Out = In> extends FrameStream<In> {

@@ -11,7 +11,12 @@ import { oneOf, positiveInteger } from "./options.ts";
 /** What a heartbeat needs of a framed connection. */
 export interface HeartbeatTarget<Out> {
   /** The connection to watch, and to end. */
-  readonly conn: Pick<Conn, "bytesRead" | "closed" | "close" | "abort">;
+  readonly conn: Pick<Conn, "bytesRead" | "closed" | "close" | "abort"> & {
+    /** A goodbye of ours is on its way: no ping is due any more. @default false */
+    readonly isLeaving?: boolean;
+    /** What is written is withheld for a moment, so an answer could not come. @default false */
+    readonly isHeld?: boolean;
+  };
   /** The connection is paused, so an answer could not be seen. */
   readonly paused: boolean;
   /** Writes one frame. */
@@ -99,6 +104,9 @@ class PingLoop<Out> implements Heartbeat {
   }
 
   #beat(): void {
+    const { conn } = this.#framed;
+    // Said goodbye to: the last word is out.
+    if (conn.isLeaving === true) return this.stop();
     this.#count();
     if (this.#missed >= this.#misses) return this.#giveUp();
     this.#sendPing();
@@ -106,8 +114,8 @@ class PingLoop<Out> implements Heartbeat {
   }
 
   #count(): void {
-    const { bytesRead } = this.#framed.conn;
-    const silent = bytesRead === this.#seen && !this.#framed.paused;
+    const { bytesRead, isHeld } = this.#framed.conn;
+    const silent = bytesRead === this.#seen && !this.#framed.paused && isHeld !== true;
     this.#missed = silent ? this.#missed + 1 : 0;
     this.#seen = bytesRead;
   }

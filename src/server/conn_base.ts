@@ -31,8 +31,8 @@ export abstract class ConnBase implements TimerTarget {
   answers: boolean;
   /** Promises that hold it. */
   holds = 0;
-  /** Somebody waits for its end. */
-  isEndAwaited = false;
+  /** Whether somebody waits for its end, and has asked for it since the last message was taken. */
+  endAwaited: "no" | "earlier" | "now" = "no";
   bytesRead = 0;
   timerSlot = 0;
   /** Null until something of this connection depends on time. */
@@ -105,23 +105,27 @@ export abstract class ConnBase implements TimerTarget {
     return this.inbound !== null && this.inbound.isAwaited;
   }
 
-  /** True while a handler is known to be at work, a protocol says that a message is unanswered, or a promise holds it. */
+  /**
+   * True while a handler is known to be at work (it waits for a write, or for nothing of this connection), a protocol
+   * says that a message is unanswered, or a promise holds it.
+   */
   get isBusy(): boolean {
-    if (this.holds > 0) return true;
+    if (this.holds > 0 || (this.outbound !== null && this.outbound.isAwaited)) return true;
     const works = this.consumer !== null ? this.is(flag.BUSY) : this.is(flag.HANDLED) && !this.isAwaitingRead;
     return works && !this.#awaitsEnd;
   }
 
   /**
    * Its handler waits for the end, and reads no more. Many ask for `closed` and go on reading: one that has taken a
-   * message is believed only when it has been silent for as long as an answer is waited for.
+   * message since is believed only when it has been at that for as long as an answer is waited for.
    */
   get #awaitsEnd(): boolean {
-    if (!this.isEndAwaited || this.is(flag.END_TOLD | flag.GONE)) return false;
+    if (this.endAwaited === "no" || this.is(flag.END_TOLD | flag.GONE)) return false;
     const { dues, host } = this;
     if (dues === null) return true;
     const now = host.clock.now();
-    return now - dues.tookAt >= host.limits.patience && owedUntil(this) <= now;
+    if (this.endAwaited === "earlier" && now - dues.tookAt < host.limits.patience) return false;
+    return owedUntil(this) <= now;
   }
 
   /** A goodbye of ours has closed the input: the peer had not finished. */
@@ -156,6 +160,11 @@ export abstract class ConnBase implements TimerTarget {
     return this.times !== null && this.times.plan !== null;
   }
 
+  /** What is written is withheld. */
+  get isHeld(): boolean {
+    return this.is(flag.HOLD);
+  }
+
   /** Said goodbye to, sealed or gone: a drain has nothing left to do but wait. */
   get isLeaving(): boolean {
     return this.is(flag.FAREWELL | flag.SEALED | flag.GONE);
@@ -179,8 +188,7 @@ export abstract class ConnBase implements TimerTarget {
   }
 
   get closed(): Promise<void> {
-    this.isEndAwaited = true;
-    this.watchEnd();
+    this.awaitEnd();
     if (this.#closed === null) {
       this.#closed = this.is(flag.GONE) ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
     }
@@ -189,7 +197,7 @@ export abstract class ConnBase implements TimerTarget {
 
   /** The peer has finished, and somebody waits for the end of all: nobody else may be there to bring it about. */
   watchEnd(): void {
-    if (!this.isEndAwaited || !this.is(flag.READ_ENDED) || this.is(flag.END_TOLD | flag.SEALED | flag.GONE)) return;
+    if (this.endAwaited === "no" || !this.is(flag.READ_ENDED) || this.is(flag.SEALED | flag.GONE)) return;
     this.timed();
     this.armAt(this.host.clock.now() + this.host.limits.quiet);
   }
@@ -223,9 +231,16 @@ export abstract class ConnBase implements TimerTarget {
     const now = this.rhythm.last;
     if (this.dues === null || this.dues.mode !== mode) this.dues = new Dues(mode, now);
     this.dues.took(now);
+    if (this.endAwaited === "now") this.endAwaited = "earlier";
   }
 
-  /** What was taken needs no answer, or no further one. */
+  /** Somebody asks for the end. */
+  awaitEnd(): void {
+    this.endAwaited = "now";
+    this.watchEnd();
+  }
+
+  /** The message that was taken last needs no answer. */
   answered(): void {
     this.dues?.forgive();
     this.armAt(this.host.clock.now());

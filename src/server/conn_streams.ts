@@ -60,7 +60,6 @@ export function writableOf(conn: Conn): WritableStream<Uint8Array | string> {
   return new WritableStream({
     write: (data) => conn.write(data),
     close: () => conn.closeWrite(),
-    // A pipe between both halves aborts this one when a drain has ended the other: that is no reason for a reset.
-    abort: (reason) => conn.isDrained ? conn.close() : conn.abort(reason),
+    abort: (reason) => conn.abort(reason),
   });
 }

@@ -31,8 +31,11 @@ export interface DrainPlan extends Silence {
 /** Answers are withheld for so many quiet windows at the most: a client that never waits for answers never falls quiet. */
 const HOLD_WINDOWS = 2;
 
-/** And for so much of what is left of the budget: it has to suffice for the answers, and for the peer's FIN. */
-const HOLD_SHARE = 1 / 3;
+/** And for so much of what is left of the budget, deaf or not: the rest is for the answers, and for the peer's FIN. */
+const HOLD_SHARE = 0.4;
+
+/** A handler that waits for the end behind the peer's, and has left a message without an answer, gets so long for one. */
+const LAST_ANSWER = 60_000;
 
 /** A closed connection whose peer takes nothing for so long (ms) is dropped, even without a writeTimeout. */
 const STALL_TIMEOUT = 30_000;
@@ -144,12 +147,19 @@ function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
 
 /** The peer has finished, nobody reads, and somebody waits for the end: nothing more will happen here. */
 function checkEnd(conn: Connection, now: number): number {
-  if (!conn.is(flag.READ_ENDED) || !conn.isEndAwaited || conn.is(flag.END_TOLD)) return Infinity;
-  const due = restAt(conn);
+  if (!conn.is(flag.READ_ENDED) || conn.endAwaited === "no") return Infinity;
+  const due = conn.is(flag.END_TOLD) ? toldEndAt(conn) : restAt(conn);
   if (due === Infinity) return now + conn.host.limits.idleGrace;
   if (now < due) return due;
   void conn.close();
   return Infinity;
+}
+
+/** Who has been told of the peer's end may still work on an answer: it gets the longer, the more it may owe. */
+function toldEndAt(conn: Connection): number {
+  if (conn.holds > 0 || conn.unsent > 0) return Infinity;
+  const owes = conn.answers && conn.dues !== null && conn.dues.owed > 0;
+  return conn.rhythm.last + (owes ? LAST_ANSWER : conn.host.limits.patience);
 }
 
 /** When a drain may say goodbye: it looks at what the connection does from T1 on, and at what it was like before. */
@@ -172,18 +182,17 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
   }
   if (!isLate) return Math.min(next, plan.patienceAt);
   if (conn.is(flag.FIN_NEXT)) return conn.consumer?.longLived === true ? insist(conn) : next;
-  return Math.min(next, checkHold(conn, times, plan));
+  return Math.min(next, checkHold(conn, times, plan, now));
 }
 
 /** At the end of patience answers are withheld, so that who waits for them falls quiet: not for long. */
-function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan): number {
+function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: number): number {
   const { timers } = conn.host;
   if (times.holdUntil === 0) {
-    const window = Math.max(plan.quiet, conn.rhythm.shown);
-    const most = (plan.endsAt - plan.patienceAt) * HOLD_SHARE;
-    times.holdUntil = timers.heard() + Math.min(HOLD_WINDOWS * window, most);
+    times.holdUntil = timers.heard() + HOLD_WINDOWS * Math.max(plan.quiet, conn.rhythm.shown);
     conn.hold();
   }
-  if (timers.heard() < times.holdUntil) return times.holdUntil + timers.deaf;
-  return leaveNext(conn);
+  const most = plan.patienceAt + (plan.endsAt - plan.patienceAt) * HOLD_SHARE;
+  const until = Math.min(times.holdUntil + timers.deaf, most);
+  return now < until ? until : leaveNext(conn);
 }

@@ -97,7 +97,7 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    */
   waitUntil(work: Promise<unknown>): void;
   /**
-   * What was taken needs no answer, or no further one. Without this word an answer is presumed to follow: see
+   * The message that was taken last needs no answer. Without this word an answer is presumed to follow: see
    * `answers` of `ServeOptions`.
    */
   answered(): void;

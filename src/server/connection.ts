@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ConnClosedError, ConnResetError } from "../errors.ts";
+import { ConnClosedError, ConnResetError, DrainedError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
@@ -61,7 +61,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.flags &= ~flag.CLOGGED;
     this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, 0);
     this.outbound?.releaseWaiters();
-    if (this.times !== null) leave.boundary(this);
+    // Whoever waited for this may write on in this turn.
+    if (this.isParting) this.host.clock.soon(() => leave.boundary(this));
     this.consumer?.drained?.();
   }
 
@@ -410,6 +411,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   abort(reason?: unknown): void {
     if (this.is(flag.RESET | flag.GONE)) return;
+    // Whoever passes on what ended the reading means no reset of what was ended well: pipes do, and loops of proxies.
+    if (this.isDrained && reason instanceof DrainedError) return void this.close();
     if (this.failure === null) {
       this.failure = reason instanceof Error
         ? reason

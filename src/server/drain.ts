@@ -5,11 +5,13 @@
  */
 import type { Clock } from "../clock.ts";
 import { DrainTimeoutError, OptionError } from "../errors.ts";
+import type { ConnLimits } from "./conn_host.ts";
 import { joinDrain } from "./conn_leave.ts";
 import type { DrainPlan } from "./conn_times.ts";
 import type { Connection } from "./connection.ts";
 import { DrainGate } from "./drain_gate.ts";
 import { DrainLedger, isServed } from "./drain_ledger.ts";
+import type { Dues, Habits } from "./dues.ts";
 import { type Hook, runHooks } from "./hooks.ts";
 import { type KernelTable, parseKernelTable, parseRoundTrips } from "./kernel_table.ts";
 import type { DrainLimits } from "./options.ts";
@@ -30,6 +32,8 @@ export interface DrainTarget {
   readonly name: string;
   readonly clock: Clock;
   readonly timers: TimerQueue;
+  readonly habits: Habits;
+  readonly limits: ConnLimits;
   readonly hooks: readonly Hook[];
   readonly connections: Iterable<Connection>;
   /** Connections whose socket is open or whose handler is running, and work that handlers left behind. */
@@ -219,6 +223,7 @@ export class Drain {
   async #serveOut(): Promise<void> {
     const began = this.#now();
     const plan = this.#plan();
+    this.#survey();
     for (const conn of this.#target.connections) joinDrain(conn, plan);
     const unattend = this.#target.timers.attend();
     this.#measure().catch(() => {});
@@ -230,6 +235,14 @@ export class Drain {
     }
     unattend();
     this.#phases.drain = this.#now() - began;
+  }
+
+  /** What some connections have shown of the protocol tells what others may owe. */
+  #survey(): void {
+    const { connections, habits, limits } = this.#target;
+    const dues: Dues[] = [];
+    for (const conn of connections) if (conn.dues !== null) dues.push(conn.dues);
+    habits.survey(dues, this.#now(), limits.patience);
   }
 
   /** Learns from the kernel how far away the peers are; it knows even those that have said nothing yet. */

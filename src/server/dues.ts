@@ -25,15 +25,27 @@ export class Habits {
   #even = 0;
   #uneven = 0;
   #silent = 0;
+  /** Of those that are open. */
+  #silentNow = 0;
+  #payingNow = 0;
 
-  /** Most have ended without a single answer. */
+  /** Most were, or are, without a single answer. */
   get isOneWay(): boolean {
-    return this.#silent > this.#even + this.#uneven;
+    return this.#silent + this.#silentNow > this.#even + this.#uneven + this.#payingNow;
   }
 
   /** Most have ended with messages that had no answer of their own. */
   get isUneven(): boolean {
     return this.#uneven > this.#even;
+  }
+
+  /** What the connections that are open now have shown so far. */
+  survey(all: Iterable<Dues>, now: number, lapse: number): void {
+    this.#silentNow = this.#payingNow = 0;
+    for (const dues of all) {
+      if (dues.hasPaid) this.#payingNow++;
+      else if (dues.isSilent(now, lapse)) this.#silentNow++;
+    }
   }
 
   /** A peer has finished and left with these dues. */
@@ -86,10 +98,15 @@ export class Dues {
     this.owed = this.mode === "bytes" ? 0 : this.owed - 1;
   }
 
-  /** Whoever took the messages says that no answer will follow. */
+  /** Whoever took the last message says that no answer to it will follow. */
   forgive(): void {
-    this.owed = 0;
-    this.#open = false;
+    if (this.owed > 0) this.owed--;
+    if (this.owed === 0) this.#open = false;
+  }
+
+  /** Messages were taken for longer than an answer is waited for, and nothing was written. */
+  isSilent(now: number, lapse: number): boolean {
+    return !this.hasPaid && this.#firstAt + lapse <= now;
   }
 
   /**

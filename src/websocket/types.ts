@@ -86,7 +86,7 @@ export interface WebSocketConn extends AsyncIterableIterator<WebSocketMessage>, 
    * @throws {TypeError} `work` is no promise.
    */
   waitUntil(work: Promise<unknown>): void;
-  /** What was taken needs no answer, or no further one. */
+  /** The message that was taken last needs no answer. */
   answered(): void;
   /** Drops the connection: the peer sees 1006. Idempotent. */
   abort(reason?: unknown): void;

@@ -75,7 +75,7 @@ export class WsConn implements WebSocketConn {
 
   get closed(): Promise<WebSocketClose> {
     const link = this.#link;
-    this.conn.isEndAwaited = true;
+    this.conn.awaitEnd();
     if (this.#closed === null) {
       this.#closed = link.outcome !== null
         ? Promise.resolve(link.outcome)

@@ -19,7 +19,7 @@ export function held<T extends Conn | WebSocketConn | HandlerContext>(life: T): 
 
 /** The drain, or a limit, ended the input. */
 export function isDrained(conn: Conn): boolean {
-  return (conn as Conn & { readonly drained?: boolean }).drained === true;
+  return (conn as Conn & { readonly isDrained?: boolean }).isDrained === true;
 }
 
 /** Connections that wrote after the drain's FIN. */
