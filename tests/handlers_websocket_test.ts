@@ -662,4 +662,3 @@ function inOrder(messages: readonly string[], least = 1): void {
   if (wrong >= 0) throw new Error(`message ${wrong} is ${messages[wrong]}`);
   if (messages.length < least) throw new Error(`${messages.length} messages of ${least}`);
 }
-
