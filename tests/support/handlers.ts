@@ -173,8 +173,16 @@ export class Scene<C extends Caller = Caller> {
 
   async dispose(): Promise<void> {
     for (const caller of this.callers) caller.dispose();
-    for (const fn of this.#deferred.reverse()) await fn();
+    const failures: unknown[] = [];
+    for (const fn of this.#deferred.reverse()) {
+      try {
+        await fn();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
     if (this.server !== undefined) await this.server.close();
+    for (const failure of failures) throw failure;
   }
 }
 
