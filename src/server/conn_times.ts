@@ -193,6 +193,9 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
     conn.hold();
   }
   const most = plan.patienceAt + (plan.endsAt - plan.patienceAt) * HOLD_SHARE;
-  const until = Math.min(times.holdUntil + timers.deaf, most);
-  return now < until ? until : leaveNext(conn);
+  // What was received is answered first: to let go before would bring more of it.
+  const owes = conn.isBusy && conn.dues !== null && conn.dues.owed > 0;
+  const until = owes ? most : Math.min(times.holdUntil + timers.deaf, most);
+  if (now >= until) return leaveNext(conn);
+  return owes ? Math.min(until, now + plan.quiet) : until;
 }

@@ -14,6 +14,9 @@ const SPAN = 10_000;
 /** So many gaps are a rhythm; fewer may be the beginning of anything. */
 const ENOUGH = 4;
 
+/** Traffic is known when it was watched for so long, in ms: a burst shows nothing of the way back and forth. */
+const LEARNING = 1000;
+
 /** Silence has to last so many times the longest gap of late: the next one may be longer than all before. */
 const FACTOR = 2;
 
@@ -34,6 +37,8 @@ export class Rhythm {
   /** How long the process had been deaf by then, see `timers.ts`. */
   deafAt: number;
   #spanFrom: number;
+  /** When the first byte went. */
+  #firstAt: number;
   #longest = 0;
   #longestBefore = 0;
   /** Those that count. The time before the first byte is none: nobody waited for anything. */
@@ -42,7 +47,11 @@ export class Rhythm {
   #roundTrip = 0;
 
   constructor(now: number, deaf: number) {
-    this.lastIn = this.lastOut = this.#spanFrom = now;
+    this.lastIn =
+      this.lastOut =
+      this.#spanFrom =
+      this.#firstAt =
+        now;
     this.deafAt = deaf;
   }
 
@@ -77,7 +86,7 @@ export class Rhythm {
 
   /** Enough was seen to go by it. */
   get isKnown(): boolean {
-    return this.#gaps >= ENOUGH;
+    return this.#gaps >= ENOUGH && this.last - this.#firstAt >= LEARNING;
   }
 
   /** The same by what was shown alone; 0 if that is nothing. */
@@ -92,8 +101,14 @@ export class Rhythm {
       this.#longestBefore = this.#longest;
       this.#longest = 0;
     }
-    if (gap > longest) return;
-    if (this.#gaps < ENOUGH && this.#gaps++ < 0) return;
+    if (this.#gaps < 0) {
+      this.#gaps = 0;
+      this.#firstAt = now;
+    } else if (gap <= longest) this.#add(gap);
+  }
+
+  #add(gap: number): void {
+    if (this.#gaps < ENOUGH) this.#gaps++;
     // Whole numbers, rounded up: they cost a connection no memory of their own.
     if (gap > this.#longest) this.#longest = Math.ceil(gap);
   }
