@@ -13,7 +13,7 @@ const KINDS: readonly VerifyKind[] = ["tcp", "http", "ws"];
 function worldOf(clock: VirtualClock, kind: VerifyKind, connect: () => Promise<Conn>): ScenarioWorld {
   return {
     ...{ kind, connect, clock, clients: 3, grace: GRACE, host: "test", path: "/", uploadPath: null },
-    ...{ streamPath: null, expect: "echo", bigSize: 1000, think: 20, random: () => 0.5 },
+    ...{ streamPath: null, expect: "echo", bigSize: 1000, think: 20, roundTrip: 0, stretch: 1, random: () => 0.5 },
   };
 }
 
@@ -90,7 +90,7 @@ describe("verify: a scenario ends in bounded time", () => {
   it("though nobody says that the server has gone", async () => {
     const clock = new VirtualClock({ turns: 2 });
     const subject = await loser({ stays: true })(
-      { adapter: memoryAdapter({ clock }), clock, kind: "tcp", random: () => 0.5 },
+      { adapter: memoryAdapter({ clock }), clock, kind: "tcp", random: () => 0.5, roundTrip: 0 },
     );
     const dialer = new Dialer({ adapter: subject.adapter, clock });
     const run = start(worldOf(clock, "tcp", () => dialer.connect({ port: subject.port })));

@@ -38,7 +38,7 @@ class Hands {
     const run = SCENARIOS.find((scenario) => scenario.name === name)!.start({
       connect: () => this.connect?.() ?? dialer.connect({ port }),
       ...{ kind, clock, clients: 1, grace: GRACE, host: "test", path: "/", uploadPath: null, streamPath: null },
-      ...{ expect: "echo", bigSize: 1000, think: 20, random: () => 0.5, ...options },
+      ...{ expect: "echo", bigSize: 1000, think: 20, roundTrip: 0, stretch: 1, random: () => 0.5, ...options },
     });
     await until(clock, run.ready);
     return run;

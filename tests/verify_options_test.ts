@@ -25,6 +25,9 @@ describe("the arguments of sluice verify", () => {
       expect: "any",
       bigSize: 65_000,
       think: 20,
+      roundTrip: 0,
+      jitter: 0,
+      busy: 0,
       scenarios: SCENARIOS.map(({ name }) => name),
       clients: 50,
       rounds: 1,
@@ -43,7 +46,8 @@ describe("the arguments of sluice verify", () => {
     const settings = settingsOf(
       "--kind ws --host ::1 --port 81 --path /a?b --upload-path /u --stream-path /s --expect any --big 9 --think 5ms " +
         "--scenario silent,ping-pong --scenario ping-pong --clients 3 --rounds 4 --seed 5 --signal INT --grace 2s " +
-        "--ready-timeout 3s --expect-exit 1,2 --expect-exit 143 --json --html a.html -- x -- y",
+        "--ready-timeout 3s --expect-exit 1,2 --expect-exit 143 --json --html a.html " +
+        "--round-trip 200ms --jitter 0.5 --busy 3 -- x -- y",
     );
     assertEquals(settings, {
       command: ["x", "--", "y"],
@@ -55,6 +59,9 @@ describe("the arguments of sluice verify", () => {
       expect: "any",
       bigSize: 9,
       think: 5,
+      roundTrip: 200,
+      jitter: 0.5,
+      busy: 3,
       scenarios: ["silent", "ping-pong"],
       clients: 3,
       rounds: 4,
@@ -72,6 +79,13 @@ describe("the arguments of sluice verify", () => {
   it("expect an echo of WebSockets, and name a Unix socket instead of a port", () => {
     assertEquals(settingsOf("--kind ws -- x").expect, "echo");
     assertEquals(settingsOf("--unix /tmp/s -- x").place, { path: "/tmp/s" });
+  });
+
+  it("vary a round trip by a quarter, and wait longer for a server that starts on a busy machine", () => {
+    assertEquals(settingsOf("--round-trip 1s -- x").jitter, 0.25);
+    assertEquals(settingsOf("--round-trip 0 --jitter 1 -- x").jitter, 0);
+    assertEquals(settingsOf("--busy 2 -- x").readyTimeout, 60_000);
+    assertEquals(settingsOf("--busy 2 --ready-timeout 1s -- x").readyTimeout, 1000);
   });
 
   it("roll through the scenarios whose clients come again", () => {
@@ -94,6 +108,12 @@ describe("the arguments of sluice verify", () => {
       ["--signal 15 -- x", '--signal must be a signal like SIGTERM, got "15"'],
       ["--expect-exit 256 -- x", "--expect-exit must be exit codes from 0 to 255, got 256"],
       ["--expect-exit 0,x -- x", '--expect-exit must be a whole number, got "x"'],
+      ["--round-trip fast -- x", "--round-trip must be a duration like 10s, 500ms, 2m, 1h, or a number of"],
+      ["--round-trip -1 -- x", "--round-trip"],
+      ["--round-trip 1s --jitter 1.5 -- x", '--jitter must be a number from 0 to 1, got "1.5"'],
+      ["--jitter 0.5 -- x", "--jitter is a share of --round-trip, give that as well"],
+      ["--busy some -- x", '--busy must be a whole number, got "some"'],
+      ["--busy 1000 -- x", "--busy must be at most 256, got 1000"],
       ["--rolling --port 1 -- x", "--rolling needs a port for each instance"],
       ["--rolling --unix /s -- x", "--rolling needs a port for each instance"],
       ["--rolling --scenario silent -- x", "leave silent out"],

@@ -25,6 +25,8 @@ function report(scenarios: readonly RoundReport[], more: Partial<VerifyReport> =
   return { command: "x", kind: "tcp", scenarios, skipped: [], totals, clean: true, ...more };
 }
 
+const NEAR = { seed: 7, roundTrip: 0, jitter: 0, busy: 0 };
+
 describe("the table of sluice verify", () => {
   it("has a row for each round", () => {
     const killed = round({ stop: { took: null, code: null, signal: null }, clean: false }, { stillThere: 1 });
@@ -49,20 +51,23 @@ describe("the table of sluice verify", () => {
     ]);
   });
 
-  it("ends with the sum", () => {
-    assertEquals(formatSum(report([round()]), 7), ["Nothing was lost (1 round, 1200 messages, seed 7)"]);
+  it("ends with the sum, and under what circumstances it is one", () => {
+    assertEquals(formatSum(report([round()]), { seed: 7, roundTrip: 1200, jitter: 0.25, busy: 2 }), [
+      "Nothing was lost (1 round, 1200 messages, seed 7, round trip 1.20 s ± 25 %, busy processes 2)",
+    ]);
+    assertEquals(formatSum(report([round()]), NEAR), ["Nothing was lost (1 round, 1200 messages, seed 7)"]);
     const skipped = [{ scenario: "stream", reason: "no path" }] as const;
     const lossy = report([round({ clean: false }, { truncated: 12, exitCode: 1, refused: 5 })], {
       clean: false,
       skipped,
     });
-    assertEquals(formatSum(lossy, 7), [
+    assertEquals(formatSum(lossy, NEAR), [
       "left out: stream, no path",
       "Lost (1 round, 1200 messages, seed 7):",
       "  12  answer that came in part (truncated)",
       "   1  exit code that is not 0 (exitCode)",
     ]);
-    assertEquals(formatSum(report([], { clean: false }), 7), ["Not proven (0 rounds, 0 messages, seed 7)"]);
+    assertEquals(formatSum(report([], { clean: false }), NEAR), ["Not proven (0 rounds, 0 messages, seed 7)"]);
   });
 });
 

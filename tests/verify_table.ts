@@ -3,7 +3,8 @@
  *
  *   npm run verify-table                          everything, about ten minutes
  *   npm run verify-table -- --only node,go        rows whose name or kind has one of these words
- *   npm run verify-table -- --clients 20 --rounds 3
+ *   npm run verify-table -- --clients 20 --rounds 3 --busy 4
+ *   npm run verify-table -- --round-trips 0,200ms     each row at each distance, with the losses of each in columns
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -123,11 +124,23 @@ const COLUMNS: readonly (readonly LossName[])[] = [
   ["exitCode"],
 ];
 
-function cells({ name, kind, options, typed }: Row, { report }: Verified): string[] {
-  const { totals, scenarios } = report;
+/** The columns' heads; those of losses once for each distance. */
+function headOf(roundTrips: readonly string[]): string[] {
+  const [server, kind, messages, ...rest] = HEAD;
+  const losses = rest.slice(0, COLUMNS.length).flatMap((loss) =>
+    roundTrips.length === 1 ? [loss] : roundTrips.map((roundTrip) => `${loss}, ${roundTrip}`)
+  );
+  return [server, kind, messages, ...losses, ...rest.slice(COLUMNS.length)];
+}
+
+/** A row; `found` has what was found at each distance. */
+function cells({ name, kind, options, typed }: Row, found: readonly Verified[]): string[] {
+  const scenarios = found.flatMap(({ report }) => report.scenarios);
   const sent = scenarios.reduce((sum, { messages }) => sum + messages.sent, 0);
   const stops = scenarios.map(({ stop }) => stop.took ?? Infinity);
-  const lost = COLUMNS.map((names) => names.reduce((sum, loss) => sum + totals[loss], 0));
+  const lost = COLUMNS.flatMap((names) =>
+    found.map(({ report: { totals } }) => names.reduce((sum, loss) => sum + totals[loss], 0))
+  );
   const slowest = Math.max(...stops);
   const shown = [...kindOptions(kind), ...options.map(quoted)].join(" ");
   return [
@@ -159,24 +172,41 @@ async function verified({ kind, options, command }: Row, common: readonly string
   return { code, report: JSON.parse(stdout), stderr };
 }
 
+/** Tells on standard error what was found and what was left out. */
+function explain({ name, kind }: Row, roundTrip: string, { report }: Verified): void {
+  for (const { scenario, losses, details, clean } of report.scenarios) {
+    if (!clean) console.error(name, kind, roundTrip, scenario, JSON.stringify(losses), details[0] ?? "");
+  }
+  for (const { scenario, reason } of report.skipped) console.error(name, roundTrip, scenario, reason);
+}
+
+/** Plays a row at each distance, and prints it. */
+async function play(row: Row, roundTrips: readonly string[], common: readonly string[]): Promise<void> {
+  const found: Verified[] = [];
+  for (const roundTrip of roundTrips) {
+    found.push(await verified(row, [...common, "--round-trip", roundTrip]));
+    explain(row, roundTrip, found.at(-1)!);
+  }
+  console.log(line(cells(row, found)));
+}
+
 async function main(): Promise<void> {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ options: { only: text, clients: text, rounds: text } });
+  const options = { only: text, clients: text, rounds: text, busy: text, "round-trip": text, "round-trips": text };
+  const { values } = parseArgs({ options });
   const words = values.only?.split(",") ?? [""];
-  const { clients = "50", rounds = "1" } = values;
+  const { clients = "50", rounds = "1", busy = "0" } = values;
+  const roundTrips = (values["round-trips"] ?? values["round-trip"] ?? "0").split(",");
+  const common = ["--grace", GRACE, "--clients", clients, "--rounds", rounds, "--busy", busy];
+  const head = headOf(roundTrips);
   const folder = mkdtempSync(join(tmpdir(), "sluice-peers-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
-  console.log(line(HEAD));
-  console.log(line(HEAD.map((_, i) => i < 2 || i === HEAD.length - 1 ? "---" : "---:")));
+  console.log(line(head));
+  console.log(line(head.map((_, i) => i < 2 || i === head.length - 1 ? "---" : "---:")));
   for (const row of allRows(folder)) {
     if (!words.some((word) => row.name.toLowerCase().includes(word) || row.kind === word)) continue;
     try {
-      const result = await verified(row, ["--grace", GRACE, "--clients", clients, "--rounds", rounds]);
-      console.log(line(cells(row, result)));
-      for (const { scenario, losses, details, clean } of result.report.scenarios) {
-        if (!clean) console.error(row.name, row.kind, scenario, JSON.stringify(losses), details[0] ?? "");
-      }
-      for (const { scenario, reason } of result.report.skipped) console.error(row.name, scenario, reason);
+      await play(row, roundTrips, common);
     } catch (error) {
       console.error(`${row.name}, ${row.kind}: ${(error as Error).message}`);
     }

@@ -162,6 +162,60 @@ describe("sluice verify ends", { concurrency: 3 }, () => {
   });
 });
 
+describe("sluice verify --busy", { concurrency: 1 }, () => {
+  const busy = [...QUICK, "--busy", "2"];
+
+  it("burns time beside the server, says so, and leaves no process behind", async () => {
+    await using program = startVerify([...busy, "--rounds", "2", "--json"], subject("plain"));
+    const burners = await burnersOf(program.pid);
+    assertEquals(burners.length, 2);
+    const { code, stdout, stderr } = await program.exited(LIMIT);
+    assertEquals(code, 0, stdout + stderr);
+    const { busy: said, roundTrip, jitter } = JSON.parse(stdout);
+    assertEquals([said, roundTrip, jitter], [2, 0, 0]);
+    for (const pid of burners) assert(await isGone(pid), `process ${pid} is left`);
+  });
+
+  it("leaves none behind when the server can't be started, nor at Ctrl-C", async () => {
+    const unstarted = startVerify([...busy, "--ready-timeout", "1500ms"], subject("silent"));
+    const interrupted = startVerify([...busy, "--grace", "60s"], subject("stubborn"));
+    await using _all = {
+      [Symbol.asyncDispose]: () => Promise.all([unstarted.kill(), interrupted.kill()]).then(() => {}),
+    };
+    const burners = [...await burnersOf(unstarted.pid), ...await burnersOf(interrupted.pid)];
+    interrupted.signal("SIGINT");
+    assertEquals((await interrupted.exited(LIMIT)).code, 130);
+    assertEquals((await unstarted.exited(LIMIT)).code, 1);
+    for (const pid of burners) assert(await isGone(pid), `process ${pid} is left`);
+  });
+
+  it("leaves none behind though it is killed itself", async () => {
+    await using program = startVerify([...busy, "--rounds", "1000"], subject("plain"));
+    const burners = await burnersOf(program.pid);
+    const servers = childrenOf(program.pid).filter((pid) => !burners.includes(pid));
+    program.signal("SIGKILL");
+    await program.exited(LIMIT);
+    for (const pid of burners) assert(await isGone(pid), `process ${pid} is left`);
+    // Nobody is there to end these.
+    for (const pid of servers) if (isAlive(pid)) process.kill(pid, "SIGKILL");
+  });
+});
+
+describe("sluice verify over a long way", { concurrency: 2 }, () => {
+  const far = [...QUICK, "--round-trip", "300ms", "--jitter", "0.1", "--clients", "20", "--seed", "1"];
+
+  it("loses nothing with a server that is there for as long as its clients ask", async () => {
+    const { code, report } = await verify(far, subject("plain"));
+    assertEquals([code, lossesOf(report)], [0, {}], report.scenarios[0]?.details.join("\n"));
+  });
+
+  it("finds what is still on its way when the server goes", async () => {
+    // With this grace clients ask for 400 ms, and the server is gone then.
+    const { code, report } = await verify([...far, "--grace", "4s"], subject("plain"));
+    assertEquals([code, Object.keys(lossesOf(report))], [1, ["unansweredBeforeEnd"]]);
+  });
+});
+
 describe("sluice verify tells the server where to listen", { concurrency: 3 }, () => {
   it("by PORT, and by {port} in the command", async () => {
     const shell = 'test "$PORT" = "$1" && shift && exec "$@"';
@@ -183,6 +237,23 @@ describe("sluice verify tells the server where to listen", { concurrency: 3 }, (
     assertStringIncludes(readFileSync(page.path, "utf8"), "late-request");
   });
 });
+
+/** The processes that burn time for a verification, when both are there. */
+async function burnersOf(pid: number): Promise<number[]> {
+  for (;;) {
+    const burners = childrenOf(pid).filter(isBurner);
+    if (burners.length === 2) return burners;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function isBurner(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("burn");
+  } catch {
+    return false;
+  }
+}
 
 async function startedBy(pid: number): Promise<number[]> {
   while (childrenOf(pid).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));

@@ -22,6 +22,13 @@ export function number(flag: string, value: string): number {
   return Number(value);
 }
 
+/** A number from 0 to 1. */
+export function share(flag: string, value: string): number {
+  const read = /^\d*\.?\d+$/.test(value) ? Number(value) : NaN;
+  if (read <= 1) return read;
+  throw new UsageError(`${flag} must be a number from 0 to 1, got ${JSON.stringify(value)}`);
+}
+
 /** A TCP port; 0 lets the system choose. */
 export function port(flag: string, value: string): number {
   const read = number(flag, value);

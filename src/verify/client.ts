@@ -3,9 +3,10 @@
  *
  * @module
  */
-import type { Clock, Conn, Consumer } from "../../mod.ts";
+import type { Clock, Consumer } from "../../mod.ts";
 import type { Account, Message } from "./account.ts";
 import type { Talk, TalkEvents } from "./talk/talk.ts";
+import type { ClientConn } from "./wire.ts";
 
 /** How a client differs from a well-mannered one. */
 export interface ClientOptions {
@@ -27,7 +28,7 @@ export class Client implements Consumer, TalkEvents {
   readonly account: Account;
   /** Something long has begun to arrive. */
   flowing: boolean = false;
-  readonly #conn: Conn;
+  readonly #conn: ClientConn;
   readonly #clock: Clock;
   readonly #talk: Talk;
   readonly #silent: boolean;
@@ -39,7 +40,7 @@ export class Client implements Consumer, TalkEvents {
   #waiting: (() => void)[] = [];
 
   constructor(
-    conn: Conn,
+    conn: ClientConn,
     clock: Clock,
     account: Account,
     talk: (events: TalkEvents) => Talk,

@@ -6,7 +6,7 @@
 export { Account, type AccountLoss, type AnswerState, type EndKind, type Message } from "./account.ts";
 export { addLosses, BLAMED, GOOD_CODES, LOSSES, noLosses } from "./classes.ts";
 export { Ledger } from "./ledger.ts";
-export { SCENARIOS } from "./scenarios.ts";
+export { expectationIn, SCENARIOS } from "./scenarios.ts";
 export { VerifyError } from "./stage.ts";
 export type {
   Expectation,
@@ -24,3 +24,4 @@ export type {
   VerifyKind,
   VerifyReport,
 } from "./types.ts";
+export { type ClientConn, connectOver, type WireOptions } from "./wire.ts";

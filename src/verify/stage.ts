@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Conn, SluiceError } from "../../mod.ts";
+import { SluiceError } from "../../mod.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import { Ledger } from "./ledger.ts";
 import { Lookout } from "./lookout.ts";
@@ -12,6 +12,7 @@ import type { Talk, TalkEvents, TalkOptions } from "./talk/talk.ts";
 import { LineTalk } from "./talk/tcp.ts";
 import { WsTalk } from "./talk/ws.ts";
 import type { Expectation, ScenarioRun, ScenarioWorld, StopResult } from "./types.ts";
+import type { ClientConn } from "./wire.ts";
 
 /** Longest wait in ms until all clients are as busy as the scenario wants: what isn't busy by then won't be. */
 const READY_LIMIT = 10_000;
@@ -19,6 +20,8 @@ const READY_LIMIT = 10_000;
 const AFTER_EXIT = 2000;
 /** Time in ms behind the grace after which the run ends even if nobody has said that the server has gone. */
 const SPARE = 5000;
+/** Round trips that may come on top of any of these: clients connect, are greeted, ask, and leave. */
+const TRIPS = 4;
 /** Least think time in ms: a FIN that rides with an answer is a segment of its own and must have time to arrive. */
 const LEAST_THINK = 10;
 /** The clients can't get to work with this server. */
@@ -64,7 +67,7 @@ export class Stage implements ScenarioRun {
     });
     this.ready.catch(() => {});
     this.finished = new Promise((resolve) => this.#finish = resolve);
-    this.#limit(READY_LIMIT, () => this.#fail(this.#notReady()));
+    this.#limit(this.patience(READY_LIMIT), () => this.#fail(this.#notReady()));
     this.#roles = Promise.all(Array.from({ length: world.clients }, (_, i) => this.#play(role, i)));
   }
 
@@ -83,7 +86,8 @@ export class Stage implements ScenarioRun {
   signalled(): void {
     if (this.isSignalled) return;
     const { secondAfter, signals } = this.#expectation;
-    this.#limit(this.world.grace + (signals - 1) * secondAfter + SPARE, () => this.abort());
+    const { grace } = this.world;
+    this.#limit(grace + (signals - 1) * secondAfter + this.patience(SPARE), () => this.abort());
     for (const act of [...this.#atSignal]) act();
     this.#atSignal.clear();
     // What they sent came before the signal.
@@ -94,7 +98,7 @@ export class Stage implements ScenarioRun {
     if (this.#serverGone) return;
     this.#serverGone = true;
     this.ledger.stopped(stop);
-    this.#limit(AFTER_EXIT, () => this.abort());
+    this.#limit(this.patience(AFTER_EXIT), () => this.abort());
     for (const client of this.#clients) client.resume();
     void this.#allEnded().then(() => this.abort());
   }
@@ -112,6 +116,12 @@ export class Stage implements ScenarioRun {
   }
 
   // What roles use.
+
+  /** How long to wait for what takes so many ms at the most where the server is near and has the machine to itself. */
+  patience(ms: number): number {
+    const { stretch, roundTrip } = this.world;
+    return ms * stretch + TRIPS * roundTrip;
+  }
 
   /** A new client; null if the connection was refused, or the run is over. */
   async connect(options: ClientOptions & { path?: string } = {}): Promise<Client | null> {
@@ -194,12 +204,12 @@ export class Stage implements ScenarioRun {
   }
 
   /** A connection that comes when the run is over is dropped: nobody waits for it any more. */
-  #dial(): Promise<Conn | null> {
+  #dial(): Promise<ClientConn | null> {
     if (this.#over) return Promise.resolve(null);
     return new Promise((resolve) => {
       const give = () => resolve(null);
       this.#pauses.add(give);
-      const came = (conn: Conn | null) => {
+      const came = (conn: ClientConn | null) => {
         this.#pauses.delete(give);
         if (this.#over) conn?.abort();
         resolve(this.#over ? null : conn);
@@ -218,8 +228,8 @@ export class Stage implements ScenarioRun {
   }
 
   #notReady(): VerifyError {
-    const { clients } = this.world;
-    const busy = `${this.#warm.size} of ${clients} clients got as far as the scenario wants within ${READY_LIMIT} ms`;
+    const [warm, limit] = [`${this.#warm.size} of ${this.world.clients}`, this.patience(READY_LIMIT)];
+    const busy = `${warm} clients got as far as the scenario wants within ${limit} ms`;
     const [loss] = this.ledger.losses().filter(({ blamed }) => blamed);
     return new VerifyError(`Only ${busy}: ${loss?.detail ?? "check that the server answers"}`);
   }

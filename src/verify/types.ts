@@ -3,8 +3,9 @@
  *
  * @module
  */
-import type { Clock, Conn } from "../../mod.ts";
+import type { Clock } from "../../mod.ts";
 import type { Ledger } from "./ledger.ts";
+import type { ClientConn } from "./wire.ts";
 
 /** What the server under test speaks: lines over TCP, HTTP/1.1, or WebSocket. */
 export type VerifyKind = "tcp" | "http" | "ws";
@@ -105,8 +106,8 @@ export type ScenarioName =
 export interface ScenarioWorld {
   /** What the server speaks. */
   readonly kind: VerifyKind;
-  /** Opens a connection to the server; rejects if it is refused. TLS and addresses are its matter. */
-  connect(): Promise<Conn>;
+  /** Opens a connection to the server; rejects if it is refused. TLS, addresses and distance are its matter. */
+  connect(): Promise<ClientConn>;
   /** Time. */
   readonly clock: Clock;
   /** The next random number in [0, 1), from a seed. */
@@ -129,6 +130,10 @@ export interface ScenarioWorld {
   readonly bigSize: number;
   /** Longest think time of a client between two messages in ms. */
   readonly think: number;
+  /** Longest time in ms that something takes to the server and back: what clients wait for may come so much later. */
+  readonly roundTrip: number;
+  /** How many times longer a wait may be than on a machine that has nothing else to do. */
+  readonly stretch: number;
 }
 
 /** One way for clients to behave around a stop. */

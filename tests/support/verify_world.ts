@@ -3,7 +3,14 @@ import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adap
 import { Dialer, serve, type ServeOptions, type Server, silentLogger } from "../../mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";
 import { VirtualClock } from "../../src/testing/clock.ts";
-import { type Ledger, type ScenarioName, SCENARIOS, type StopResult, type VerifyKind } from "../../src/verify/mod.ts";
+import {
+  connectOver,
+  type Ledger,
+  type ScenarioName,
+  SCENARIOS,
+  type StopResult,
+  type VerifyKind,
+} from "../../src/verify/mod.ts";
 import { dice } from "./dice.ts";
 import { echo } from "./websocket_world.ts";
 import { echoLines } from "./world.ts";
@@ -13,6 +20,8 @@ export const GRACE = 4000;
 /** Clients of a scenario: each role has two; fewer that connect all the time, as that is costly. */
 const CLIENTS = 6;
 const STORMING = 2;
+/** How far delays of a round trip are off at the most, as a share of them. */
+const JITTER = 0.25;
 /** How far the clock goes in one step, in ms. */
 const STEP = 5;
 /** Longest virtual time for anything, in ms: far behind the bounds that scenarios have themselves. */
@@ -36,6 +45,8 @@ export interface Home {
   readonly clock: VirtualClock;
   readonly kind: VerifyKind;
   readonly random: () => number;
+  /** Longest time in ms that something takes from a client and back. */
+  readonly roundTrip: number;
 }
 
 export type StartSubject = (home: Home) => Promise<Subject>;
@@ -50,6 +61,8 @@ export interface PlayOptions {
   readonly expect?: "echo" | "any";
   /** Bytes per direction that the network takes. @default 16384 */
   readonly bufferSize?: number;
+  /** Time in ms to the server and back, a quarter more or less. @default 0 */
+  readonly roundTrip?: number;
 }
 
 /** Plays one scenario to its end; what its ledger says. Time is the world's own. */
@@ -62,17 +75,20 @@ export async function play(name: ScenarioName, start: StartSubject, options: Pla
     bigSize = 4000,
     expect = "echo",
     bufferSize = 16_384,
+    roundTrip = 0,
   } = options;
   const clock = new VirtualClock({ turns: 2 });
   const adapter = memoryAdapter({ seed, clock, faults, bufferSize });
   const roll = dice(seed);
   const random = () => roll(1 << 20) / (1 << 20);
-  const subject = await start({ adapter, clock, kind, random });
+  const longest = roundTrip * (1 + JITTER);
+  const subject = await start({ adapter, clock, kind, random, roundTrip: longest });
   const dialer = new Dialer({ adapter, clock, lingerTimeout: 60_000, keepAlive: 0 });
   const scenario = SCENARIOS.find((other) => other.name === name)!;
+  const dial = () => dialer.connect({ port: subject.port });
   const run = scenario.start({
     kind,
-    connect: () => dialer.connect({ port: subject.port }),
+    connect: roundTrip === 0 ? dial : () => connectOver({ clock, random, roundTrip, jitter: JITTER }, dial),
     clock,
     random,
     clients,
@@ -84,6 +100,8 @@ export async function play(name: ScenarioName, start: StartSubject, options: Pla
     expect,
     bigSize,
     think: 30,
+    roundTrip: longest,
+    stretch: 1,
   });
   await until(clock, run.ready);
   await clock.advance(random() * 100);
@@ -138,11 +156,12 @@ export function lossesOf(ledger: Ledger, all = false): Record<string, number> {
 }
 
 /** Sluice's own servers, asked to drain. */
-export const sluice: StartSubject = async ({ adapter, clock, kind }) => {
+export const sluice: StartSubject = async ({ adapter, clock, kind, roundTrip }) => {
   const options: ServeOptions = {
     ...{ port: 0, hostname: "127.0.0.1", adapter, clock, logger: silentLogger },
     // The accept queue runs dry before the listener closes, and late requests of idle clients are waited for.
-    ...{ grace: GRACE, lameDuck: 1200, acceptQuiet: 300, idleGrace: 600, patience: 1500, lingerTimeout: 1000 },
+    ...{ grace: GRACE, lameDuck: 1200 + roundTrip, acceptQuiet: 300, idleGrace: 600, lingerTimeout: 1000 },
+    ...{ patience: 1500 + roundTrip, quiet: 150 + roundTrip },
   };
   const server = kind === "tcp" ? await serve(options, echoLines) : await serveHttpKinds(kind, clock, options);
   const { address } = server;

@@ -5,9 +5,9 @@
  */
 import type { Fault, FaultDirection, FaultEndpoint, FaultScope } from "../../faults/mod.ts";
 import { UsageError } from "../errors.ts";
-import { duration, number, oneOf, type ReadValue } from "../option_values.ts";
+import { duration, number, oneOf, type ReadValue, share } from "../option_values.ts";
 import type { ToolOption } from "../tool.ts";
-import { endpoint, type Latency, latency, rate, share, tcpEndpoint } from "./values.ts";
+import { endpoint, type Latency, latency, rate, tcpEndpoint } from "./values.ts";
 
 /** What `sluice faults` was asked for; what was not given is undefined. Durations in ms. */
 export interface FaultsInput {

@@ -58,10 +58,3 @@ export function rate(flag: string, value: string): number {
   if (read >= 1) return read;
   throw new UsageError(`${flag} must be a rate like 64KiB/s, 1MB/s or 5000, got ${JSON.stringify(value)}`);
 }
-
-/** A number from 0 to 1. */
-export function share(flag: string, value: string): number {
-  const read = /^\d*\.?\d+$/.test(value) ? Number(value) : NaN;
-  if (read <= 1) return read;
-  throw new UsageError(`${flag} must be a number from 0 to 1, got ${JSON.stringify(value)}`);
-}

@@ -21,8 +21,8 @@ class Backend {
   /** Called when nothing is being connected to it. */
   settled: (() => void) | null = null;
 
-  constructor(place: Place) {
-    this.dialer = dialerFor(place);
+  constructor(place: Place, stretch: number) {
+    this.dialer = dialerFor(place, stretch);
   }
 }
 
@@ -30,16 +30,18 @@ class Backend {
 export class Balancer implements AsyncDisposable {
   readonly #server: Server;
   readonly #backends: Backend[] = [];
+  readonly #stretch: number;
   #turn = 0;
   #refused = 0;
 
-  private constructor() {
+  private constructor(stretch: number) {
+    this.#stretch = stretch;
     this.#server = createServer({ logger: silentLogger }, (conn) => this.#handle(conn));
   }
 
-  /** Listens on a free port. */
-  static async listen(hostname: string): Promise<Balancer> {
-    const balancer = new Balancer();
+  /** Listens on a free port; its waits may be `stretch` times longer than on a machine that has time. */
+  static async listen(hostname: string, stretch: number = 1): Promise<Balancer> {
+    const balancer = new Balancer(stretch);
     balancer.#server.serve(await listen({ hostname }));
     return balancer;
   }
@@ -58,8 +60,8 @@ export class Balancer implements AsyncDisposable {
   /** Puts a backend in, by its number from 0: a new one, or one that was taken out and may listen elsewhere now. */
   putIn(index: number, place: Place): void {
     const backend = this.#backends[index];
-    if (backend === undefined) this.#backends[index] = new Backend(place);
-    else Object.assign(backend, { dialer: dialerFor(place), in: true });
+    if (backend === undefined) this.#backends[index] = new Backend(place, this.#stretch);
+    else Object.assign(backend, { dialer: dialerFor(place, this.#stretch), in: true });
   }
 
   /** Takes a backend out; fulfils when no connection is being made to it any more. */
@@ -86,7 +88,7 @@ export class Balancer implements AsyncDisposable {
   }
 
   async #dial(): Promise<Conn | null> {
-    const deadline = performance.now() + ASK_LIMIT;
+    const deadline = performance.now() + ASK_LIMIT * this.#stretch;
     for (;;) {
       const backend = this.#next();
       const conn = backend === null ? null : await dial(backend);
@@ -104,8 +106,8 @@ export class Balancer implements AsyncDisposable {
   }
 }
 
-function dialerFor(place: Place): Dialer {
-  return new Dialer({ ...place, connectTimeout: CONNECT_LIMIT });
+function dialerFor(place: Place, stretch: number): Dialer {
+  return new Dialer({ ...place, connectTimeout: CONNECT_LIMIT * stretch });
 }
 
 /** Takes the backend out if it can't be reached. */

@@ -19,6 +19,8 @@ export interface ChildOptions {
   readonly command: readonly string[];
   /** Added to this process's environment. */
   readonly env: Readonly<Record<string, string>>;
+  /** Its standard input stays open for as long as this process lives, and ends with it, however it ends. @default false */
+  readonly holdsInput?: boolean;
 }
 
 /** How a process ended. */
@@ -55,6 +57,8 @@ export class Child {
     this.#process = child;
     this.pid = child.pid!;
     this.#outputEnd = new Promise((resolve) => child.once("close", () => resolve()));
+    // An end that dies closes its input with an error.
+    child.stdin?.on("error", () => {});
     for (const stream of [child.stdout!, child.stderr!]) {
       stream.setEncoding("utf8").on("data", (text: string) => this.#output.push(text)).on("error", () => {});
     }
@@ -67,12 +71,12 @@ export class Child {
    *
    * @throws {StartError} There is no such program, or it may not be run.
    */
-  static async start({ command: [file, ...args], env }: ChildOptions): Promise<Child> {
+  static async start({ command: [file, ...args], env, holdsInput = false }: ChildOptions): Promise<Child> {
     if (closed) throw new StartError("No server is started any more: the program was told to end");
     const child = spawn(file, args, {
       detached: true,
       env: { ...process.env, ...env },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [holdsInput ? "pipe" : "ignore", "pipe", "pipe"],
     });
     // An error later (a signal that could not be sent) is seen where it was tried.
     await new Promise<void>((resolve, reject) => {
@@ -121,6 +125,7 @@ export class Child {
     await Promise.race([this.#outputEnd, late]);
     clearTimeout(timer);
     running.delete(this);
+    this.#process.stdin?.destroy();
     this.#process.stdout?.destroy();
     this.#process.stderr?.destroy();
     this.#process.unref();

@@ -13,7 +13,7 @@ import type { ToolCommand, ToolInput } from "../tool.ts";
 import { killAll } from "./child.ts";
 import { Interruption } from "./interruption.ts";
 import { readSettings, ROWS, type VerifySettings } from "./options.ts";
-import { formatDetails, formatHead, formatRow, formatSum } from "./table.ts";
+import { formatDetails, formatHead, formatRow, formatSum, settingRows } from "./table.ts";
 import { Verification, type VerifyEvents } from "./verify.ts";
 
 const CLEAN = 0;
@@ -93,17 +93,17 @@ function showTo(print: Print, { rounds }: VerifySettings): VerifyEvents {
 }
 
 async function tell(report: VerifyReport, settings: VerifySettings, print: Print): Promise<void> {
-  const { json, html, seed, rolling } = settings;
-  if (html !== null) await writePage(html, report);
-  if (json) await print(JSON.stringify({ ...report, rolling, seed }));
-  else for (const line of formatSum(report, seed)) await print(line);
+  const { json, html, seed, rolling, roundTrip, jitter, busy } = settings;
+  if (html !== null) await writePage(html, report, settings);
+  if (json) await print(JSON.stringify({ ...report, rolling, seed, roundTrip, jitter, busy }));
+  else for (const line of formatSum(report, settings)) await print(line);
 }
 
-async function writePage(path: string, report: VerifyReport): Promise<void> {
+async function writePage(path: string, report: VerifyReport, settings: VerifySettings): Promise<void> {
   // Loaded when it is asked for: the page is large.
   const { verifyPage } = await import("../../report_page/mod.ts");
   try {
-    await writeFile(path, verifyPage(report));
+    await writeFile(path, verifyPage(report, { settings: settingRows(settings) }));
   } catch (error) {
     throw new StartError(`The page can't be written: ${(error as Error).message}`, "See --html", { cause: error });
   }

@@ -7,8 +7,9 @@ import { constants } from "node:os";
 import { type ScenarioName, SCENARIOS, type VerifyKind } from "../../verify/mod.ts";
 import { UsageError } from "../errors.ts";
 import { didYouMean } from "../near.ts";
-import { duration, number, oneOf, port, text } from "../option_values.ts";
+import { duration, number, oneOf, port, share, text } from "../option_values.ts";
 import type { ToolInput, ToolOption } from "../tool.ts";
+import { stretchOf } from "./busy.ts";
 import type { Place } from "./places.ts";
 
 /** What was asked for. Durations in ms. */
@@ -24,6 +25,12 @@ export interface VerifySettings {
   readonly expect: "echo" | "any";
   readonly bigSize: number;
   readonly think: number;
+  /** Time to the server and back; 0: clients are on this machine, as they are. */
+  readonly roundTrip: number;
+  /** How far a delay may be off either way, as a share of it. */
+  readonly jitter: number;
+  /** Processes beside the server that do nothing but burn time. */
+  readonly busy: number;
   /** In their order; what doesn't fit is still among them. */
   readonly scenarios: readonly ScenarioName[];
   readonly clients: number;
@@ -50,6 +57,10 @@ const READY_TIMEOUT = 20_000;
 const THINK = 20;
 /** Every server here takes a line, body or message of so many bytes. */
 const BIG_SIZE = 65_000;
+/** A quarter off either way is what a mobile network does. */
+const JITTER = 0.25;
+/** More would only make the machine unusable: every core of any machine is taken many times by then. */
+const MAX_BUSY = 256;
 const MAX_SEED = 2 ** 32;
 const KINDS: readonly VerifyKind[] = ["tcp", "http", "ws"];
 const EXPECTATIONS = ["echo", "any"] as const;
@@ -88,6 +99,9 @@ export const ROWS: readonly ToolOption[] = [
   row("--expect-exit", "exitCodes", "N,M", exitCodes, "exit codes that are right beside 0", true),
   row("--ready-timeout", "readyTimeout", "DURATION", duration, "longest wait until it listens (default 20s)"),
   row("--think", "think", "DURATION", duration, `longest rest of a client between two messages (default ${THINK}ms)`),
+  row("--round-trip", "roundTrip", "DURATION", duration, "how far clients are: to the server and back (default 0)"),
+  row("--jitter", "jitter", "P", share, `how far a delay of it is off at the most, as a share (default ${JITTER})`),
+  row("--busy", "busy", "N", busyProcesses, "processes beside the server that burn the machine's time (default 0)"),
   row("--big", "bigSize", "BYTES", atLeastOne, `length of the big message; as much as it takes (default ${BIG_SIZE})`),
   row("--seed", "seed", "N", number, "repeat the choices of an earlier run (default: another one each time)"),
   row("--json", "json", "", text, "print the report as JSON"),
@@ -105,6 +119,7 @@ export function readSettings({ command, options }: ToolInput): VerifySettings {
   if (unix !== null && options.port !== undefined) {
     throw new UsageError("--unix excludes --port, give one or the other");
   }
+  const busy = option(options.busy, 0);
   const settings: VerifySettings = {
     command,
     kind,
@@ -117,13 +132,15 @@ export function readSettings({ command, options }: ToolInput): VerifySettings {
     expect: option(options.expect, kind === "ws" ? "echo" : "any"),
     bigSize: option(options.bigSize, BIG_SIZE),
     think: option(options.think, THINK),
+    ...distanceOf(options),
+    busy,
     scenarios: scenariosOf(option<ScenarioName[][]>(options.scenarios, []).flat(), option(options.rolling, false)),
     clients: option(options.clients, CLIENTS),
     rounds: option(options.rounds, 1),
     seed: option(options.seed, Math.floor(Math.random() * MAX_SEED)),
     signal: option(options.signal, "SIGTERM"),
     grace: option(options.grace, GRACE),
-    readyTimeout: option(options.readyTimeout, READY_TIMEOUT),
+    readyTimeout: option(options.readyTimeout, READY_TIMEOUT * stretchOf(busy)),
     exitCodes: option<number[][]>(options.exitCodes, []).flat(),
     rolling: option(options.rolling, false),
     json: option(options.json, false),
@@ -131,6 +148,14 @@ export function readSettings({ command, options }: ToolInput): VerifySettings {
   };
   if (settings.rolling) checkRolling(settings);
   return settings;
+}
+
+function distanceOf({ roundTrip, jitter }: ToolInput["options"]): Pick<VerifySettings, "roundTrip" | "jitter"> {
+  if (jitter !== undefined && roundTrip === undefined) {
+    throw new UsageError("--jitter is a share of --round-trip, give that as well");
+  }
+  const given = option(roundTrip, 0);
+  return { roundTrip: given, jitter: given === 0 ? 0 : option(jitter, JITTER) };
 }
 
 function scenariosOf(names: readonly ScenarioName[], rolling: boolean): readonly ScenarioName[] {
@@ -160,6 +185,12 @@ function atLeastOne(flag: string, value: string): number {
   const read = number(flag, value);
   if (read > 0) return read;
   throw new UsageError(`${flag} must be at least 1, got ${value}`);
+}
+
+function busyProcesses(flag: string, value: string): number {
+  const read = number(flag, value);
+  if (read <= MAX_BUSY) return read;
+  throw new UsageError(`${flag} must be at most ${MAX_BUSY}, got ${value}`);
 }
 
 function scenarioNames(flag: string, value: string): ScenarioName[] {

@@ -13,6 +13,7 @@ import {
   type StopResult,
 } from "../../verify/mod.ts";
 import { Balancer } from "./balancer.ts";
+import { BusyProcesses, stretchOf } from "./busy.ts";
 import type { VerifySettings } from "./options.ts";
 import { busy, countsOf, detailsOf, pause, type RoundResult, worldOf } from "./round.ts";
 import { forgive, stopServer } from "./stop.ts";
@@ -35,8 +36,10 @@ export interface InstanceStop {
 
 /** Restarts each instance once, then stops all of them, under the load of one scenario. */
 export async function runRolling(scenario: Scenario, round: number, settings: VerifySettings): Promise<RoundResult> {
+  await using _busy = await BusyProcesses.start(settings.busy);
   await using rolling = await Rolling.start(settings);
-  const run = scenario.start(worldOf(settings, rolling.place, scenario, round));
+  const world = worldOf(settings, rolling.place, scenario, round);
+  const run = scenario.start(world);
   try {
     await busy(run, rolling.subjects);
     for (let index = 0; index < INSTANCES; index++) {
@@ -44,7 +47,7 @@ export async function runRolling(scenario: Scenario, round: number, settings: Ve
       await rolling.restart(index, scenario);
     }
     run.signalled();
-    await pause(LAST_CLIENTS);
+    await pause(LAST_CLIENTS + 2 * world.roundTrip);
     const refused = rolling.refused + run.ledger.counts().refused;
     await rolling.stopAll(scenario);
     // How each instance went is judged one by one.
@@ -70,7 +73,7 @@ class Rolling implements AsyncDisposable {
   }
 
   static async start(settings: VerifySettings): Promise<Rolling> {
-    const rolling = new Rolling(settings, await Balancer.listen(settings.place.hostname!));
+    const rolling = new Rolling(settings, await Balancer.listen(settings.place.hostname!, stretchOf(settings.busy)));
     try {
       for (let index = 0; index < INSTANCES; index++) await rolling.#launch(index);
       return rolling;

@@ -6,6 +6,8 @@
 import { Dialer, systemClock } from "../../../mod.ts";
 import {
   BLAMED,
+  connectOver,
+  expectationIn,
   type Ledger,
   type Loss,
   type LossCounts,
@@ -18,6 +20,7 @@ import {
   type StopResult,
   VerifyError,
 } from "../../verify/mod.ts";
+import { BusyProcesses, stretchOf } from "./busy.ts";
 import type { Child } from "./child.ts";
 import { diceFor } from "./dice.ts";
 import type { VerifySettings } from "./options.ts";
@@ -47,6 +50,7 @@ export interface RoundResult {
  * @throws {VerifyError} The clients can't get to work with it.
  */
 export async function runRound(scenario: Scenario, round: number, settings: VerifySettings): Promise<RoundResult> {
+  await using _busy = await BusyProcesses.start(settings.busy);
   const subject = await startSubject(settings);
   const { child } = subject;
   const world = worldOf(settings, subject.place, scenario, round);
@@ -54,7 +58,7 @@ export async function runRound(scenario: Scenario, round: number, settings: Veri
   try {
     await busy(run, [subject]);
     await pause(world.random() * LATEST_SIGNAL);
-    const { expectation } = scenario;
+    const expectation = expectationIn(scenario.expectation, world.stretch);
     const stop = await stopServer(child, { ...settings, expectation, signalled: () => run.signalled() });
     run.gone(forgive(stop, settings.exitCodes));
     await run.finished;
@@ -68,12 +72,16 @@ export async function runRound(scenario: Scenario, round: number, settings: Veri
 /** The world of a scenario whose clients connect to a place. */
 export function worldOf(settings: VerifySettings, place: Place, scenario: Scenario, round: number): ScenarioWorld {
   const { kind, clients, grace, path, uploadPath, streamPath, expect, bigSize, think, seed } = settings;
-  const dialer = new Dialer({ ...place, connectTimeout: CONNECT_LIMIT });
+  const { roundTrip, jitter, busy } = settings;
+  const [clock, stretch] = [systemClock, stretchOf(busy)];
+  const random = diceFor(seed, [...scenario.name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0), round);
+  const dialer = new Dialer({ ...place, connectTimeout: CONNECT_LIMIT * stretch });
+  const dial = () => connectTo(dialer);
   return {
     kind,
-    connect: () => connectTo(dialer),
-    clock: systemClock,
-    random: diceFor(seed, [...scenario.name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0), round),
+    connect: roundTrip === 0 ? dial : () => connectOver({ clock, random, roundTrip, jitter }, dial),
+    clock,
+    random,
     clients,
     grace,
     host: place.path === undefined ? formatPlace(place) : "localhost",
@@ -83,6 +91,8 @@ export function worldOf(settings: VerifySettings, place: Place, scenario: Scenar
     expect,
     bigSize,
     think,
+    roundTrip: roundTrip * (1 + jitter),
+    stretch,
   };
 }
 

@@ -5,6 +5,10 @@
  */
 import { type LossCounts, LOSSES, type RoundReport, type StopResult, type VerifyReport } from "../../verify/mod.ts";
 import { formatDuration, plural } from "../print.ts";
+import type { VerifySettings } from "./options.ts";
+
+/** What a run depends on beside the server. */
+export type Circumstances = Pick<VerifySettings, "seed" | "roundTrip" | "jitter" | "busy">;
 
 type Column = readonly [title: string, width: number];
 
@@ -39,11 +43,23 @@ export function formatDetails({ details, losses, clean }: RoundReport, output: s
   return [...details.map((detail) => `  ${detail}`), ...words];
 }
 
+/** Under what circumstances it was run, by name: the seed, and what makes it harder. */
+export function settingRows(
+  { seed, roundTrip, jitter, busy }: Circumstances,
+): (readonly [name: string, value: string])[] {
+  return [
+    ["seed", String(seed)],
+    ...roundTrip === 0 ? [] : [["round trip", `${formatDuration(roundTrip)} ± ${Math.round(jitter * 100)} %`] as const],
+    ...busy === 0 ? [] : [["busy processes", String(busy)] as const],
+  ];
+}
+
 /** The last line: nothing was lost, or what. */
-export function formatSum({ scenarios, skipped, totals, clean }: VerifyReport, seed: number): string[] {
+export function formatSum({ scenarios, skipped, totals, clean }: VerifyReport, settings: Circumstances): string[] {
   const sent = scenarios.reduce((sum, { messages }) => sum + messages.sent, 0);
   const left = skipped.map(({ scenario, reason }) => `left out: ${scenario}, ${indent(reason).join("\n").trim()}`);
-  const basis = `${plural(scenarios.length, "round")}, ${plural(sent, "message")}, seed ${seed}`;
+  const circumstances = settingRows(settings).map((row) => row.join(" "));
+  const basis = [plural(scenarios.length, "round"), plural(sent, "message"), ...circumstances].join(", ");
   if (clean) return [...left, `Nothing was lost (${basis})`];
   const named = LOSSES.filter(({ name, blamed }) => blamed && totals[name] > 0);
   const width = Math.max(0, ...named.map(({ name }) => String(totals[name]).length));

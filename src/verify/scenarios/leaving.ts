@@ -70,7 +70,7 @@ async function visit(stage: Stage, client: Client): Promise<void> {
   client.send(0);
   await client.settled();
   client.leave();
-  await Promise.race([client.ended(), stage.pause(LEAVE_LIMIT)]);
+  await Promise.race([client.ended(), stage.pause(stage.patience(LEAVE_LIMIT))]);
   if (!client.over) client.abort();
 }
 
