@@ -26,7 +26,7 @@ export interface DrainTarget {
   readonly name: string;
   readonly clock: Clock;
   readonly hooks: readonly Hook[];
-  readonly connections: Iterable<Connection>;
+  readonly tracked: Iterable<Connection>;
   /** Connections whose socket is open or whose handler is running, and work that handlers left behind. */
   readonly size: number;
   /** Work that handlers left behind and that has not settled. */
@@ -108,7 +108,7 @@ export class Drain {
     this.#gate = new DrainGate(target.clock);
     this.#began = target.clock.now();
     this.#acceptedAt = this.#began;
-    this.ledger = new DrainLedger(target.clock, [...target.connections]);
+    this.ledger = new DrainLedger(target.clock, [...target.tracked]);
     this.report = new Promise((resolve) => this.#settle = resolve);
   }
 
@@ -182,11 +182,11 @@ export class Drain {
     let [seen, seenAt] = [target.acceptCount, this.#now()];
     let resumed = false;
     while (!resumed && !this.#forced && seen < goal && this.#now() < Math.min(end, seenAt + this.#limits.quiet)) {
-      for (const conn of target.connections) conn.stall(true);
+      for (const conn of target.tracked) conn.stall(true);
       resumed = await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]) === "resumed";
       if (target.acceptCount > seen) [seen, seenAt] = [target.acceptCount, this.#now()];
     }
-    for (const conn of target.connections) conn.stall(false);
+    for (const conn of target.tracked) conn.stall(false);
     return resumed;
   }
 
@@ -208,7 +208,7 @@ export class Drain {
   async #serveOut(): Promise<void> {
     const began = this.#now();
     const plan = this.#plan();
-    for (const conn of this.#target.connections) joinDrain(conn, plan);
+    for (const conn of this.#target.tracked) joinDrain(conn, plan);
     if (this.#target.size > 0 && !this.#forced) {
       const toPatience = Math.max(0, plan.patienceAt - began);
       const cancel = this.#target.clock.setTimer(() => this.#phase("patience"), toPatience);
@@ -233,7 +233,7 @@ export class Drain {
     const error = new DrainTimeoutError(
       this.#forced ? "The drain was forced by a second stop" : `The drain's grace of ${this.#limits.grace} ms is over`,
     );
-    for (const conn of this.#target.connections) conn.unhold();
+    for (const conn of this.#target.tracked) conn.unhold();
     this.#target.cancelHandlers(error);
     if (!this.#forced) await this.#gate.wait(this.#began + this.#schedule.cutAt, ["empty", "forced"]);
     this.#phases.abort = this.#now() - began;
@@ -241,7 +241,7 @@ export class Drain {
 
   /** Whoever is served whole, and only does not close, needs neither abort nor cut. */
   #letGoOfServed(): void {
-    for (const conn of [...this.#target.connections]) if (isServed(conn)) conn.letGo();
+    for (const conn of [...this.#target.tracked]) if (isServed(conn)) conn.letGo();
   }
 
   async #cut(): Promise<void> {
@@ -250,7 +250,7 @@ export class Drain {
     this.#phase("cut");
     const table = await this.#table();
     const error = new DrainTimeoutError("The connection was cut at the end of the drain");
-    for (const conn of [...this.#target.connections]) this.ledger.cut(conn, table, error);
+    for (const conn of [...this.#target.tracked]) this.ledger.cut(conn, table, error);
     // A handler that never returns is not waited for; a socket that was just reset is, briefly.
     if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 4, ["empty"]);
   }

@@ -37,5 +37,7 @@ export class SoloHost implements ConnHost {
     return conn;
   }
 
+  leaving(): void {}
+
   gone(): void {}
 }

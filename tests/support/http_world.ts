@@ -4,6 +4,7 @@ import { type Conn, Dialer, type DrainReport, type ShutdownOptions, silentLogger
 import { type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import { type Answer, AnswerReader } from "./http_answers.ts";
+import { trackedBy } from "./tracked.ts";
 import { World } from "./world.ts";
 
 export interface HttpWorldOptions extends HttpOptions {
@@ -176,11 +177,11 @@ export class HttpWorld extends World {
     for (const peer of this.peers) peer.conn.abort();
     await this.pass(10);
     await super[Symbol.asyncDispose]();
-    const { http, connections } = this.server;
+    const { http } = this.server;
     const left = {
       active: http.active,
       queued: http.queued,
-      connections: connections.size,
+      connections: trackedBy(this.server),
       sockets: this.adapter.openSockets,
     };
     for (const [name, count] of Object.entries(left)) {
