@@ -4,6 +4,7 @@ import type { MemoryFaults } from "../adapters/memory.ts";
 import { type DrainReport, type Handler, lines, type ServeOptions } from "../mod.ts";
 import { dice, eachSeed } from "./support/dice.ts";
 import { type Client, type NetworkOptions, WIRES, type World, world } from "./support/world.ts";
+import { trackedBy } from "./support/tracked.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 60;
@@ -139,7 +140,7 @@ async function round(
   check(all, report, ledger, options.grace ?? GRACE, prompt);
   for (const client of w.clients) client.conn.abort();
   await w.pass(100 + w.roundTrip);
-  assertEquals([w.adapter.openSockets, w.server.connections.size], [0, 0]);
+  assertEquals([w.adapter.openSockets, trackedBy(w.server)], [0, 0]);
   return report;
 }
 

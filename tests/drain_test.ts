@@ -302,6 +302,35 @@ describe("drain: ends", () => {
 });
 
 describe("drain: signals to handlers, phases, repeats", () => {
+  it("lets a broadcast reach whoever can still hear it, and end for nobody's goodbye", async () => {
+    await using w = await world(async (conn) => {
+      for await (const line of lines(conn)) {
+        // It stays busy, and so is said goodbye to long after the others.
+        for (let i = 0; line === "stay" && i < 10; i++) await new Promise<void>((wake) => w.clock.setTimer(wake, 100));
+      }
+    }, { goodbye: (conn) => conn.write("bye\n") });
+    const [quiet, stays, gone] = [await w.client({ stubborn: true }), await w.client(), await w.client()];
+    stays.send("stay\n");
+    await w.pass(10);
+    const counts: number[][] = [];
+    const broadcast = async (text: string) => {
+      for (const conn of w.server.connections) await conn.write(text);
+      counts.push([w.server.connections.size, w.server.stats.active, w.server.holders().length]);
+    };
+    await broadcast("one\n");
+    const report = w.server.shutdown();
+    await broadcast("two\n");
+    gone.conn.abort();
+    await w.pass(500);
+    await broadcast("three\n");
+    const [last] = w.server.connections;
+    assertEquals([last.id, w.server.connections.has(last)], [2, true]);
+    quiet.conn.close();
+    assertEquals((await w.until(report)).connections, { ...(await report).connections, atStart: 3, cut: 0 });
+    assertEquals([quiet.text, stays.text], ["one\ntwo\nbye\n", "one\ntwo\nthree\nbye\n"]);
+    assertEquals(counts, [[3, 3, 0], [3, 3, 3], [1, 2, 2]]);
+  });
+
   it("fires ctx.draining at T0 and leaves ctx.signal alone", async () => {
     let ctx: Context & { draining: AbortSignal } | null = null;
     await using w = await world((conn, given) => {

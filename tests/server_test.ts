@@ -127,6 +127,32 @@ describe("serve: handlers are isolated", () => {
   });
 });
 
+describe("server.connections", () => {
+  it("leaves out a connection that is closed, half-closed or gone, also for whoever is told of that", async () => {
+    const ends: Record<string, (conn: Conn) => unknown> = {
+      "close()": (conn) => conn.close(),
+      "closeWrite()": (conn) => conn.closeWrite(),
+      "abort()": (conn) => conn.abort(),
+    };
+    for (const [name, end] of Object.entries(ends)) {
+      const told: number[] = [];
+      await using w = await world((conn) =>
+        conn.consume({ data: () => void end(conn), end() {}, closed: () => told.push(w.server.connections.size) })
+      );
+      const [first] = [await w.client({ stubborn: true }), await w.client()];
+      await w.pass(1);
+      assertEquals([w.server.connections.size, w.server.stats.active], [2, 2]);
+      first.send("end");
+      await w.pass(1);
+      const [other] = w.server.connections;
+      assertEquals([w.server.connections.size, other.id], [1, 2], name);
+      w.clients[1].conn.abort();
+      await w.pass(1);
+      assertEquals([w.server.connections.size, told.at(-1)], [0, 0], name);
+    }
+  });
+});
+
 describe("accept loop", () => {
   it("survives ECONNABORTED and a client that resets before it is accepted", async () => {
     await using w = await world();

@@ -4,6 +4,7 @@ import { ConnResetError, DeadlineError, OptionError } from "../mod.ts";
 import { type WebSocketClose, WebSocketClosedError, type WebSocketConn, WebSocketError } from "../src/websocket/mod.ts";
 import { Gate } from "./support/http_world.ts";
 import { echo, echoInTurn, noting, type WsWorld, wsWorld } from "./support/websocket_world.ts";
+import { trackedBy } from "./support/tracked.ts";
 import { masked, type RawPeer } from "./support/ws_raw.ts";
 import { TEXT } from "./support/ws_wire.ts";
 
@@ -286,7 +287,7 @@ describe("an abrupt end", () => {
       assertEquals([code, reason, wasClean], [1006, "", false]);
       assertInstanceOf(error, ConnResetError);
       await assertRejects(() => ping, WebSocketClosedError);
-      assertEquals([w.log, w.server.connections.size, w.adapter.openSockets], [[], 1, 2]);
+      assertEquals([w.log, trackedBy(w.server), w.adapter.openSockets], [[], 1, 2]);
       assertEquals([w.served[1].state, other.end], ["open", "open"]);
     });
   }
@@ -343,7 +344,7 @@ describe("an abrupt end", () => {
     await w.pass(1);
     peers.forEach((peer, i) => i % 2 === 0 ? peer.conn.abort() : peer.conn.close());
     await w.pass(50);
-    assertEquals([w.server.connections.size, w.adapter.openSockets, w.log], [0, 0, []]);
+    assertEquals([trackedBy(w.server), w.adapter.openSockets, w.log], [0, 0, []]);
   });
 });
 

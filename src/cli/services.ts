@@ -98,7 +98,7 @@ function phasePrinter(named: boolean, { lameDuck }: CommonOptions, print: Print)
     if (first && process.stdout.isTTY === true) print("");
     first = false;
     if (phase === "lameDuck" && !lameDuck) return;
-    print(formatPhase(phase, server.connections.size, server.holders(), named ? `${server.name} drain` : "drain"));
+    print(formatPhase(phase, server.stats.active, server.holders(), named ? `${server.name} drain` : "drain"));
   };
 }
 

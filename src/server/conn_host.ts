@@ -49,6 +49,8 @@ export interface ConnHost {
   readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
   /** Says goodbye on a connection whose protocol has no word of its own, or null. */
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
+  /** Nothing more can be said to it: it was said goodbye to, its write side was closed, or it is gone. May be repeated. */
+  leaving(conn: ConnBase): void;
   /** The socket is gone. */
   gone(conn: ConnBase): void;
   /** The last promise that held the connection has settled. */

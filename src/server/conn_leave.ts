@@ -43,6 +43,7 @@ export function joinDrain(conn: Connection, plan: DrainPlan): void {
 export function farewell(conn: Connection): void {
   if (conn.isLeaving) return;
   conn.flags |= flag.FAREWELL;
+  conn.host.leaving(conn);
   const said = sayGoodbye(conn);
   if (said instanceof Promise) said.then(() => finish(conn), (error) => conn.abort(error));
   else finish(conn);

@@ -68,6 +68,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   gone(error?: Error): void {
     this.flags |= flag.GONE;
+    this.host.leaving(this);
     if (error !== undefined && this.failure === null) {
       this.failure = new ConnResetError("The peer dropped the connection", { cause: error });
     }
@@ -420,6 +421,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     this.flushedAtReset = this.bytesFlushed;
     this.flags |= flag.RESET | flag.CLOSING | flag.SEALED | flag.WRITE_ENDED;
+    this.host.leaving(this);
     this.#failWaiters(this.failure);
     this.socket.destroy();
   }
@@ -461,6 +463,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (this.is(flag.WRITE_ENDED | flag.GONE)) return;
     this.unhold();
     this.flags |= flag.WRITE_ENDED;
+    this.host.leaving(this);
     this.socket.shutdown();
   }
 

@@ -35,7 +35,7 @@ export interface DrainTarget {
   readonly habits: Habits;
   readonly limits: ConnLimits;
   readonly hooks: readonly Hook[];
-  readonly connections: Iterable<Connection>;
+  readonly tracked: Iterable<Connection>;
   /** Connections whose socket is open or whose handler is running, and work that handlers left behind. */
   readonly size: number;
   /** Work that handlers left behind and that has not settled. */
@@ -123,7 +123,7 @@ export class Drain {
     this.#gate = new DrainGate(target.clock);
     this.#began = target.clock.now();
     this.#acceptedAt = this.#began;
-    this.ledger = new DrainLedger(target.clock, [...target.connections]);
+    this.ledger = new DrainLedger(target.clock, [...target.tracked]);
     this.report = new Promise((resolve) => this.#settle = resolve);
   }
 
@@ -197,11 +197,11 @@ export class Drain {
     let [seen, seenAt] = [target.acceptCount, this.#now()];
     let resumed = false;
     while (!resumed && !this.#forced && seen < goal && this.#now() < Math.min(end, seenAt + this.#limits.quiet)) {
-      for (const conn of target.connections) conn.stall(true);
+      for (const conn of target.tracked) conn.stall(true);
       resumed = await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]) === "resumed";
       if (target.acceptCount > seen) [seen, seenAt] = [target.acceptCount, this.#now()];
     }
-    for (const conn of target.connections) conn.stall(false);
+    for (const conn of target.tracked) conn.stall(false);
     return resumed;
   }
 
@@ -224,7 +224,7 @@ export class Drain {
     const began = this.#now();
     const plan = this.#plan();
     this.#survey();
-    for (const conn of this.#target.connections) joinDrain(conn, plan);
+    for (const conn of this.#target.tracked) joinDrain(conn, plan);
     const unattend = this.#target.timers.attend();
     this.#measure().catch(() => {});
     if (this.#target.size > 0 && !this.#forced) {
@@ -239,9 +239,9 @@ export class Drain {
 
   /** What some connections have shown of the protocol tells what others may owe. */
   #survey(): void {
-    const { connections, habits, limits } = this.#target;
+    const { tracked, habits, limits } = this.#target;
     const dues: Dues[] = [];
-    for (const conn of connections) if (conn.dues !== null) dues.push(conn.dues);
+    for (const conn of tracked) if (conn.dues !== null) dues.push(conn.dues);
     habits.survey(dues, this.#now(), limits.patience);
   }
 
@@ -284,7 +284,7 @@ export class Drain {
     const error = new DrainTimeoutError(
       this.#forced ? "The drain was forced by a second stop" : `The drain's grace of ${this.#limits.grace} ms is over`,
     );
-    for (const conn of this.#target.connections) conn.unhold();
+    for (const conn of this.#target.tracked) conn.unhold();
     this.#target.cancelHandlers(error);
     if (!this.#forced) await this.#gate.wait(this.#began + this.#schedule.cutAt, ["empty", "forced"]);
     this.#phases.abort = this.#now() - began;
@@ -292,7 +292,7 @@ export class Drain {
 
   /** Whoever is served whole, and only does not close, needs neither abort nor cut. */
   #letGoOfServed(): void {
-    for (const conn of [...this.#target.connections]) if (isServed(conn)) conn.letGo();
+    for (const conn of [...this.#target.tracked]) if (isServed(conn)) conn.letGo();
   }
 
   async #cut(): Promise<void> {
@@ -301,7 +301,7 @@ export class Drain {
     this.#phase("cut");
     const table = await this.#table();
     const error = new DrainTimeoutError("The connection was cut at the end of the drain");
-    for (const conn of [...this.#target.connections]) this.ledger.cut(conn, table, error);
+    for (const conn of [...this.#target.tracked]) this.ledger.cut(conn, table, error);
     // A handler that never returns is not waited for; a socket that was just reset is, briefly.
     if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 4, ["empty"]);
   }

@@ -56,6 +56,9 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly log: Logger;
   readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
+  /** Those whose socket is open or whose handler is running. */
+  readonly tracked: Set<Connection> = new Set();
+  /** Those of them that can still be talked to. */
   readonly connections: Set<Connection> = new Set();
   readonly closed: Promise<DrainReport>;
   adapter: SocketAdapter | null;
@@ -93,7 +96,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const failed = (error: unknown) => this.log.error("admit() failed, going on", { server: this.name, error });
     this.#admission = new Admission(admissionLimits(options), this.clock.now(), failed);
     this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
-    this.#keepAlive = new KeepAlive(this.clock, this.connections);
+    this.#keepAlive = new KeepAlive(this.clock, this.tracked);
     this.#root = new CancelContext(background(this.clock));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
   }
@@ -114,7 +117,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   get size(): number {
-    return this.connections.size + this.work;
+    return this.tracked.size + this.work;
   }
 
   get acceptCount(): number {
@@ -136,9 +139,9 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
-    const open = [...this.connections].filter((conn) => !conn.is(flag.GONE)).map((conn) => conn.socket);
+    const open = [...this.tracked].filter((conn) => !conn.is(flag.GONE)).map((conn) => conn.socket);
     this.#admission.recount(open, this.clock.now());
-    for (const conn of this.connections) conn.applyLimits();
+    for (const conn of this.tracked) conn.applyLimits();
     this.#queue.admit();
   }
 
@@ -181,6 +184,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const conn = new Connection(this.#queue.nextId(), socket, this);
     const ctx = new ConnContext(this.#root, conn);
     conn.ctx = ctx;
+    this.tracked.add(conn);
     this.connections.add(conn);
     if (this.limits.keepAlive > 0) this.#keepAlive.wake();
     if (!this.limits.noDelay) socket.setNoDelay(false);
@@ -194,7 +198,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   #shed(peer: RawSocket | null): boolean {
     const key = peer === null ? null : this.#admission.keyOf(peer.remote);
     const victim = longestIdle(
-      this.connections,
+      this.tracked,
       this.clock.now(),
       (conn) => key === null || this.#admission.keyOf(conn.remote) === key,
     );
@@ -236,8 +240,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#leave(conn);
   }
 
+  leaving(conn: Connection): void {
+    this.connections.delete(conn);
+  }
+
   gone(conn: Connection): void {
-    if (!this.connections.has(conn)) return;
+    if (!this.tracked.has(conn)) return;
     this.#admission.leave(conn.socket);
     conn.ctx!.cancel(conn.failure ?? undefined);
     // First who waits, then who leaves: a drain must not find nobody in between.
@@ -257,7 +265,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Forgets a connection whose socket is gone, whose handler has settled, and that no work holds. */
   #leave(conn: Connection): void {
     if (!conn.is(flag.GONE) || conn.is(flag.HANDLED) || conn.holds > 0) return;
-    if (this.connections.delete(conn)) this.#drain?.left();
+    if (this.tracked.delete(conn)) this.#drain?.left();
   }
 
   /** A handler took the connection over from its protocol: from now on it lives as with a handler of its own. */
@@ -312,11 +320,11 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   holders(): Holder[] {
-    return this.#drain !== null && this.state === "draining" ? holdersOf(this.connections, this.clock.now()) : [];
+    return this.#drain !== null && this.state === "draining" ? holdersOf(this.tracked, this.clock.now()) : [];
   }
 
   busy(): BusyConn[] {
-    return busyOf(this.connections, this.clock.now());
+    return busyOf(this.tracked, this.clock.now());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -335,12 +343,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   beginDraining(cause: string): void {
     this.state = "draining";
-    for (const conn of this.connections) conn.ctx!.beginDraining(cause);
+    for (const conn of this.tracked) conn.ctx!.beginDraining(cause);
   }
 
   endDraining(): void {
     this.state = "running";
-    for (const conn of this.connections) conn.ctx!.endDraining();
+    for (const conn of this.tracked) conn.ctx!.endDraining();
   }
 
   closeListeners(): void {

@@ -22,7 +22,7 @@ export type Handler = (conn: Conn, ctx: HandlerContext) => void | Promise<void>;
 export interface ServerStats {
   /** Accepted since. */
   readonly accepted: number;
-  /** Open now. */
+  /** Open now, and those that wait for their peer's end. */
   readonly active: number;
   /** Accepted, waiting for admission now. */
   readonly queued: number;
@@ -70,7 +70,10 @@ export interface Server extends AsyncDisposable {
   readonly address: Address;
   /** All places where it listens. */
   readonly addresses: readonly Address[];
-  /** Open connections. */
+  /**
+   * Open connections that can be written to: not those that were said goodbye to, or closed here, and only wait for
+   * their peer's end. So a loop that writes to all goes on through a drain. `stats.active` counts the others too.
+   */
   readonly connections: ReadonlySet<Conn>;
   /** Counters. */
   readonly stats: ServerStats;

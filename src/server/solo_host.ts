@@ -39,6 +39,8 @@ export class SoloHost implements ConnHost {
     return conn;
   }
 
+  leaving(): void {}
+
   gone(): void {}
 
   released(): void {}

@@ -9,6 +9,7 @@
 import process from "node:process";
 import type { Conn, RunOptions, Server } from "../../mod.ts";
 import type { WebSocketConn } from "../../src/websocket/mod.ts";
+import { trackedBy } from "../support/tracked.ts";
 
 /** What the parent asks for. */
 export interface ChaosSetup {
@@ -91,7 +92,7 @@ async function present(server: Server): Promise<ChaosPresent> {
   }
   const { heapUsed, rss } = process.memoryUsage();
   const heap = bun === undefined ? heapUsed : (await import("bun:jsc" as string)).heapStats().heapSize;
-  return { connections: server.connections.size, timers: pending.size, heap, rss };
+  return { connections: trackedBy(server), timers: pending.size, heap, rss };
 }
 
 const setup: ChaosSetup = JSON.parse(process.argv[2]);

@@ -5,6 +5,7 @@
  * @module
  */
 import process from "node:process";
+import { trackedBy } from "../support/tracked.ts";
 
 /** What the server holds. */
 export interface Holdings {
@@ -59,7 +60,7 @@ async function holdings(): Promise<Holdings> {
   }
   const names = process.eventNames?.() ?? [];
   return {
-    connections: server.connections.size + raw.connections.size,
+    connections: trackedBy(server) + trackedBy(raw),
     timers: pending.size,
     heap: bun === undefined ? process.memoryUsage().heapUsed : (await import("bun:jsc" as string)).heapStats().heapSize,
     listeners: names.reduce((sum, name) => sum + process.listenerCount(name), 0),

@@ -3,6 +3,7 @@ import { type Conn, Dialer, type DrainReport, type ShutdownOptions, silentLogger
 import { type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import { type Answer, AnswerReader } from "./http_answers.ts";
+import { trackedBy } from "./tracked.ts";
 import { type NetworkOptions, World } from "./world.ts";
 
 export interface HttpWorldOptions extends HttpOptions, NetworkOptions {
@@ -178,11 +179,11 @@ export class HttpWorld extends World {
     for (const peer of this.peers) peer.conn.abort();
     await this.pass(10 + this.roundTrip);
     await super[Symbol.asyncDispose]();
-    const { http, connections } = this.server;
+    const { http } = this.server;
     const left = {
       active: http.active,
       queued: http.queued,
-      connections: connections.size,
+      connections: trackedBy(this.server),
       sockets: this.adapter.openSockets,
     };
     for (const [name, count] of Object.entries(left)) {
