@@ -275,8 +275,9 @@ table("handlers that read ahead of their answers", [
       const fill = () => {
         const from = sent;
         while (peer.isOpen && sent < peer.lines.length + 4) peer.send(`${sent++}\n`);
+        const more = sent - from;
         // What is sent as the FIN comes can't be known to be late.
-        setTimeout(() => peer.isOpen && (owed += sent - from), 15);
+        setTimeout(() => peer.isOpen && (owed += more), 15);
       };
       fill();
       peer.onChunk = () => setTimeout(fill, 10);

@@ -410,6 +410,7 @@ class Play {
   async #begin(): Promise<void> {
     await this.#accepted();
     await this.#one.pattern.prepare?.(this.#caller, this.#scene);
+    await this.#accepted();
     this.#script = (async () => {
       try {
         await this.#one.pattern.client(this.#caller, this.#scene);
