@@ -273,10 +273,11 @@ table("handlers that read ahead of their answers", [
       let sent = 0;
       let owed = 0;
       const fill = () => {
+        const from = sent;
         while (peer.isOpen && sent < peer.lines.length + 4) peer.send(`${sent++}\n`);
+        const more = sent - from;
         // What is sent as the FIN comes can't be known to be late.
-        const asked = sent;
-        setTimeout(() => peer.isOpen && (owed = asked), 15);
+        setTimeout(() => peer.isOpen && (owed += more), 15);
       };
       fill();
       peer.onChunk = () => setTimeout(fill, 10);

@@ -61,6 +61,20 @@ const byLoops = (port: Promise<number>): Handler => async (conn) => {
   await Promise.all([pump(conn, out), pump(out, conn)]);
 };
 
+/** As by loops; what the drain ends is no failure: the other side is told that nothing more comes. */
+const byCarefulLoops = (port: Promise<number>): Handler => async (conn) => {
+  const out = await connect({ port: await port });
+  const there = async () => {
+    try {
+      for await (const chunk of conn) await out.write(chunk);
+    } catch (error) {
+      if (codeOf(error) !== "ERR_CONN_DRAINED") return out.abort(error);
+    }
+    await out.closeWrite();
+  };
+  await Promise.all([there(), pump(out, conn)]);
+};
+
 const byPipes = (port: Promise<number>): Handler => async (conn) => {
   const out = await connect({ port: await port });
   await Promise.allSettled([conn.readable.pipeTo(out.writable), out.readable.pipeTo(conn.writable)]);
@@ -156,6 +170,14 @@ table("handlers that push, stream, tunnel and count", [
     client: (peer) => peer.send("a"),
     sees: numbered(20),
     work: 1800,
+  }),
+  tcp({
+    name: "a proxy by loops that tells the drain's end from a failure",
+    handler: (scene) => byCarefulLoops(behind(scene, answersAfter600)),
+    owes: true,
+    client: (peer) => peer.send("a"),
+    sees: "a!",
+    work: 400,
   }),
   tcp({
     name: "a proxy by pipes, the upstream answers after 600 ms",

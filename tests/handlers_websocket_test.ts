@@ -501,7 +501,7 @@ table("handlers of WebSockets", [
     sees: "",
   }),
   ...webSocket({
-    name: "telemetry that said so on a server that otherwise answers, a message every 50 ms",
+    name: "telemetry that says of each message that it wants no answer, one every 50 ms",
     handler: () => async (ws) => {
       for await (const _ of ws) held(ws).answered();
     },
@@ -587,6 +587,15 @@ table("handlers of WebSockets", [
     sees: "a!\n",
     work: 400,
     drain: { sees: "a!\nbye\n" },
+  }),
+  ...webSocket({
+    name: "last words that are never found are bounded by what is left",
+    handler: () => readAhead,
+    ws: { lastMessage: () => new Promise<string>(quietly) },
+    client: ask,
+    sees: "a!\n",
+    work: 400,
+    drain: { end: null, clean: null, atMost: 6200 },
   }),
   ...webSocket({
     name: "throws after an answer",

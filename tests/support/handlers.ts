@@ -127,6 +127,8 @@ export class Scene<C extends Caller = Caller> {
   readonly errors: string[] = [];
   readonly callers: C[] = [];
   server!: Server;
+  /** What the stop cost; there when the client is judged. */
+  report: DrainReport | null = null;
   /** Where clients connect. */
   address!: Address;
   readonly #open: (scene: Scene<C>) => Promise<C>;
@@ -369,6 +371,7 @@ class Play {
     await this.#passed(stopAt);
     const lag = this.#lag.mark();
     const report = await this.#stop();
+    this.#scene.report = report;
     await this.#caller.over();
     await this.#script;
     this.#judgeClient(goodEnds.drain);
@@ -407,6 +410,7 @@ class Play {
   async #begin(): Promise<void> {
     await this.#accepted();
     await this.#one.pattern.prepare?.(this.#caller, this.#scene);
+    await this.#accepted();
     this.#script = (async () => {
       try {
         await this.#one.pattern.client(this.#caller, this.#scene);
@@ -472,9 +476,7 @@ class Play {
 
   #judgeEnd(end: string | null): void {
     const seen = this.#caller.end;
-    // A Unix socket has no reset of its own: where nothing is left unread, its peer sees a plain end.
-    const isPlain = end === "reset" && seen === "fin" && this.#one.transport === "unix";
-    if (end === null || isPlain) return;
+    if (end === null || (end === "reset" && seen === "fin" && !tellsResets(this.#one.transport))) return;
     assertEquals(seen, end, `the end of the client's input, which saw ${JSON.stringify(this.#caller.saw.slice(-100))}`);
   }
 
@@ -493,6 +495,11 @@ class Play {
     const { work = 0 } = this.#expected;
     return work + SILENCE + 2 * this.#one.trip + SLACK;
   }
+}
+
+/** Where nothing is left unread a Unix socket's reset is a plain end; and so is every one to Deno's TLS. */
+function tellsResets(transport: Transport): boolean {
+  return transport === "tcp" || (transport === "tls" && !("Deno" in globalThis));
 }
 
 /** Lets so many pass at once, one after the other. */
