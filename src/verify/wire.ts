@@ -29,6 +29,8 @@ export interface WireOptions {
  * that it rides with would give the client time to send between the two, which no real network does.
  */
 const BURST = 10;
+/** What leaves within so many ms arrives at one moment: what is written in one turn is one packet. */
+const PACKET = 1;
 /**
  * Bytes on their way to the client and not taken by it, above which the server's socket is not read: as a window of TCP,
  * large enough for a few MB a second over the longest way.
@@ -40,6 +42,8 @@ class Way {
   readonly #options: WireOptions;
   readonly #loads: { readonly at: number; readonly arrive: () => void }[] = [];
   #leftAt = -Infinity;
+  /** When the packet has left that is being filled. */
+  #packetAt = -Infinity;
   #lastAt = 0;
   #delay = 0;
   #stopTimer: (() => void) | null = null;
@@ -54,7 +58,8 @@ class Way {
     const now = this.#options.clock.now();
     if (now - this.#leftAt > BURST) this.#delay = this.#nextDelay();
     this.#leftAt = now;
-    this.#lastAt = Math.max(this.#lastAt, now + this.#delay);
+    if (now - this.#packetAt > PACKET) this.#packetAt = now;
+    this.#lastAt = Math.max(this.#lastAt, this.#packetAt + this.#delay);
     this.#loads.push({ at: this.#lastAt, arrive });
     if (this.#stopTimer === null && !this.#landing) this.#await(now);
   }
@@ -80,9 +85,9 @@ class Way {
     this.#stopTimer = this.#options.clock.setTimer(() => this.#land(), Math.max(0, this.#loads[0].at - now));
   }
 
-  /** The first load arrives, as a timer may be early by its own clock, and all that are due. */
+  /** Everything arrives that is due with the first load; a timer may be early by its own clock. */
   #land(): void {
-    const now = this.#options.clock.now();
+    const now = Math.max(this.#options.clock.now(), this.#loads[0].at);
     this.#stopTimer = null;
     this.#landing = true;
     do this.#loads.shift()!.arrive(); while (this.#loads.length > 0 && this.#loads[0].at <= now);
