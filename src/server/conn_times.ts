@@ -4,7 +4,7 @@
  * @module
  */
 import { DeadlineError } from "../errors.ts";
-import { leaveNext } from "./conn_leave.ts";
+import { finish, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
 
 /** How one connection is brought to a graceful end. Times are in ms on the host's clock. */
@@ -44,6 +44,8 @@ export class ConnTimes {
   /** Its turn among those that a drain says goodbye to. */
   turnAt = 0;
   plan: DrainPlan | null = null;
+  /** When the FIN waits for a goodbye no longer. */
+  finAt = Infinity;
   /** Bytes flushed, and when that number last grew. */
   flushed = 0;
   flushedAt: number;
@@ -71,6 +73,7 @@ export function checkTimes(conn: Connection, times: ConnTimes, now: number): num
     checkRead(conn, times, now),
     checkWrite(conn, times, now),
     checkDrain(conn, times, now),
+    checkGoodbye(conn, times, now),
   );
   if (conn.isSealed) return times.lingerAt;
   return next;
@@ -156,5 +159,12 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
   }
   if (now < times.holdUntil) return Math.min(next, times.holdUntil);
   leaveNext(conn);
+  return Infinity;
+}
+
+function checkGoodbye(conn: Connection, times: ConnTimes, now: number): number {
+  if (now < times.finAt) return times.finAt;
+  times.finAt = Infinity;
+  finish(conn);
   return Infinity;
 }
