@@ -8,7 +8,15 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
-import { type Consumer, type Context, DrainTimeoutError, lines, OptionError, type Server } from "../mod.ts";
+import {
+  type Consumer,
+  type Context,
+  DrainTimeoutError,
+  lines,
+  OptionError,
+  type ServeOptions,
+  type Server,
+} from "../mod.ts";
 import { type Client, echoLines, type World, world } from "./support/world.ts";
 
 /** Sends a line as soon as the last was answered, after `think` ms; counts what got no answer. */
@@ -302,6 +310,66 @@ describe("drain: ends", () => {
 });
 
 describe("drain: signals to handlers, phases, repeats", () => {
+  const never = () => new Promise<void>(() => {});
+  const late: [string, typeof echoLines, ServeOptions][] = [
+    ["the server's", echoLines, { goodbye: never }],
+    ["a stream's", async (conn) => {
+      for await (const line of lines(conn, { goodbye: never })) await conn.write(`echo: ${line}\n`);
+    }, {}],
+    ["a consumer's", (conn) => {
+      conn.consume({ data: (chunk) => void conn.write(chunk), end() {}, closed() {}, goodbye: never });
+      conn.report(false, false);
+    }, {}],
+  ];
+  for (const [whose, handler, options] of late) {
+    it(`waits for a goodbye that never comes no longer than lingerTimeout, or its budget: ${whose}`, async () => {
+      const times = [
+        { lingerTimeout: 300, grace: 5000, fin: 450 },
+        // Patience is over at 500, T2 at 850; the FIN is out before T2.
+        { lingerTimeout: 5000, grace: 1000, fin: 825 },
+      ];
+      for (const { lingerTimeout, grace, fin } of times) {
+        await using w = await world(handler, { ...options, lingerTimeout, grace });
+        const client = await w.client();
+        const began = w.clock.now();
+        const report = w.server.shutdown();
+        await w.pass(fin - 50);
+        client.send("meanwhile\n");
+        const { clean, phases } = await w.until(report);
+        assertEquals([client.end, clean, phases.abort], ["fin", true, 0]);
+        assert(client.endedAt - began > fin - 50 && client.endedAt - began <= fin + 25, `${client.endedAt - began}`);
+        assertEquals(client.text.endsWith("meanwhile\n"), true);
+      }
+    });
+  }
+
+  it("waits for the goodbye to a single connection no longer than lingerTimeout", async () => {
+    await using w = await world(echoLines, {
+      goodbye: never,
+      lingerTimeout: 300,
+      maxLifetime: 1000,
+      lifetimeJitter: 0,
+    });
+    const client = await w.client();
+    await w.pass(1400);
+    assertEquals(client.end, "open");
+    await w.pass(100);
+    assertEquals([client.end, w.server.state], ["fin", "running"]);
+  });
+
+  it("resets nobody for a goodbye that fails when nobody waits for it any more", async () => {
+    let fail: (error: Error) => void = () => {};
+    const goodbye = () => new Promise<void>((_, reject) => fail = reject);
+    await using w = await world(echoLines, { goodbye, lingerTimeout: 300 });
+    const client = await w.client({ stubborn: true });
+    const report = w.server.shutdown();
+    await w.pass(500);
+    fail(new Error("too late"));
+    await w.pass(10);
+    client.conn.close();
+    assertEquals([(await w.until(report)).clean, client.end], [true, "fin"]);
+  });
+
   it("lets a broadcast reach whoever can still hear it, and end for nobody's goodbye", async () => {
     await using w = await world(async (conn) => {
       for await (const line of lines(conn)) {

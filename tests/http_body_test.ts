@@ -13,6 +13,17 @@ function declared(length: number, headers: Record<string, string> = {}): string 
   return request("/", { method: "POST", headers: { "content-length": `${length}`, ...headers } });
 }
 
+/** Gives one part, and fails then. */
+function breaking(): ReadableStream<Uint8Array> {
+  let parts = 0;
+  return new ReadableStream({
+    pull(controller) {
+      if (++parts > 1) throw new Error("broken");
+      controller.enqueue(new Uint8Array(3));
+    },
+  }, { highWaterMark: 0 });
+}
+
 describe("reading a body", () => {
   it("gives text, bytes, JSON, a blob, a form or a stream", async () => {
     const ways: Record<string, (req: Request) => Promise<unknown>> = {
@@ -60,6 +71,20 @@ describe("reading a body", () => {
     const body = '--X\r\nContent-Disposition: form-data; name="f"; filename="a.txt"\r\n\r\nhello\r\n--X--\r\n';
     const headers = { "content-type": "multipart/form-data; boundary=X" };
     assertEquals((await w.ask(request("/", { body, headers }), 30)).told, ["200 a.txt hello"]);
+  });
+
+  it("ends for who goes on reading behind an answer, or behind its failure", async () => {
+    let late: Promise<unknown> | undefined;
+    await using w = await httpWorld((req) => {
+      late = req.text().catch((error) => error);
+      if (pathOf(req) === "/fails") throw new Error("no answer");
+      if (pathOf(req) === "/breaks") return new Response(breaking());
+      return reply("early", { headers: pathOf(req) === "/last" ? { connection: "close" } : {} });
+    });
+    for (const path of ["/early", "/last", "/fails", "/breaks"]) {
+      await w.ask(declared(6).replace("/", path) + "ab");
+      assertInstanceOf(await w.until(late!), BodyError, path);
+    }
   });
 
   it("waits for what has not arrived", async () => {

@@ -1,8 +1,30 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertGreater, assertGreaterOrEqual, assertInstanceOf, assertLess } from "@std/assert";
-import { DrainTimeoutError } from "../mod.ts";
-import { eventStream, type HttpContext, reply } from "../src/http/mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertGreaterOrEqual,
+  assertInstanceOf,
+  assertLess,
+  assertStrictEquals,
+} from "@std/assert";
+import { DeadlineExceeded, DrainTimeoutError } from "../mod.ts";
+import { BodyError, eventStream, type HttpContext, type HttpOptions, nativeRequest, reply } from "../src/http/mod.ts";
 import { drain, Gate, httpWorld, pathOf, request } from "./support/http_world.ts";
+
+/** Every way to read a body. */
+const readers: [string, (req: Request) => Promise<unknown>][] = [
+  ["bytes()", (req) => req.bytes()],
+  ["text()", (req) => req.text()],
+  ["json()", (req) => req.json()],
+  ["arrayBuffer()", (req) => req.arrayBuffer()],
+  ["blob()", (req) => req.blob()],
+  ["formData()", (req) => req.formData()],
+  ["the stream", async (req) => {
+    for await (const _ of req.body!);
+  }],
+  ["the runtime's own stream", (req) => nativeRequest(req).text()],
+];
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -103,6 +125,51 @@ describe("drain: the end of grace", () => {
     assertEquals([w.server.http.refused.draining, w.server.http.handlerErrors], [1, 0]);
     assertGreater(since(peer), 1600);
     assertEquals((await report).clean, true);
+  });
+
+  for (const [name, read] of readers) {
+    it(`rejects ${name} of a body that is being read, with the cause of ctx.signal, when that aborts`, async () => {
+      const ends: Record<string, Partial<HttpOptions>> = { drain: { grace: 2000 }, time: { handlerTimeout: 1700 } };
+      for (const [end, options] of Object.entries(ends)) {
+        let seen: unknown;
+        let ctx!: HttpContext;
+        let at = -1;
+        await using w = await httpWorld(async (req, given) => {
+          ctx = given;
+          try {
+            await read(req);
+          } catch (error) {
+            at = w.clock.now();
+            throw seen = error;
+          }
+          return reply("never");
+        }, options);
+        const began = w.clock.now();
+        const peer = await w.ask(request("/", { body: "[]" }).slice(0, -1));
+        const { report } = end === "drain" ? drain(w) : { report: undefined };
+        await w.pass(1850);
+        assert(at - began >= 1700 && at - began <= 1740, `${at - began}`);
+        assertInstanceOf(seen, BodyError);
+        assertStrictEquals(seen.cause, ctx.signal.reason);
+        assertInstanceOf(seen.cause, end === "drain" ? DrainTimeoutError : DeadlineExceeded);
+        assertEquals([peer.statuses, peer.saidClose, peer.end], [[503], true, "fin"], end);
+        assertEquals([w.server.http.active, w.server.http.handlerErrors], [0, end === "drain" ? 0 : 1]);
+        if (report !== undefined) assertEquals((await w.until(report)).clean, true);
+      }
+    });
+  }
+
+  it("lets a handler that has not begun to read have what is here, and no more", async () => {
+    const seen: string[] = [];
+    await using w = await httpWorld(async (req, ctx) => {
+      await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+      return reply(await req.text().catch((error) => (seen.push(error.cause.name), "rejected")));
+    }, { grace: 2000 });
+    const whole = await w.ask(request("/", { body: "whole" }));
+    const half = await w.ask(request("/", { body: "whole" }).slice(0, -1));
+    const { report } = drain(w);
+    assertEquals((await w.until(report)).clean, true);
+    assertEquals([whole.told, half.told, seen], [["200 whole, close"], ["200 rejected, close"], ["DrainTimeoutError"]]);
   });
 
   it("resets what never ends, and names it", async () => {

@@ -74,6 +74,32 @@ describe("lastMessage", () => {
     assert(report.duration >= 1700 && report.duration < 1850, `${report.duration}`);
   });
 
+  it("that never comes takes half of what is left of the budget at the most, so that the Close is answered", async () => {
+    const lastMessage = () => new Promise<void>(() => {});
+    await using w = await wsWorld(echo, { grace: 1000, ws: { closeTimeout: 30_000, lastMessage } });
+    const [peer, patient] = [await w.raw(), await w.raw()];
+    const { report, began } = await drained(w);
+    assertEquals([peer.seen, peer.end, report.clean, report.phases.abort], [["close 1001 going away"], "fin", true, 0]);
+    assertEquals(patient.end, "fin");
+    // Quiet at 150, T2 at 850.
+    assert(peer.closedAt >= began + 450 && peer.closedAt < began + 550, `${peer.closedAt - began}`);
+  });
+
+  it("that a peer doesn't take holds up its Close no longer", async () => {
+    await using w = await wsWorld(echo, {
+      grace: 2000,
+      ws: { closeTimeout: 30_000, lastMessage: () => new Uint8Array(1 << 20), slowConsumer: "wait" },
+    });
+    const peer = await w.raw();
+    peer.conn.pause();
+    const { report } = drainOf(w);
+    await w.pass(1500);
+    assertEquals(w.ws.state, "closing");
+    peer.conn.resume();
+    assertEquals((await w.until(report)).clean, true);
+    assertEquals([peer.seen, peer.end], [["binary <1048576>", "close 1001 going away"], "fin"]);
+  });
+
   it("is not asked of a WebSocket that is closing already", async () => {
     let count = 0;
     await using w = await wsWorld(echo, { ws: { lastMessage: () => void count++ } });

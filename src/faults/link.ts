@@ -27,6 +27,8 @@ export interface LinkHost {
 class Side implements Consumer {
   /** A proxy knows no messages: it may be silent for long, and patience ends it. */
   readonly longLived = true;
+  /** What faults hold up passes in its own time. */
+  readonly timesGoodbye = true;
   readonly conn: Conn;
   readonly out: Pipe;
   readonly into: Pipe;

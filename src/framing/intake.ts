@@ -15,7 +15,10 @@ export type FrameConn = Pick<Conn, "consume" | "release" | "pause" | "resume" | 
 export interface FrameStreamOptions {
   /** Bytes of frames that wait unread before the connection is paused. @default 65536 */
   readonly highWaterMark?: number;
-  /** What the protocol says before the FIN of a drain; a promise defers the FIN until it settles. */
+  /**
+   * What the protocol says before the FIN of a drain; a promise defers the FIN until it settles, for `lingerTimeout` or
+   * what is left of the drain's budget at the most.
+   */
   readonly goodbye?: () => void | Promise<void>;
 }
 

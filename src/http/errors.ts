@@ -120,7 +120,7 @@ export class HttpError extends SluiceError {
   }
 }
 
-/** A request's body ended before its time: the client has gone, it was too large, or too slow; `cause` says more. */
+/** A request's body ended before its time: the client has gone, it was too large, or too slow, or `ctx.signal` has aborted; `cause` says more. */
 export class BodyError extends SluiceError {
   /** Builds the error. */
   constructor(message: string, options?: ErrorOptions) {

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { CancelContext } from "../context.ts";
-import { SluiceError } from "../errors.ts";
+import { CancelContext, DeadlineExceeded } from "../context.ts";
+import { DrainTimeoutError, SluiceError } from "../errors.ts";
 import { formatAddress } from "../server/address.ts";
 import type { Conn } from "../server/conn_types.ts";
 import type { Connection } from "../server/connection.ts";
 import type { Address } from "../socket.ts";
 import type { WebSocketHandler, WebSocketOptions } from "../websocket/types.ts";
 import type { AccessRecord } from "./access_log.ts";
+import { BodyError } from "./errors.ts";
 import { fieldLine, pairsOf } from "./fields.ts";
 import type { ExchangeHost } from "./exchange_host.ts";
 import type { RequestHead } from "./parser/mod.ts";
@@ -200,6 +201,18 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   /** The handler's time is over. */
   expire(): void {
     this.finish(true, undefined);
+  }
+
+  /** Ordered to stop: whoever reads the body hears of it where it waits, not only if it looks at the signal. */
+  protected override ended(): void {
+    if (this.bodyDone || !this.isOverdue) return;
+    this.body!.stop(new BodyError("The request's time is over before the end of its body", { cause: this.cause() }));
+  }
+
+  /** The grace of a drain, or the handler's own time, is over. */
+  get isOverdue(): boolean {
+    const cause = this.cause();
+    return cause instanceof DrainTimeoutError || cause instanceof DeadlineExceeded;
   }
 
   /** Whether the body needs no more attention. */

@@ -43,8 +43,9 @@ function explain(error: unknown, exchange: HttpExchange): Explanation {
   }
   // With the connection lost, whatever the handler makes of it, nobody is left to answer.
   const lost = exchange.http.conn.failure !== null;
-  if (lost || error instanceof BodyError) return { status: 0, message: "", refusal: null, isFault: false };
-  const cause = exchange.done ? exchange.cause() : undefined;
+  const broken = error instanceof BodyError && !exchange.isOverdue;
+  if (lost || broken) return { status: 0, message: "", refusal: null, isFault: false };
+  const cause = exchange.cause();
   if (cause instanceof DrainTimeoutError) {
     return { status: 503, message: "the server is shutting down", refusal: new HttpError("draining"), isFault: false };
   }

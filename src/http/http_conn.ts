@@ -290,13 +290,15 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   #finish(exchange: HttpExchange, close: boolean): void {
     exchange.state = "done";
+    if (!exchange.bodyDone) {
+      exchange.body!.fail(new BodyError("The answer is sent, what is left of the body is dropped"));
+    }
     this.#done(exchange);
     if (close) return this.#leave();
     if (exchange.bodyDone) {
       this.exchange = null;
       return;
     }
-    exchange.body!.fail(new BodyError("The answer is sent, what is left of the body is dropped"));
     this.#dropped = 0;
     this.#drop();
   }
@@ -356,6 +358,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.service.aborted++;
     this.service.finished(exchange, error);
     exchange.cancel(error);
+    exchange.body?.fail(new BodyError("The answer has failed, and the rest of the body with it", { cause: error }));
     exchange.stop?.(error);
     // When its grace is over, a drain resets what is left, and names it.
     if (exchange.cause() instanceof DrainTimeoutError) return;

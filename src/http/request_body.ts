@@ -110,6 +110,12 @@ export class RequestBody {
     else this.fail(error);
   }
 
+  /** Its reader is to stop; who has not begun can still read what is here. */
+  stop(error: Error): void {
+    if (this.used) this.fail(error);
+    else this.cutOff(error);
+  }
+
   /** Nothing more can be read. */
   fail(error: Error): void {
     if (this.ended || this.#failure !== null) return;

@@ -7,6 +7,7 @@ import * as flag from "./conn_flags.ts";
 import type { DrainPlan } from "./conn_times.ts";
 import type { Connection } from "./connection.ts";
 import { owedUntil } from "./rest.ts";
+import { TIMER_GRANULARITY } from "./timers.ts";
 
 /** The reason of `ctx.draining`. */
 export const DRAINING = "draining";
@@ -45,8 +46,19 @@ export function farewell(conn: Connection): void {
   conn.flags |= flag.FAREWELL;
   conn.host.leaving(conn);
   const said = sayGoodbye(conn);
-  if (said instanceof Promise) said.then(() => finish(conn), (error) => conn.abort(error));
+  if (said instanceof Promise) awaitGoodbye(conn, said);
   else finish(conn);
+}
+
+/** The FIN waits for the last words, but not for ever: it is the user who finds them. */
+function awaitGoodbye(conn: Connection, said: Promise<void>): void {
+  const failed = (error: unknown): void => conn.is(flag.SEALED) ? undefined : conn.abort(error);
+  said.then(() => finish(conn), failed);
+  if (conn.consumer?.timesGoodbye === true) return;
+  const times = conn.timed();
+  const latest = conn.host.clock.now() + conn.host.limits.lingerTimeout;
+  times.finAt = Math.min(latest, (times.plan?.endsAt ?? Infinity) - TIMER_GRANULARITY);
+  conn.armAt(times.finAt);
 }
 
 /**
@@ -92,7 +104,8 @@ function sayGoodbye(conn: Connection): void | Promise<void> {
   }
 }
 
-function finish(conn: Connection): void {
+/** Closes the input; FIN follows what was written. */
+export function finish(conn: Connection): void {
   if (conn.is(flag.SEALED | flag.GONE)) return;
   // Part of a message came before our FIN and the rest, if any, comes after it.
   if (conn.isPartial) {

@@ -5,7 +5,7 @@
  */
 import { DeadlineError } from "../errors.ts";
 import * as flag from "./conn_flags.ts";
-import { insist, leaveNext } from "./conn_leave.ts";
+import { finish, insist, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
 import { quietAt, restAt } from "./rest.ts";
 import type { Silence } from "./rhythm.ts";
@@ -53,6 +53,8 @@ export class ConnTimes {
   /** Its turn among those that a drain says goodbye to. */
   turnAt = 0;
   plan: DrainPlan | null = null;
+  /** When the FIN waits for a goodbye no longer. */
+  finAt = Infinity;
   /** Bytes flushed, and when that number last grew. */
   flushed = 0;
   flushedAt: number;
@@ -80,6 +82,7 @@ export function checkTimes(conn: Connection, times: ConnTimes, now: number): num
     checkWrite(conn, times, now),
     checkEnd(conn, now),
     checkDrain(conn, times, now),
+    checkGoodbye(conn, times, now),
   );
   if (conn.isSealed) return times.lingerAt;
   return next;
@@ -198,4 +201,11 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
   const until = owes ? most : Math.min(times.holdUntil + timers.deaf, most);
   if (now >= until) return leaveNext(conn);
   return owes ? Math.min(until, now + plan.quiet) : until;
+}
+
+function checkGoodbye(conn: Connection, times: ConnTimes, now: number): number {
+  if (now < times.finAt) return times.finAt;
+  times.finAt = Infinity;
+  finish(conn);
+  return Infinity;
 }

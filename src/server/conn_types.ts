@@ -17,6 +17,8 @@ export interface Consumer {
   readonly attended?: boolean;
   /** It stays open through long silences: neither `idleTimeout` nor `idleGrace` is meant for it. @default false */
   readonly longLived?: boolean;
+  /** Its goodbye ends by itself, whatever a user's code does: `lingerTimeout` is not meant for it. @default false */
+  readonly timesGoodbye?: boolean;
   /** It takes nothing more, and only counts what comes late: another may take its place. @default false */
   readonly spent?: boolean;
   /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
@@ -33,7 +35,7 @@ export interface Consumer {
   closed(error?: Error): void;
   /**
    * The drain found a quiet moment, or patience ended: say goodbye, then FIN follows. A promise defers the FIN until
-   * it settles; data is still delivered meanwhile.
+   * it settles, for `lingerTimeout` or what is left of the budget at the most; data is still delivered meanwhile.
    */
   goodbye?(): void | Promise<void>;
   /** Patience is over: the goodbye comes at the next boundary, so nothing more should be taken in. */

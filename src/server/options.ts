@@ -119,7 +119,10 @@ export interface ServeOptions extends ListenOptions, ConnOptions, AdmissionOptio
   name?: string;
   /** Where records go; `@std/log`'s Logger fits. @default JSON lines on stderr */
   logger?: Logger;
-  /** Last words on a connection that a drain closes, written before its FIN. */
+  /**
+   * Last words on a connection that a drain closes, written before its FIN. The FIN waits for a promise, for
+   * `lingerTimeout` or what is left of the budget at the most.
+   */
   goodbye?: (conn: Conn) => void | Promise<void>;
   /** Sees every change of every connection's state. */
   onStateChange?: (conn: Conn, from: ConnState, to: ConnState) => void;

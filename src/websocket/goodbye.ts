@@ -25,7 +25,7 @@ export function goodbyeTo(
   conn: Connection,
   roundTrip: number | null,
 ): Goodbye {
-  const left = Math.max(0, (conn.times?.plan?.endsAt ?? Infinity) - conn.host.clock.now());
+  const left = leftFor(conn);
   // A peer that has been seen to need longer gets it.
   const { shown } = conn.rhythm;
   const most = Math.min(Math.max(closeTimeout, shown), left);
@@ -41,4 +41,14 @@ function flagOf(conn: Connection): "normal" | "urgent" | "deferred" {
   const plan = conn.times?.plan ?? null;
   if (plan !== null && conn.host.clock.now() >= plan.patienceAt) return "urgent";
   return plan?.alone === true ? "deferred" : "normal";
+}
+
+/** How long last words may take, in ms: the other half of what is left of a drain is for the Close and its answer. */
+export function lastWordsTime({ limits: { closeTimeout } }: WebSocketSettings, conn: Connection): number {
+  return Math.min(closeTimeout, leftFor(conn) / 2);
+}
+
+/** What is left of the budget of a drain, in ms; Infinity without one. */
+function leftFor(conn: Connection): number {
+  return Math.max(0, (conn.times?.plan?.endsAt ?? Infinity) - conn.host.clock.now());
 }

@@ -42,6 +42,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   readonly delivery: Delivery<WebSocketMessage>;
   /** A heartbeat takes the place of the idle timeout. */
   readonly longLived = true;
+  /** The closing handshake has limits of its own. */
+  readonly timesGoodbye = true;
   /** Round trip of the last answered ping, in ms. */
   roundTrip: number | null = null;
   /** Our Close is out. */

@@ -177,7 +177,10 @@ export interface WebSocketOptions extends WebSocketLimitOptions {
   readonly allowedOrigins?: readonly string[] | "*";
   /** Fields to add to the 101 answer. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A drain's last word, sent before the Close; what it gives, if anything, is sent as a message. */
+  /**
+   * A drain's last word, sent before the Close; what it gives, if anything, is sent as a message. A promise is waited
+   * for up to `closeTimeout`, or half of what is left of the drain's budget.
+   */
   readonly lastMessage?: (ws: WebSocketConn) => WebSocketMessage | void | Promise<WebSocketMessage | void>;
   /** Reason of the drain's Close. @default "going away" */
   readonly goingAway?: string;

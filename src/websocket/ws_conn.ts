@@ -7,7 +7,7 @@ import type { Connection } from "../server/connection.ts";
 import { DONE } from "../server/delivery.ts";
 import { checkClose, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
 import { WebSocketClosedError } from "./errors.ts";
-import { goodbyeTo } from "./goodbye.ts";
+import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
 import { badMessage, isMessage, refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
@@ -201,9 +201,10 @@ export class WsConn implements WebSocketConn {
   async #sayLastMessage(): Promise<void> {
     const { lastMessage } = this.#link.settings.manners;
     if (lastMessage === null) return;
+    const end = this.conn.host.clock.now() + lastWordsTime(this.#link.settings, this.conn);
     try {
-      const message = await this.#inTime(lastMessage(this));
-      if (message !== undefined) await this.send(message);
+      const message = await this.#until(end, lastMessage(this));
+      if (message !== undefined) await this.#until(end, this.send(message));
     } catch (error) {
       if (!(error instanceof WebSocketClosedError)) {
         this.#link.settings.failed("The last message failed", error, this.conn);
@@ -211,11 +212,12 @@ export class WsConn implements WebSocketConn {
     }
   }
 
-  /** Undefined if it has not come by the time that a Close would have. */
-  async #inTime<T>(promise: T | Promise<T>): Promise<T | void> {
+  /** Undefined if it has not come by `end`, in ms on the clock. */
+  async #until<T>(end: number, promise: T | Promise<T>): Promise<T | void> {
+    const { clock } = this.conn.host;
     let cancel = (): void => {};
     const late = new Promise<void>((resolve) => {
-      cancel = this.conn.host.clock.setTimer(resolve, this.#link.settings.limits.closeTimeout);
+      cancel = clock.setTimer(resolve, Math.max(0, end - clock.now()));
     });
     try {
       return await Promise.race([promise, late]);
