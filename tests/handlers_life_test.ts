@@ -747,8 +747,8 @@ describe("run() with servers that need each other", () => {
     const options = { exit: false, grace: 5000, logger: silentLogger, adapter: signals, signals: ["SIGTERM"] };
     try {
       const running = within("the run", run(stages, options));
-      const [client, probe] = await Promise.all([api, probes].map((server) => connect({ port: portOf(server) })));
       running.catch(quietly);
+      const [client, probe] = await Promise.all([api, probes].map((server) => connect({ port: portOf(server) })));
       const text = lines(client);
       await text.send("a");
       await pause(200);

@@ -61,8 +61,8 @@ export function http({ handler, options, ...rest }: HttpPattern): Pattern {
 /** What each kind of client is tried over: the raw one has all, the others need not repeat it. */
 const OVER: Readonly<Record<TalkerKind, readonly Transport[]>> = {
   raw: ["tcp", "tls", "unix"],
-  sluice: ["tcp", "tls"],
-  asking: ["tcp", "tls"],
+  sluice: ["tcp"],
+  asking: ["tcp"],
   foreign: ["tcp"],
 };
 

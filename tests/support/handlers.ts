@@ -133,6 +133,7 @@ export class Scene<C extends Caller = Caller> {
   address!: Address;
   readonly #open: (scene: Scene<C>) => Promise<C>;
   readonly #deferred: (() => unknown)[] = [];
+  #isOver = false;
 
   constructor(one: Case, open: (scene: Scene<C>) => Promise<C>) {
     this.transport = one.transport;
@@ -144,6 +145,7 @@ export class Scene<C extends Caller = Caller> {
   /** One more client. */
   async open(): Promise<C> {
     const caller = await within("a connection", this.#open(this));
+    if (this.#isOver) caller.dispose();
     this.callers.push(caller);
     return caller;
   }
@@ -163,9 +165,10 @@ export class Scene<C extends Caller = Caller> {
     this.notes.push(what);
   }
 
-  /** Does this at the end of the case, last first. */
+  /** Does this at the end of the case, last first; at once, if that is over. */
   defer(fn: () => unknown): void {
-    this.#deferred.push(fn);
+    if (this.#isOver) fn();
+    else this.#deferred.push(fn);
   }
 
   /** For a deferred check. */
@@ -174,6 +177,7 @@ export class Scene<C extends Caller = Caller> {
   }
 
   async dispose(): Promise<void> {
+    this.#isOver = true;
     for (const caller of this.callers) caller.dispose();
     const failures: unknown[] = [];
     for (const fn of this.#deferred.reverse()) {
@@ -183,7 +187,6 @@ export class Scene<C extends Caller = Caller> {
         failures.push(error);
       }
     }
-    if (this.server !== undefined) await this.server.close();
     for (const failure of failures) throw failure;
   }
 }
@@ -339,6 +342,7 @@ class Hall {
     const logger = noting(scene.errors);
     const courtesy = isBare ? { idleGrace: QUIET } : {};
     scene.server = await pattern.start(scene, { ...where, ...tls, ...courtesy, logger, grace: pattern.grace ?? GRACE });
+    scene.defer(() => scene.server.close());
     scene.address = scene.server.address;
     if (trip === 0) return;
     const proxy = await distance(scene.address, trip);
