@@ -370,6 +370,8 @@ table("holds, limits and failures", [
     options: { maxConnections: 2, policy: "shedIdle" },
     prepare: async (_peer, scene) => void await scene.open(),
     client: async (peer, scene) => {
+      // Until then nobody knows whether the other has only just come.
+      await pause(1200);
       peer.send("a\n");
       await pause(200);
       const third = await scene.open();
@@ -542,6 +544,7 @@ table("holds, limits and failures", [
     sees: "",
     end: "reset",
     work: 400,
+    life: false,
     drain: { clean: null },
   }),
   tcp({

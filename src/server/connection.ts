@@ -292,7 +292,10 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     const out = this.outbound;
     if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
     this.moved += out.moveTo(this.socket, this.host.batch, this.is(flag.SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
-    this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, this.#longestGap);
+    const now = this.host.clock.now();
+    this.rhythm.said(now, this.host.timers.deaf, this.#longestGap);
+    // What was owed may be paid.
+    if (this.times !== null && this.times.plan !== null) this.armAt(now + this.times.plan.quiet);
     if ((this.flags & flag.CLOGGED) !== 0 || this.socket.unsent === 0) return;
     this.flags |= flag.CLOGGED | flag.SLOW;
     if (this.times !== null) this.times.flushedAt = this.host.clock.now();
