@@ -329,7 +329,7 @@ describe("drain: signals to handlers, phases, repeats", () => {
         { lingerTimeout: 5000, grace: 1000, fin: 825 },
       ];
       for (const { lingerTimeout, grace, fin } of times) {
-        await using w = await world(handler, { ...options, lingerTimeout, grace });
+        await using w = await world(handler, { ...options, lingerTimeout, grace, idleGrace: 150 });
         const client = await w.client();
         const began = w.clock.now();
         const report = w.server.shutdown();
@@ -347,6 +347,7 @@ describe("drain: signals to handlers, phases, repeats", () => {
     await using w = await world(echoLines, {
       goodbye: never,
       lingerTimeout: 300,
+      idleGrace: 150,
       maxLifetime: 1000,
       lifetimeJitter: 0,
     });
@@ -360,7 +361,7 @@ describe("drain: signals to handlers, phases, repeats", () => {
   it("resets nobody for a goodbye that fails when nobody waits for it any more", async () => {
     let fail: (error: Error) => void = () => {};
     const goodbye = () => new Promise<void>((_, reject) => fail = reject);
-    await using w = await world(echoLines, { goodbye, lingerTimeout: 300 });
+    await using w = await world(echoLines, { goodbye, lingerTimeout: 300, idleGrace: 150 });
     const client = await w.client({ stubborn: true });
     const report = w.server.shutdown();
     await w.pass(500);

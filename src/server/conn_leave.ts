@@ -62,13 +62,15 @@ function awaitGoodbye(conn: Connection, said: Promise<void>): void {
 }
 
 /**
- * Says goodbye at the next moment that is not busy, however short; what was withheld leaves. Returns when to look again,
- * in ms on the clock.
+ * Says goodbye at the next moment that is not busy, however short. What was withheld leaves with the FIN, or now if that
+ * moment is still to come. Returns when to look again, in ms on the clock.
  */
 export function leaveNext(conn: Connection): number {
   conn.flags |= flag.FIN_NEXT;
-  boundary(conn);
-  if (conn.isLeaving) return Infinity;
+  if (!conn.isBusy) {
+    conn.host.departures.add(conn);
+    return Infinity;
+  }
   conn.unhold();
   conn.consumer?.hurry?.();
   return conn.consumer?.longLived === true ? insist(conn) : Infinity;

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
+import * as flag from "./conn_flags.ts";
 import { farewell } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
 
@@ -47,7 +48,8 @@ export class Departures {
   #turn(): void {
     this.#scheduled = false;
     for (const { conn, bytes } of this.#queue.splice(0, this.#perTurn)) {
-      if (conn.bytesRead + conn.moved === bytes && !conn.isBusy && !conn.isPartial) farewell(conn);
+      const isCalm = conn.bytesRead + conn.moved === bytes && !conn.isPartial;
+      if ((isCalm || conn.is(flag.FIN_NEXT)) && !conn.isBusy) farewell(conn);
       else conn.armAt(this.#clock.now());
     }
     if (this.#queue.length === 0) this.#perTurn = 0;
