@@ -101,11 +101,19 @@ export type {
   HookResult,
   TruncatedConn,
 } from "./src/server/report.ts";
-export type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./src/server/server_types.ts";
+export type {
+  Handler,
+  HookOptions,
+  Server,
+  ServerStats,
+  ShutdownBudget,
+  ShutdownOptions,
+} from "./src/server/server_types.ts";
 export { listen, Listener } from "./src/server/listener.ts";
 export { createServer, serve } from "./src/server/serve.ts";
 export { connect, type ConnectOptions, Dialer } from "./src/server/connect.ts";
-export { run, type RunHook, type Runnable, type RunOptions, type RunReport } from "./src/server/run.ts";
+export { run } from "./src/server/run.ts";
+export type { RunHook, Runnable, Runnables, RunOptions, RunReport } from "./src/server/run_types.ts";
 export { Once, Semaphore, SingleFlight, WaitGroup } from "./src/sync.ts";
 export {
   type ByteLineOptions,

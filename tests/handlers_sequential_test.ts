@@ -246,15 +246,15 @@ table("handlers that take one message after the other", [
     name: "a client that has shown that it thinks for 300 ms",
     handler: () => sequential(10),
     client: async (peer) => {
-      for (let i = 0; i < 8 && peer.isOpen; i++) {
+      for (let i = 0; i < 6 && peer.isOpen; i++) {
         peer.send(`${i}\n`);
         await peer.answered(i + 1);
         await pause(300);
       }
     },
-    sees: Array.from({ length: 8 }, (_, i) => `${i}!\n`).join(""),
+    sees: Array.from({ length: 6 }, (_, i) => `${i}!\n`).join(""),
     stopAt: 1700,
-    work: 2000,
+    work: 1500,
   }),
   tcp({
     name: "a client that asks as soon as it is answered, until the end",

@@ -100,6 +100,7 @@ describe("README", () => {
       "ts",
       "ts",
       "ts",
+      "ts",
     ]);
   });
 
@@ -119,6 +120,19 @@ describe("README", () => {
     assertEquals([response.status, await response.text()], [200, "hello world"]);
     server.signal("SIGTERM");
     assertEquals((await server.exited()).code, 0);
+  });
+
+  it("the servers in stages answer, drain on SIGTERM one after the other and exit 0", async () => {
+    const ports = [await freePort(), await freePort(), await freePort()];
+    let text = block("ts", "// stages.ts");
+    for (const [i, given] of [9100, 8080, 8081].entries()) text = text.replace(`port: ${given}`, `port: ${ports[i]}`);
+    await using server = program("stages.ts", text);
+    assertEquals(await ask(ports[0], "x"), "value of x\n");
+    assertEquals((await fetch(`http://127.0.0.1:${ports[2]}/readyz`)).status, 200);
+    server.signal("SIGTERM");
+    const { code, stderr } = await server.exited();
+    const done = stderr.split("\n").filter((line) => line.includes("Drain: done"));
+    assertEquals([code, done.map((line) => JSON.parse(line).server)], [0, ["api", "store", "probes"]]);
   });
 
   for (

@@ -51,6 +51,18 @@ export type HealthHandler = (request: HealthRequest, ctx?: HealthContext) => Pro
 
 const DEFAULT_TIMEOUT = 1_000;
 
+/** On the handlers that are made here. */
+const HEALTH: unique symbol = Symbol("health");
+
+/** Whether a handler was made here: a server that has nothing else to answer is stopped after all others. */
+export function isHealthHandler(handler: object): boolean {
+  return HEALTH in handler;
+}
+
+function marked(handler: HealthHandler): HealthHandler {
+  return Object.assign(handler, { [HEALTH]: true });
+}
+
 /**
  * Liveness: 200 while the process answers and the checks hold, else 503. A drain doesn't matter: a server that
  * finishes its work must not be killed for it.
@@ -59,7 +71,7 @@ const DEFAULT_TIMEOUT = 1_000;
  */
 export function livez(options: HealthOptions = {}): HealthHandler {
   const failing = checker(options);
-  return async (request) => wrongMethod(request) ?? answer(await failing());
+  return marked(async (request) => wrongMethod(request) ?? answer(await failing()));
 }
 
 /**
@@ -76,27 +88,28 @@ export function livez(options: HealthOptions = {}): HealthHandler {
  */
 export function readyz(options: HealthOptions = {}): HealthHandler {
   const failing = checker(options);
-  return async (request, ctx) => {
+  return marked(async (request, ctx) => {
     const refusal = wrongMethod(request);
     if (refusal !== null) return refusal;
     const stopping = serversOf(options, ctx).filter((server) => !server.ready);
     return answer(stopping.length > 0 ? stopping.map(({ name }) => `${name} not ready`) : await failing());
-  };
+  });
 }
 
 /**
  * `/livez` and `/readyz` for a port of their own; 404 elsewhere. The checks count for readiness alone: restarting
- * this process mends no database.
+ * this process mends no database. `run()` stops the server of that port after all others, so that probes are answered
+ * to the end.
  *
  * @throws {OptionError} An option can't be used.
  */
 export function healthHandler(options: HealthOptions = {}): HealthHandler {
   const { checks: _, ...rest } = options;
   const handlers = new Map([["/livez", livez(rest)], ["/readyz", readyz(options)]]);
-  return async (request, ctx) => {
+  return marked(async (request, ctx) => {
     const handler = handlers.get(new URL(request.url).pathname);
     return handler === undefined ? plain(404, "not found\n") : await handler(request, ctx);
-  };
+  });
 }
 
 function serversOf(options: HealthOptions, ctx: HealthContext | undefined): readonly HealthServer[] {

@@ -10,6 +10,7 @@ import type { BusyConn } from "../server/report.ts";
 import { TcpServer } from "../server/server.ts";
 import { checkServer } from "../server/validate.ts";
 import { accessLogFrom } from "./access_log.ts";
+import { isHealthHandler } from "./health.ts";
 import { HttpConn } from "./http_conn.ts";
 import { coreOptions, type HttpLimits, httpLimits, tlsOptions } from "./options.ts";
 import { ProxyTrust } from "./proxy.ts";
@@ -38,6 +39,10 @@ class Http1Server extends TcpServer implements HttpServer {
 
   get http(): HttpStats {
     return this.#service.stats;
+  }
+
+  override get forProbes(): boolean {
+    return isHealthHandler(this.#service.handler);
   }
 
   override busy(): BusyConn[] {

@@ -67,9 +67,14 @@ export interface DrainSchedule {
   readonly cutAt: number;
 }
 
+/** What of a budget is kept for the report, in ms. */
+export function reportMargin(grace: number): number {
+  return Math.min(REPORT_MARGIN, grace / 20);
+}
+
 /** Lays out the budget; refuses sums that exceed it. */
 export function drainSchedule(limits: DrainLimits, hookTime: number): DrainSchedule {
-  const margin = Math.min(REPORT_MARGIN, limits.grace / 20);
+  const margin = reportMargin(limits.grace);
   const cutAt = limits.grace - margin - hookTime;
   const abortAt = cutAt - limits.abortGrace;
   const patienceAt = Math.min(limits.patience, abortAt);

@@ -21,6 +21,7 @@ import { Connection } from "./connection.ts";
 import { Departures } from "./departures.ts";
 import { Habits } from "./dues.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
+import { lateLimits, leastBudget } from "./drain_late.ts";
 import { endFailed } from "./handler_end.ts";
 import { busyOf, holdersOf } from "./holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
@@ -35,7 +36,7 @@ import {
   type ServeOptions,
 } from "./options.ts";
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./report.ts";
-import type { Handler, HookOptions, Server, ServerStats, ShutdownOptions } from "./server_types.ts";
+import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_types.ts";
 import { longestIdle } from "./shed.ts";
 import { TimerQueue } from "./timers.ts";
 import { checkParts, checkPromise, duration, text } from "./validate.ts";
@@ -75,6 +76,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   work = 0;
   #drainLimits: DrainLimits;
   #drain: Drain | null = null;
+  #stopExpected = false;
   #resolveClosed: (report: DrainReport) => void = () => {};
 
   constructor(options: ServeOptions, handler: Handler) {
@@ -102,7 +104,11 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   get ready(): boolean {
-    return this.state === "running" && this.#loops.length > 0;
+    return this.state === "running" && !this.#stopExpected && this.#loops.length > 0;
+  }
+
+  get forProbes(): boolean {
+    return false;
   }
 
   get addresses(): readonly Address[] {
@@ -299,14 +305,22 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     return drain.report;
   }
 
-  checkShutdown(options: ShutdownOptions): void {
-    this.#layOut(options);
+  checkShutdown(options: ShutdownOptions): ShutdownBudget {
+    const [limits] = this.#layOut(options);
+    return { grace: limits.grace, least: leastBudget(limits, hooksBudget(this.hooks)) };
+  }
+
+  expectStop(on: boolean = true): void {
+    this.#stopExpected = on;
   }
 
   #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
-    const limits = drainLimits(options, this.#drainLimits);
-    const reserve = duration("reserve", options.reserve, 0);
-    return [limits, drainSchedule(limits, hooksBudget(this.hooks) + reserve)];
+    const given = drainLimits(options, this.#drainLimits);
+    const hookTime = hooksBudget(this.hooks) + duration("reserve", options.reserve, 0);
+    const limits = options.begun === undefined
+      ? given
+      : lateLimits(given, duration("begun", options.begun, 0), hookTime);
+    return [limits, drainSchedule(limits, hookTime)];
   }
 
   resume(): boolean {
@@ -334,6 +348,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   #drained(report: DrainReport): void {
     if (report.resumed) {
       this.#drain = null;
+      this.#stopExpected = false;
       return;
     }
     this.state = "closed";

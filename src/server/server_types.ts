@@ -44,6 +44,19 @@ export interface ShutdownOptions extends DrainOptions {
   cause?: string;
   /** Part of `grace` that the caller keeps for work after this drain, in ms. @default 0 */
   reserve?: number;
+  /**
+   * It begins late: the stop that it is a part of began so long ago, in ms. The lame duck counts from there, and
+   * courtesies shrink to what `grace` has room for. @default it is no part of another stop
+   */
+  begun?: number;
+}
+
+/** What a stop would be made of, in ms. */
+export interface ShutdownBudget {
+  /** All of it. */
+  readonly grace: number;
+  /** What a stop that begins late would need at the least. */
+  readonly least: number;
 }
 
 /** A hook's own time. */
@@ -60,8 +73,10 @@ export interface Server extends AsyncDisposable {
   readonly adapter: SocketAdapter | null;
   /** `draining` from the signal or `shutdown()` on. */
   readonly state: "running" | "draining" | "closed";
-  /** What a readiness probe should say: false from the first moment of a drain. */
+  /** What a readiness probe should say: false from the first moment of a drain, or of `expectStop()`. */
   readonly ready: boolean;
+  /** It answers nothing but an orchestrator's probes, as with `healthHandler()`: `run()` stops it after all others. */
+  readonly forProbes: boolean;
   /**
    * Where it listens.
    *
@@ -108,11 +123,16 @@ export interface Server extends AsyncDisposable {
    */
   shutdown(options?: ShutdownOptions): Promise<DrainReport>;
   /**
-   * Checks what `shutdown(options)` would check, and does nothing.
+   * Checks what `shutdown(options)` would check, and does nothing but say what it would be made of.
    *
    * @throws {OptionError} The parts exceed the grace.
    */
-  checkShutdown(options: ShutdownOptions): void;
+  checkShutdown(options: ShutdownOptions): ShutdownBudget;
+  /**
+   * A stop is coming, when others have stopped: `ready` is false from now on, and all else is as before. False takes
+   * it back. @param on Default true.
+   */
+  expectStop(on?: boolean): void;
   /** Calls a drain off during its lame duck; false if it is too late, or there is none. */
   resume(): boolean;
   /** Stops at once: cuts every connection, or what is left of a running drain (Go: `Server.Close`). */
