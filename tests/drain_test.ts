@@ -377,7 +377,7 @@ describe("drain: signals to handlers, phases, repeats", () => {
         // It stays busy, and so is said goodbye to long after the others.
         for (let i = 0; line === "stay" && i < 10; i++) await new Promise<void>((wake) => w.clock.setTimer(wake, 100));
       }
-    }, { goodbye: (conn) => conn.write("bye\n") });
+    }, { goodbye: (conn) => conn.write("bye\n"), idleGrace: 150 });
     const [quiet, stays, gone] = [await w.client({ stubborn: true }), await w.client(), await w.client()];
     stays.send("stay\n");
     await w.pass(10);
