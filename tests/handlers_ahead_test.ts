@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import { background, type Conn, framed, type Handler, lengthPrefixCodec, lines, Semaphore } from "../mod.ts";
-import { isDrained } from "./support/handler_api.ts";
 import { tcp } from "./support/handler_kinds.ts";
 import type { Peer } from "./support/handler_peer.ts";
 import { job, Mailbox, pause, table } from "./support/handlers.ts";
@@ -245,7 +244,7 @@ table("handlers that read ahead of their answers", [
     name: "jobs that are waited for after the loop, in a drain",
     handler: (scene) => async (conn, ctx) => {
       await readAheadAndWait(conn, ctx);
-      scene.note(isDrained(conn) ? "drained" : "the client has left");
+      scene.note(conn.isDrained ? "drained" : "the client has left");
     },
     owes: true,
     client: (peer) => peer.send("0\n1\n"),

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { type Conn, connect, type Handler, heartbeat, lines, serve, silentLogger } from "../mod.ts";
-import { codeOf, held, isDrained, noAnswers } from "./support/handler_api.ts";
+import { codeOf } from "./support/handlers.ts";
 import { tcp } from "./support/handler_kinds.ts";
 import type { Peer } from "./support/handler_peer.ts";
 import { job, once, pause, type Scene, table } from "./support/handlers.ts";
@@ -268,7 +268,7 @@ table("handlers that push, stream, tunnel and count", [
     handler: (scene) => async (conn) => {
       let count = 0;
       for await (const _ of lines(conn)) count++;
-      scene.note(`${isDrained(conn) ? "drained" : "whole"} after ${count}`);
+      scene.note(`${conn.isDrained ? "drained" : "whole"} after ${count}`);
     },
     client: (peer) => peer.send("a\nb\n"),
     life: false,
@@ -330,7 +330,7 @@ table("handlers that push, stream, tunnel and count", [
   tcp({
     name: "telemetry that said it never answers",
     handler: () => (conn) => lines(conn).forEach(quietly),
-    options: noAnswers(),
+    options: { answers: false },
     grace: 8000,
     client: (peer) => stream(peer, 3, 50),
     sees: "",
@@ -340,7 +340,7 @@ table("handlers that push, stream, tunnel and count", [
     handler: () => async (conn) => {
       for await (const _ of conn);
     },
-    options: noAnswers(),
+    options: { answers: false },
     grace: 8000,
     client: (peer) => stream(peer, 3, 50),
     sees: "",
@@ -348,7 +348,7 @@ table("handlers that push, stream, tunnel and count", [
   tcp({
     name: "telemetry that says of each message that it wants no answer",
     handler: () => async (conn) => {
-      for await (const _ of lines(conn)) held(conn).answered();
+      for await (const _ of lines(conn)) conn.answered();
     },
     grace: 8000,
     client: (peer) => stream(peer, 3, 50),
@@ -361,7 +361,7 @@ table("handlers that push, stream, tunnel and count", [
       for await (const _ of lines(conn)) count++;
       scene.note(count > 20 ? "many" : `${count}`);
     },
-    options: noAnswers(),
+    options: { answers: false },
     client: (peer) => stream(peer, 80, 100),
     sees: "",
     notes: ["many"],
@@ -373,7 +373,7 @@ table("handlers that push, stream, tunnel and count", [
     name: "a protocol with messages that want no answer, and says which",
     handler: () => async (conn) => {
       for await (const line of lines(conn)) {
-        if (line.startsWith("set")) held(conn).answered();
+        if (line.startsWith("set")) conn.answered();
         else job(line).then((result) => conn.write(`${result}\n`)).catch(quietly);
       }
     },

@@ -12,7 +12,7 @@ import {
   silentLogger,
 } from "../mod.ts";
 import { reply } from "../src/http/mod.ts";
-import { codeOf, held, isDrained } from "./support/handler_api.ts";
+import { codeOf } from "./support/handlers.ts";
 import { http, tcp, webSocket } from "./support/handler_kinds.ts";
 import type { Peer } from "./support/handler_peer.ts";
 import { job, once, pause, type Scene, table } from "./support/handlers.ts";
@@ -55,7 +55,7 @@ table("holds, limits and failures", [
     name: "conn.waitUntil, and the handler returns at once",
     handler: () => async (conn) => {
       const { value } = await lines(conn).next();
-      held(conn).waitUntil(answerLater(conn, String(value)));
+      conn.waitUntil(answerLater(conn, String(value)));
     },
     owes: true,
     client: (peer) => peer.send("a\n"),
@@ -66,7 +66,7 @@ table("holds, limits and failures", [
     name: "ctx.waitUntil, and the handler returns at once",
     handler: () => async (conn, ctx) => {
       const { value } = await lines(conn).next();
-      held(ctx).waitUntil(answerLater(conn, String(value)));
+      ctx.waitUntil(answerLater(conn, String(value)));
     },
     owes: true,
     client: (peer) => peer.send("a\n"),
@@ -78,7 +78,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) {
         conn.write(`${line}:`);
-        held(conn).waitUntil(answerLater(conn, "", 2000));
+        conn.waitUntil(answerLater(conn, "", 2000));
       }
     },
     owes: true,
@@ -91,7 +91,7 @@ table("holds, limits and failures", [
     handler: () => async (conn, ctx) => {
       for await (const line of lines(conn)) {
         conn.write(`${line}:`);
-        held(ctx).waitUntil(answerLater(conn, "", 2000));
+        ctx.waitUntil(answerLater(conn, "", 2000));
       }
     },
     owes: true,
@@ -104,7 +104,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) {
         const ms = Number(line);
-        held(conn).waitUntil(job(line, ms).then(() => conn.write(`${line}-`)).then(() => answerLater(conn, line, ms)));
+        conn.waitUntil(job(line, ms).then(() => conn.write(`${line}-`)).then(() => answerLater(conn, line, ms)));
       }
     },
     owes: true,
@@ -115,7 +115,7 @@ table("holds, limits and failures", [
   tcp({
     name: "conn.waitUntil, and a client that half-closes",
     handler: () => async (conn) => {
-      for await (const line of lines(conn)) held(conn).waitUntil(answerLater(conn, line));
+      for await (const line of lines(conn)) conn.waitUntil(answerLater(conn, line));
     },
     owes: true,
     client: (peer) => {
@@ -128,7 +128,7 @@ table("holds, limits and failures", [
   tcp({
     name: "conn.waitUntil twenty times",
     handler: () => async (conn) => {
-      for await (const line of lines(conn)) held(conn).waitUntil(answerLater(conn, line, 300 + Number(line) * 20));
+      for await (const line of lines(conn)) conn.waitUntil(answerLater(conn, line, 300 + Number(line) * 20));
     },
     owes: true,
     client: (peer) => peer.send(Array.from({ length: 20 }, (_, i) => `${i}\n`).join("")),
@@ -141,7 +141,7 @@ table("holds, limits and failures", [
       scene.defer(() => scene.errors.some((text) => text.includes("no luck")) || scene.fail("nothing was logged"));
       for await (const line of lines(conn)) {
         await conn.write(`${line}!\n`);
-        held(conn).waitUntil(pause(600).then(() => Promise.reject(new Error("no luck"))));
+        conn.waitUntil(pause(600).then(() => Promise.reject(new Error("no luck"))));
       }
     },
     owes: true,
@@ -158,7 +158,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) {
         await conn.write(`${line}!\n`);
-        held(conn).waitUntil(pause(600).then(() => Promise.reject(undefined)));
+        conn.waitUntil(pause(600).then(() => Promise.reject(undefined)));
       }
     },
     client: (peer) => peer.send("a\n"),
@@ -171,7 +171,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       const { value } = await lines(conn).next();
       await conn.write(`${value}!\n`);
-      held(conn).waitUntil(new Promise(quietly));
+      conn.waitUntil(new Promise(quietly));
     },
     client: (peer) => peer.send("a\n"),
     sees: "a!\n",
@@ -183,7 +183,7 @@ table("holds, limits and failures", [
     name: "conn.waitUntil with a job that ends when ctx.signal aborts",
     handler: () => async (conn, ctx) => {
       const { value } = await lines(conn).next();
-      held(conn).waitUntil(once(ctx.signal));
+      conn.waitUntil(once(ctx.signal));
       await conn.write(`${value}!\n`);
     },
     client: (peer) => peer.send("a\n"),
@@ -198,7 +198,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) {
         await conn.write(`${line}!\n`);
-        held(conn).waitUntil(pause(1800));
+        conn.waitUntil(pause(1800));
       }
     },
     owes: true,
@@ -246,7 +246,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) {
         conn.write("working\n");
-        held(conn).waitUntil(answerLater(conn, line, 700));
+        conn.waitUntil(answerLater(conn, line, 700));
       }
     },
     options: IDLE,
@@ -270,7 +270,7 @@ table("holds, limits and failures", [
     name: "idleTimeout ends a connection that is idle, and that is no end of the client's",
     handler: (scene) => async (conn) => {
       for await (const line of lines(conn)) await conn.write(`${line}!\n`);
-      scene.note(isDrained(conn) ? "drained" : "the client has left");
+      scene.note(conn.isDrained ? "drained" : "the client has left");
     },
     options: IDLE,
     client: async (peer) => {
@@ -343,7 +343,7 @@ table("holds, limits and failures", [
     name: "maxLifetime with a job of 700 ms, held, and the handler returned",
     handler: () => async (conn) => {
       const { value } = await lines(conn).next();
-      held(conn).waitUntil(answerLater(conn, String(value), 700));
+      conn.waitUntil(answerLater(conn, String(value), 700));
     },
     options: LIFETIME,
     client: (peer) => peer.send("a\n"),
@@ -746,7 +746,7 @@ describe("run() with servers that need each other", () => {
         return quietly;
       },
     };
-    const stages = [api, [back, probes]] as unknown as Server[];
+    const stages = [api, [back, probes]];
     const options = { exit: false, grace: 5000, logger: silentLogger, adapter: signals, signals: ["SIGTERM"] };
     try {
       const running = within("the run", run(stages, options));

@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Conn, type Consumer, framed, type Handler, lengthPrefixCodec, lines } from "../mod.ts";
-import { isDrained } from "./support/handler_api.ts";
 import { tcp } from "./support/handler_kinds.ts";
 import type { Peer } from "./support/handler_peer.ts";
 import { job, pause, table } from "./support/handlers.ts";
@@ -311,7 +310,7 @@ table("handlers that take one message after the other", [
     name: "a loop that ends, and the handler says why",
     handler: (scene) => async (conn) => {
       for await (const line of lines(conn)) await conn.write(`${line}!\n`);
-      scene.note(isDrained(conn) ? "drained" : "the client has left");
+      scene.note(conn.isDrained ? "drained" : "the client has left");
     },
     client: (peer) => peer.send("a\n"),
     sees: "a!\n",

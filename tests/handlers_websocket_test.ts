@@ -1,7 +1,7 @@
 import { background, Semaphore } from "../mod.ts";
 import { serveHttp } from "../src/http/mod.ts";
 import { connectWebSocket, Hub, type WebSocketConn, type WebSocketHandler } from "../src/websocket/mod.ts";
-import { codeOf, held } from "./support/handler_api.ts";
+import { codeOf } from "./support/handlers.ts";
 import { webSocket } from "./support/handler_kinds.ts";
 import type { RawTalker, Talker } from "./support/handler_talkers.ts";
 import { job, Mailbox, once, pause, type Scene, table } from "./support/handlers.ts";
@@ -433,7 +433,7 @@ table("handlers of WebSockets", [
     handler: () => async (ws) => {
       for await (const message of ws) {
         await ws.send("working");
-        held(ws).waitUntil(job(String(message), 2000).then((result) => ws.send(result)).catch(quietly));
+        ws.waitUntil(job(String(message), 2000).then((result) => ws.send(result)).catch(quietly));
       }
     },
     owes: true,
@@ -446,7 +446,7 @@ table("handlers of WebSockets", [
     handler: () => async (ws, ctx) => {
       for await (const message of ws) {
         await ws.send("working");
-        held(ctx).waitUntil(job(String(message), 2000).then((result) => ws.send(result)).catch(quietly));
+        ctx.waitUntil(job(String(message), 2000).then((result) => ws.send(result)).catch(quietly));
       }
     },
     owes: true,
@@ -458,7 +458,7 @@ table("handlers of WebSockets", [
     name: "ws.waitUntil, and the handler returns at once",
     handler: () => async (ws) => {
       const { value } = await ws.next();
-      held(ws).waitUntil(job(String(value)).then((result) => ws.send(result)).catch(quietly));
+      ws.waitUntil(job(String(value)).then((result) => ws.send(result)).catch(quietly));
     },
     owes: true,
     client: (talker) => talker.send("a"),
@@ -470,7 +470,7 @@ table("handlers of WebSockets", [
     name: "ws.waitUntil with a job that fails",
     handler: (scene) => async (ws) => {
       for await (const message of ws) {
-        held(ws).waitUntil(job(String(message), 300).then(() => Promise.reject(new Error("no luck"))));
+        ws.waitUntil(job(String(message), 300).then(() => Promise.reject(new Error("no luck"))));
         scene.defer(() => scene.errors.some((text) => text.includes("no luck")) || scene.fail("nothing was logged"));
       }
     },
@@ -495,7 +495,7 @@ table("handlers of WebSockets", [
     handler: () => async (ws) => {
       for await (const _ of ws);
     },
-    ws: { answers: false } as object,
+    ws: { answers: false },
     grace: 8000,
     client: (talker) => stream(talker, 3, 50),
     sees: "",
@@ -503,7 +503,7 @@ table("handlers of WebSockets", [
   ...webSocket({
     name: "telemetry that says of each message that it wants no answer, one every 50 ms",
     handler: () => async (ws) => {
-      for await (const _ of ws) held(ws).answered();
+      for await (const _ of ws) ws.answered();
     },
     grace: 8000,
     client: (talker) => stream(talker, 20, 50),
@@ -515,7 +515,7 @@ table("handlers of WebSockets", [
     name: "a protocol with messages that want no answer, and says which",
     handler: () => async (ws) => {
       for await (const message of ws) {
-        if (String(message).startsWith("set")) held(ws).answered();
+        if (String(message).startsWith("set")) ws.answered();
         else answerLater(ws, String(message));
       }
     },

@@ -18,10 +18,10 @@ import {
   type Logger,
   type ServeOptions,
   type Server,
+  type SluiceError,
   type TlsConnectOptions,
 } from "../../mod.ts";
 import { type FaultProxy, startFaultProxy } from "../../src/faults/mod.ts";
-import { truncatedIn } from "./handler_api.ts";
 import { type Caller, Peer } from "./handler_peer.ts";
 import { leakCheck } from "./leaks.ts";
 import { within } from "./rig.ts";
@@ -487,7 +487,7 @@ class Play {
   #judgeReport(report: DrainReport, atMost: number, lag: number): void {
     const { clean = true, cut = 0, truncated = 0, atLeast = 0 } = this.#expected;
     if (clean !== null) {
-      const said = [report.clean, report.cut.length, truncatedIn(report).length];
+      const said = [report.clean, report.cut.length, report.truncated.length];
       assertEquals(said, [clean, cut, truncated], `clean, cut, truncated in ${shown(report)}`);
     }
     assertLess(report.duration, atMost + lag, "the duration of the stop");
@@ -577,4 +577,9 @@ function noting(errors: string[]): Logger {
 
 function shown({ connections, cut, afterFin, duration, clean }: DrainReport): string {
   return JSON.stringify({ clean, duration, connections, cut, afterFin });
+}
+
+/** The stable identifier of an error of the library; the name of any other. */
+export function codeOf(error: unknown): string {
+  return (error as SluiceError | undefined)?.code ?? (error as Error | undefined)?.name ?? String(error);
 }
