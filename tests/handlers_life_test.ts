@@ -487,12 +487,13 @@ table("holds, limits and failures", [
     client: (peer) => peer.send("a"),
     sees: "a!\n",
     work: 400,
+    trips: [0],
   }),
   tcp({
     name: "a read deadline that is lifted while jobs run",
     handler: () => async (conn) => {
       for (;;) {
-        conn.setReadDeadline(Date.now() + 2000);
+        conn.setReadDeadline(Date.now() + 6000);
         const chunk = await conn.read();
         if (chunk === null) return;
         conn.setReadDeadline(null);

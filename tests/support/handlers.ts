@@ -110,7 +110,7 @@ const QUIET = 150;
 /** What a busy machine may add to any duration, in ms. */
 const SLACK = 1200;
 /** Cases at once: they mostly wait, but each handshake and each start costs. */
-const AT_ONCE = 80;
+const AT_ONCE = 48;
 /** Between two starts, in ms. */
 const PAUSE = 10;
 /** Longest time of one case. */
