@@ -692,7 +692,7 @@ table("holds, limits and failures", [
     handler: () => async (conn) => {
       for await (const line of lines(conn)) void answerLater(conn, line);
     },
-    options: { lameDuck: 800 },
+    options: { lameDuck: 1800 },
     client: async (peer, scene) => {
       peer.send("a\n");
       if (scene.mode !== "drain") return;
@@ -703,7 +703,7 @@ table("holds, limits and failures", [
       scene.note(late.saw);
     },
     sees: "a!\n",
-    work: 1500,
+    work: 2500,
     drain: { notes: ["b!\n"], atMost: 5000 },
     leaves: false,
   }),
