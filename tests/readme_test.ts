@@ -101,6 +101,7 @@ describe("README", () => {
       "ts",
       "ts",
       "ts",
+      "ts",
     ]);
   });
 
@@ -139,6 +140,7 @@ describe("README", () => {
     const [name, part, output] of [
       ["the server with a context", "server.stats", /true \{/],
       ["the hand-written accept loop", "await listen(", /^hello$/m],
+      ["the handler that reads ahead", "conn.waitUntil(look", /^found a\ntrue$/m],
       ["the framed servers", "lengthPrefixCodec(", /^$/],
       ["the web app", "eventStream(", /^$/],
       ["the WebSocket server and its client", "connectWebSocket(", /^hello world\n1000 true$/m],
