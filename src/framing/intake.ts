@@ -110,7 +110,7 @@ export class FrameIntake<T> implements Consumer {
   /** All frames that wait. */
   takeAll(): T[] {
     this.#takes++;
-    this.#conn.took();
+    this.#conn.took(this.size);
     const frames = this.#taken === 0 ? this.#queue : this.#queue.slice(this.#taken);
     this.#queue = [];
     this.#emptied();

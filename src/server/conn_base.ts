@@ -121,7 +121,9 @@ export abstract class ConnBase implements TimerTarget {
    */
   get #awaitsEnd(): boolean {
     if (this.endAwaited === "no" || this.is(flag.END_TOLD | flag.GONE)) return false;
-    const { dues, host } = this;
+    const { consumer, dues, host } = this;
+    // HTTP knows what is unanswered, whoever looks at the connection's end.
+    if (consumer !== null && consumer.attended !== true && consumer.longLived !== true) return false;
     if (dues === null) return true;
     const now = host.clock.now();
     if (this.endAwaited === "earlier" && now - dues.tookAt < host.limits.patience) return false;
@@ -238,6 +240,8 @@ export abstract class ConnBase implements TimerTarget {
   awaitEnd(): void {
     this.endAwaited = "now";
     this.watchEnd();
+    // A drain may have waited for just this.
+    if (this.isParting) this.armAt(this.host.clock.now() + this.times!.plan!.quiet);
   }
 
   /** The message that was taken last needs no answer. */

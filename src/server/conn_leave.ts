@@ -73,7 +73,9 @@ export function leaveNext(conn: Connection): number {
   }
   conn.unhold();
   conn.consumer?.hurry?.();
-  return conn.consumer?.longLived === true ? insist(conn) : Infinity;
+  if (conn.consumer?.longLived === true) return insist(conn);
+  // Who waits for the end is at rest when its debt lapses, and that is no event.
+  return conn.endAwaited === "no" ? Infinity : conn.host.clock.now() + TIMER_GRANULARITY;
 }
 
 /**

@@ -9,6 +9,7 @@ import { finish, insist, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
 import { quietAt, restAt } from "./rest.ts";
 import type { Silence } from "./rhythm.ts";
+import { TIMER_GRANULARITY } from "./timers.ts";
 
 /** How one connection is brought to a graceful end. Times are in ms on the host's clock. */
 export interface DrainPlan extends Silence {
@@ -152,7 +153,7 @@ function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
 function checkEnd(conn: Connection, now: number): number {
   if (!conn.is(flag.READ_ENDED) || conn.endAwaited === "no") return Infinity;
   const due = conn.is(flag.END_TOLD) ? toldEndAt(conn) : restAt(conn);
-  if (due === Infinity) return now + conn.host.limits.idleGrace;
+  if (due === Infinity) return now + Math.max(conn.host.limits.idleGrace, TIMER_GRANULARITY);
   if (now < due) return due;
   void conn.close();
   return Infinity;
@@ -184,7 +185,11 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
     return Infinity;
   }
   if (!isLate) return Math.min(next, plan.patienceAt);
-  if (conn.is(flag.FIN_NEXT)) return conn.consumer?.longLived === true ? insist(conn) : next;
+  if (conn.is(flag.FIN_NEXT)) {
+    if (conn.consumer?.longLived === true) return insist(conn);
+    // A handler that waits for the end is at rest when its debt lapses, which is no event.
+    return conn.endAwaited === "no" ? next : Math.min(next, now + Math.max(plan.quiet, TIMER_GRANULARITY));
+  }
   return Math.min(next, checkHold(conn, times, plan, now));
 }
 
@@ -198,9 +203,10 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
   const most = plan.patienceAt + (plan.endsAt - plan.patienceAt) * HOLD_SHARE;
   // What was received is answered first: to let go before would bring more of it.
   const owes = conn.isBusy && conn.dues !== null && conn.dues.owed > 0;
-  const until = owes ? most : Math.min(times.holdUntil + timers.deaf, most);
+  // Without a budget nothing but the windows would end it.
+  const until = owes && !plan.alone ? most : Math.min(times.holdUntil + timers.deaf, most);
   if (now >= until) return leaveNext(conn);
-  return owes ? Math.min(until, now + plan.quiet) : until;
+  return owes ? Math.min(until, now + Math.max(plan.quiet, TIMER_GRANULARITY)) : until;
 }
 
 function checkGoodbye(conn: Connection, times: ConnTimes, now: number): number {

@@ -147,8 +147,12 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * buffered. Both false is a boundary.
    */
   report(busy: boolean, partial: boolean): void;
-  /** A protocol's report: a message was handed to whoever takes them, and may have to be answered by a write. */
-  took(): void;
+  /**
+   * A protocol's report: messages were handed to whoever takes them, and may have to be answered by a write each.
+   *
+   * @param messages How many. @default 1
+   */
+  took(messages?: number): void;
   /** Closes gracefully at the next boundary, as the drain does: goodbye, FIN, linger. */
   closeWhenIdle(): void;
 }

@@ -91,7 +91,17 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (chunk !== null) return Promise.resolve(chunk);
     const refusal = this.refusal();
     if (refusal !== undefined) return refusal === null ? END : Promise.reject(refusal);
-    return new Promise((deliver, fail) => this.awaitChunk({ deliver, fail }));
+    const coming: Promise<Uint8Array | null> = new Promise((deliver, fail) =>
+      this.awaitChunk({
+        deliver,
+        fail: (error) => {
+          // A read that was left behind, to notice a peer that leaves, must not end the process.
+          coming.catch(() => {});
+          fail(error);
+        },
+      })
+    );
+    return coming;
   }
 
   /** The next queued chunk for who asked for it, or null. */
@@ -389,8 +399,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     return this.#freed ??= new Promise((resolve) => this.#free = resolve);
   }
 
-  took(): void {
-    this.owe("frames");
+  took(messages: number = 1): void {
+    for (let i = 0; i < messages; i++) this.owe("frames");
   }
 
   /** The handler has settled. */
