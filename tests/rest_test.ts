@@ -138,14 +138,14 @@ describe("what a connection owes", () => {
     const habits = new Habits();
     const silent = new Dues("frames", 0);
     silent.took(0);
-    habits.learn(silent);
+    habits.learn(silent, 10_000, LAPSE);
     const fresh = new Dues("frames", 0);
     fresh.took(0);
     assertEquals(fresh.owedUntil(0, LAPSE, habits), -Infinity);
     const paying = new Dues("frames", 0);
     paying.took(0);
     paying.wrote();
-    habits.learn(paying);
+    habits.learn(paying, 10_000, LAPSE);
     assertEquals(fresh.owedUntil(0, LAPSE, habits), 5000);
   });
 
@@ -165,7 +165,7 @@ describe("what a connection owes", () => {
     for (let i = 0; i < 5; i++) uneven.took(i);
     uneven.wrote();
     assertEquals(uneven.owedUntil(10, LAPSE, habits), 5010);
-    habits.learn(uneven);
+    habits.learn(uneven, 10_000, LAPSE);
     assertEquals(uneven.owedUntil(10, LAPSE, habits), -Infinity);
     uneven.took(20);
     assertEquals(uneven.owedUntil(20, LAPSE, habits), 5020, "nothing was written since the last message");
@@ -178,9 +178,9 @@ describe("what a connection owes", () => {
     const even = new Dues("frames", 0);
     even.took(0);
     even.wrote();
-    for (let i = 0; i < 1000; i++) habits.learn(silent);
+    for (let i = 0; i < 1000; i++) habits.learn(silent, 10_000, LAPSE);
     assertEquals(habits.isOneWay, true);
-    for (let i = 0; i < 100; i++) habits.learn(even);
+    for (let i = 0; i < 100; i++) habits.learn(even, 10_000, LAPSE);
     assertEquals(habits.isOneWay, false);
   });
 });

@@ -13,7 +13,7 @@ import { FrameStream } from "./stream.ts";
 export type FramedConn =
   & FrameConn
   & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">
-  & { readonly isLeaving?: boolean; readonly isHeld?: boolean };
+  & { readonly isLeaving?: boolean; readonly isHeld?: boolean; readonly whenGone?: Promise<void> };
 
 /** A stream of frames with the way back. */
 export class Framed<In, Out = In> extends FrameStream<In> {

@@ -14,6 +14,8 @@ export interface HeartbeatTarget<Out> {
   readonly conn: Pick<Conn, "bytesRead" | "closed" | "close" | "abort"> & {
     /** A goodbye of ours is on its way: no ping is due any more. @default false */
     readonly isLeaving?: boolean;
+    /** As `closed`, where asking for that says that somebody waits. @default closed */
+    readonly whenGone?: Promise<void>;
     /** What is written is withheld for a moment, so an answer could not come. @default false */
     readonly isHeld?: boolean;
   };
@@ -85,7 +87,7 @@ class PingLoop<Out> implements Heartbeat {
     this.#misses = positiveInteger("misses", options.misses, DEFAULT_MISSES);
     this.#onDead = oneOf("onDead", options.onDead, ["abort", "close"] as const);
     this.#clock = options.clock ?? systemClock;
-    framed.conn.closed.then(() => this.stop());
+    (framed.conn.whenGone ?? framed.conn.closed).then(() => this.stop());
     this.#arm();
   }
 

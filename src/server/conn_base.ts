@@ -12,7 +12,7 @@ import type { Conn, ConnState, Consumer } from "./conn_types.ts";
 import { Dues, type DuesMode } from "./dues.ts";
 import type { Inbound } from "./inbound.ts";
 import type { Outbound } from "./outbound.ts";
-import { owedUntil } from "./rest.ts";
+import { busyUntil } from "./rest.ts";
 import { Rhythm } from "./rhythm.ts";
 import type { TimerTarget } from "./timers.ts";
 
@@ -27,12 +27,14 @@ export abstract class ConnBase implements TimerTarget {
   readonly rhythm: Rhythm;
   /** Null until a message was taken. */
   dues: Dues | null = null;
-  /** Whether anything can be owed here. */
-  answers: boolean;
+  /** False where a protocol was told that nothing is ever owed here. */
+  answers = true;
   /** Promises that hold it. */
   holds = 0;
   /** Whether somebody waits for its end, and has asked for it since the last message was taken. */
   endAwaited: "no" | "earlier" | "now" = "no";
+  /** When it was asked for, in ms on the clock. */
+  endAskedAt = 0;
   bytesRead = 0;
   timerSlot = 0;
   /** Null until something of this connection depends on time. */
@@ -68,7 +70,6 @@ export abstract class ConnBase implements TimerTarget {
     this.host = host;
     this.openedAt = host.clock.now();
     this.rhythm = new Rhythm(this.openedAt, host.timers.deaf);
-    this.answers = host.limits.answers;
   }
 
   get local(): Address {
@@ -105,29 +106,27 @@ export abstract class ConnBase implements TimerTarget {
     return this.inbound !== null && this.inbound.isAwaited;
   }
 
-  /**
-   * True while a handler is known to be at work (it waits for a write, or for nothing of this connection), a protocol
-   * says that a message is unanswered, or a promise holds it.
-   */
-  get isBusy(): boolean {
-    if (this.holds > 0 || (this.outbound !== null && this.outbound.isAwaited)) return true;
-    const works = this.consumer !== null ? this.is(flag.BUSY) : this.is(flag.HANDLED) && !this.isAwaitingRead;
-    return works && !this.#awaitsEnd;
+  /** A promise holds it, or somebody waits for a write. */
+  get isHeldByWork(): boolean {
+    return this.holds > 0 || (this.outbound !== null && this.outbound.isAwaited);
   }
 
-  /**
-   * Its handler waits for the end, and reads no more. Many ask for `closed` and go on reading: one that has taken a
-   * message since is believed only when it has been at that for as long as an answer is waited for.
-   */
-  get #awaitsEnd(): boolean {
-    if (this.endAwaited === "no" || this.is(flag.END_TOLD | flag.GONE)) return false;
-    const { consumer, dues, host } = this;
-    // HTTP knows what is unanswered, whoever looks at the connection's end.
-    if (consumer !== null && consumer.attended !== true && consumer.longLived !== true) return false;
-    if (dues === null) return true;
-    const now = host.clock.now();
-    if (this.endAwaited === "earlier" && now - dues.tookAt < host.limits.patience) return false;
-    return owedUntil(this) <= now;
+  /** A protocol says that a message is unanswered, or the handler of raw bytes waits for none. */
+  get isAtWork(): boolean {
+    return this.consumer !== null ? this.is(flag.BUSY) : this.is(flag.HANDLED) && !this.isAwaitingRead;
+  }
+
+  /** True while a handler is known to be at work, a protocol says that a message is unanswered, or work holds it. */
+  get isBusy(): boolean {
+    const until = busyUntil(this);
+    return until === Infinity || (until !== -Infinity && until > this.host.clock.now());
+  }
+
+  /** Whoever reads knows that the peer has finished, or a protocol knows better than anybody what is unanswered. */
+  get isToldOfEnd(): boolean {
+    const { consumer } = this;
+    if (this.is(flag.END_TOLD | flag.GONE)) return true;
+    return consumer !== null && consumer.attended !== true && consumer.longLived !== true;
   }
 
   /** A goodbye of ours has closed the input: the peer had not finished. */
@@ -191,10 +190,7 @@ export abstract class ConnBase implements TimerTarget {
 
   get closed(): Promise<void> {
     this.awaitEnd();
-    if (this.#closed === null) {
-      this.#closed = this.is(flag.GONE) ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
-    }
-    return this.#closed;
+    return this.whenGone;
   }
 
   /** The peer has finished, and somebody waits for the end of all: nobody else may be there to bring it about. */
@@ -228,10 +224,19 @@ export abstract class ConnBase implements TimerTarget {
     this.socket.setKeepAlive(on, delay);
   }
 
+  /** Fulfils when the connection is gone, and says nothing of anybody's waiting: for parts of ours. */
+  get whenGone(): Promise<void> {
+    if (this.#closed === null) {
+      this.#closed = this.is(flag.GONE) ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
+    }
+    return this.#closed;
+  }
+
   /** A message was handed to whoever takes them. */
   owe(mode: DuesMode): void {
     const now = this.rhythm.last;
-    if (this.dues === null || this.dues.mode !== mode) this.dues = new Dues(mode, now);
+    this.dues ??= new Dues(mode, now);
+    this.dues.mode = mode;
     this.dues.took(now);
     if (this.endAwaited === "now") this.endAwaited = "earlier";
   }
@@ -239,6 +244,7 @@ export abstract class ConnBase implements TimerTarget {
   /** Somebody asks for the end. */
   awaitEnd(): void {
     this.endAwaited = "now";
+    this.endAskedAt = this.host.clock.now();
     this.watchEnd();
     // A drain may have waited for just this.
     if (this.isParting) this.armAt(this.host.clock.now() + this.times!.plan!.quiet);
@@ -247,7 +253,7 @@ export abstract class ConnBase implements TimerTarget {
   /** The message that was taken last needs no answer. */
   answered(): void {
     this.dues?.forgive();
-    this.armAt(this.host.clock.now());
+    if (this.times !== null) this.armAt(this.host.clock.now());
   }
 
   /** Keeps time stamps from now on. */

@@ -55,6 +55,8 @@ export interface ConnHost {
   gone(conn: ConnBase): void;
   /** The last promise that held the connection has settled. */
   released(conn: ConnBase): void;
+  /** Work that no connection waits for any more. */
+  waitUntil(work: Promise<unknown>): void;
   /** Work that held a connection has failed. */
   workFailed(conn: ConnBase, error: unknown): void;
 }

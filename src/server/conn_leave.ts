@@ -9,6 +9,9 @@ import type { Connection } from "./connection.ts";
 import { owedUntil } from "./rest.ts";
 import { TIMER_GRANULARITY } from "./timers.ts";
 
+/** So much of what patience leaves of the budget, deaf or not. */
+const HOLD_SHARE = 0.4;
+
 /** The reason of `ctx.draining`. */
 export const DRAINING = "draining";
 
@@ -78,12 +81,18 @@ export function leaveNext(conn: Connection): number {
   return conn.endAwaited === "no" ? Infinity : conn.host.clock.now() + TIMER_GRANULARITY;
 }
 
+/** What patience has not brought to an end is waited for up to here: the rest is for the answers, and the peer's FIN. */
+export function holdEnd({ patienceAt, endsAt }: DrainPlan): number {
+  return patienceAt + (endsAt - patienceAt) * HOLD_SHARE;
+}
+
 /**
  * A protocol of long silences can be said goodbye to at any moment; what was taken is waited for as long as an answer is
  * presumed to follow.
  */
 export function insist(conn: Connection): number {
-  const owed = owedUntil(conn);
+  const plan = conn.times?.plan;
+  const owed = Math.min(owedUntil(conn), plan == null ? Infinity : holdEnd(plan));
   if (conn.holds === 0 && owed <= conn.host.clock.now()) {
     farewell(conn);
     return Infinity;

@@ -12,6 +12,7 @@ const FINISHED: IteratorResult<Uint8Array> = { done: true, value: undefined };
 /** Chunks until the peer's FIN; one promise for each. Leaving the loop leaves the connection open. */
 export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
   readonly #conn: Connection;
+  #asked: Promise<IteratorResult<Uint8Array>> | null = null;
   #resolve: ((result: IteratorResult<Uint8Array>) => void) | null = null;
   #reject: ((error: Error) => void) | null = null;
   readonly #keep = (resolve: (result: IteratorResult<Uint8Array>) => void, reject: (error: Error) => void): void => {
@@ -30,6 +31,7 @@ export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
     const refusal = conn.refusal();
     if (refusal !== undefined) return refusal === null ? Promise.resolve(FINISHED) : Promise.reject(refusal);
     const next = new Promise(this.#keep);
+    this.#asked = next;
     conn.awaitChunk(this);
     return next;
   }
@@ -39,6 +41,8 @@ export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
   }
 
   fail(error: Error): void {
+    // Nobody may be listening: it was left behind.
+    this.#asked!.catch(() => {});
     this.#reject!(error);
   }
 }

@@ -5,7 +5,7 @@
  */
 import { DeadlineError } from "../errors.ts";
 import * as flag from "./conn_flags.ts";
-import { finish, insist, leaveNext } from "./conn_leave.ts";
+import { finish, holdEnd, insist, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
 import { quietAt, restAt } from "./rest.ts";
 import type { Silence } from "./rhythm.ts";
@@ -32,10 +32,7 @@ export interface DrainPlan extends Silence {
 /** Answers are withheld for so many quiet windows at the most: a client that never waits for answers never falls quiet. */
 const HOLD_WINDOWS = 2;
 
-/** And for so much of what is left of the budget, deaf or not: the rest is for the answers, and for the peer's FIN. */
-const HOLD_SHARE = 0.4;
-
-/** A handler that waits for the end behind the peer's, and has left a message without an answer, gets so long for one. */
+/** A handler that may still work on an answer behind the peer's end gets so long for one, in ms, when it asks for ours. */
 const LAST_ANSWER = 60_000;
 
 /** A closed connection whose peer takes nothing for so long (ms) is dropped, even without a writeTimeout. */
@@ -152,18 +149,18 @@ function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
 /** The peer has finished, nobody reads, and somebody waits for the end: nothing more will happen here. */
 function checkEnd(conn: Connection, now: number): number {
   if (!conn.is(flag.READ_ENDED) || conn.endAwaited === "no") return Infinity;
-  const due = conn.is(flag.END_TOLD) ? toldEndAt(conn) : restAt(conn);
+  const due = conn.isToldOfEnd || conn.unread > 0 ? toldEndAt(conn) : restAt(conn);
   if (due === Infinity) return now + Math.max(conn.host.limits.idleGrace, TIMER_GRANULARITY);
   if (now < due) return due;
   void conn.close();
   return Infinity;
 }
 
-/** Who has been told of the peer's end may still work on an answer: it gets the longer, the more it may owe. */
+/** Who has been told of the peer's end, or has not read all, may still work on an answer. */
 function toldEndAt(conn: Connection): number {
-  if (conn.holds > 0 || conn.unsent > 0) return Infinity;
-  const owes = conn.answers && conn.dues !== null && conn.dues.owed > 0;
-  return conn.rhythm.last + (owes ? LAST_ANSWER : conn.host.limits.patience);
+  const { consumer } = conn;
+  if (conn.isHeldByWork || conn.unsent > 0 || (consumer !== null && conn.isAtWork)) return Infinity;
+  return conn.rhythm.last + LAST_ANSWER;
 }
 
 /** When a drain may say goodbye: it looks at what the connection does from T1 on, and at what it was like before. */
@@ -197,16 +194,23 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
 function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: number): number {
   const { timers } = conn.host;
   if (times.holdUntil === 0) {
+    if (!waitsForAnswers(conn)) return leaveNext(conn);
     times.holdUntil = timers.heard() + HOLD_WINDOWS * Math.max(plan.quiet, conn.rhythm.shown);
     conn.hold();
   }
-  const most = plan.patienceAt + (plan.endsAt - plan.patienceAt) * HOLD_SHARE;
+  const most = holdEnd(plan);
   // What was received is answered first: to let go before would bring more of it.
   const owes = conn.isBusy && conn.dues !== null && conn.dues.owed > 0;
   // Without a budget nothing but the windows would end it.
   const until = owes && !plan.alone ? most : Math.min(times.holdUntil + timers.deaf, most);
   if (now >= until) return leaveNext(conn);
   return owes ? Math.min(until, now + Math.max(plan.quiet, TIMER_GRANULARITY)) : until;
+}
+
+/** Whoever was never seen to be answered does not fall quiet when answers are withheld. HTTP answers. */
+function waitsForAnswers({ consumer, dues }: Connection): boolean {
+  if (dues !== null) return dues.hasPaid;
+  return consumer !== null && consumer.attended !== true && consumer.longLived !== true;
 }
 
 function checkGoodbye(conn: Connection, times: ConnTimes, now: number): number {

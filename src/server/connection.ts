@@ -11,6 +11,7 @@ import * as leave from "./conn_leave.ts";
 import { ChunkIterator, readableOf, writableOf } from "./conn_streams.ts";
 import { checkTimes } from "./conn_times.ts";
 import type { Conn, Consumer } from "./conn_types.ts";
+import type { Dues } from "./dues.ts";
 import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
@@ -59,7 +60,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   drained(): void {
     this.flags &= ~flag.CLOGGED;
-    this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, 0);
+    this.rhythm.flushed(this.host.clock.now(), this.host.timers.deaf);
     this.outbound?.releaseWaiters();
     // Whoever waited for this may write on in this turn.
     if (this.isParting) this.host.clock.soon(() => leave.boundary(this));
@@ -74,7 +75,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     this.host.timers.disarm(this);
     // Only a peer that has left by itself shows what it had waited for.
-    if (this.dues !== null && this.failure === null && !this.is(flag.FAREWELL)) this.host.habits.learn(this.dues);
+    if (this.dues !== null && this.failure === null && !this.is(flag.FAREWELL)) this.#teach(this.dues);
     this.#failWaiters(this.failure);
     const consumer = this.consumer;
     this.consumer = null;
@@ -82,6 +83,11 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.tellClosed();
     this.observe();
     this.host.gone(this);
+  }
+
+  #teach(dues: Dues): void {
+    const { clock, habits, limits } = this.host;
+    habits.learn(dues, clock.now(), limits.patience);
   }
 
   // Reading.
@@ -303,7 +309,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
     this.moved += out.moveTo(this.socket, this.host.batch, this.is(flag.SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
     const now = this.host.clock.now();
-    this.rhythm.said(now, this.host.timers.deaf, this.#longestGap);
+    this.rhythm.said(now, this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
     // What was owed may be paid.
     if (this.times !== null && this.times.plan !== null) this.armAt(now + this.times.plan.quiet);
     if ((this.flags & flag.CLOGGED) !== 0 || this.socket.unsent === 0) return;
@@ -368,6 +374,11 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.socket.start(this);
   }
 
+  /** A message was taken since the last byte came: what is written now may answer it. */
+  get #isAnswering(): boolean {
+    return this.dues !== null && this.dues.tookAt >= this.rhythm.lastIn;
+  }
+
   /** A longer gap says nothing: twice as long a silence would be no shorter than patience. */
   get #longestGap(): number {
     return this.host.limits.patience / 2;
@@ -375,6 +386,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   waitUntil(work: Promise<unknown>): void {
     checkPromise("waitUntil()", work);
+    // Forgotten already: then it is its host's to wait for.
+    if (this.is(flag.GONE) && !this.is(flag.HANDLED) && this.holds === 0) return this.host.waitUntil(work);
     this.holds++;
     this.observe();
     const done = (): void => this.#released();
@@ -420,13 +433,14 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
       if (this.isAwaitingRead) this.failRead(closedError());
       this.seal();
     }
-    return this.closed;
+    return this.whenGone;
   }
 
   abort(reason?: unknown): void {
     if (this.is(flag.RESET | flag.GONE)) return;
     // Whoever passes on what ended the reading means no reset of what was ended well: pipes do, and loops of proxies.
-    if (this.isDrained && reason instanceof DrainedError) return void this.close();
+    // What was written is delivered: a proxy's other side has done nothing wrong.
+    if (reason instanceof DrainedError) return void this.close();
     if (this.failure === null) {
       this.failure = reason instanceof Error
         ? reason

@@ -60,11 +60,17 @@ export class Delivery<T> {
     if (this.#waiters.length === 0 && this.#source.size > 0) {
       return Promise.resolve({ done: false, value: take() });
     }
-    return new Promise((resolve, reject) => {
-      this.#waiters.push({ take, resolve, reject });
-      this.#source.idle();
-      this.wake();
+    const asked: Promise<IteratorResult<V>> = new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        // Nobody may be listening: it was left behind.
+        asked.catch(() => {});
+        reject(error);
+      };
+      this.#waiters.push({ take, resolve, reject: fail });
     });
+    this.#source.idle();
+    this.wake();
+    return asked;
   }
 
   /** Calls `fn` for each item from now on. While a promise of `fn` is pending the next item waits. */

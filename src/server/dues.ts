@@ -34,6 +34,11 @@ export class Habits {
     return this.#silent + this.#silentNow > this.#even + this.#uneven + this.#payingNow;
   }
 
+  /** Some were, or are, seen to answer. */
+  get isAnswering(): boolean {
+    return !this.isOneWay && this.#even + this.#uneven + this.#payingNow > 0;
+  }
+
   /** Most have ended with messages that had no answer of their own. */
   get isUneven(): boolean {
     return this.#uneven > this.#even;
@@ -48,9 +53,9 @@ export class Habits {
     }
   }
 
-  /** A peer has finished and left with these dues. */
-  learn(dues: Dues): void {
-    if (!dues.hasPaid) this.#silent++;
+  /** A peer has finished and left with these dues. One that has given up early shows nothing. */
+  learn(dues: Dues, now: number, lapse: number): void {
+    if (!dues.hasPaid) this.#silent += dues.isSilent(now, lapse) ? 1 : 0;
     else if (dues.owed > 0) this.#uneven++;
     else this.#even++;
     if (this.#even + this.#uneven + this.#silent <= MEMORY) return;
@@ -68,7 +73,8 @@ export class Dues {
   hasPaid = false;
   /** When the last message was taken. */
   tookAt: number;
-  readonly mode: DuesMode;
+  /** As the bytes are taken now: a handler may read lines, then raw bytes. */
+  mode: DuesMode;
   readonly #firstAt: number;
   /** Nothing was written since the last message was taken. */
   #open = false;
@@ -118,7 +124,7 @@ export class Dues {
    */
   owedUntil(last: number, lapse: number, habits: Habits): number {
     if (this.owed === 0) return NEVER;
-    if (!this.hasPaid) return habits.isOneWay ? NEVER : this.#firstAt + lapse;
+    if (!this.hasPaid) return habits.isOneWay ? NEVER : (habits.isAnswering ? last : this.#firstAt) + lapse;
     return this.#open || !habits.isUneven ? last + lapse : NEVER;
   }
 }

@@ -20,14 +20,39 @@ export function restAt(conn: ConnBase, window: number = conn.rhythm.window(conn.
 
 /** The same for one that is not waited for any longer than it must: what it may owe does not count. */
 export function quietAt(conn: ConnBase, window: number): number {
-  if (conn.isBusy || conn.isPartial || conn.unsent > 0) return Infinity;
-  return conn.rhythm.last + window + unheard(conn);
+  const busy = busyUntil(conn);
+  if (busy === Infinity || conn.isPartial || conn.unsent > 0) return Infinity;
+  return Math.max(busy, conn.rhythm.last + window + unheard(conn));
+}
+
+/**
+ * Until when a handler is known to be at work, or something holds the connection, if nothing happens; Infinity where only
+ * an event ends it.
+ */
+export function busyUntil(conn: ConnBase): number {
+  if (conn.isHeldByWork) return Infinity;
+  return conn.isAtWork ? endBelievedAt(conn) : -Infinity;
+}
+
+/**
+ * When it is believed that a handler which has asked for `closed` does nothing but wait for that. Many ask for it and go
+ * on working, to clean up or to give up behind a client that leaves: so it takes as long as an answer is waited for, or
+ * the end of a drain's patience; and one that has asked before it took its last message, and has not answered that, is
+ * believed to be working on it.
+ */
+function endBelievedAt(conn: ConnBase): number {
+  const { dues, host, rhythm, times } = conn;
+  if (conn.endAwaited === "no" || conn.isToldOfEnd) return Infinity;
+  if (dues === null) return conn.endAskedAt;
+  if (conn.endAwaited === "earlier" && dues.owed > 0) return Infinity;
+  const silent = Math.max(rhythm.last, conn.endAskedAt) + host.limits.patience;
+  return Math.min(silent, times?.plan?.patienceAt ?? Infinity);
 }
 
 /** Until when an answer is presumed to follow, in ms on the clock; in the past if none is. */
 export function owedUntil(conn: ConnBase): number {
   const { dues, host, rhythm } = conn;
-  if (dues === null || !conn.answers) return -Infinity;
+  if (dues === null || !conn.answers || !host.limits.answers) return -Infinity;
   return dues.owedUntil(rhythm.last, host.limits.patience, host.habits) + unheard(conn);
 }
 

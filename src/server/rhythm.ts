@@ -1,9 +1,9 @@
 /**
  * What a connection has shown of its rhythm: how long its silences are, so that a silence can be told from an end.
  *
- * A gap is the time between two activities of a connection, whichever way their bytes went: from our answer to the
- * peer's next byte (a round trip, and thinking), from a message to its answer, between two pieces of one stream, from a
- * ping to its pong. Network, peer and handler show themselves in it alike. Times are in ms on the clock.
+ * A gap is the time between two activities of a connection: from our bytes to the peer's next (a round trip, and
+ * thinking; a pong's, too), from a message to its answer, and, as long as they are short, between two pieces of what goes
+ * one way. Network, peer and handler show themselves in it alike. Times are in ms on the clock.
  *
  * @module
  */
@@ -13,6 +13,9 @@ const SPAN = 10_000;
 
 /** So many gaps are a rhythm; fewer may be the beginning of anything. */
 const ENOUGH = 4;
+
+/** Between two pieces of one stream; who pauses for longer than this, in ms, sends by the clock or by chance. */
+const LONGEST_PAUSE = 500;
 
 /** Traffic is known when it was watched for so long, in ms: a burst shows nothing of the way back and forth. */
 const LEARNING = 1000;
@@ -39,6 +42,8 @@ export class Rhythm {
   #spanFrom: number;
   /** When the first byte went. */
   #firstAt: number;
+  /** The last bytes were ours. */
+  #isOurs = false;
   #longest = 0;
   #longestBefore = 0;
   /** Those that count. The time before the first byte is none: nobody waited for anything. */
@@ -62,14 +67,22 @@ export class Rhythm {
 
   /** Bytes came. @param longest A longer gap is no rhythm that a stop could wait for. */
   heard(now: number, deaf: number, longest: number): void {
-    this.#note(now, longest);
+    this.#note(now, this.#isOurs ? longest : Math.min(longest, LONGEST_PAUSE));
+    this.#isOurs = false;
     this.lastIn = now;
     this.deafAt = deaf;
   }
 
-  /** Bytes left. */
+  /** Bytes left. @param longest The same, where they may answer something; 0 where they don't. */
   said(now: number, deaf: number, longest: number): void {
-    this.#note(now, longest);
+    this.#note(now, this.#isOurs ? LONGEST_PAUSE : longest);
+    this.#isOurs = true;
+    this.lastOut = now;
+    this.deafAt = deaf;
+  }
+
+  /** The kernel has taken what was left: no activity of anybody's, but bytes have gone. */
+  flushed(now: number, deaf: number): void {
     this.lastOut = now;
     this.deafAt = deaf;
   }

@@ -45,5 +45,10 @@ export class SoloHost implements ConnHost {
 
   released(): void {}
 
+  waitUntil(work: Promise<unknown>): void {
+    work.then(() => {}, () => {});
+  }
+
+  /** A client has no log: whoever wants to hear of it listens to the promise. */
   workFailed(): void {}
 }

@@ -100,7 +100,7 @@ export class Hub {
   #follow(ws: WsConn): void {
     if (this.#followed.has(ws)) return;
     this.#followed.add(ws);
-    ws.closed.then(() => this.unsubscribe(ws));
+    ws.whenOver.then(() => this.unsubscribe(ws));
   }
 
   #leave(ws: WsConn, topic: string): void {

@@ -66,8 +66,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #unwanted = false;
   /** Input is over: a Close, the peer's FIN, or nonsense. */
   #deaf = false;
-  /** Messages that had no answer when a drain's Close went out. */
-  #owedAtClose = 0;
+  /** Messages that were taken when our Close was out. */
+  #takenLate = 0;
   #received: ControlEvent | null = null;
   #error: Error | undefined = undefined;
   /** Frames may be here that wait until there is room for them. */
@@ -83,7 +83,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const { deflate } = agreement;
     this.conn = conn;
     this.settings = settings;
-    conn.answers = conn.answers && limits.answers;
+    conn.answers = limits.answers;
     this.out = new Outflow(conn, settings, deflate);
     this.delivery = new Delivery<WebSocketMessage>(this);
     this.#owner = owner;
@@ -124,6 +124,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.#taken = true;
     this.#number++;
     this.conn.owe("messages");
+    if (this.sentClose) this.#takenLate++;
     this.#stirred();
     return this.#inbox.take();
   }
@@ -136,10 +137,14 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.#stirred();
   }
 
-  /** Our Close is out: a message is dropped. A drain tells of those that answer what came before it. */
+  /**
+   * Our Close is out: a message is dropped. A drain tells of it where messages are taken here, unless it may answer one
+   * that was taken behind the Close.
+   */
   refuse(data: string | Uint8Array | ArrayBuffer): Promise<void> {
-    if (this.#owedAtClose > 0) {
-      this.#owedAtClose--;
+    const { dues } = this.conn;
+    if (this.#takenLate > 0) this.#takenLate--;
+    else if (dues !== null && this.conn.is(flag.FAREWELL)) {
       this.conn.refusedWrites++;
       this.conn.refusedBytes += typeof data === "string" ? data.length : data.byteLength;
     }
@@ -292,7 +297,6 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   close(code: number | null, reason: string, wait: number = this.settings.limits.closeTimeout): void {
     if (this.sentClose || this.outcome !== null) return;
     this.sentClose = true;
-    if (this.conn.is(flag.FAREWELL)) this.#owedAtClose = this.conn.dues?.owed ?? 0;
     this.out.close(code, reason);
     this.out.release();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.

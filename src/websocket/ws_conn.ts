@@ -74,8 +74,13 @@ export class WsConn implements WebSocketConn {
   }
 
   get closed(): Promise<WebSocketClose> {
-    const link = this.#link;
     this.conn.awaitEnd();
+    return this.whenOver;
+  }
+
+  /** As `closed`, without a word about anybody's waiting: for parts of ours. */
+  get whenOver(): Promise<WebSocketClose> {
+    const link = this.#link;
     if (this.#closed === null) {
       this.#closed = link.outcome !== null
         ? Promise.resolve(link.outcome)
@@ -195,7 +200,7 @@ export class WsConn implements WebSocketConn {
     if (!link.isClosing) await this.#sayLastMessage();
     const { reason, wait } = goodbyeTo(link.settings, this.#agreement, this.conn, link.roundTrip);
     link.close(GOING_AWAY, reason, wait);
-    await this.closed;
+    await this.whenOver;
   }
 
   async #sayLastMessage(): Promise<void> {
