@@ -239,6 +239,7 @@ table("handlers that read ahead of their answers", [
     },
     sees: answers(2),
     work: 400,
+    leaves: false,
   }),
   tcp({
     name: "jobs that are waited for after the loop, in a drain",
@@ -250,6 +251,7 @@ table("handlers that read ahead of their answers", [
     client: (peer) => peer.send("0\n1\n"),
     sees: answers(2),
     work: 400,
+    leaves: false,
     drain: { notes: ["drained"] },
     life: { notes: ["the client has left"] },
   }),

@@ -7,7 +7,7 @@ import { job, once, pause, type Scene, table } from "./support/handlers.ts";
 
 const quietly = () => {};
 /** How long the end of a client that nobody reads may take to be noticed, in ms: patience. */
-const UNREAD_END = 2500;
+const UNREAD_END = 6000;
 const numbered = (count: number) => Array.from({ length: count }, (_, i) => `${i}\n`).join("");
 
 /** Sends `count` lines, one every `every` ms. */

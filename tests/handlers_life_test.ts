@@ -705,6 +705,7 @@ table("holds, limits and failures", [
     sees: "a!\n",
     work: 2500,
     drain: { notes: ["b!\n"], atMost: 5000 },
+    life: false,
     leaves: false,
   }),
 ]);

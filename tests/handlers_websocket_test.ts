@@ -237,6 +237,8 @@ table("handlers of WebSockets", [
     clients: ["raw", "sluice", "asking", "foreign"],
     client: (talker) => talker.ask("login"),
     sees: "welcome\n",
+    // It has only just taken a message: whether it waits or works is known when patience is over.
+    drain: { atMost: 5000 },
   }),
   ...webSocket({
     name: "login, then push, a tick every 100 ms",
@@ -637,6 +639,7 @@ table("handlers of WebSockets", [
     },
     sees: "who?\nhello me\n",
     work: 400,
+    drain: { atMost: 5000 },
   }),
   ...webSocket({
     name: "a client that says goodbye while its job runs",

@@ -156,11 +156,11 @@ function checkEnd(conn: Connection, now: number): number {
   return Infinity;
 }
 
-/** Who has been told of the peer's end, or has not read all, may still work on an answer. */
+/** Who has been told of the peer's end may still work on an answer, and who has not read all may still begin to. */
 function toldEndAt(conn: Connection): number {
   const { consumer } = conn;
   if (conn.isHeldByWork || conn.unsent > 0 || (consumer !== null && conn.isAtWork)) return Infinity;
-  return conn.rhythm.last + LAST_ANSWER;
+  return conn.rhythm.last + (conn.dues === null ? 2 * conn.host.limits.patience : LAST_ANSWER);
 }
 
 /** When a drain may say goodbye: it looks at what the connection does from T1 on, and at what it was like before. */

@@ -439,8 +439,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   abort(reason?: unknown): void {
     if (this.is(flag.RESET | flag.GONE)) return;
     // Whoever passes on what ended the reading means no reset of what was ended well: pipes do, and loops of proxies.
-    // What was written is delivered: a proxy's other side has done nothing wrong.
-    if (reason instanceof DrainedError) return void this.close();
+    if (reason instanceof DrainedError) return this.#closeFor(reason);
     if (this.failure === null) {
       this.failure = reason instanceof Error
         ? reason
@@ -451,6 +450,13 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.host.leaving(this);
     this.#failWaiters(this.failure);
     this.socket.destroy();
+  }
+
+  /** What was written is delivered, and whoever reads learns why: a proxy's other side has done nothing wrong. */
+  #closeFor(reason: DrainedError): void {
+    if (!this.isDrained && !this.isSealed) this.failure ??= reason;
+    if (this.isAwaitingRead) this.failRead(reason);
+    void this.close();
   }
 
   /** Lets go of a connection that was served whole and whose peer does not close; the kernel finishes it. */

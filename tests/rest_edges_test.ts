@@ -5,7 +5,7 @@ import { lines } from "../mod.ts";
 import { httpWorld, request } from "./support/http_world.ts";
 import { wsWorld } from "./support/websocket_world.ts";
 import { world } from "./support/world.ts";
-import { VirtualClock } from "../src/testing/clock.ts";
+import type { VirtualClock } from "../src/testing/clock.ts";
 
 const sleep = (clock: VirtualClock, ms: number) => new Promise<void>((resolve) => clock.setTimer(resolve, ms));
 
