@@ -503,7 +503,7 @@ table("handlers that push, stream, tunnel and count", [
     sees: "hello\n",
     // Bytes that nobody took: whether that is clean is not for this pattern to say.
     drain: { clean: null, end: null, atMost: 5000 },
-    life: { end: null, clean: null, work: 3000 },
+    life: { end: null, clean: null, work: UNREAD_END },
   }),
   tcp({
     name: "awaits conn.closed while others push ten ticks",

@@ -207,10 +207,9 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
   return owes ? Math.min(until, now + Math.max(plan.quiet, TIMER_GRANULARITY)) : until;
 }
 
-/** Whoever was never seen to be answered does not fall quiet when answers are withheld. HTTP answers. */
+/** Whoever was never seen to be answered does not fall quiet when answers are withheld; protocols answer in their way. */
 function waitsForAnswers({ consumer, dues }: Connection): boolean {
-  if (dues !== null) return dues.hasPaid;
-  return consumer !== null && consumer.attended !== true && consumer.longLived !== true;
+  return dues !== null ? dues.hasPaid : consumer !== null && consumer.attended !== true;
 }
 
 function checkGoodbye(conn: Connection, times: ConnTimes, now: number): number {
