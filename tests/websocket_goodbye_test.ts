@@ -81,8 +81,8 @@ describe("lastMessage", () => {
     const { report, began } = await drained(w);
     assertEquals([peer.seen, peer.end, report.clean, report.phases.abort], [["close 1001 going away"], "fin", true, 0]);
     assertEquals(patient.end, "fin");
-    // Quiet at 150, T2 at 850.
-    assert(peer.closedAt >= began + 450 && peer.closedAt < began + 550, `${peer.closedAt - began}`);
+    // idleGrace is 250, T2 at 850.
+    assert(peer.closedAt >= began + 500 && peer.closedAt < began + 650, `${peer.closedAt - began}`);
   });
 
   it("that a peer doesn't take holds up its Close no longer", async () => {

@@ -81,6 +81,14 @@ export function leaveNext(conn: Connection): number {
   return conn.endAwaited === "no" ? Infinity : conn.host.clock.now() + TIMER_GRANULARITY;
 }
 
+/** What was received is worked off, withheld or not; the goodbye comes at the next moment that is not busy. */
+export function finishReceived(conn: Connection): void {
+  if (conn.is(flag.FIN_NEXT)) return;
+  conn.flags |= flag.FIN_NEXT;
+  conn.consumer?.hurry?.();
+  if (!conn.isPartial && (conn.consumer === null || conn.consumer.attended === true)) conn.stall(true);
+}
+
 /** What patience has not brought to an end is waited for up to here: the rest is for the answers, and the peer's FIN. */
 export function holdEnd({ patienceAt, endsAt }: DrainPlan): number {
   return patienceAt + (endsAt - patienceAt) * HOLD_SHARE;

@@ -5,7 +5,7 @@
  */
 import { DeadlineError } from "../errors.ts";
 import * as flag from "./conn_flags.ts";
-import { finish, holdEnd, insist, leaveNext } from "./conn_leave.ts";
+import { finish, finishReceived, holdEnd, insist, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
 import { quietAt, restAt } from "./rest.ts";
 import type { Silence } from "./rhythm.ts";
@@ -182,7 +182,7 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
     return Infinity;
   }
   if (!isLate) return Math.min(next, plan.patienceAt);
-  if (conn.is(flag.FIN_NEXT)) {
+  if (conn.is(flag.FIN_NEXT) && !conn.isHeld) {
     if (conn.consumer?.longLived === true) return insist(conn);
     // A handler that waits for the end is at rest when its debt lapses, which is no event.
     return conn.endAwaited === "no" ? next : Math.min(next, now + Math.max(plan.quiet, TIMER_GRANULARITY));
@@ -198,13 +198,15 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
     times.holdUntil = timers.heard() + HOLD_WINDOWS * Math.max(plan.quiet, conn.rhythm.shown);
     conn.hold();
   }
-  const most = holdEnd(plan);
-  // What was received is answered first: to let go before would bring more of it.
-  const owes = conn.isBusy && conn.dues !== null && conn.dues.owed > 0;
-  // Without a budget nothing but the windows would end it.
-  const until = owes && !plan.alone ? most : Math.min(times.holdUntil + timers.deaf, most);
-  if (now >= until) return leaveNext(conn);
-  return owes ? Math.min(until, now + Math.max(plan.quiet, TIMER_GRANULARITY)) : until;
+  const windowsEnd = Math.min(times.holdUntil + timers.deaf, holdEnd(plan));
+  if (now < windowsEnd) return windowsEnd;
+  if (plan.alone || now >= holdEnd(plan) || !conn.isBusy || conn.dues === null || conn.dues.owed === 0) {
+    return leaveNext(conn);
+  }
+  // What was received is answered first: to let go now would bring more. When all that was on its way must have come,
+  // nothing more is taken in.
+  if (now >= windowsEnd + plan.idleGrace) finishReceived(conn);
+  return Math.min(holdEnd(plan), now + Math.max(plan.quiet, TIMER_GRANULARITY));
 }
 
 /** Whoever was never seen to be answered does not fall quiet when answers are withheld; protocols answer in their way. */
