@@ -555,7 +555,7 @@ table("handlers of requests", [
     name: "an upgrade that comes in a drain is refused",
     handler: () => (_request, ctx) => ctx.upgradeWebSocket(quietly),
     client: async (peer) => {
-      await pause(500);
+      await pause(400);
       peer.ask("/", {
         headers: {
           connection: "upgrade",

@@ -7,7 +7,7 @@ import { DeadlineError } from "../errors.ts";
 import * as flag from "./conn_flags.ts";
 import { finish, finishReceived, holdEnd, insist, leaveNext } from "./conn_leave.ts";
 import type { Connection } from "./connection.ts";
-import { quietAt, restAt } from "./rest.ts";
+import { quietAt, restAt, windowOf } from "./rest.ts";
 import type { Silence } from "./rhythm.ts";
 import { TIMER_GRANULARITY } from "./timers.ts";
 
@@ -168,7 +168,7 @@ function goodbyeAt(conn: Connection, times: ConnTimes, plan: DrainPlan, isLate: 
   const asked = conn.rhythm.lastIn > plan.since;
   const heardOut = plan.since + (asked ? plan.quiet : Math.max(plan.quiet, plan.idleGrace)) +
     conn.host.timers.deaf - plan.deafAt;
-  const window = conn.rhythm.window(plan);
+  const window = windowOf(conn, plan);
   return Math.max(times.turnAt, heardOut, isLate ? quietAt(conn, window) : restAt(conn, window));
 }
 

@@ -8,14 +8,21 @@
  * @module
  */
 import type { ConnBase } from "./conn_base.ts";
+import type { Silence } from "./rhythm.ts";
 
 /**
  * When it will be at rest if nothing happens, in ms on the clock; Infinity if something has to happen first.
  *
  * @param window How long the silence must last, in ms.
  */
-export function restAt(conn: ConnBase, window: number = conn.rhythm.window(conn.host.limits)): number {
+export function restAt(conn: ConnBase, window: number = windowOf(conn, conn.host.limits)): number {
   return Math.max(quietAt(conn, window), owedUntil(conn));
+}
+
+/** How long its silence must last, in ms. Bytes without a protocol have boundaries that nobody knows: they get more. */
+export function windowOf({ consumer, rhythm }: ConnBase, silence: Silence): number {
+  const window = rhythm.window(silence);
+  return consumer === null ? Math.max(window, silence.idleGrace) : window;
 }
 
 /** The same for one that is not waited for any longer than it must: what it may owe does not count. */

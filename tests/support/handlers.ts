@@ -108,9 +108,9 @@ const SILENCE = 1000;
 /** The shortest. */
 const QUIET = 150;
 /** What a busy machine may add to any duration, in ms. */
-const SLACK = 1200;
+const SLACK = 1800;
 /** Cases at once: they mostly wait, but each handshake and each start costs. */
-const AT_ONCE = 48;
+const AT_ONCE = 24;
 /** Between two starts, in ms. */
 const PAUSE = 10;
 /** Longest time of one case. */
