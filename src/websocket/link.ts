@@ -209,8 +209,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   closed(error?: Error): void {
     this.#deaf = true;
     this.#taken = false;
-    // What came before the peer's Close is handed out all the same.
-    if (this.#received === null) this.#inbox.clear();
+    // What came before the peer's Close is handed out all the same; in a drain nothing runs that can't be answered.
+    if (this.#received === null || this.conn.isParting) this.#inbox.clear();
     if (this.outcome === null) {
       this.#error ??= error ?? new ConnResetError("The connection ended without a Close frame");
       this.#conclude();
