@@ -175,7 +175,7 @@ describe("SIGTERM under load of every kind", () => {
     for (const client of posts) keepAsking(client, 20, () => posting(BODY));
     for (const client of pipelines) keepPipelining(client, 16);
     await pause(200);
-    const slow = await inFlight(server, 20, waiting(900).request);
+    const slow = await inFlight(server, 20, waiting(1800).request);
     const uploads = await halfUploads(server);
     const streams = await inFlight(server, 20, streaming(40, 20).request);
     const events = await inFlight(server, 10, httpRequest("/sse?ms=20"));
@@ -199,7 +199,7 @@ describe("SIGTERM under load of every kind", () => {
     assertWhole(streams, "streams");
     assertWhole(events, "server-sent events");
     assertWhole(uploads.clients, "uploads half sent");
-    assertBodies(slow, waiting(900).body, true);
+    assertBodies(slow, waiting(1800).body, true);
     assertBodies(streams, streaming(40, 20).body, false);
     assertBodies(uploads.clients, `${2 * BODY.length} bytes`, true);
     for (const client of [...gets, ...posts, ...pipelines]) assertGreater(client.answered, 1);
