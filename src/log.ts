@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "./errors.ts";
+import { checkNames, type Names } from "./names.ts";
 
 /** Levels of `@std/log`, least severe first. */
 export const LOG_LEVELS: readonly ["debug", "info", "warn", "error", "critical"] = [
@@ -47,6 +48,9 @@ export interface PrettyLoggerOptions extends JsonLoggerOptions {
   readonly color?: boolean;
 }
 
+const JSON_NAMES: Names<JsonLoggerOptions> = { level: true, write: true, now: true };
+const PRETTY_NAMES: Names<PrettyLoggerOptions> = { ...JSON_NAMES, color: true };
+
 type Fields = Record<string, unknown>;
 type Format = (level: LogLevel, time: Date, msg: string, fields: Fields) => string;
 
@@ -71,6 +75,7 @@ export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() 
  * ```
  */
 export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
+  checkNames("jsonLogger()", options, JSON_NAMES);
   return build(options, (level, time, msg, fields) => {
     const record: Fields = Object.assign(Object.create(null), { time: time.toISOString(), level, msg });
     for (const [name, value] of Object.entries(fields)) put(record, name, value);
@@ -85,6 +90,7 @@ export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
  * @throws {OptionError} `level` is unknown.
  */
 export function prettyLogger(options: PrettyLoggerOptions = {}): Logger {
+  checkNames("prettyLogger()", options, PRETTY_NAMES);
   const color = options.color ?? false;
   return build(options, (level, time, msg, fields) => {
     const label = (level === "critical" ? "CRIT" : level.toUpperCase()).padEnd(5);

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { checkNames, type Names } from "../names.ts";
 import type { Conn } from "../server/conn_types.ts";
 import type { Codec, Decoder } from "./decoder.ts";
-import type { FrameConn, FrameStreamOptions } from "./intake.ts";
-import { lineCodec, type LineEncoderOptions, type LineOptions } from "./lines.ts";
+import { type FrameConn, type FrameStreamOptions, STREAM_NAMES } from "./intake.ts";
+import { LINE_NAMES, lineCodecOf, type LineEncoderOptions, type LineOptions } from "./lines.ts";
 import { FrameStream } from "./stream.ts";
 
 /** What a framed connection needs of the connection below. */
@@ -14,6 +15,8 @@ export type FramedConn =
   & FrameConn
   & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">
   & { readonly isLeaving?: boolean; readonly isHeld?: boolean; readonly whenGone?: Promise<void> };
+
+const NAMES: Names<LineOptions & LineEncoderOptions & FrameStreamOptions> = { ...LINE_NAMES, ...STREAM_NAMES };
 
 /** A stream of frames with the way back. */
 export class Framed<In, Out = In> extends FrameStream<In> {
@@ -51,6 +54,7 @@ export class Framed<In, Out = In> extends FrameStream<In> {
  * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
  */
 export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameStreamOptions): FrameStream<T> {
+  if (options !== undefined) checkNames("frames()", options, STREAM_NAMES);
   return new FrameStream(conn, decoder, options);
 }
 
@@ -69,6 +73,7 @@ export function framed<In, Out>(
   codec: Codec<In, Out>,
   options?: FrameStreamOptions,
 ): Framed<In, Out> {
+  if (options !== undefined) checkNames("framed()", options, STREAM_NAMES);
   return new Framed(conn, codec, options);
 }
 
@@ -88,5 +93,6 @@ export function lines(
   conn: FramedConn,
   options: LineOptions & LineEncoderOptions & FrameStreamOptions = {},
 ): Framed<string, Uint8Array | string> {
-  return new Framed(conn, lineCodec(options), options);
+  checkNames("lines()", options, NAMES);
+  return new Framed(conn, lineCodecOf(options), options);
 }

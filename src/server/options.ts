@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Logger } from "../log.ts";
 import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } from "../socket.ts";
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn_host.ts";
@@ -18,6 +19,8 @@ export interface ListenOptions {
   port?: number;
   /** Address to bind. @default "0.0.0.0" */
   hostname?: string;
+  /** Another name of `hostname`. */
+  host?: string;
   /** Path of a Unix socket, instead of port and hostname. */
   path?: string;
   /** Certificate and key as PEM text; makes it a TLS listener. */
@@ -133,6 +136,77 @@ export interface ServeOptions extends ListenOptions, ConnOptions, AdmissionOptio
 /** What may change while the server runs. */
 export type ConfigureOptions = ConnOptions & AdmissionOptions;
 
+/** Names of `ListenOptions`. */
+export const LISTEN_NAMES: Names<ListenOptions> = {
+  port: true,
+  hostname: true,
+  host: true,
+  path: true,
+  tls: true,
+  backlog: true,
+  reusePort: true,
+  adapter: true,
+  clock: true,
+};
+
+/** Names of `ConnOptions`. */
+export const CONN_NAMES: Names<ConnOptions> = {
+  readTimeout: true,
+  writeTimeout: true,
+  idleTimeout: true,
+  maxLifetime: true,
+  lifetimeJitter: true,
+  lingerTimeout: true,
+  readHighWaterMark: true,
+  writeHighWaterMark: true,
+  keepAlive: true,
+  noDelay: true,
+  answers: true,
+};
+
+/** Names of `AdmissionOptions`. */
+export const ADMISSION_NAMES: Names<AdmissionOptions> = {
+  maxConnections: true,
+  maxConnectionsPerIp: true,
+  ipv6Prefix: true,
+  acceptRate: true,
+  acceptBurst: true,
+  admit: true,
+  policy: true,
+  rejectWith: true,
+  maxQueue: true,
+};
+
+/** Names of `DrainOptions`. */
+export const DRAIN_NAMES: Names<DrainOptions> = {
+  grace: true,
+  lameDuck: true,
+  acceptQuiet: true,
+  quiet: true,
+  idleGrace: true,
+  spread: true,
+  patience: true,
+  abortGrace: true,
+};
+
+/** Names of `ServeOptions`. */
+export const SERVE_NAMES: Names<ServeOptions> = {
+  ...LISTEN_NAMES,
+  ...CONN_NAMES,
+  ...ADMISSION_NAMES,
+  ...DRAIN_NAMES,
+  name: true,
+  logger: true,
+  goodbye: true,
+  onStateChange: true,
+  onDrainPhase: true,
+};
+
+/** Names of `ConfigureOptions`. */
+export const CONFIGURE_NAMES: Names<ConfigureOptions> = { ...CONN_NAMES, ...ADMISSION_NAMES };
+
+const TLS_NAMES: Names<TlsListenOptions> = { cert: true, key: true, alpnProtocols: true };
+
 /** Checked admission options. */
 export interface AdmissionLimits {
   readonly maxConnections: number;
@@ -181,9 +255,9 @@ export function listenTarget(options: ListenOptions): SocketListenOptions {
 function listenAddress(options: ListenOptions): Address {
   if (options.path === undefined) {
     const port = integer("port", options.port, 0, 0, 65_535);
-    return { transport: "tcp", hostname: text("hostname", options.hostname, "0.0.0.0"), port };
+    return { transport: "tcp", hostname: text("hostname", hostOf(options), "0.0.0.0"), port };
   }
-  if (options.port !== undefined || options.hostname !== undefined) {
+  if (options.port !== undefined || hostOf(options) !== undefined) {
     throw new OptionError(
       "path",
       `path ${JSON.stringify(options.path)} excludes port and hostname, give one or the other`,
@@ -192,10 +266,24 @@ function listenAddress(options: ListenOptions): Address {
   return { transport: "unix", path: text("path", options.path, "") };
 }
 
+/**
+ * The hostname, by whichever of its two names it was given.
+ *
+ * @throws {OptionError} Both were given, and differ.
+ */
+export function hostOf({ hostname, host }: { readonly hostname?: string; readonly host?: string }): string | undefined {
+  if (hostname !== undefined && host !== undefined && host !== hostname) {
+    const got = `${JSON.stringify(host)} and ${JSON.stringify(hostname)}`;
+    throw new OptionError("host", `host and hostname are two names of one option, got ${got}`);
+  }
+  return hostname ?? host;
+}
+
 function checkTls(tls: TlsListenOptions): TlsListenOptions {
   if (typeof tls !== "object" || tls === null) {
     throw new OptionError("tls", `tls must be { cert, key } as PEM text, got ${String(tls)}`);
   }
+  checkNames("tls", tls, TLS_NAMES);
   if (tls.alpnProtocols !== undefined && !Array.isArray(tls.alpnProtocols)) {
     throw new OptionError(
       "tls.alpnProtocols",

@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { background, CancelContext } from "../context.ts";
 import { ServerClosedError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import type { Address, RawSocket, SocketAdapter } from "../socket.ts";
 import { farewell } from "./conn_leave.ts";
@@ -29,8 +30,10 @@ import { KeepAlive } from "./keep_alive.ts";
 import type { Listener } from "./listener.ts";
 import {
   admissionLimits,
+  CONFIGURE_NAMES,
   type ConfigureOptions,
   connLimits,
+  DRAIN_NAMES,
   type DrainLimits,
   drainLimits,
   type ServeOptions,
@@ -44,6 +47,9 @@ import { WriteBatch } from "./write_batch.ts";
 
 /** Default time of a shutdown hook, in ms. */
 const HOOK_TIMEOUT = 1000;
+
+const SHUTDOWN_NAMES: Names<ShutdownOptions> = { ...DRAIN_NAMES, cause: true, reserve: true, begun: true };
+const HOOK_NAMES: Names<HookOptions> = { timeout: true };
 
 /** The server of connections; `HttpServer` is one whose handler speaks HTTP. */
 export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
@@ -142,6 +148,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   configure(options: ConfigureOptions): void {
+    checkNames("configure()", options, CONFIGURE_NAMES);
+    this.reconfigure(options);
+  }
+
+  /** As `configure()`, of checked names. */
+  protected reconfigure(options: ConfigureOptions): void {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
@@ -152,6 +164,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   onShutdown(name: string, run: HookFunction, options: HookOptions = {}): () => void {
+    checkNames("onShutdown()", options, HOOK_NAMES);
     const fallback = Math.min(HOOK_TIMEOUT, this.#drainLimits.grace / 10);
     const hook = { name, run, timeout: duration("timeout", options.timeout, fallback) };
     drainSchedule(this.#drainLimits, hooksBudget([...this.hooks, hook]));
@@ -315,6 +328,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
+    checkNames("shutdown()", options, SHUTDOWN_NAMES);
     const given = drainLimits(options, this.#drainLimits);
     const hookTime = hooksBudget(this.hooks) + duration("reserve", options.reserve, 0);
     const limits = options.begun === undefined

@@ -5,6 +5,7 @@
  */
 import { MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames } from "../names.ts";
 import { LOG_LEVELS } from "../log.ts";
 
 function show(value: unknown): string {
@@ -80,10 +81,16 @@ export function text(option: string, value: unknown, fallback: string): string {
 }
 
 /** What a server is made of: options, and a function that handles. */
-export function checkServer(options: unknown, handler: unknown): void {
+export function checkServer(
+  what: string,
+  options: unknown,
+  names: Readonly<Record<string, true>>,
+  handler: unknown,
+): void {
   if (typeof options !== "object" || options === null) {
     throw new OptionError("options", `options must be an object such as { port: 8080 }, got ${show(options)}`);
   }
+  checkNames(what, options, names);
   if (typeof handler !== "function") {
     const got = handler === null ? "null" : typeof handler;
     throw new OptionError("handler", `handler must be a function, got ${got}; of an app, pass app.fetch`);

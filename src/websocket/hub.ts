@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { SharedFrame } from "./shared_frame.ts";
 import type { WebSocketConn, WebSocketMessage } from "./types.ts";
 import { WsConn } from "./ws_conn.ts";
@@ -15,6 +16,8 @@ export interface PublishOptions {
   /** False sends it uncompressed, whatever was negotiated. @default true */
   readonly compress?: boolean;
 }
+
+const PUBLISH_NAMES: Names<PublishOptions> = { except: true, compress: true };
 
 /**
  * Topics, and the WebSockets of this process that are subscribed to them. A message is encoded once, and compressed
@@ -86,7 +89,9 @@ export class Hub {
   }
 
   /** Sends to all subscribers of a topic; gives the number of those that it was sent to. */
-  publish(topic: string, message: WebSocketMessage, { except, compress = true }: PublishOptions = {}): number {
+  publish(topic: string, message: WebSocketMessage, options: PublishOptions = {}): number {
+    checkNames("publish()", options, PUBLISH_NAMES);
+    const { except, compress = true } = options;
     const members = this.#topics.get(topic);
     if (members === undefined) return 0;
     const frame = new SharedFrame(message, compress);

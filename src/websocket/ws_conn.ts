@@ -5,6 +5,7 @@
  */
 import type { Connection } from "../server/connection.ts";
 import { DONE } from "../server/delivery.ts";
+import { checkNames, type Names } from "../names.ts";
 import { checkClose, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
 import { WebSocketClosedError } from "./errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
@@ -16,6 +17,8 @@ import type { WebSocketClose, WebSocketConn, WebSocketMessage, WebSocketSendOpti
 
 /** A control frame's largest payload (RFC 6455 §5.5). */
 const MAX_PING_BYTES = 125;
+
+const SEND_NAMES: Names<WebSocketSendOptions> = { compress: true };
 
 const encoder = new TextEncoder();
 
@@ -92,6 +95,7 @@ export class WsConn implements WebSocketConn {
   // Sending.
 
   send(data: string | Uint8Array | ArrayBuffer, options?: WebSocketSendOptions): Promise<void> {
+    if (options !== undefined) checkNames("send()", options, SEND_NAMES);
     const { out, outcome, sentClose } = this.#link;
     if (!isMessage(data)) return Promise.reject(badMessage(data));
     if (outcome !== null) return this.#refused();

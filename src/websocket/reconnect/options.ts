@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
+import { checkNames, type Names } from "../../names.ts";
 import { FAREWELL_PROTOCOL } from "../farewell.ts";
 import { nativeTransport, requireNative } from "./native.ts";
 import { defaultPage } from "./page.ts";
@@ -15,6 +16,26 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** The longest reason of a Close, in bytes of UTF-8 (RFC 6455 §5.5). */
 const MAX_REASON_BYTES = 123;
+
+const NAMES: Names<ReconnectOptions> = {
+  protocols: true,
+  farewell: true,
+  minDelay: true,
+  maxDelay: true,
+  maxAttempts: true,
+  connectTimeout: true,
+  stableAfter: true,
+  closeTimeout: true,
+  maxQueued: true,
+  maxQueuedBytes: true,
+  whenFull: true,
+  hello: true,
+  shouldReconnect: true,
+  transport: true,
+  page: true,
+  clock: true,
+  random: true,
+};
 
 /** Every option with its value. */
 export interface ReconnectSettings {
@@ -43,6 +64,7 @@ export interface ReconnectSettings {
  * @throws {UnsupportedError} There is neither a transport nor a WebSocket of the runtime's own.
  */
 export function reconnectSettings(options: ReconnectOptions): ReconnectSettings {
+  checkNames("ReconnectingWebSocket()", options, NAMES);
   const settings: ReconnectSettings = {
     protocols: offeredProtocols(options.protocols ?? [], options.farewell ?? false),
     minDelay: atLeast(1, "minDelay", options.minDelay ?? 500),
