@@ -163,6 +163,8 @@ describe("host", () => {
     const conn = await connect({ host: "127.0.0.1", port });
     assertEquals(new TextDecoder().decode((await conn.read())!), "hello");
     await conn.close();
+    // An address is taken as it is.
+    await (await connect(server.address)).close();
     await server.close();
   });
 

@@ -13,7 +13,7 @@ import { formatAddress } from "./address.ts";
 import type { Conn } from "./conn_types.ts";
 import { CONN_NAMES, connLimits, type ConnOptions, hostOf } from "./options.ts";
 import { SoloHost } from "./solo_host.ts";
-import { duration, integer, text } from "./validate.ts";
+import { duration, integer, oneOf, text } from "./validate.ts";
 
 /** Where to connect, and what the connection is like. */
 export interface ConnectOptions extends ConnOptions {
@@ -23,6 +23,8 @@ export interface ConnectOptions extends ConnOptions {
   hostname?: string;
   /** Another name of `hostname`. */
   host?: string;
+  /** Told by an address, such as `server.address`, which is taken as it is; port or path say it anyway. */
+  transport?: Address["transport"];
   /** Path of a Unix socket, instead of port and hostname. */
   path?: string;
   /** Speak TLS; `true` for the defaults. @default false */
@@ -42,6 +44,7 @@ const NAMES: Names<ConnectOptions> = {
   port: true,
   hostname: true,
   host: true,
+  transport: true,
   path: true,
   tls: true,
   connectTimeout: true,
@@ -119,6 +122,7 @@ function checkOptions(what: string, options: ConnectOptions): void {
 }
 
 function connectAddress(options: ConnectOptions): Address {
+  oneOf("transport", options.transport, "tcp", ["tcp", "unix"]);
   if (options.path !== undefined) {
     if (options.port !== undefined) {
       throw new OptionError("path", `path ${JSON.stringify(options.path)} excludes port, give one or the other`);
