@@ -75,6 +75,7 @@ export {
   type LogLevel,
   prettyLogger,
   type PrettyLoggerOptions,
+  safeLogger,
   silentLogger,
 } from "./src/log.ts";
 export type { Conn, ConnState, Consumer } from "./src/server/conn_types.ts";

@@ -21,12 +21,14 @@ import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats 
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
+  readonly #secure: boolean;
   /** Who is turned away hears the user's word, not ours. */
   #ownWord: boolean;
 
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
     super(coreOptions(options, limits), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
     this.#ownWord = options.rejectWith !== undefined;
+    this.#secure = options.tls !== undefined;
     this.#service = new HttpService({
       server: this,
       handler,
@@ -34,12 +36,16 @@ class Http1Server extends TcpServer implements HttpServer {
       clock: this.clock,
       trust: new ProxyTrust(options.trustProxy),
       accessLog: accessLogFrom(options.accessLog, this.clock),
-      secure: options.tls !== undefined,
+      secure: this.#secure,
     });
   }
 
   get http(): HttpStats {
     return this.#service.stats;
+  }
+
+  protected override get scheme(): string {
+    return this.#secure ? "https" : "http";
   }
 
   override get forProbes(): boolean {

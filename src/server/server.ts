@@ -14,7 +14,7 @@ import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
 import { Admission } from "./admission.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { ConnContext } from "./conn_context.ts";
-import { formatAddress, queuedAt } from "./address.ts";
+import { formatAddress, queuedAt, urlOf } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { ConnHost, ConnLimits } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
@@ -60,7 +60,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly departures: Departures;
   readonly habits: Habits = new Habits();
   readonly hooks: Hook[] = [];
-  readonly log: Logger;
+  readonly log: Required<Logger>;
   readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
   /** Those whose socket is open or whose handler is running. */
@@ -126,6 +126,15 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       throw new ServerClosedError(`Server ${this.name} has no listener, call serve() first`);
     }
     return this.#loops[0].listener.address;
+  }
+
+  get url(): string {
+    return urlOf(this.address, this.scheme);
+  }
+
+  /** What is spoken here, as a URL's scheme. */
+  protected get scheme(): string {
+    return this.#options.tls === undefined ? "tcp" : "tls";
   }
 
   get size(): number {

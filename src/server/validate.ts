@@ -6,7 +6,6 @@
 import { MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import { checkNames } from "../names.ts";
-import { LOG_LEVELS } from "../log.ts";
 
 function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -105,7 +104,7 @@ export function checkPromise(where: string, value: unknown): void {
 
 /** Parts that a program may bring along have the functions that are called. */
 export function checkParts(options: { logger?: unknown; clock?: unknown; adapter?: unknown }): void {
-  methods("logger", options.logger, LOG_LEVELS);
+  methods("logger", options.logger, ["debug", "info", "warn", "error"]);
   methods("clock", options.clock, ["now", "setTimer", "soon"]);
   methods("adapter", options.adapter, ["listen", "connect"]);
 }
