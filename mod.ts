@@ -42,6 +42,7 @@ export {
   DrainedError,
   DrainTimeoutError,
   FrameError,
+  InUseError,
   ListenError,
   OptionError,
   ServerClosedError,

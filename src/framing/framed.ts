@@ -28,7 +28,7 @@ export class Framed<In, Out = In> extends FrameStream<In> {
    * Takes over the bytes of `conn`.
    *
    * @throws {OptionError} An option can't be used.
-   * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has them, or a `read()` is pending.
+   * @throws {InUseError} Another consumer has them, or a `read()` is pending.
    */
   constructor(conn: FramedConn, codec: Codec<In, Out>, options: FrameStreamOptions = {}) {
     super(conn, codec.decoder, options);
@@ -51,7 +51,7 @@ export class Framed<In, Out = In> extends FrameStream<In> {
 /**
  * The inbound frames of a connection.
  *
- * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  */
 export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameStreamOptions): FrameStream<T> {
   if (options !== undefined) checkNames("frames()", options, STREAM_NAMES);
@@ -61,7 +61,7 @@ export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameS
 /**
  * Frames of a connection in both directions. A codec serves one connection: its decoder remembers.
  *
- * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  * @example
  * ```ts
  * const messages = framed(conn, lengthPrefixCodec({ size: 4 }));
@@ -82,7 +82,7 @@ export function framed<In, Out>(
  * is refused until the first has ended, or was left with `break`.
  *
  * @throws {OptionError} An option can't be used.
- * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  * @example
  * ```ts
  * const text = lines(conn, { maxLength: 1024 });

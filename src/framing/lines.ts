@@ -64,7 +64,12 @@ export function lineDecoder(options: LineOptions | ByteLineOptions = {}): Decode
   return new TextLineDecoder(options as LineOptions);
 }
 
-/** Encodes a line. A line that holds an LF is refused: the peer would read two. */
+/**
+ * Encodes a line. A line that the peer would read as another one is refused: one that holds an LF, which would be two,
+ * and with the `eol` LF one that ends in CR, which would belong to what ends the line.
+ *
+ * @throws {OptionError} At the option, or at such a line.
+ */
 export function lineEncoder(options: LineEncoderOptions = {}): Encoder<Uint8Array | string> {
   checkNames("lineEncoder()", options, ENCODER_NAMES);
   return encoderOf(options);
@@ -92,12 +97,14 @@ export function lineCodecOf(options: LineOptions & LineEncoderOptions): Codec<st
 
 function endLine(line: string, eol: string): string {
   if (line.includes("\n")) throw lineFeedInside();
+  if (eol === "\n" && line.endsWith("\r")) throw returnAtEnd();
   return line + eol;
 }
 
 function encodeLine(line: Uint8Array | string, eol: "\n" | "\r\n"): Uint8Array {
   if (typeof line === "string") return toBytes(endLine(line, eol));
   if (line.includes(LF)) throw lineFeedInside();
+  if (eol === "\n" && line[line.length - 1] === CR) throw returnAtEnd();
   const bytes = new Uint8Array(line.length + eol.length);
   bytes.set(line);
   bytes.set(toBytes(eol), line.length);
@@ -106,6 +113,13 @@ function encodeLine(line: Uint8Array | string, eol: "\n" | "\r\n"): Uint8Array {
 
 function lineFeedInside(): OptionError {
   return new OptionError("frame", "a line must not contain a line feed");
+}
+
+function returnAtEnd(): OptionError {
+  return new OptionError(
+    "frame",
+    'a line must not end in a carriage return, which would be taken for its end: drop it, or set eol: "\\r\\n"',
+  );
 }
 
 /**
