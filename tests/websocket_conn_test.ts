@@ -194,7 +194,8 @@ describe("a WebSocket's handler", () => {
       await w.pass(100);
       assertEquals([peer.seen, peer.end], [["close 1011 internal error"], "fin"], fail);
       assertEquals(w.log, ["error: Handler failed, dropping its connection"]);
-      assertEquals(String(w.logged.find(({ level }) => level === "error")!.error), "Error: a fault");
+      const { error } = w.logged.find(({ level }) => level === "error")!;
+      assertEquals((error as Error).message, "a fault");
     }
   });
 
