@@ -150,6 +150,21 @@ describe("run", () => {
     assertEquals(client.end, "reset");
   });
 
+  it("counts SIGINT and a SIGTERM within 100 ms once, as a watcher sends them, and not a later one", async () => {
+    await using w = await world(() => new Promise(() => {}));
+    await w.client();
+    const report = running(w);
+    await w.clock.settle();
+    w.adapter.raise("SIGINT");
+    await w.pass(50);
+    w.adapter.raise("SIGTERM");
+    await w.pass(50);
+    assertEquals([w.server.state, w.adapter.exitCode], ["draining", null]);
+    await w.pass(100);
+    w.adapter.raise("SIGTERM");
+    assertEquals((await w.until(report)).exitCode, 143);
+  });
+
   it("counts the same signal within 100 ms once", async () => {
     await using w = await world();
     await w.client();
