@@ -32,6 +32,7 @@ export type {
   TlsListenOptions,
   UnixAddress,
 } from "./src/socket.ts";
+export type { Bytes } from "./src/bytes.ts";
 export { type Clock, systemClock } from "./src/clock.ts";
 export { defaultAdapter } from "./src/runtime.ts";
 export {

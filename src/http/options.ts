@@ -101,7 +101,7 @@ export function coreOptions(options: HttpOptions, limits: HttpLimits): ServeOpti
     readTimeout: 0,
     writeTimeout: options.writeTimeout ?? WRITE_TIMEOUT,
     idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
-    rejectWith: options.rejectWith ?? overloadAnswer(limits.retryAfter),
+    rejectWith: options.rejectWith === undefined ? overloadAnswer(limits.retryAfter) : options.rejectWith,
     tls: tlsOptions(options),
   };
 }

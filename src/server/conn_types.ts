@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Bytes } from "../bytes.ts";
 import type { Address } from "../socket.ts";
 
 /** `new → active ⇄ idle → closing → closed`; *idle* is at a message boundary with nothing buffered. */
@@ -91,7 +92,7 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * @throws {ConnResetError} The peer dropped the connection.
    * @throws {ConnClosedError} The write side is closed.
    */
-  write(data: Uint8Array | string): Promise<void>;
+  write(data: Bytes | string): Promise<void>;
   /**
    * Hands what is queued to the kernel; fulfils when the kernel has it all.
    *

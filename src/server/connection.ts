@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import { ConnClosedError, ConnResetError, DeadlineError, DrainedError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
@@ -269,7 +270,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   // Writing.
 
-  write(data: Uint8Array | string): Promise<void> {
+  write(given: Bytes | string): Promise<void> {
+    const data = dataOf(given, "write()");
     if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
     if (this.#isLate) return quietly(Promise.reject(tooLate()));
     if (data.length === 0) return DONE;

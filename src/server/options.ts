@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
@@ -88,7 +89,7 @@ export interface AdmissionOptions {
   /** What happens at a limit. @default "reject" */
   policy?: AdmissionPolicy;
   /** Last words to a rejected connection. @default none */
-  rejectWith?: string | Uint8Array;
+  rejectWith?: string | Bytes;
   /** Accepted connections that may wait under the policy `queue`. @default 1024 */
   maxQueue?: number;
 }
@@ -352,7 +353,7 @@ export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimit
     acceptBurst: count("acceptBurst", options.acceptBurst, burst),
     admit: callable("admit", options.admit) ?? base?.admit ?? null,
     policy: oneOf("policy", options.policy, base?.policy ?? "reject", ["reject", "queue", "shedIdle"]),
-    rejectWith: options.rejectWith ?? base?.rejectWith ?? "",
+    rejectWith: options.rejectWith === undefined ? base?.rejectWith ?? "" : dataOf(options.rejectWith, "rejectWith"),
     maxQueue: count("maxQueue", options.maxQueue, base?.maxQueue ?? DEFAULT_QUEUE),
   };
 }

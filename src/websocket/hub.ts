@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { SharedFrame } from "./shared_frame.ts";
-import type { WebSocketConn, WebSocketMessage } from "./types.ts";
+import type { WebSocketConn } from "./types.ts";
 import { WsConn } from "./ws_conn.ts";
 
 /** How one message is published. */
@@ -89,12 +90,13 @@ export class Hub {
   }
 
   /** Sends to all subscribers of a topic; gives the number of those that it was sent to. */
-  publish(topic: string, message: WebSocketMessage, options: PublishOptions = {}): number {
+  publish(topic: string, message: string | Bytes, options: PublishOptions = {}): number {
+    const data = dataOf(message, "publish()");
     checkNames("publish()", options, PUBLISH_NAMES);
     const { except, compress = true } = options;
     const members = this.#topics.get(topic);
     if (members === undefined) return 0;
-    const frame = new SharedFrame(message, compress);
+    const frame = new SharedFrame(data, compress);
     let sent = 0;
     for (const ws of members) {
       if (ws !== except && ws.sendShared(frame)) sent++;
