@@ -90,6 +90,7 @@ export type {
   DrainOptions,
   ListenOptions,
   ServeOptions,
+  TlsOptions,
 } from "./src/server/options.ts";
 export type { AdmissionReason } from "./src/server/admission.ts";
 export type { HookFunction } from "./src/server/hooks.ts";

@@ -14,6 +14,16 @@ import type { Conn, ConnState } from "./conn_types.ts";
 import type { DrainPhase } from "./report.ts";
 import { callable, count, duration, integer, oneOf, share, text, yesOrNo } from "./validate.ts";
 
+/** Certificate and key of a TLS listener. */
+export interface TlsOptions {
+  /** Certificate chain as PEM: text, or the bytes of its file. */
+  readonly cert: string | Uint8Array;
+  /** The certificate's private key as PEM: text, or the bytes of its file. */
+  readonly key: string | Uint8Array;
+  /** Protocols offered by ALPN (RFC 7301), most wanted first. @default none */
+  readonly alpnProtocols?: readonly string[];
+}
+
 /** Where to listen. */
 export interface ListenOptions {
   /** TCP port; 0 lets the system choose. @default 0 */
@@ -24,8 +34,8 @@ export interface ListenOptions {
   host?: string;
   /** Path of a Unix socket, instead of port and hostname. */
   path?: string;
-  /** Certificate and key as PEM text; makes it a TLS listener. */
-  tls?: TlsListenOptions;
+  /** Certificate and key as PEM, text or bytes; makes it a TLS listener. */
+  tls?: TlsOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
   backlog?: number;
   /** Several processes share the port (SO_REUSEPORT). Refused where the runtime has no such thing. @default false */
@@ -206,7 +216,7 @@ export const SERVE_NAMES: Names<ServeOptions> = {
 /** Names of `ConfigureOptions`. */
 export const CONFIGURE_NAMES: Names<ConfigureOptions> = { ...CONN_NAMES, ...ADMISSION_NAMES };
 
-const TLS_NAMES: Names<TlsListenOptions> = { cert: true, key: true, alpnProtocols: true };
+const TLS_NAMES: Names<TlsOptions> = { cert: true, key: true, alpnProtocols: true };
 
 /** Checked admission options. */
 export interface AdmissionLimits {
@@ -280,9 +290,9 @@ export function hostOf({ hostname, host }: { readonly hostname?: string; readonl
   return hostname ?? host;
 }
 
-function checkTls(tls: TlsListenOptions): TlsListenOptions {
+function checkTls(tls: TlsOptions): TlsListenOptions {
   if (typeof tls !== "object" || tls === null) {
-    throw new OptionError("tls", `tls must be { cert, key } as PEM text, got ${String(tls)}`);
+    throw new OptionError("tls", `tls must be { cert, key } as PEM, got ${String(tls)}`);
   }
   checkNames("tls", tls, TLS_NAMES);
   if (tls.alpnProtocols !== undefined && !Array.isArray(tls.alpnProtocols)) {
@@ -291,15 +301,17 @@ function checkTls(tls: TlsListenOptions): TlsListenOptions {
       `tls.alpnProtocols must be a list, got ${JSON.stringify(tls.alpnProtocols)}`,
     );
   }
-  for (const part of ["cert", "key"] as const) {
-    if (typeof tls[part] !== "string" || !tls[part].includes("-----BEGIN ")) {
-      throw new OptionError(
-        `tls.${part}`,
-        `tls.${part} must be PEM text that contains "-----BEGIN", read the file first`,
-      );
-    }
-  }
-  return tls;
+  return { ...tls, cert: pemText("cert", tls.cert), key: pemText("key", tls.key) };
+}
+
+/** PEM is ASCII, whatever a file's reader made of it: text, or bytes of any view. */
+function pemText(part: "cert" | "key", value: unknown): string {
+  const pem = value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? new TextDecoder().decode(value) : value;
+  if (typeof pem === "string" && pem.includes("-----BEGIN ")) return pem;
+  throw new OptionError(
+    `tls.${part}`,
+    `tls.${part} must be PEM, text or bytes, that contains "-----BEGIN", read the file first`,
+  );
 }
 
 /** Checks the limits of connections; what is not given comes from `base`. */
