@@ -107,8 +107,8 @@ describe("data of any type", () => {
         return new Response(
           new ReadableStream({
             start(controller) {
-              controller.enqueue(first);
-              for (const part of others) controller.enqueue(part);
+              controller.enqueue(first as Uint8Array);
+              for (const part of others) controller.enqueue(part as Uint8Array);
               controller.close();
             },
           }),
