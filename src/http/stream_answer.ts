@@ -102,8 +102,8 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
 
 function send(exchange: HttpExchange, chunk: unknown, framing: Framing): Promise<void> | undefined {
   const bytes = bytesOf(chunk, STREAM);
-  if (bytes.length === 0) return;
   const { http } = exchange;
+  if (bytes.length === 0) return http.conn.write(bytes);
   exchange.bytesOut += bytes.length;
   if (framing.length >= 0 && exchange.bytesOut > framing.length) {
     throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);

@@ -274,7 +274,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     const data = dataOf(given, "write()");
     if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
     if (this.#isLate) return quietly(Promise.reject(tooLate()));
-    if (data.length === 0) return DONE;
+    if (data.length === 0) return this.pass(0);
     if (this.dues !== null) this.dues.wrote();
     const out = this.outbound ?? (this.outbound = new Outbound());
     out.add(data);
@@ -284,8 +284,15 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     const { writeHighWaterMark } = this.host.limits;
     if (out.size >= SCRATCH_BYTES || out.size >= writeHighWaterMark) this.unhold();
-    if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) return DONE;
+    if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) {
+      return this.pass(data.length);
+    }
     return out.wait();
+  }
+
+  /** What a writer waits for whose bytes are taken, or dropped: nothing, or the others' turn. */
+  pass(bytes: number): Promise<void> {
+    return this.host.batch.spend(bytes);
   }
 
   /** The write deadline has passed. */

@@ -9,8 +9,6 @@ import { WebSocketClosedError } from "./errors.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
 
-const DONE: Promise<void> = Promise.resolve();
-
 const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 const encoder = new TextEncoder();
@@ -94,7 +92,7 @@ export class Outflow {
   /** Counts a message that is not sent. */
   drop(): Promise<void> {
     this.dropped++;
-    return DONE;
+    return this.#conn.pass(0);
   }
 
   #compressed(data: string | Uint8Array): Promise<void> {
