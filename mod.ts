@@ -32,6 +32,7 @@ export type {
   TlsListenOptions,
   UnixAddress,
 } from "./src/socket.ts";
+export type { Bytes } from "./src/bytes.ts";
 export { type Clock, systemClock } from "./src/clock.ts";
 export { defaultAdapter } from "./src/runtime.ts";
 export {
@@ -42,12 +43,14 @@ export {
   DrainedError,
   DrainTimeoutError,
   FrameError,
+  InUseError,
   ListenError,
   OptionError,
   ServerClosedError,
   SluiceError,
   UnsupportedError,
 } from "./src/errors.ts";
+export { checkNames, didYouMean, type Names } from "./src/names.ts";
 export {
   afterFunc,
   background,
@@ -74,6 +77,7 @@ export {
   type LogLevel,
   prettyLogger,
   type PrettyLoggerOptions,
+  safeLogger,
   silentLogger,
 } from "./src/log.ts";
 export type { Conn, ConnState, Consumer } from "./src/server/conn_types.ts";
@@ -86,6 +90,7 @@ export type {
   DrainOptions,
   ListenOptions,
   ServeOptions,
+  TlsOptions,
 } from "./src/server/options.ts";
 export type { AdmissionReason } from "./src/server/admission.ts";
 export type { HookFunction } from "./src/server/hooks.ts";

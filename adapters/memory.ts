@@ -10,6 +10,7 @@
 import type { Clock } from "../src/clock.ts";
 import { systemClock } from "../src/clock.ts";
 import { ConnectError, ListenError } from "../src/errors.ts";
+import { checkNames, type Names } from "../src/names.ts";
 import type {
   Address,
   ListenerEvents,
@@ -39,6 +40,8 @@ export interface MemoryOptions {
   /** How far the ends of a connection are from each other. @default no way at all */
   wire?: MemoryWire;
 }
+
+const NAMES: Names<MemoryOptions> = { seed: true, clock: true, bufferSize: true, faults: true, wire: true };
 
 /** An in-process network. */
 export interface MemoryAdapter extends SocketAdapter {
@@ -75,6 +78,7 @@ const FIRST_EPHEMERAL_PORT = 49_152;
 
 /** Opens an in-process network: a socket adapter whose faults and timing follow from `seed`. */
 export function memoryAdapter(options: MemoryOptions = {}): MemoryAdapter {
+  checkNames("memoryAdapter()", options, NAMES);
   return new Network(options);
 }
 

@@ -61,7 +61,10 @@ export function withCancel(parent: ContextParent): [ctx: Context, cancel: Cancel
   return [ctx, () => ctx.cancel()];
 }
 
-/** As `withCancel`, with a cause that `ctx.cause()` and `ctx.signal.reason` show. */
+/**
+ * As `withCancel`, with a cause that `ctx.cause()` and `ctx.signal.reason` show. Null is no cause, as Go's nil: then it
+ * is the `Canceled` error.
+ */
 export function withCancelCause(parent: ContextParent): [ctx: Context, cancel: CancelCauseFunc] {
   const ctx = new CancelContext(parent);
   return [ctx, (cause) => ctx.cancel(cause)];
@@ -93,8 +96,15 @@ export function withDeadline(parent: ContextParent, at: number, cause?: unknown)
   return derive(from, at, at - wallOf(clockOf(from)), cause);
 }
 
-/** Derives a context that carries a value; keys are compared by identity. */
+/**
+ * Derives a context that carries a value; keys are compared by identity (Go: `context.WithValue`).
+ *
+ * @throws {OptionError} `key` is null or undefined: it could be anybody's.
+ */
 export function withValue<K>(parent: ContextParent, key: K, value: ContextValue<K>): Context {
+  if (key === null || key === undefined) {
+    throw new OptionError("key", `key must not be ${String(key)}, make one with new ContextKey("name")`);
+  }
   return new ValueContext(adopt(parent), key, value);
 }
 

@@ -79,6 +79,17 @@ export class DeadlineError extends SluiceError {
   }
 }
 
+/**
+ * Somebody has what was asked for already: another `read()` is pending, a protocol takes the connection's bytes, or
+ * messages are already being taken. What one takes would be gone for the other.
+ */
+export class InUseError extends SluiceError {
+  /** Builds the error. */
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_IN_USE", message, options);
+  }
+}
+
 /** The listener or server is closed (Go: `net.ErrClosed`, `http.ErrServerClosed`). */
 export class ServerClosedError extends SluiceError {
   /** Builds the error. */

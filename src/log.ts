@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "./errors.ts";
+import { checkNames, type Names } from "./names.ts";
 
 /** Levels of `@std/log`, least severe first. */
 export const LOG_LEVELS: readonly ["debug", "info", "warn", "error", "critical"] = [
@@ -17,7 +18,11 @@ export const LOG_LEVELS: readonly ["debug", "info", "warn", "error", "critical"]
 /** One of the levels of `@std/log`. */
 export type LogLevel = typeof LOG_LEVELS[number];
 
-/** What Sluice calls of a logger. `@std/log`'s `Logger`, and any other of that shape, fits as it is. */
+/**
+ * What Sluice calls of a logger: `console`, pino's loggers, `@std/log`'s `Logger`, and any other of that shape fit as
+ * they are. A record is a message and an object of fields (pino gets them the other way round, as it expects them). An
+ * error stands in the field `error` as plain data: name, message, code if there is one, stack, and cause.
+ */
 export interface Logger {
   /** For whoever looks for a fault. */
   debug(msg: string, ...args: unknown[]): unknown;
@@ -27,8 +32,8 @@ export interface Logger {
   warn(msg: string, ...args: unknown[]): unknown;
   /** Something failed. */
   error(msg: string, ...args: unknown[]): unknown;
-  /** The whole is in danger. */
-  critical(msg: string, ...args: unknown[]): unknown;
+  /** The whole is in danger. @default `fatal`, where the logger has it, else `error` */
+  critical?(msg: string, ...args: unknown[]): unknown;
 }
 
 /** Options of `jsonLogger`. */
@@ -47,6 +52,9 @@ export interface PrettyLoggerOptions extends JsonLoggerOptions {
   readonly color?: boolean;
 }
 
+const JSON_NAMES: Names<JsonLoggerOptions> = { level: true, write: true, now: true };
+const PRETTY_NAMES: Names<PrettyLoggerOptions> = { ...JSON_NAMES, color: true };
+
 type Fields = Record<string, unknown>;
 type Format = (level: LogLevel, time: Date, msg: string, fields: Fields) => string;
 
@@ -55,7 +63,7 @@ const MAX_DEPTH = 6;
 const LEVEL_COLORS: Readonly<Record<LogLevel, number>> = { debug: 90, info: 32, warn: 33, error: 31, critical: 35 };
 
 /** Writes nothing. */
-export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {}, critical() {} };
+export const silentLogger: Required<Logger> = { debug() {}, info() {}, warn() {}, error() {}, critical() {} };
 
 /**
  * A logger that writes one line of JSON per record: `time` (ISO 8601), `level`, `msg`, then the fields.
@@ -70,7 +78,8 @@ export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() 
  * logger.warn("accept failed", { backoff: 5 }, new Error("EMFILE"));
  * ```
  */
-export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
+export function jsonLogger(options: JsonLoggerOptions = {}): Required<Logger> {
+  checkNames("jsonLogger()", options, JSON_NAMES);
   return build(options, (level, time, msg, fields) => {
     const record: Fields = Object.assign(Object.create(null), { time: time.toISOString(), level, msg });
     for (const [name, value] of Object.entries(fields)) put(record, name, value);
@@ -84,7 +93,8 @@ export function jsonLogger(options: JsonLoggerOptions = {}): Logger {
  *
  * @throws {OptionError} `level` is unknown.
  */
-export function prettyLogger(options: PrettyLoggerOptions = {}): Logger {
+export function prettyLogger(options: PrettyLoggerOptions = {}): Required<Logger> {
+  checkNames("prettyLogger()", options, PRETTY_NAMES);
   const color = options.color ?? false;
   return build(options, (level, time, msg, fields) => {
     const label = (level === "critical" ? "CRIT" : level.toUpperCase()).padEnd(5);
@@ -95,7 +105,7 @@ export function prettyLogger(options: PrettyLoggerOptions = {}): Logger {
   });
 }
 
-function build(options: JsonLoggerOptions, format: Format): Logger {
+function build(options: JsonLoggerOptions, format: Format): Required<Logger> {
   const { level = "info", write = (line: string) => console.error(line), now = () => new Date() } = options;
   const least = LOG_LEVELS.indexOf(level);
   if (least < 0) {
@@ -105,7 +115,15 @@ function build(options: JsonLoggerOptions, format: Format): Logger {
     if (LOG_LEVELS.indexOf(own) < least) return () => {};
     return (msg, ...args) => write(format(own, now(), String(msg), fieldsOf(args)));
   };
-  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), critical: at("critical") };
+  const logger = {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    critical: at("critical"),
+  };
+  OWN.add(logger);
+  return logger;
 }
 
 function fieldsOf(args: readonly unknown[]): Fields {
@@ -203,11 +221,35 @@ function prettyStacks(fields: Fields): string {
   return stacks.flat().map((line) => `\n    ${line}`).join("");
 }
 
-/** A logger whose failures are its own: what it throws reaches nobody. */
-export function safeLogger(logger: Logger): Logger {
-  const guard = (level: LogLevel) => (msg: string, ...args: unknown[]): void => {
+/** Loggers that were made here: they read errors by themselves, and only those that they write. A cache, not state. */
+const OWN: WeakSet<Logger> = new WeakSet([silentLogger]);
+
+/** What every logger of pino has, whichever version, and no other: it takes the fields first, and the message second. */
+const PINO = Symbol.for("pino.serializers");
+
+/**
+ * The logger as Sluice calls it: what it throws, and what its promises reject with, reaches nobody; `critical` is always
+ * there; an error among the fields becomes plain data, since most loggers write an `Error` as `{}`.
+ *
+ * @example
+ * ```ts
+ * const log = safeLogger(console);
+ * log.critical("disk full", { free: 0, error: new Error("ENOSPC") }); // by console.error
+ * ```
+ */
+export function safeLogger(logger: Logger): Required<Logger> {
+  const fatal = (logger as { fatal?: unknown }).fatal;
+  const gravest = typeof logger.critical === "function" ? "critical" : typeof fatal === "function" ? "fatal" : "error";
+  const own = OWN.has(logger);
+  const fieldsFirst = PINO in logger;
+  const guard = (method: string) => (msg: string, ...args: unknown[]): void => {
     try {
-      logger[level](msg, ...args);
+      const data = own ? args : args.map(withPlainErrors);
+      const [fields, ...rest] = data;
+      const all = fieldsFirst && isPlain(fields) ? [fields, msg, ...rest] : [msg, ...data];
+      // Called on the logger: its methods may need it.
+      const written: unknown = (logger as unknown as Record<string, (...args: unknown[]) => unknown>)[method](...all);
+      if (written instanceof Promise) written.catch(() => {});
     } catch {
       // A server must not stop because its log does.
     }
@@ -217,6 +259,20 @@ export function safeLogger(logger: Logger): Logger {
     info: guard("info"),
     warn: guard("warn"),
     error: guard("error"),
-    critical: guard("critical"),
+    critical: guard(gravest),
   };
+}
+
+function withPlainErrors(arg: unknown): unknown {
+  if (arg instanceof Error) return { error: plainError(arg) };
+  if (!isPlain(arg)) return arg;
+  const fields: Fields = {};
+  for (const [name, value] of Object.entries(arg)) fields[name] = value instanceof Error ? plainError(value) : value;
+  return fields;
+}
+
+/** With a usual prototype: some loggers ask their fields for `hasOwnProperty`. */
+function plainError(error: Error): unknown {
+  const data = toData(error, []);
+  return typeof data === "object" ? { ...data } : data;
 }

@@ -121,7 +121,8 @@ describe("sluice echo", () => {
     const exit = await program.exited(LIMIT);
     assertStringIncludes(exit.stdout, "drain: still accepting, 1 connection\n");
     const messages = exit.stderr.trim().split("\n").map((line) => JSON.parse(line).msg);
-    assertEquals(messages[0], "Got SIGINT, draining");
+    assertMatch(messages[0], /^Listening on tcp:\/\/127\.0\.0\.1:\d+$/);
+    assertEquals(messages[1], "Got SIGINT, draining");
   });
 
   it("takes two SIGINT in one moment for one, as npm sends them", async () => {

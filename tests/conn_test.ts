@@ -9,6 +9,7 @@ import {
   DeadlineError,
   framed,
   frames,
+  InUseError,
   lengthPrefixCodec,
   lineDecoder,
   lines,
@@ -398,7 +399,7 @@ describe("connection: time", () => {
     assertEquals((await conn.read())!.length, 1);
   });
 
-  it("a write deadline drops a connection whose peer does not take its bytes", async () => {
+  it("a write deadline fails who waits for the peer, and the connection lives on", async () => {
     const { w, conn } = await handed();
     await using _ = w;
     w.clients[0].conn.pause();
@@ -408,7 +409,72 @@ describe("connection: time", () => {
     flushed.catch(() => {});
     await w.pass(300);
     await assertRejects(() => flushed, DeadlineError);
-    assertEquals(conn.state, "closed");
+    await assertRejects(() => conn.flush(), DeadlineError);
+    assertEquals(conn.state, "new");
+    w.clients[0].conn.resume();
+    await w.pass(100);
+    assertEquals(w.clients[0].text.length, 1 << 20);
+  });
+
+  it("a write past its deadline fails and sends nothing; with a later one, or none, the connection writes on", async () => {
+    const { w, conn } = await handed();
+    await using _ = w;
+    await conn.write("a");
+    conn.setWriteDeadline(w.clock.wall() + 100);
+    await conn.write("b");
+    await w.pass(150);
+    await assertRejects(() => conn.write("lost"), DeadlineError);
+    await assertRejects(() => conn.write(""), DeadlineError);
+    conn.setDeadline(w.clock.wall() + 100);
+    await conn.write("c");
+    conn.setWriteDeadline(w.clock.wall() - 1);
+    await assertRejects(() => conn.write("lost"), DeadlineError);
+    conn.setWriteDeadline(null);
+    await conn.write("d");
+    await w.pass(10);
+    assertEquals([w.clients[0].text, conn.state], ["abcd", "new"]);
+  });
+
+  it("a write deadline is kept though other limits were looked at before and nothing was unsent then", async () => {
+    const { w, conn } = await handed({ idleTimeout: 100_000, writeTimeout: 60_000 });
+    await using _ = w;
+    conn.setWriteDeadline(w.clock.wall() + 5000);
+    conn.setReadDeadline(w.clock.wall() + 1000);
+    await w.pass(1100);
+    w.clients[0].conn.pause();
+    void conn.write("x".repeat(1 << 20));
+    const flushed = conn.flush();
+    flushed.catch(() => {});
+    await w.pass(4000);
+    await assertRejects(() => flushed, DeadlineError);
+    assertEquals(conn.state, "new");
+  });
+
+  it("a deadline that is no number is refused at once", async () => {
+    const { w, conn } = await handed();
+    await using _ = w;
+    for (const at of [NaN, "5", new Date(), undefined]) {
+      assertThrows(() => conn.setDeadline(at as number), TypeError);
+      assertThrows(() => conn.setReadDeadline(at as number), TypeError);
+      assertThrows(() => conn.setWriteDeadline(at as number), TypeError);
+    }
+  });
+
+  it("a second read() has an error of its own class", async () => {
+    const { w, conn } = await handed();
+    await using _ = w;
+    const first = conn.read();
+    const error = await assertRejects(() => conn.read(), InUseError);
+    assertEquals(error.code, "ERR_IN_USE");
+    assertThrows(() => lines(conn), InUseError);
+    w.clients[0].send("x");
+    await w.pass(1);
+    assertEquals((await first)!.length, 1);
+    const text = lines(conn);
+    await assertRejects(() => conn.read(), InUseError);
+    assertThrows(() => lines(conn), InUseError);
+    void text.forEach(() => {});
+    await assertRejects(() => text.forEach(() => {}), InUseError);
   });
 
   it("idleTimeout closes at a boundary without traffic, and not sooner", async () => {

@@ -162,13 +162,14 @@ describe("withCancelCause", () => {
     assertEquals([child.cause(), parent.cause()], ["child", "parent"]);
   });
 
-  it("takes no cause as the Canceled error, and null as a cause", () => {
+  it("takes no cause, and null, as the Canceled error (Go: nil)", () => {
     const [plain, cancelPlain] = withCancelCause(background());
     cancelPlain();
     assertStrictEquals(plain.cause(), plain.err());
     const [empty, cancelEmpty] = withCancelCause(background());
     cancelEmpty(null);
-    assertEquals([empty.cause(), empty.signal.reason], [null, null]);
+    assertEquals([empty.cause(), empty.signal.reason], [empty.err(), empty.err()]);
+    assert(empty.err() instanceof Canceled);
   });
 });
 
@@ -300,6 +301,39 @@ describe("withValue", () => {
     cancel();
     assertStrictEquals(ctx.err(), parent.err());
     assertStrictEquals(ctx.cause(), parent.cause());
+  });
+});
+
+describe("contexts as deep as a program makes them", () => {
+  const DEPTH = 100_000;
+
+  it("give values, deadline and end from any depth, without a step of the stack for each", () => {
+    const key = new ContextKey<string>("user");
+    const [root, cancel] = withCancelCause(withValue(background(), key, "ada"));
+    let [values, cancels, both]: Context[] = [root, root, root];
+    for (let i = 0; i < DEPTH; i++) {
+      values = withValue(values, "k", i);
+      [cancels] = withCancel(cancels);
+      both = withoutCancel(withValue(both, "k", i));
+    }
+    for (const ctx of [values, cancels, both]) {
+      assertEquals([ctx.value(key), ctx.value("no"), ctx.deadline, ctx.err()], ["ada", undefined, null, null]);
+    }
+    assertEquals(values.value("k"), DEPTH - 1);
+    const reason = new Error("enough");
+    cancel(reason);
+    for (const ctx of [values, cancels]) assertEquals([ctx.cause(), ctx.signal.aborted], [reason, true]);
+    assertEquals(both.err(), null);
+  });
+
+  it("are derived from a context or a signal, and from nothing else; a value has a key", () => {
+    for (const parent of [null, undefined, 5, {}]) {
+      assertEquals(assertThrows(() => withCancel(parent as unknown as Context), OptionError).option, "parent");
+    }
+    for (const key of [null, undefined]) {
+      assertEquals(assertThrows(() => withValue(background(), key, 1), OptionError).option, "key");
+    }
+    assertEquals(withValue(background(), "k", null).value("k"), null);
   });
 });
 

@@ -34,9 +34,9 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/http\/upgrade\.ts$/, [BASE, /^src\/(server|http|websocket)\//]],
   [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//, /^src\/websocket\/types\.ts$/]],
   // Runs in browsers: nothing that needs a socket.
-  [/^src\/websocket\/(errors|farewell)\.ts$/, [/^src\/errors\.ts$/]],
+  [/^src\/websocket\/(errors|farewell|close_code)\.ts$/, [/^src\/errors\.ts$/]],
   [/^src\/websocket\/reconnect\//, [
-    /^src\/(clock|errors|websocket\/errors|websocket\/farewell)\.ts$/,
+    /^src\/(bytes|clock|errors|names|websocket\/(close_code|errors|farewell))\.ts$/,
     /\/reconnect\//,
   ]],
   [/^src\/websocket\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|websocket)\//]],
@@ -51,7 +51,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/cli\/verify\//, [TOOL, /^src\/(verify|report_page)\/mod\.ts$/, /^src\/cli\/(verify\/|[^/]+$)/]],
   [/^src\/cli\/faults\//, [TOOL, /^src\/(faults|http)\/mod\.ts$/, /^src\/cli\/(faults\/|[^/]+$)/]],
   [/^src\/cli\//, [TOOL, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\/([^/]+$|[a-z]+\/command\.ts$)/]],
-  [/^adapters\/memory/, [/^src\/(socket|errors|clock)\.ts$/, /^adapters\/memory/]],
+  [/^adapters\/memory/, [/^src\/(socket|errors|names|clock)\.ts$/, /^adapters\/memory/]],
   [/^adapters\/kernel_table/, [/^node:/]],
   [/^adapters\/resources/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/node/, [

@@ -59,6 +59,8 @@ describe("what an encoder writes", () => {
     assertEquals([...lengthPrefixEncoder({ size: 2 }).encode(long).subarray(0, 3)], [1, 44, 120]);
     assertEquals(show(lineEncoder({ eol: "\r\n" }).encode("€")), "\xe2\x82\xac\r\n");
     assertEquals(lineEncoder({ eol: "\r\n" }).encodeText!("€"), "€\r\n");
+    // One CR alone is stripped by the peer.
+    assertEquals(lineEncoder({ eol: "\r\n" }).encodeText!("a\r"), "a\r\r\n");
     assertEquals(lineEncoder().encodeText!(bytesOf("bytes")), null);
     assertEquals(show(fixedCodec(2).encoder.encode("ab")), "ab");
     assertEquals(decodeAll(lineCodec().decoder, [lineCodec().encoder.encode("€")]).frames, ["€"]);
@@ -67,6 +69,11 @@ describe("what an encoder writes", () => {
   it("is refused where the peer would read something else", () => {
     const refusals: (() => unknown)[] = [
       () => lineEncoder().encode("a\nb"),
+      // The CR would be taken for a part of what ends the line.
+      () => lineEncoder().encode("a\r"),
+      () => lineEncoder().encode(bytesOf("\r")),
+      () => lineEncoder().encodeText!("a\r"),
+      () => lineCodec().encoder.encodeText!("\r"),
       () => lineEncoder().encode(bytesOf("a\nb")),
       () => lineEncoder().encodeText!("a\nb"),
       () => delimiterEncoder("--").encode("a--b"),

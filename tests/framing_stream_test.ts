@@ -16,7 +16,8 @@ import { bytesOf, FakeConn, show } from "./fixtures/framing_tools.ts";
 
 function open(options: LineOptions & FrameStreamOptions = {}): { conn: FakeConn; stream: FrameStream<string> } {
   const conn = new FakeConn();
-  const stream = frames(conn, lineDecoder(options), options);
+  const { highWaterMark, goodbye, ...lineOptions } = options;
+  const stream = frames(conn, lineDecoder(lineOptions), { highWaterMark, goodbye });
   assertEquals(conn.taken(), ["-busy -partial"]);
   return { conn, stream };
 }

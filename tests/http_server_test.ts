@@ -204,7 +204,8 @@ describe("handlers that fail", () => {
       }, { logger });
       const peer = await w.ask([request("/1"), request("/bad"), request("/3")]);
       assertEquals(peer.told, ["200 fine", "500 internal server error", "200 fine"]);
-      assertEquals(errors, [{ server: "http", request: "1-2", error: boom }]);
+      const { name, message, stack } = boom;
+      assertEquals(errors, [{ server: "http", request: "1-2", error: { name, message, stack } }]);
       assertEquals([w.server.http.handlerErrors, w.server.http.statuses["5xx"]], [1, 1]);
       assertEquals(peer.text.includes("secret"), false);
     });

@@ -1,9 +1,10 @@
+import { Buffer } from "node:buffer";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { connect, type ConnectOptions, silentLogger } from "../mod.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { connect, type ConnectOptions, OptionError, silentLogger } from "../mod.ts";
 import { type HttpHandler, type HttpOptions, serveHttp } from "../src/http/mod.ts";
 import { request } from "./support/http_world.ts";
 import { leakCheck } from "./support/leaks.ts";
@@ -41,6 +42,25 @@ describe("HTTP on real sockets", () => {
   before(leaks.before);
   after(leaks.after);
   after(() => rmSync(folder, { recursive: true }));
+
+  it("over TLS takes certificate and key as bytes of any kind, as files are read", async () => {
+    const bytes = new TextEncoder().encode(TEST_CERT);
+    for (const cert of [bytes, new DataView(bytes.buffer), bytes.buffer, Buffer.from(TEST_CERT)]) {
+      const tls = { cert: cert as Uint8Array, key: Buffer.from(TEST_KEY) };
+      const to = { tls: { ca: TEST_CERT, serverName: "localhost" } };
+      const { answer } = await within(
+        "an answer over TLS",
+        once({ port: 0, hostname: "127.0.0.1", tls }, to, showUrl),
+        10_000,
+      );
+      assertMatch(answer, /^HTTP\/1\.1 200 /);
+    }
+    for (const wrong of [new Uint8Array(8), 5, ["-----BEGIN "]]) {
+      const tls = { cert: TEST_CERT, key: wrong as unknown as string };
+      const error = await assertRejects(() => serveHttp({ tls, logger: silentLogger }, showUrl), OptionError);
+      assertEquals(error.option, "tls.key");
+    }
+  });
 
   it("over TLS agrees on http/1.1, has https in its URLs, and drains cleanly", async () => {
     const to = { tls: { ca: TEST_CERT, serverName: "localhost", alpnProtocols: ["h2", "http/1.1"] } };

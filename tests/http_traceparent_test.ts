@@ -46,16 +46,16 @@ describe("continueTrace()", () => {
   for (const [why, header] of INVALID) {
     it(`begins a new trace for a field that is invalid: ${why}`, () => {
       const own = continueTrace(header);
-      assertMatch(own, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+      assertMatch(own, /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
       assertNotEquals(traceIdOf(own), TRACE);
     });
   }
 
-  it("begins a new, sampled trace without a field, and never gives an id twice", () => {
+  it("begins a new trace that nobody records without a field, and never gives an id twice", () => {
     const seen = new Set<string>();
     for (let i = 0; i < 2000; i++) {
       const own = continueTrace(null);
-      assert(isTraceparent(own) && own.endsWith("-01"), own);
+      assert(isTraceparent(own) && own.endsWith("-00"), own);
       seen.add(traceIdOf(own)).add(own.slice(36, 52));
     }
     assertEquals(seen.size, 4000);

@@ -1,7 +1,15 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import { jsonLogger, LOG_LEVELS, type Logger, type LogLevel, prettyLogger, silentLogger } from "../src/log.ts";
+import {
+  jsonLogger,
+  LOG_LEVELS,
+  type Logger,
+  type LogLevel,
+  prettyLogger,
+  safeLogger,
+  silentLogger,
+} from "../src/log.ts";
 
 // The published shape of `@std/log`'s `Logger`, restated: it must be usable as a `Logger` as it is.
 // deno-lint-ignore no-explicit-any -- as published
@@ -29,18 +37,22 @@ declare class StdLogger {
 type Fits<T extends Logger> = T;
 type _Class = Fits<StdLogger>;
 type _Methods = Fits<Record<LogLevel, LogMethod>>;
-// @ts-expect-error a logger without `critical` is none
-type _Console = Fits<Omit<StdLogger, "critical">>;
+type _Console = Fits<typeof console>;
+type _WithoutCritical = Fits<Omit<StdLogger, "critical">>;
+// @ts-expect-error a logger without `error` is none
+type _WithoutError = Fits<Omit<StdLogger, "error">>;
 
 const now = () => new Date(Date.UTC(2030, 0, 2, 3, 4, 5, 6));
 
-function json(options: { level?: LogLevel } = {}): { logger: Logger; records: () => Record<string, unknown>[] } {
+function json(
+  options: { level?: LogLevel } = {},
+): { logger: Required<Logger>; records: () => Record<string, unknown>[] } {
   const lines: string[] = [];
   const logger = jsonLogger({ ...options, now, write: (line) => lines.push(line) });
   return { logger, records: () => lines.map((line) => JSON.parse(line)) };
 }
 
-function pretty(color = false): { logger: Logger; lines: string[] } {
+function pretty(color = false): { logger: Required<Logger>; lines: string[] } {
   const lines: string[] = [];
   return { logger: prettyLogger({ level: "debug", color, now, write: (line) => lines.push(line) }), lines };
 }
@@ -196,3 +208,77 @@ describe("silentLogger", () => {
 function nest(depth: number): unknown {
   return depth === 0 ? 0 : { inner: nest(depth - 1) };
 }
+
+describe("safeLogger", () => {
+  /** Keeps what its methods are called with, as most loggers do: they need their `this`. */
+  class Keeper {
+    readonly calls: unknown[][] = [];
+    debug(...args: unknown[]): void {
+      this.calls.push(["debug", ...args]);
+    }
+    info(...args: unknown[]): void {
+      this.calls.push(["info", ...args]);
+    }
+    warn(...args: unknown[]): void {
+      this.calls.push(["warn", ...args]);
+    }
+    error(...args: unknown[]): void {
+      this.calls.push(["error", ...args]);
+    }
+  }
+
+  class Pino extends Keeper {
+    constructor() {
+      super();
+      // As pino has it, on the prototype of its loggers or on themselves.
+      Object.assign(this, { [Symbol.for("pino.serializers")]: {} });
+    }
+    fatal(...args: unknown[]): void {
+      this.calls.push(["fatal", ...args]);
+    }
+  }
+
+  it("takes a logger without critical, whose error() or fatal() it calls instead", () => {
+    const [plain, pino] = [new Keeper(), new Pino()];
+    safeLogger(plain).critical("m");
+    safeLogger(pino).critical("m", { a: 1 });
+    assertEquals(plain.calls, [["error", "m"]]);
+    assertEquals(pino.calls, [["fatal", { a: 1 }, "m"]]);
+  });
+
+  it("gives pino the fields first, everybody else the message", () => {
+    const [plain, pino] = [new Keeper(), new Pino()];
+    for (const logger of [plain, pino]) safeLogger(logger).info("m", { a: 1 });
+    safeLogger(pino).warn("alone");
+    assertEquals(plain.calls, [["info", "m", { a: 1 }]]);
+    assertEquals(pino.calls, [["info", { a: 1 }, "m"], ["warn", "alone"]]);
+  });
+
+  it("tells an error under error as name, message, code, stack and cause, whatever the logger", () => {
+    const error = new OptionError("port", "bad port", { cause: new TypeError("inner") });
+    for (const logger of [new Keeper(), new Pino()]) {
+      for (const args of [{ error }, error]) safeLogger(logger).error("failed", args);
+      for (const call of logger.calls) {
+        const fields = call.find((arg) => typeof arg === "object") as { error: Record<string, unknown> };
+        const written = JSON.parse(JSON.stringify(fields)).error;
+        assertEquals([written.name, written.message, written.code], ["OptionError", "bad port", "ERR_OPTION"]);
+        assertEquals([written.stack, written.cause.message], [error.stack, "inner"]);
+      }
+    }
+    // Ours read it by themselves, and only what they write.
+    let read = 0;
+    const costly = Object.defineProperty(new Error("m"), "stack", { get: () => `${++read}` });
+    safeLogger(jsonLogger({ level: "warn", write() {} })).debug("m", { error: costly });
+    assertEquals(read, 0);
+  });
+
+  it("keeps to itself what a logger throws, and what its promises reject with", async () => {
+    const failing = () => Promise.reject(new Error("disk full"));
+    safeLogger({ debug: failing, info: failing, warn: failing, error: failing }).info("m");
+    const throwing = (): never => {
+      throw new Error("disk full");
+    };
+    safeLogger({ debug: throwing, info: throwing, warn: throwing, error: throwing }).critical("m");
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  });
+});

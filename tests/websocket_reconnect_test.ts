@@ -273,12 +273,11 @@ describe("close()", () => {
     assertEquals([socket.closedWith, t.states], [[4000, ""], ["open", "closing", "closed"]]);
   });
 
-  it("refuses codes and reasons that a script may not send", () => {
+  it("refuses codes that a script may not send", () => {
     const t = setUp();
     for (const code of [0, 999, 1001, 1006, 2999, 5000, 3000.5, NaN]) {
       assertThrows(() => t.client.close(code), OptionError, "code");
     }
-    assertThrows(() => t.client.close(1000, "é".repeat(62)), OptionError, "124");
     void t.client.close();
   });
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "./errors.ts";
-import { didYouMean } from "./near.ts";
+import { didYouMean } from "../../mod.ts";
 import {
   COMMANDS,
   DEFAULT_HTTP_PORT,

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "./errors.ts";
-import { didYouMean } from "./near.ts";
+import { didYouMean } from "../../mod.ts";
 import type { ToolCommand, ToolInput, ToolOption } from "./tool.ts";
 
 /** What may stand on the command line. */

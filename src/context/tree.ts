@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, MAX_TIMER_DELAY, systemClock } from "../clock.ts";
+import { OptionError } from "../errors.ts";
 import { Canceled, type Context, type ContextParent, type ContextValue, DeadlineExceeded } from "./types.ts";
 
 /** How a context ended: one object, shared by all that ended with it. The error is built when somebody asks. */
@@ -68,7 +69,12 @@ export class CancelContext implements Context {
   }
 
   get deadline(): number | null {
-    return this.parent.deadline;
+    let ctx = this.parent;
+    // Only what has no deadline of its own is passed by: see `valueIn`.
+    while (ctx instanceof CancelContext && ctx.constructor === CancelContext || ctx instanceof ValueContext) {
+      ctx = ctx.parent;
+    }
+    return ctx.deadline;
   }
 
   err(): Canceled | DeadlineExceeded | null {
@@ -80,7 +86,7 @@ export class CancelContext implements Context {
   }
 
   value<K>(key: K): ContextValue<K> | undefined {
-    return this.parent.value(key);
+    return valueIn(this.parent, key);
   }
 
   /** Ends this context and all below it. @param cause Why; without one it is the `Canceled` error. */
@@ -97,7 +103,8 @@ export class CancelContext implements Context {
   /** Ends this context and all below it, as cancelled or as expired; only the first call counts. */
   protected finish(expired: boolean, cause: unknown): void {
     if (this.#outcome !== null) return;
-    const outcome = new Outcome(expired, cause);
+    // Null is no cause, as Go's nil is none: a reason of null would tell nobody anything.
+    const outcome = new Outcome(expired, cause ?? undefined);
     this.detach();
     const all: CancelContext[] = [this];
     for (const ctx of all) {
@@ -188,41 +195,74 @@ export class EndlessContext implements Context {
   cause(): undefined {}
 
   value<K>(key: K): ContextValue<K> | undefined {
-    return this.#values?.value(key);
+    return this.#values === null ? undefined : valueIn(this.#values, key);
+  }
+
+  /** Whose values it has, besides none of its own. */
+  get values(): Context | null {
+    return this.#values;
   }
 }
 
 /** One key and its value; in all else its parent. */
 export class ValueContext implements Context {
   readonly parent: Context;
+  /** The nearest above that is more than a value: as many values as there may be in between, it is one step away. */
+  readonly #lifetime: Context;
   readonly #key: unknown;
   readonly #value: unknown;
 
   constructor(parent: Context, key: unknown, value: unknown) {
     this.parent = parent;
+    this.#lifetime = parent instanceof ValueContext ? parent.#lifetime : parent;
     this.#key = key;
     this.#value = value;
   }
 
   get signal(): AbortSignal {
-    return this.parent.signal;
+    return this.#lifetime.signal;
   }
 
   get deadline(): number | null {
-    return this.parent.deadline;
+    return this.#lifetime.deadline;
   }
 
   err(): Canceled | DeadlineExceeded | null {
-    return this.parent.err();
+    return this.#lifetime.err();
   }
 
   cause(): unknown {
-    return this.parent.cause();
+    return this.#lifetime.cause();
   }
 
   value<K>(key: K): ContextValue<K> | undefined {
-    return key === this.#key ? this.#value as ContextValue<K> : this.parent.value(key);
+    return valueIn(this, key);
   }
+
+  /** Whether it has this key itself. */
+  has(key: unknown): boolean {
+    return key === this.#key;
+  }
+
+  /** What it has behind its key. */
+  get held(): unknown {
+    return this.#value;
+  }
+}
+
+/** Walks up, without a call for each step: a chain may be longer than the stack is deep. */
+function valueIn<K>(from: Context, key: K): ContextValue<K> | undefined {
+  let ctx: Context | null = from;
+  while (ctx !== null) {
+    if (ctx instanceof ValueContext) {
+      if (ctx.has(key)) return ctx.held as ContextValue<K>;
+      ctx = ctx.parent;
+    } else if (ctx instanceof EndlessContext) ctx = ctx.values;
+    // What stands in for somebody else's context, or is one, knows better where its values are.
+    else if (ctx instanceof SignalContext || !(ctx instanceof CancelContext)) return ctx.value(key);
+    else ctx = ctx.parent;
+  }
+  return undefined;
 }
 
 /** An `AbortSignal`, or somebody else's context, as a parent. It listens only while it has children. */
@@ -329,6 +369,10 @@ const wrappers = new WeakMap<ContextParent, SignalContext>();
 export function adopt(parent: ContextParent): Context {
   if (parent instanceof CancelContext || parent instanceof ValueContext || parent instanceof EndlessContext) {
     return parent;
+  }
+  const given: unknown = parent;
+  if (typeof given !== "object" || given === null || !("aborted" in given || "signal" in given)) {
+    throw new OptionError("parent", `parent must be a context or an AbortSignal, got ${String(given)}`);
   }
   let wrapper = wrappers.get(parent);
   if (wrapper === undefined) {

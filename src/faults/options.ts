@@ -3,13 +3,24 @@
  *
  * @module
  */
-import { OptionError } from "../../mod.ts";
+import { checkNames, type Names, OptionError } from "../../mod.ts";
 import type { Fault, FaultEndpoint, FaultKind, FaultProxyOptions } from "./types.ts";
 
 /** The longest time in ms: what a timer takes. */
 const MAX_MS = 2_147_483_647;
 const MAX_PORT = 65_535;
 const MAX_SEED = 4_294_967_295;
+
+const NAMES: Names<FaultProxyOptions> = {
+  listen: true,
+  upstream: true,
+  faults: true,
+  seed: true,
+  adapter: true,
+  clock: true,
+  logger: true,
+};
+const ENDPOINT_NAMES: Names<FaultEndpoint> = { port: true, hostname: true, path: true };
 
 type Check = (option: string, value: unknown) => void;
 
@@ -50,6 +61,7 @@ export function checkProxy(options: FaultProxyOptions): readonly Fault[] {
   if (typeof options !== "object" || options === null) {
     throw new OptionError("options", `options must be an object with an upstream, got ${show(options)}`);
   }
+  checkNames("startFaultProxy()", options, NAMES);
   checkEndpoint("upstream", options.upstream, 1);
   if (options.listen !== undefined) checkEndpoint("listen", options.listen, 0);
   if (options.seed !== undefined) checkSeed(options.seed);
@@ -91,6 +103,7 @@ function checkEndpoint(option: string, value: FaultEndpoint, lowest: number): vo
   if (typeof value !== "object" || value === null || (value.port === undefined) === (value.path === undefined)) {
     throw new OptionError(option, `${option} must have a port or else a path, got ${show(value)}`);
   }
+  checkNames(option, value, ENDPOINT_NAMES);
   const { port = lowest, path = "/" } = value;
   if (!Number.isInteger(port) || port < lowest || port > MAX_PORT) {
     throw new OptionError(option, `${option}.port must be from ${lowest} to ${MAX_PORT}, got ${show(port)}`);

@@ -15,6 +15,7 @@ import {
   jsonLogger,
   listen,
   type Logger,
+  safeLogger,
   type Server,
   systemClock,
 } from "../../mod.ts";
@@ -49,7 +50,7 @@ class Proxy implements FaultProxy, LinkHost {
     this.clock = options.clock ?? systemClock;
     this.seed = options.seed ?? freshSeed();
     this.#setAt = this.clock.now();
-    this.#log = options.logger ?? jsonLogger({ level: "warn" });
+    this.#log = safeLogger(options.logger ?? jsonLogger({ level: "warn" }));
     this.#upstream = upstream.path === undefined ? { hostname: LOCALHOST, ...upstream } : upstream;
     this.#dialer = new Dialer({ adapter, clock: this.clock });
     this.server = createServer(

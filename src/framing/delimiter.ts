@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { BaseDecoder, frameError } from "./base_decoder.ts";
 import type { Codec, Decoder, Encoder } from "./decoder.ts";
 import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./options.ts";
@@ -34,6 +35,9 @@ export interface DelimiterOptions {
   readonly unterminated?: Unterminated;
 }
 
+/** Names of `DelimiterOptions`. */
+export const DELIMITER_NAMES: Names<DelimiterOptions> = { maxLength: true, keepEmpty: true, unterminated: true };
+
 /**
  * Decodes frames that end with `delimiter`, which is stripped.
  *
@@ -48,6 +52,7 @@ export function delimiterDecoder(
   delimiter: Uint8Array | string,
   options: DelimiterOptions = {},
 ): Decoder<Uint8Array> {
+  checkNames("delimiterDecoder()", options, DELIMITER_NAMES);
   return new DelimiterDecoder(checkDelimiter(delimiter), options, "frame");
 }
 

@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { checkNames, type Names } from "../names.ts";
 import type { Conn } from "../server/conn_types.ts";
 import type { Codec, Decoder } from "./decoder.ts";
-import type { FrameConn, FrameStreamOptions } from "./intake.ts";
-import { lineCodec, type LineEncoderOptions, type LineOptions } from "./lines.ts";
+import { type FrameConn, type FrameStreamOptions, STREAM_NAMES } from "./intake.ts";
+import { LINE_NAMES, lineCodecOf, type LineEncoderOptions, type LineOptions } from "./lines.ts";
 import { FrameStream } from "./stream.ts";
 
 /** What a framed connection needs of the connection below. */
@@ -14,6 +15,8 @@ export type FramedConn =
   & FrameConn
   & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">
   & { readonly isLeaving?: boolean; readonly isHeld?: boolean; readonly whenGone?: Promise<void> };
+
+const NAMES: Names<LineOptions & LineEncoderOptions & FrameStreamOptions> = { ...LINE_NAMES, ...STREAM_NAMES };
 
 /** A stream of frames with the way back. */
 export class Framed<In, Out = In> extends FrameStream<In> {
@@ -25,7 +28,7 @@ export class Framed<In, Out = In> extends FrameStream<In> {
    * Takes over the bytes of `conn`.
    *
    * @throws {OptionError} An option can't be used.
-   * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has them, or a `read()` is pending.
+   * @throws {InUseError} Another consumer has them, or a `read()` is pending.
    */
   constructor(conn: FramedConn, codec: Codec<In, Out>, options: FrameStreamOptions = {}) {
     super(conn, codec.decoder, options);
@@ -48,16 +51,17 @@ export class Framed<In, Out = In> extends FrameStream<In> {
 /**
  * The inbound frames of a connection.
  *
- * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  */
 export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameStreamOptions): FrameStream<T> {
+  if (options !== undefined) checkNames("frames()", options, STREAM_NAMES);
   return new FrameStream(conn, decoder, options);
 }
 
 /**
  * Frames of a connection in both directions. A codec serves one connection: its decoder remembers.
  *
- * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  * @example
  * ```ts
  * const messages = framed(conn, lengthPrefixCodec({ size: 4 }));
@@ -69,6 +73,7 @@ export function framed<In, Out>(
   codec: Codec<In, Out>,
   options?: FrameStreamOptions,
 ): Framed<In, Out> {
+  if (options !== undefined) checkNames("framed()", options, STREAM_NAMES);
   return new Framed(conn, codec, options);
 }
 
@@ -77,7 +82,7 @@ export function framed<In, Out>(
  * is refused until the first has ended, or was left with `break`.
  *
  * @throws {OptionError} An option can't be used.
- * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has its bytes, or a `read()` is pending.
+ * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  * @example
  * ```ts
  * const text = lines(conn, { maxLength: 1024 });
@@ -88,5 +93,6 @@ export function lines(
   conn: FramedConn,
   options: LineOptions & LineEncoderOptions & FrameStreamOptions = {},
 ): Framed<string, Uint8Array | string> {
-  return new Framed(conn, lineCodec(options), options);
+  checkNames("lines()", options, NAMES);
+  return new Framed(conn, lineCodecOf(options), options);
 }

@@ -5,6 +5,7 @@
  */
 import { type Clock, MAX_TIMER_DELAY, systemClock } from "../clock.ts";
 import { ConnClosedError, DeadlineError, OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Conn } from "../server/conn_types.ts";
 import { oneOf, positiveInteger } from "./options.ts";
 
@@ -39,6 +40,14 @@ export interface HeartbeatOptions<Out> {
   readonly clock?: Clock;
 }
 
+const NAMES: Names<HeartbeatOptions<unknown>> = {
+  ping: true,
+  interval: true,
+  misses: true,
+  onDead: true,
+  clock: true,
+};
+
 /** A running heartbeat. */
 export interface Heartbeat {
   /** Pings in a row without any inbound byte. */
@@ -62,6 +71,7 @@ const DEFAULT_MISSES = 3;
  * ```
  */
 export function heartbeat<Out>(framed: HeartbeatTarget<Out>, options: HeartbeatOptions<Out>): Heartbeat {
+  checkNames("heartbeat()", options, NAMES);
   return new PingLoop(framed, options);
 }
 

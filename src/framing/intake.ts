@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Names } from "../names.ts";
 import type { Conn, Consumer } from "../server/conn_types.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Decoder } from "./decoder.ts";
@@ -21,6 +22,9 @@ export interface FrameStreamOptions {
    */
   readonly goodbye?: () => void | Promise<void>;
 }
+
+/** Names of `FrameStreamOptions`. */
+export const STREAM_NAMES: Names<FrameStreamOptions> = { highWaterMark: true, goodbye: true };
 
 /** Bytes of waiting frames at which the connection is paused: one large chunk, and a second is on its way. */
 const DEFAULT_HIGH_WATER_MARK = 64 * 1024;

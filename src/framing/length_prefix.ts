@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { BaseDecoder, frameError } from "./base_decoder.ts";
 import type { Codec, Decoder, Encoder } from "./decoder.ts";
 import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./options.ts";
@@ -24,6 +25,8 @@ export interface LengthPrefixOptions {
    */
   readonly maxLength?: number;
 }
+
+const NAMES: Names<LengthPrefixOptions> = { size: true, endian: true, maxLength: true };
 
 /** Reads a prefix and tells how long it is. */
 interface Prefix {
@@ -75,6 +78,7 @@ function encodePrefixed(frame: Uint8Array, prefix: Prefix, maxLength: number): U
 }
 
 function prefixOf(options: LengthPrefixOptions): Prefix {
+  checkNames("lengthPrefixCodec()", options, NAMES);
   const size = oneOf<1 | 2 | 4 | 8 | "varint">("size", options.size ?? 4, [1, 2, 4, 8, "varint"]);
   const endian = oneOf("endian", options.endian, ["big", "little"] as const);
   return size === "varint" ? VARINT : fixedPrefix(size, endian === "little");

@@ -4,11 +4,18 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { BaseDecoder, frameError } from "./base_decoder.ts";
 import type { Codec, Decoder, Encoder } from "./decoder.ts";
-import { DelimiterDecoder, type DelimiterOptions, UNTERMINATED, type Unterminated } from "./delimiter.ts";
+import {
+  DELIMITER_NAMES,
+  DelimiterDecoder,
+  type DelimiterOptions,
+  UNTERMINATED,
+  type Unterminated,
+} from "./delimiter.ts";
 import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./options.ts";
-import { type TextOptions, toBytes, toText } from "./text.ts";
+import { TEXT_NAMES, type TextOptions, toBytes, toText } from "./text.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
@@ -31,6 +38,12 @@ export interface LineEncoderOptions {
   readonly eol?: "\n" | "\r\n";
 }
 
+const DECODER_NAMES: Names<LineOptions> = { ...DELIMITER_NAMES, ...TEXT_NAMES, encoding: true };
+const BYTE_NAMES: Names<ByteLineOptions> = { ...DELIMITER_NAMES, encoding: true };
+const ENCODER_NAMES: Names<LineEncoderOptions> = { eol: true };
+/** Names of what `lineCodec()` takes. */
+export const LINE_NAMES: Names<LineOptions & LineEncoderOptions> = { ...DECODER_NAMES, ...ENCODER_NAMES };
+
 /**
  * Decodes lines; LF and CRLF are stripped, `maxLength` counts bytes without them.
  *
@@ -45,13 +58,24 @@ export function lineDecoder(options?: LineOptions): Decoder<string>;
 /** Decodes lines as bytes: views of the chunk where a line lies wholly within one. */
 export function lineDecoder(options: ByteLineOptions): Decoder<Uint8Array>;
 export function lineDecoder(options: LineOptions | ByteLineOptions = {}): Decoder<string> | Decoder<Uint8Array> {
+  checkNames("lineDecoder()", options, options?.encoding === "bytes" ? BYTE_NAMES : DECODER_NAMES);
   const encoding = oneOf<"utf-8" | "bytes">("encoding", options.encoding, ["utf-8", "bytes"]);
   if (encoding === "bytes") return new DelimiterDecoder(Uint8Array.of(LF), options, "line");
   return new TextLineDecoder(options as LineOptions);
 }
 
-/** Encodes a line. A line that holds an LF is refused: the peer would read two. */
+/**
+ * Encodes a line. A line that the peer would read as another one is refused: one that holds an LF, which would be two,
+ * and with the `eol` LF one that ends in CR, which would belong to what ends the line.
+ *
+ * @throws {OptionError} At the option, or at such a line.
+ */
 export function lineEncoder(options: LineEncoderOptions = {}): Encoder<Uint8Array | string> {
+  checkNames("lineEncoder()", options, ENCODER_NAMES);
+  return encoderOf(options);
+}
+
+function encoderOf(options: LineEncoderOptions): Encoder<Uint8Array | string> {
   const eol = oneOf("eol", options.eol, ["\n", "\r\n"] as const);
   return {
     encode: (line) => encodeLine(line, eol),
@@ -61,17 +85,26 @@ export function lineEncoder(options: LineEncoderOptions = {}): Encoder<Uint8Arra
 
 /** Lines in both directions, as text. */
 export function lineCodec(options: LineOptions & LineEncoderOptions = {}): Codec<string, Uint8Array | string> {
-  return { decoder: lineDecoder(options), encoder: lineEncoder(options) };
+  checkNames("lineCodec()", options, LINE_NAMES);
+  return lineCodecOf(options);
+}
+
+/** The same, of options that are checked and may have other names as well. */
+export function lineCodecOf(options: LineOptions & LineEncoderOptions): Codec<string, Uint8Array | string> {
+  oneOf<"utf-8">("encoding", options.encoding, ["utf-8"]);
+  return { decoder: new TextLineDecoder(options), encoder: encoderOf(options) };
 }
 
 function endLine(line: string, eol: string): string {
   if (line.includes("\n")) throw lineFeedInside();
+  if (eol === "\n" && line.endsWith("\r")) throw returnAtEnd();
   return line + eol;
 }
 
 function encodeLine(line: Uint8Array | string, eol: "\n" | "\r\n"): Uint8Array {
   if (typeof line === "string") return toBytes(endLine(line, eol));
   if (line.includes(LF)) throw lineFeedInside();
+  if (eol === "\n" && line[line.length - 1] === CR) throw returnAtEnd();
   const bytes = new Uint8Array(line.length + eol.length);
   bytes.set(line);
   bytes.set(toBytes(eol), line.length);
@@ -80,6 +113,13 @@ function encodeLine(line: Uint8Array | string, eol: "\n" | "\r\n"): Uint8Array {
 
 function lineFeedInside(): OptionError {
   return new OptionError("frame", "a line must not contain a line feed");
+}
+
+function returnAtEnd(): OptionError {
+  return new OptionError(
+    "frame",
+    'a line must not end in a carriage return, which would be taken for its end: drop it, or set eol: "\\r\\n"',
+  );
 }
 
 /**

@@ -23,7 +23,7 @@ export class FrameStream<T> implements AsyncIterableIterator<T> {
    * Takes over the bytes of `conn`.
    *
    * @throws {OptionError} An option can't be used.
-   * @throws {SluiceError} With the code `ERR_IN_USE`: another consumer has them, or a `read()` is pending.
+   * @throws {InUseError} Another consumer has them, or a `read()` is pending.
    */
   constructor(conn: FrameConn, decoder: Decoder<T>, options: FrameStreamOptions = {}) {
     this.#intake = new FrameIntake(conn, decoder, () => this.#delivery.wake(), options);

@@ -4,6 +4,7 @@
  * @module
  */
 import { FrameError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { frameError } from "./base_decoder.ts";
 import type { Decoder } from "./decoder.ts";
 
@@ -33,6 +34,9 @@ export function toBytes(frame: Uint8Array | string): Uint8Array {
   return typeof frame === "string" ? ENCODER.encode(frame) : frame;
 }
 
+/** Names of `TextOptions`. */
+export const TEXT_NAMES: Names<TextOptions> = { fatal: true };
+
 /**
  * Makes a decoder of text out of one of bytes.
  *
@@ -42,6 +46,7 @@ export function toBytes(frame: Uint8Array | string): Uint8Array {
  * ```
  */
 export function textDecoder(frames: Decoder<Uint8Array>, options: TextOptions = {}): Decoder<string> {
+  checkNames("textDecoder()", options, TEXT_NAMES);
   return new TextFrameDecoder(frames, options.fatal ?? false);
 }
 
@@ -111,6 +116,7 @@ export class Utf8Decoder {
 
   /** Begins at the start of a stream. @param options `fatal` refuses invalid UTF-8. */
   constructor(options: TextOptions = {}) {
+    checkNames("Utf8Decoder()", options, TEXT_NAMES);
     this.#fatal = options.fatal ?? false;
   }
 

@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { formatAddress } from "../server/address.ts";
 import type { Address } from "../socket.ts";
 import { type Sample, Sampler } from "./sampling.ts";
@@ -21,6 +22,8 @@ export interface AccessLogOptions {
   /** Receives each line, without a line end. What it throws reaches nobody. @default `console.error`: standard error */
   readonly write?: (line: string) => void;
 }
+
+const NAMES: Names<AccessLogOptions> = { sample: true, write: true };
 
 /** A request that is over. Its members are read only if its line is written: getters are welcome. */
 export interface AccessRecord {
@@ -64,6 +67,7 @@ export class AccessLog {
    * @throws {OptionError} An option can't be used.
    */
   constructor(options: AccessLogOptions = {}, clock: Clock = systemClock, random: () => number = Math.random) {
+    checkNames("accessLog", options, NAMES);
     const { sample = "all", write = (line: string) => console.error(line) } = options;
     if (typeof write !== "function") {
       throw new OptionError("write", `write must be a function, got ${typeof write}`);

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
+import { checkNames, type Names } from "../names.ts";
 import { duration, oneOf } from "../server/validate.ts";
 
 /** One event. */
@@ -38,6 +39,8 @@ export interface EventStreamOptions {
   /** Time, for tests. @default the machine's */
   readonly clock?: Clock;
 }
+
+const NAMES: Names<EventStreamOptions> = { onDrain: true, retry: true, heartbeat: true, headers: true, clock: true };
 
 /** What a stream needs of a request's context. */
 export interface EventStreamContext {
@@ -93,6 +96,7 @@ export function eventStream(
   source: EventSource,
   options: EventStreamOptions = {},
 ): Response {
+  checkNames("eventStream()", options, NAMES);
   const settings: Settings = {
     onDrain: oneOf("onDrain", options.onDrain, "end", POLICIES),
     retry: duration("retry", options.retry, DEFAULT_RETRY),

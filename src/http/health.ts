@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { background, withTimeout } from "../context.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { duration } from "../server/validate.ts";
 import { reply } from "./reply.ts";
 
@@ -31,6 +32,8 @@ export interface HealthOptions {
   /** Time, for tests. @default the machine's */
   readonly clock?: Clock;
 }
+
+const NAMES: Names<HealthOptions> = { servers: true, checks: true, timeout: true, clock: true };
 
 /** What the handlers ask of a request. */
 export interface HealthRequest {
@@ -70,6 +73,7 @@ function marked(handler: HealthHandler): HealthHandler {
  * @throws {OptionError} An option can't be used.
  */
 export function livez(options: HealthOptions = {}): HealthHandler {
+  checkNames("livez()", options, NAMES);
   const failing = checker(options);
   return marked(async (request) => wrongMethod(request) ?? answer(await failing()));
 }
@@ -87,6 +91,7 @@ export function livez(options: HealthOptions = {}): HealthHandler {
  * ```
  */
 export function readyz(options: HealthOptions = {}): HealthHandler {
+  checkNames("readyz()", options, NAMES);
   const failing = checker(options);
   return marked(async (request, ctx) => {
     const refusal = wrongMethod(request);
@@ -104,6 +109,7 @@ export function readyz(options: HealthOptions = {}): HealthHandler {
  * @throws {OptionError} An option can't be used.
  */
 export function healthHandler(options: HealthOptions = {}): HealthHandler {
+  checkNames("healthHandler()", options, NAMES);
   const { checks: _, ...rest } = options;
   const handlers = new Map([["/livez", livez(rest)], ["/readyz", readyz(options)]]);
   return marked(async (request, ctx) => {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ServeOptions } from "../server/options.ts";
+import type { Names } from "../names.ts";
+import { CONFIGURE_NAMES, type ConfigureOptions, SERVE_NAMES, type ServeOptions } from "../server/options.ts";
 import { count, duration, integer } from "../server/validate.ts";
 import type { ParserLimits } from "./parser/mod.ts";
 import { overloadAnswer } from "./refusals.ts";
@@ -36,6 +37,28 @@ const IDLE_TIMEOUT = 60_000;
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 /** What Go reads of an unread body to keep a connection. */
 const MAX_UNREAD_BODY = 256 * 1024;
+
+const LIMIT_NAMES: Names<HttpLimitOptions> = {
+  readHeaderTimeout: true,
+  readTimeout: true,
+  handlerTimeout: true,
+  maxRequestsPerConnection: true,
+  maxHeadBytes: true,
+  maxTargetBytes: true,
+  maxHeaders: true,
+  maxBodyBytes: true,
+  maxUnreadBody: true,
+  maxConcurrentRequests: true,
+  maxQueuedRequests: true,
+  queueTimeout: true,
+  retryAfter: true,
+};
+
+/** Names of `HttpOptions`. */
+export const HTTP_NAMES: Names<HttpOptions> = { ...SERVE_NAMES, ...LIMIT_NAMES, trustProxy: true, accessLog: true };
+
+/** Names of what a running HTTP server can be told. */
+export const HTTP_CONFIGURE_NAMES: Names<ConfigureOptions & HttpLimitOptions> = { ...CONFIGURE_NAMES, ...LIMIT_NAMES };
 
 /** Checks the limits of HTTP; what is not given comes from `base`. */
 export function httpLimits(options: HttpLimitOptions, base?: HttpLimits): HttpLimits {
@@ -78,7 +101,7 @@ export function coreOptions(options: HttpOptions, limits: HttpLimits): ServeOpti
     readTimeout: 0,
     writeTimeout: options.writeTimeout ?? WRITE_TIMEOUT,
     idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
-    rejectWith: options.rejectWith ?? overloadAnswer(limits.retryAfter),
+    rejectWith: options.rejectWith === undefined ? overloadAnswer(limits.retryAfter) : options.rejectWith,
     tls: tlsOptions(options),
   };
 }

@@ -5,6 +5,7 @@
  */
 import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames } from "../names.ts";
 import { share } from "../server/validate.ts";
 
 /** All lines, a share of them (0 to 1), or as many as a budget of lines per second allows. */
@@ -57,7 +58,9 @@ function ruleOf(sample: Sample, clock: Clock, random: () => number): Rule {
   return { pass: () => random() < kept };
 }
 
-function perSecondOf({ perSecond }: { readonly perSecond: number }): number {
+function perSecondOf(sample: { readonly perSecond: number }): number {
+  checkNames("sample", sample, { perSecond: true });
+  const { perSecond } = sample;
   if (typeof perSecond !== "number" || !(perSecond >= 0 && perSecond < Infinity)) {
     throw new OptionError("sample.perSecond", `sample.perSecond must be 0 or more lines per second, got ${perSecond}`);
   }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Connection } from "../server/connection.ts";
-import { listen } from "../server/listener.ts";
+import { checkNames } from "../names.ts";
+import { openListener } from "../server/listener.ts";
 import type { ConfigureOptions } from "../server/options.ts";
 import type { BusyConn } from "../server/report.ts";
 import { TcpServer } from "../server/server.ts";
@@ -12,7 +13,7 @@ import { checkServer } from "../server/validate.ts";
 import { accessLogFrom } from "./access_log.ts";
 import { isHealthHandler } from "./health.ts";
 import { HttpConn } from "./http_conn.ts";
-import { coreOptions, type HttpLimits, httpLimits, tlsOptions } from "./options.ts";
+import { coreOptions, HTTP_CONFIGURE_NAMES, HTTP_NAMES, type HttpLimits, httpLimits, tlsOptions } from "./options.ts";
 import { ProxyTrust } from "./proxy.ts";
 import { overloadAnswer } from "./refusals.ts";
 import { HttpService } from "./service.ts";
@@ -20,12 +21,14 @@ import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats 
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
+  readonly #secure: boolean;
   /** Who is turned away hears the user's word, not ours. */
   #ownWord: boolean;
 
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
     super(coreOptions(options, limits), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
     this.#ownWord = options.rejectWith !== undefined;
+    this.#secure = options.tls !== undefined;
     this.#service = new HttpService({
       server: this,
       handler,
@@ -33,12 +36,16 @@ class Http1Server extends TcpServer implements HttpServer {
       clock: this.clock,
       trust: new ProxyTrust(options.trustProxy),
       accessLog: accessLogFrom(options.accessLog, this.clock),
-      secure: options.tls !== undefined,
+      secure: this.#secure,
     });
   }
 
   get http(): HttpStats {
     return this.#service.stats;
+  }
+
+  protected override get scheme(): string {
+    return this.#secure ? "https" : "http";
   }
 
   override get forProbes(): boolean {
@@ -50,10 +57,11 @@ class Http1Server extends TcpServer implements HttpServer {
   }
 
   override configure(options: ConfigureOptions & HttpLimitOptions): void {
+    checkNames("configure()", options, HTTP_CONFIGURE_NAMES);
     const limits = httpLimits(options, this.#service.limits);
     const ownWord = this.#ownWord || options.rejectWith !== undefined;
     const rejectWith = ownWord ? options.rejectWith : overloadAnswer(limits.retryAfter);
-    super.configure({ ...options, readTimeout: 0, rejectWith });
+    super.reconfigure({ ...options, readTimeout: 0, rejectWith });
     this.#ownWord = ownWord;
     this.#service.configure(limits);
   }
@@ -65,7 +73,11 @@ class Http1Server extends TcpServer implements HttpServer {
  * @throws {OptionError} An option can't be used.
  */
 export function createHttpServer(options: HttpOptions, handler: HttpHandler): HttpServer {
-  checkServer(options, handler);
+  checkServer("createHttpServer()", options, HTTP_NAMES, handler);
+  return make(options, handler);
+}
+
+function make(options: HttpOptions, handler: HttpHandler): HttpServer {
   return new Http1Server({ name: "http", ...options }, httpLimits(options), handler);
 }
 
@@ -82,7 +94,8 @@ export function createHttpServer(options: HttpOptions, handler: HttpHandler): Ht
  * ```
  */
 export async function serveHttp(options: HttpOptions, handler: HttpHandler): Promise<HttpServer> {
-  const server = createHttpServer(options, handler);
-  server.serve(await listen({ ...options, tls: tlsOptions(options) }));
+  checkServer("serveHttp()", options, HTTP_NAMES, handler);
+  const server = make(options, handler);
+  server.serve(await openListener({ ...options, tls: tlsOptions(options) }));
   return server;
 }

@@ -21,7 +21,7 @@ import type { HttpHandler, HttpServer, HttpStats } from "./types.ts";
 
 /** The server below, as far as HTTP's connections need it. */
 export interface ServiceServer extends HttpServer {
-  readonly log: Logger;
+  readonly log: Required<Logger>;
   readonly adapter: SocketAdapter | null;
   /** A hijacked connection lives until `handling` settles. */
   attend(conn: Connection, handling: Promise<void>): void;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { bytesOf } from "../bytes.ts";
 import { SMALL_BYTES } from "../server/write_batch.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "./fields.ts";
@@ -15,6 +16,9 @@ type Part = ReadableStreamReadResult<Uint8Array>;
 
 /** Microtasks that a stream gets to show a body that is in memory already. */
 const PROMPT_TURNS = 4;
+
+/** Who takes the chunks, in errors. */
+const STREAM = "A body's stream";
 
 /** How the parts are framed (RFC 9112 §6). */
 interface Framing {
@@ -51,20 +55,22 @@ export function sendStream(
 
 async function pump(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {
   let next = reader.read();
-  let first: Part | undefined;
+  let opening: Uint8Array | null = null;
   if (own.length < 0) {
     // Where a Response doesn't show what it was made of, a body in memory is a stream of one part.
-    first = await promptly(next);
+    const first = await promptly(next);
     if (first !== undefined) next = first.done ? next : reader.read();
+    // What can't be sent is found before the head is.
+    if (first !== undefined && !first.done) opening = bytesOf(first.value, STREAM);
     const second = first === undefined || first.done ? first : await promptly(next);
     if (exchange.state !== "none") return;
     if (second?.done) {
-      return exchange.http.outside(() => sendWhole(exchange, status, phrase, own, first?.value ?? null));
+      return exchange.http.outside(() => sendWhole(exchange, status, phrase, own, opening));
     }
   }
   if (exchange.state !== "none") return;
   const framing = begin(exchange, status, phrase, own);
-  if (first !== undefined) await send(exchange, first.value!, framing);
+  if (opening !== null) await send(exchange, opening, framing);
   for (let part = await next; !part.done; part = await reader.read()) await send(exchange, part.value, framing);
   if (framing.length >= 0 && exchange.bytesOut < framing.length) {
     throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
@@ -94,10 +100,10 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   return { chunked, length: own.length, close, owed: "" };
 }
 
-function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Promise<void> | undefined {
-  if (!(bytes instanceof Uint8Array)) throw new TypeError("A body's stream must give Uint8Array");
-  if (bytes.length === 0) return;
+function send(exchange: HttpExchange, chunk: unknown, framing: Framing): Promise<void> | undefined {
+  const bytes = bytesOf(chunk, STREAM);
   const { http } = exchange;
+  if (bytes.length === 0) return http.conn.write(bytes);
   exchange.bytesOut += bytes.length;
   if (framing.length >= 0 && exchange.bytesOut > framing.length) {
     throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);

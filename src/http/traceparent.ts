@@ -13,8 +13,13 @@ const FLAGS_AT = 53;
 const DASH = 0x2d;
 const ZERO = 0x30;
 
-/** A trace that begins here is recorded, as far as this server can say. */
+/** The caller records the trace. */
 const SAMPLED = "01";
+/**
+ * Nothing here records a trace, so one that begins here must not claim it (section 3.2.2.5.1, sampled flag): what is
+ * called from here would record its part for nobody. Whoever does record sets the flag.
+ */
+const NOT_SAMPLED = "00";
 /** Flags that this version defines; the others must be sent as zero. */
 const KNOWN_FLAGS = 0x01;
 
@@ -30,14 +35,14 @@ let used = 0;
 
 /**
  * The `traceparent` of our own part of a request: in the caller's trace if `header` is valid, else in a new one, which
- * is marked as sampled. The parent id is new in either case.
+ * is marked as not sampled. The parent id is new in either case.
  *
  * A field of a later version is read as far as this version knows it, and goes on as version 00.
  *
  * @param header The field as received; null if there is none.
  */
 export function continueTrace(header: string | null): string {
-  if (header === null || !isTraceparent(header)) return `00-${randomTraceId()}-${randomParentId()}-${SAMPLED}`;
+  if (header === null || !isTraceparent(header)) return `00-${randomTraceId()}-${randomParentId()}-${NOT_SAMPLED}`;
   return `00-${traceIdOf(header)}-${randomParentId()}-${knownFlags(header)}`;
 }
 
@@ -67,7 +72,7 @@ function hasShape(value: string): boolean {
 
 function knownFlags(header: string): string {
   const flags = parseInt(header.slice(FLAGS_AT, LENGTH), 16) & KNOWN_FLAGS;
-  return flags === 0 ? "00" : SAMPLED;
+  return flags === 0 ? NOT_SAMPLED : SAMPLED;
 }
 
 function randomTraceId(): string {

@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames } from "../names.ts";
 import { formatAddress } from "../server/address.ts";
 import type { Connection } from "../server/connection.ts";
 import { FrameEncoder } from "../websocket/codec/mod.ts";
@@ -13,6 +14,7 @@ import {
   farewellOptions,
   handshakeOptions,
   type ServerHandshakeOptions,
+  WEBSOCKET_NAMES,
   webSocketLimits,
 } from "../websocket/options.ts";
 import { serveWebSocket } from "../websocket/serve.ts";
@@ -68,6 +70,7 @@ export class WebSocketUpgrades {
   #check(options: WebSocketOptions): Checked {
     let checked = this.#known.get(options);
     if (checked === undefined) {
+      checkNames("upgradeWebSocket()", options, WEBSOCKET_NAMES);
       const limits = webSocketLimits(options, "server");
       const settings: WebSocketSettings = {
         role: "server",

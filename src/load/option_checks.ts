@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { OptionError } from "../../mod.ts";
+import { checkNames, OptionError } from "../../mod.ts";
 import type { LoadRange } from "./types.ts";
 
 /** Ends the check with what the option must be. */
@@ -33,6 +33,7 @@ export function amount(option: string, value: unknown, min: number, max: number,
 /** Two numbers in order, or null where none were given. */
 export function range(option: string, value: unknown, max: number, unit: string): LoadRange | null {
   if (value === undefined) return null;
+  checkNames(option, value, { min: true, max: true });
   const { min: least, max: most } = (value ?? {}) as Partial<LoadRange>;
   const fine = typeof least === "number" && typeof most === "number" && least >= 0 && most >= least && most <= max;
   if (fine) return { min: least, max: most };

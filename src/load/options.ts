@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkNames, type Names } from "../../mod.ts";
 import { amount, exclude, methods, range, refuse, whole, word } from "./option_checks.ts";
 import { MAX_SEED } from "./random.ts";
 import type { LoadCheck, LoadKind, LoadOptions, LoadRamp, ResolvedLoadOptions } from "./types.ts";
@@ -33,6 +34,30 @@ const UNITS: readonly Required<LoadRamp>["unit"][] = ["clients", "rate"];
 /** A token of RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+const NAMES: Names<LoadOptions> = {
+  clients: true,
+  duration: true,
+  count: true,
+  rate: true,
+  think: true,
+  pipeline: true,
+  size: true,
+  ramp: true,
+  method: true,
+  headers: true,
+  body: true,
+  check: true,
+  timeout: true,
+  tlsInsecure: true,
+  seed: true,
+  adapter: true,
+  clock: true,
+  context: true,
+  server: true,
+  onProgress: true,
+};
+const RAMP_NAMES: Names<LoadRamp> = { from: true, to: true, over: true, steps: true, unit: true };
+
 /** What `resolveOptions` gives. */
 export interface Resolved {
   readonly options: ResolvedLoadOptions;
@@ -45,6 +70,7 @@ export interface Resolved {
  * @throws {OptionError} An option can't be used, with this kind of server or beside another one.
  */
 export function resolveOptions(given: LoadOptions, kind: LoadKind): Resolved {
+  checkNames("runLoad()", given, NAMES);
   checkParts(given);
   const ramp = rampOf(given);
   const rate = amount("rate", given.rate, 0.001, MAX_RATE, "requests a second");
@@ -118,6 +144,7 @@ type Times = Pick<ResolvedLoadOptions, "count" | "duration" | "timeout">;
 function rampOf({ ramp }: LoadOptions): Required<LoadRamp> | null {
   if (ramp === undefined) return null;
   if (typeof ramp !== "object" || ramp === null) return refuse("ramp", "an object { from, to, over }", ramp);
+  checkNames("ramp", ramp, RAMP_NAMES);
   const unit = word("ramp", ramp.unit, UNITS) ?? "clients";
   const over = amount("ramp", ramp.over, 1, MAX_TIME, "milliseconds");
   const [from, to] = unit === "clients"

@@ -72,6 +72,14 @@ export function formatAddress(address: Address): string {
     : `${address.hostname}:${address.port}`;
 }
 
+/** An address as a URL that a client on this machine can use: one that stands for all addresses is no destination. */
+export function urlOf(address: Address, scheme: string): string {
+  if (address.transport === "unix") return formatAddress(address);
+  const everywhere = address.hostname === "0.0.0.0" || address.hostname === "::";
+  const place = everywhere ? `localhost:${address.port}` : formatAddress(address);
+  return `${scheme}://${place}${scheme.startsWith("http") ? "/" : ""}`;
+}
+
 /** How many connections wait in the kernel to be accepted at these addresses; null if it can't be told. */
 export function queuedAt(adapter: SocketAdapter, addresses: readonly Address[]): number | null {
   let sum: number | null = null;

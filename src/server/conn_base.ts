@@ -206,13 +206,15 @@ export abstract class ConnBase implements TimerTarget {
   }
 
   setReadDeadline(at: number | null): void {
-    this.timed().readDeadline = this.#onClock(at);
-    this.armAt(this.times!.readDeadline);
+    const due = this.#onClock(at);
+    this.timed().readDeadline = due;
+    this.armAt(due);
   }
 
   setWriteDeadline(at: number | null): void {
-    this.timed().writeDeadline = this.#onClock(at);
-    this.armAt(this.times!.writeDeadline);
+    const due = this.#onClock(at);
+    this.timed().writeDeadline = due;
+    this.armAt(due);
   }
 
   setNoDelay(on: boolean): void {
@@ -268,6 +270,9 @@ export abstract class ConnBase implements TimerTarget {
 
   #onClock(at: number | null): number {
     const { clock } = this.host;
+    if (at !== null && (typeof at !== "number" || Number.isNaN(at))) {
+      throw new TypeError(`A deadline must be ms as Date.now() counts, or null for none, got ${String(at)}`);
+    }
     return at === null ? Infinity : clock.now() + at - (clock.wall?.() ?? Date.now());
   }
 

@@ -138,11 +138,14 @@ function checkRead(conn: Connection, times: ConnTimes, now: number): number {
 
 function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
   const { writeTimeout } = conn.host.limits;
-  if (conn.unsent === 0) return writeTimeout > 0 ? now + writeTimeout : Infinity;
-  const stalled = writeTimeout > 0 ? times.flushedAt + writeTimeout : Infinity;
-  const due = Math.min(stalled, times.writeDeadline);
-  if (now < due) return due;
-  conn.abort(new DeadlineError("The peer did not take its bytes before the write deadline"));
+  // As Go has it: whoever waits is told, and the connection lives on. A peer that takes nothing is writeTimeout's matter.
+  const passed = now >= times.writeDeadline;
+  if (passed) conn.failWrites(new DeadlineError("The peer did not take its bytes before the write deadline"));
+  const deadline = passed ? Infinity : times.writeDeadline;
+  if (writeTimeout === 0) return deadline;
+  const stalledAt = conn.unsent === 0 ? now + writeTimeout : times.flushedAt + writeTimeout;
+  if (now < stalledAt) return Math.min(stalledAt, deadline);
+  conn.abort(new DeadlineError("The peer did not take its bytes for as long as the write timeout"));
   return Infinity;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Bytes } from "../bytes.ts";
 import type { Address } from "../socket.ts";
 
 /** `new → active ⇄ idle → closing → closed`; *idle* is at a message boundary with nothing buffered. */
@@ -78,7 +79,7 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * @throws {ConnResetError} The peer dropped the connection.
    * @throws {DeadlineError} The read deadline passed.
    * @throws {ConnClosedError} The connection was closed or aborted here.
-   * @throws {SluiceError} With the code `ERR_IN_USE`: a consumer has the bytes, or another `read` is pending.
+   * @throws {InUseError} A consumer has the bytes, or another `read` is pending.
    */
   read(): Promise<Uint8Array | null>;
   /**
@@ -86,10 +87,19 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * system call. The bytes must not be changed until the promise fulfils.
    *
    * @throws {DrainedError} A drain has said goodbye: it reports what was refused.
+   * @throws {DeadlineError} The write deadline has passed, and nothing of this is sent; or it passed while this waited
+   * for the peer, and what the connection had taken stays on its way. The connection lives on.
+   * @throws {ConnResetError} The peer dropped the connection.
    * @throws {ConnClosedError} The write side is closed.
    */
-  write(data: Uint8Array | string): Promise<void>;
-  /** Hands what is queued to the kernel; fulfils when the kernel has it all. */
+  write(data: Bytes | string): Promise<void>;
+  /**
+   * Hands what is queued to the kernel; fulfils when the kernel has it all.
+   *
+   * @throws {DeadlineError} The write deadline passed while the kernel had not all.
+   * @throws {ConnResetError} The peer dropped the connection.
+   * @throws {ConnClosedError} It was aborted here.
+   */
   flush(): Promise<void>;
   /**
    * The connection is not told goodbye, and not closed behind its handler, before `work` has settled or the grace of a
@@ -110,11 +120,18 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   /** Drops the connection now: the peer sees a reset. Idempotent. */
   abort(reason?: unknown): void;
 
-  /** Sets read and write deadline: a point in time as `Date.now()` counts, in ms; null for none (Go: `SetDeadline`). */
+  /**
+   * Sets read and write deadline: a point in time as `Date.now()` counts, in ms; null for none (Go: `SetDeadline`). A
+   * `read()` or `write()` that waits then, or is called later, rejects with a `DeadlineError`; the connection lives on,
+   * and a later deadline, or none, lets both go on. With a protocol on it (`lines()`, HTTP, a WebSocket) a message that
+   * is incomplete at the read deadline ends the connection.
+   *
+   * @throws {TypeError} `at` is neither a number nor null.
+   */
   setDeadline(at: number | null): void;
-  /** Sets the read deadline alone. */
+  /** Sets the read deadline alone. @throws {TypeError} `at` is neither a number nor null. */
   setReadDeadline(at: number | null): void;
-  /** Sets the write deadline alone. */
+  /** Sets the write deadline alone. @throws {TypeError} `at` is neither a number nor null. */
   setWriteDeadline(at: number | null): void;
   /** TCP_NODELAY: small packets leave at once. */
   setNoDelay(on: boolean): void;
@@ -130,7 +147,7 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * Hands the connection's bytes to a protocol, unread ones first, at once. One consumer has them, until `release`:
    * no other can, and neither can `read`.
    *
-   * @throws {SluiceError} With the code `ERR_IN_USE`: a consumer has them, or a `read` is pending.
+   * @throws {InUseError} A consumer has them, or a `read` is pending.
    */
   consume(consumer: Consumer): void;
   /**

@@ -6,13 +6,14 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { background, type ContextParent, withTimeout } from "../context.ts";
 import { ConnectError, OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { defaultAdapter } from "../runtime.ts";
 import type { Address, SocketAdapter, TlsConnectOptions } from "../socket.ts";
 import { formatAddress } from "./address.ts";
 import type { Conn } from "./conn_types.ts";
-import { connLimits, type ConnOptions } from "./options.ts";
+import { CONN_NAMES, connLimits, type ConnOptions, hostOf } from "./options.ts";
 import { SoloHost } from "./solo_host.ts";
-import { duration, integer, text } from "./validate.ts";
+import { duration, integer, oneOf, text } from "./validate.ts";
 
 /** Where to connect, and what the connection is like. */
 export interface ConnectOptions extends ConnOptions {
@@ -20,6 +21,10 @@ export interface ConnectOptions extends ConnOptions {
   port?: number;
   /** Host to connect to. @default "127.0.0.1" */
   hostname?: string;
+  /** Another name of `hostname`. */
+  host?: string;
+  /** Told by an address, such as `server.address`, which is taken as it is; port or path say it anyway. */
+  transport?: Address["transport"];
   /** Path of a Unix socket, instead of port and hostname. */
   path?: string;
   /** Speak TLS; `true` for the defaults. @default false */
@@ -34,6 +39,22 @@ export interface ConnectOptions extends ConnOptions {
   clock?: Clock;
 }
 
+const NAMES: Names<ConnectOptions> = {
+  ...CONN_NAMES,
+  port: true,
+  hostname: true,
+  host: true,
+  transport: true,
+  path: true,
+  tls: true,
+  connectTimeout: true,
+  context: true,
+  adapter: true,
+  clock: true,
+};
+
+const TLS_NAMES: Names<TlsConnectOptions> = { ca: true, serverName: true, alpnProtocols: true, insecure: true };
+
 /** Makes connections that share one timer and one write batch: for programs that hold many (Go: `net.Dialer`). */
 export class Dialer {
   readonly #options: ConnectOptions;
@@ -46,6 +67,7 @@ export class Dialer {
    * @throws {OptionError} An option can't be used.
    */
   constructor(options: ConnectOptions = {}) {
+    checkOptions("Dialer()", options);
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#host = new SoloHost(this.#clock, connLimits(options));
@@ -59,6 +81,7 @@ export class Dialer {
    * @throws {DeadlineExceeded} `connectTimeout` passed.
    */
   async connect(options: ConnectOptions = {}): Promise<Conn> {
+    checkOptions("connect()", options);
     const all = { ...this.#options, ...options };
     const address = connectAddress(all);
     const timeout = duration("connectTimeout", all.connectTimeout, 30_000);
@@ -93,7 +116,13 @@ export function connect(options: ConnectOptions): Promise<Conn> {
   return new Dialer(options).connect();
 }
 
+function checkOptions(what: string, options: ConnectOptions): void {
+  checkNames(what, options, NAMES);
+  if (options.tls !== undefined && typeof options.tls !== "boolean") checkNames("tls", options.tls, TLS_NAMES);
+}
+
 function connectAddress(options: ConnectOptions): Address {
+  oneOf("transport", options.transport, "tcp", ["tcp", "unix"]);
   if (options.path !== undefined) {
     if (options.port !== undefined) {
       throw new OptionError("path", `path ${JSON.stringify(options.path)} excludes port, give one or the other`);
@@ -102,5 +131,5 @@ function connectAddress(options: ConnectOptions): Address {
   }
   if (options.port === undefined) throw new OptionError("port", "port is undefined, give a port or a path");
   const port = integer("port", options.port, 0, 1, 65_535);
-  return { transport: "tcp", hostname: text("hostname", options.hostname, "127.0.0.1"), port };
+  return { transport: "tcp", hostname: text("hostname", hostOf(options), "127.0.0.1"), port };
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ConnClosedError, ConnResetError, DrainedError } from "../errors.ts";
+import { type Bytes, dataOf } from "../bytes.ts";
+import { ConnClosedError, ConnResetError, DeadlineError, DrainedError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
@@ -21,6 +22,10 @@ import { type Flushable, SCRATCH_BYTES, SMALL_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 const END: Promise<null> = Promise.resolve(null);
+
+function tooLate(): DeadlineError {
+  return new DeadlineError("The write deadline has passed, set a later one to write on");
+}
 
 /** A connection as its host sees it; handlers see it as `Conn`. */
 export class Connection extends ConnBase implements Conn, SocketEvents, Flushable, TimerTarget {
@@ -265,9 +270,11 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   // Writing.
 
-  write(data: Uint8Array | string): Promise<void> {
+  write(given: Bytes | string): Promise<void> {
+    const data = dataOf(given, "write()");
     if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
-    if (data.length === 0) return DONE;
+    if (this.#isLate) return quietly(Promise.reject(tooLate()));
+    if (data.length === 0) return this.pass(0);
     if (this.dues !== null) this.dues.wrote();
     const out = this.outbound ?? (this.outbound = new Outbound());
     out.add(data);
@@ -277,8 +284,26 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     const { writeHighWaterMark } = this.host.limits;
     if (out.size >= SCRATCH_BYTES || out.size >= writeHighWaterMark) this.unhold();
-    if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) return DONE;
+    if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) {
+      return this.pass(data.length);
+    }
     return out.wait();
+  }
+
+  /** What a writer waits for whose bytes are taken, or dropped: nothing, or the others' turn. */
+  pass(bytes: number): Promise<void> {
+    return this.host.batch.spend(bytes);
+  }
+
+  /** The write deadline has passed. */
+  get #isLate(): boolean {
+    const { times } = this;
+    return times !== null && times.writeDeadline !== Infinity && this.host.clock.now() >= times.writeDeadline;
+  }
+
+  /** Rejects what waits for the peer to take bytes. */
+  failWrites(error: Error): void {
+    this.outbound?.failWaiters(error);
   }
 
   /** What is written after a goodbye's FIN is lost to the peer: a drain tells of it. */
@@ -295,7 +320,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   flush(): Promise<void> {
     this.unhold();
     if (this.is(flag.GONE)) return this.failure === null ? DONE : quietly(Promise.reject(this.failure));
-    return this.is(flag.CLOGGED) ? this.outbound!.wait() : DONE;
+    if (!this.is(flag.CLOGGED)) return DONE;
+    return this.#isLate ? quietly(Promise.reject(tooLate())) : this.outbound!.wait();
   }
 
   flushLate(): void {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { SluiceError } from "../errors.ts";
+import { InUseError } from "../errors.ts";
 
 /** Where the items come from. */
 export interface ItemSource<T> {
@@ -142,8 +142,8 @@ export class Delivery<T> {
   }
 }
 
-function inUse(): SluiceError {
-  return new SluiceError("ERR_IN_USE", "Messages are already being taken, end that first");
+function inUse(): InUseError {
+  return new InUseError("Messages are already being taken, end that first");
 }
 
 function isThenable(value: unknown): value is PromiseLike<void> {

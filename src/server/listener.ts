@@ -5,12 +5,15 @@
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { ServerClosedError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { defaultAdapter } from "../runtime.ts";
 import type { Address, RawSocket, SocketAdapter, SocketListener } from "../socket.ts";
 import { AcceptLoop } from "./accept_loop.ts";
 import type { Conn } from "./conn_types.ts";
-import { connLimits, type ConnOptions, type ListenOptions, listenTarget } from "./options.ts";
+import { CONN_NAMES, connLimits, type ConnOptions, LISTEN_NAMES, type ListenOptions, listenTarget } from "./options.ts";
 import { SoloHost } from "./solo_host.ts";
+
+const NAMES: Names<ListenOptions & ConnOptions> = { ...LISTEN_NAMES, ...CONN_NAMES };
 
 interface Accepter {
   readonly resolve: (conn: Conn | null) => void;
@@ -115,6 +118,12 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
  * ```
  */
 export async function listen(options: ListenOptions & ConnOptions = {}): Promise<Listener> {
+  checkNames("listen()", options, NAMES);
+  return await openListener(options);
+}
+
+/** Opens it for a server, whose options have other names as well. */
+export async function openListener(options: ListenOptions & ConnOptions): Promise<Listener> {
   const target = listenTarget(options);
   connLimits(options);
   const adapter = options.adapter ?? await defaultAdapter();

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import type { Logger } from "../log.ts";
 import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } from "../socket.ts";
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn_host.ts";
@@ -12,16 +14,28 @@ import type { Conn, ConnState } from "./conn_types.ts";
 import type { DrainPhase } from "./report.ts";
 import { callable, count, duration, integer, oneOf, share, text, yesOrNo } from "./validate.ts";
 
+/** Certificate and key of a TLS listener. */
+export interface TlsOptions {
+  /** Certificate chain as PEM: text, or the bytes of its file. */
+  readonly cert: string | Uint8Array;
+  /** The certificate's private key as PEM: text, or the bytes of its file. */
+  readonly key: string | Uint8Array;
+  /** Protocols offered by ALPN (RFC 7301), most wanted first. @default none */
+  readonly alpnProtocols?: readonly string[];
+}
+
 /** Where to listen. */
 export interface ListenOptions {
   /** TCP port; 0 lets the system choose. @default 0 */
   port?: number;
   /** Address to bind. @default "0.0.0.0" */
   hostname?: string;
+  /** Another name of `hostname`. */
+  host?: string;
   /** Path of a Unix socket, instead of port and hostname. */
   path?: string;
-  /** Certificate and key as PEM text; makes it a TLS listener. */
-  tls?: TlsListenOptions;
+  /** Certificate and key as PEM, text or bytes; makes it a TLS listener. */
+  tls?: TlsOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
   backlog?: number;
   /** Several processes share the port (SO_REUSEPORT). Refused where the runtime has no such thing. @default false */
@@ -85,7 +99,7 @@ export interface AdmissionOptions {
   /** What happens at a limit. @default "reject" */
   policy?: AdmissionPolicy;
   /** Last words to a rejected connection. @default none */
-  rejectWith?: string | Uint8Array;
+  rejectWith?: string | Bytes;
   /** Accepted connections that may wait under the policy `queue`. @default 1024 */
   maxQueue?: number;
 }
@@ -132,6 +146,77 @@ export interface ServeOptions extends ListenOptions, ConnOptions, AdmissionOptio
 
 /** What may change while the server runs. */
 export type ConfigureOptions = ConnOptions & AdmissionOptions;
+
+/** Names of `ListenOptions`. */
+export const LISTEN_NAMES: Names<ListenOptions> = {
+  port: true,
+  hostname: true,
+  host: true,
+  path: true,
+  tls: true,
+  backlog: true,
+  reusePort: true,
+  adapter: true,
+  clock: true,
+};
+
+/** Names of `ConnOptions`. */
+export const CONN_NAMES: Names<ConnOptions> = {
+  readTimeout: true,
+  writeTimeout: true,
+  idleTimeout: true,
+  maxLifetime: true,
+  lifetimeJitter: true,
+  lingerTimeout: true,
+  readHighWaterMark: true,
+  writeHighWaterMark: true,
+  keepAlive: true,
+  noDelay: true,
+  answers: true,
+};
+
+/** Names of `AdmissionOptions`. */
+export const ADMISSION_NAMES: Names<AdmissionOptions> = {
+  maxConnections: true,
+  maxConnectionsPerIp: true,
+  ipv6Prefix: true,
+  acceptRate: true,
+  acceptBurst: true,
+  admit: true,
+  policy: true,
+  rejectWith: true,
+  maxQueue: true,
+};
+
+/** Names of `DrainOptions`. */
+export const DRAIN_NAMES: Names<DrainOptions> = {
+  grace: true,
+  lameDuck: true,
+  acceptQuiet: true,
+  quiet: true,
+  idleGrace: true,
+  spread: true,
+  patience: true,
+  abortGrace: true,
+};
+
+/** Names of `ServeOptions`. */
+export const SERVE_NAMES: Names<ServeOptions> = {
+  ...LISTEN_NAMES,
+  ...CONN_NAMES,
+  ...ADMISSION_NAMES,
+  ...DRAIN_NAMES,
+  name: true,
+  logger: true,
+  goodbye: true,
+  onStateChange: true,
+  onDrainPhase: true,
+};
+
+/** Names of `ConfigureOptions`. */
+export const CONFIGURE_NAMES: Names<ConfigureOptions> = { ...CONN_NAMES, ...ADMISSION_NAMES };
+
+const TLS_NAMES: Names<TlsOptions> = { cert: true, key: true, alpnProtocols: true };
 
 /** Checked admission options. */
 export interface AdmissionLimits {
@@ -181,9 +266,9 @@ export function listenTarget(options: ListenOptions): SocketListenOptions {
 function listenAddress(options: ListenOptions): Address {
   if (options.path === undefined) {
     const port = integer("port", options.port, 0, 0, 65_535);
-    return { transport: "tcp", hostname: text("hostname", options.hostname, "0.0.0.0"), port };
+    return { transport: "tcp", hostname: text("hostname", hostOf(options), "0.0.0.0"), port };
   }
-  if (options.port !== undefined || options.hostname !== undefined) {
+  if (options.port !== undefined || hostOf(options) !== undefined) {
     throw new OptionError(
       "path",
       `path ${JSON.stringify(options.path)} excludes port and hostname, give one or the other`,
@@ -192,25 +277,41 @@ function listenAddress(options: ListenOptions): Address {
   return { transport: "unix", path: text("path", options.path, "") };
 }
 
-function checkTls(tls: TlsListenOptions): TlsListenOptions {
-  if (typeof tls !== "object" || tls === null) {
-    throw new OptionError("tls", `tls must be { cert, key } as PEM text, got ${String(tls)}`);
+/**
+ * The hostname, by whichever of its two names it was given.
+ *
+ * @throws {OptionError} Both were given, and differ.
+ */
+export function hostOf({ hostname, host }: { readonly hostname?: string; readonly host?: string }): string | undefined {
+  if (hostname !== undefined && host !== undefined && host !== hostname) {
+    const got = `${JSON.stringify(host)} and ${JSON.stringify(hostname)}`;
+    throw new OptionError("host", `host and hostname are two names of one option, got ${got}`);
   }
+  return hostname ?? host;
+}
+
+function checkTls(tls: TlsOptions): TlsListenOptions {
+  if (typeof tls !== "object" || tls === null) {
+    throw new OptionError("tls", `tls must be { cert, key } as PEM, got ${String(tls)}`);
+  }
+  checkNames("tls", tls, TLS_NAMES);
   if (tls.alpnProtocols !== undefined && !Array.isArray(tls.alpnProtocols)) {
     throw new OptionError(
       "tls.alpnProtocols",
       `tls.alpnProtocols must be a list, got ${JSON.stringify(tls.alpnProtocols)}`,
     );
   }
-  for (const part of ["cert", "key"] as const) {
-    if (typeof tls[part] !== "string" || !tls[part].includes("-----BEGIN ")) {
-      throw new OptionError(
-        `tls.${part}`,
-        `tls.${part} must be PEM text that contains "-----BEGIN", read the file first`,
-      );
-    }
-  }
-  return tls;
+  return { ...tls, cert: pemText("cert", tls.cert), key: pemText("key", tls.key) };
+}
+
+/** PEM is ASCII, whatever a file's reader made of it: text, or bytes of any view. */
+function pemText(part: "cert" | "key", value: unknown): string {
+  const pem = value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? new TextDecoder().decode(value) : value;
+  if (typeof pem === "string" && pem.includes("-----BEGIN ")) return pem;
+  throw new OptionError(
+    `tls.${part}`,
+    `tls.${part} must be PEM, text or bytes, that contains "-----BEGIN", read the file first`,
+  );
 }
 
 /** Checks the limits of connections; what is not given comes from `base`. */
@@ -264,7 +365,7 @@ export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimit
     acceptBurst: count("acceptBurst", options.acceptBurst, burst),
     admit: callable("admit", options.admit) ?? base?.admit ?? null,
     policy: oneOf("policy", options.policy, base?.policy ?? "reject", ["reject", "queue", "shedIdle"]),
-    rejectWith: options.rejectWith ?? base?.rejectWith ?? "",
+    rejectWith: options.rejectWith === undefined ? base?.rejectWith ?? "" : dataOf(options.rejectWith, "rejectWith"),
     maxQueue: count("maxQueue", options.maxQueue, base?.maxQueue ?? DEFAULT_QUEUE),
   };
 }

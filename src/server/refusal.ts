@@ -3,23 +3,19 @@
  *
  * @module
  */
-import { ConnClosedError, DeadlineError, DrainedError, SluiceError } from "../errors.ts";
+import { ConnClosedError, DeadlineError, DrainedError, InUseError } from "../errors.ts";
 import type { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
 
 /** Why nobody else can have the bytes; null if nobody has them, or only somebody who counts what comes too late. */
-export function takenBy(conn: ConnBase): SluiceError | null {
+export function takenBy(conn: ConnBase): InUseError | null {
   if (conn.consumer !== null && conn.consumer.spent !== true) {
-    return inUse(
+    return new InUseError(
       "A consumer has this connection's bytes (lines(), framed(), a protocol), use that one, or end it first: " +
         "break out of its loop, await its return(), or call release()",
     );
   }
-  return conn.isAwaitingRead ? inUse("Another read() is pending on this connection, await it first") : null;
-}
-
-function inUse(message: string): SluiceError {
-  return new SluiceError("ERR_IN_USE", message);
+  return conn.isAwaitingRead ? new InUseError("Another read() is pending on this connection, await it first") : null;
 }
 
 /** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */

@@ -4,16 +4,29 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { defaultAdapter } from "../runtime.ts";
 import type { SocketAdapter } from "../socket.ts";
 import { drainSchedule } from "./drain.ts";
 import { type Hook, hooksBudget } from "./hooks.ts";
-import { drainLimits } from "./options.ts";
+import { DRAIN_NAMES, drainLimits } from "./options.ts";
 import type { RunHook, Runnable, Runnables, RunOptions, RunReport } from "./run_types.ts";
 import { Runner } from "./runner.ts";
 import type { Server } from "./server_types.ts";
 import { signalNames } from "./signals.ts";
 import { duration } from "./validate.ts";
+
+const RUN_NAMES: Names<RunOptions> = {
+  ...DRAIN_NAMES,
+  signals: true,
+  hooks: true,
+  exit: true,
+  onReport: true,
+  logger: true,
+  adapter: true,
+  clock: true,
+};
+const HOOK_NAMES: Names<RunHook> = { name: true, run: true, timeout: true };
 
 /** Servers in the order given. */
 interface Given {
@@ -86,6 +99,7 @@ async function runStarted(started: Promise<Server[]>, given: Given, options: Run
   if (given.tooDeep) {
     throw new OptionError("servers", "servers may be nested once, an array is a stage: run([api, [store], [probes]])");
   }
+  checkNames("run()", options, RUN_NAMES);
   const names = signalNames(options.signals);
   const limits = drainLimits(options);
   const hooks = (options.hooks ?? []).map((hook) => checkHook(hook, limits.grace));
@@ -114,5 +128,6 @@ async function stopAll(results: readonly PromiseSettledResult<Server>[]): Promis
 }
 
 function checkHook(hook: RunHook, grace: number): Hook {
+  checkNames("hooks", hook, HOOK_NAMES);
   return { ...hook, timeout: duration("hooks.timeout", hook.timeout, Math.min(1000, grace / 10)) };
 }

@@ -31,7 +31,7 @@ export interface RunOptions extends DrainOptions {
   exit?: boolean;
   /** Sees the report before the process ends, which waits for it as far as `grace` goes. */
   onReport?: (report: RunReport) => void | Promise<void>;
-  /** Where records go. @default JSON lines on stderr */
+  /** Where records go. @default the first server's logger */
   logger?: Logger;
   /** The runtime's signals and exit. @default the runtime that runs this */
   adapter?: SocketAdapter;

@@ -7,20 +7,44 @@ import { type Clock, systemClock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import type { SocketAdapter } from "../socket.ts";
+import { formatAddress } from "./address.ts";
 import { reportMargin } from "./drain.ts";
 import { type Hook, hooksBudget, runHooks } from "./hooks.ts";
-import type { DrainReport } from "./report.ts";
+import type { DrainReport, HookResult } from "./report.ts";
 import type { Runnable, RunOptions, RunReport } from "./run_types.ts";
 import type { Server } from "./server_types.ts";
 import { signalExitCode, SignalWatch } from "./signals.ts";
 import { StagePlan } from "./stage_plan.ts";
 import { stagesGiven, stagesOf } from "./stages.ts";
 
+/** Connections that are told one by one; the report names all of them. */
+const MOST_TOLD = 20;
+
+/** What a server's stop has cost: a line for it, and one for each connection that was cut. */
+function tellCost(report: DrainReport, log: Required<Logger>): void {
+  const { server, cause, connections, cut, truncated, hooks } = report;
+  const fields = { server, cause, duration: Math.round(report.duration), connections };
+  if (report.clean) return void log.info("Stopped, nothing was lost", fields);
+  log.warn(`Stopped, ${cut.length} cut, ${truncated.length} truncated`, fields);
+  tellFailed(hooks, log, server);
+  for (const { id, peer, state, age, bytesUnread, bytesUnsent, handlerRunning } of cut.slice(0, MOST_TOLD)) {
+    const rest = { bytesUnread, bytesUnsent, handlerRunning };
+    log.warn(`Cut ${peer}`, { server, conn: id, peer, state, age: Math.round(age), ...rest });
+  }
+  if (cut.length > MOST_TOLD) log.warn(`Cut ${cut.length - MOST_TOLD} more, the report names them`, { server });
+}
+
+function tellFailed(hooks: readonly HookResult[], log: Required<Logger>, server?: string): void {
+  for (const { name: hook, ok, error: reason } of hooks) {
+    if (!ok) log.warn("A shutdown hook failed", server === undefined ? { hook, reason } : { server, hook, reason });
+  }
+}
+
 /** One call of `run()`. */
 export class Runner {
   readonly #adapter: SocketAdapter;
   readonly #clock: Clock;
-  readonly #log: Logger;
+  #log: Required<Logger>;
   readonly #hooks: readonly Hook[];
   readonly #options: RunOptions;
   readonly #signals: SignalWatch;
@@ -57,15 +81,31 @@ export class Runner {
     places: readonly number[] | null,
   ): Promise<RunReport> {
     this.#given = given;
+    this.#speakAs(given.filter((server): server is Server => !(server instanceof Promise)));
     const servers = await started;
+    this.#speakAs(servers);
+    for (const server of servers) this.#tellWhere(server);
     this.#plan = this.#planFor(servers, places);
     if (this.#signal !== null) this.#stopAll(this.#plan);
     const reports = await Promise.all(servers.map((server) => server.closed));
     const hooks = await runHooks(this.#hooks, this.#clock);
     const clean = reports.every((report) => report.clean) && hooks.every((hook) => hook.ok);
     const report = { signal: this.#signal, exitCode: this.#exitCode(clean), clean, reports, hooks };
+    for (const each of reports) tellCost(each, this.#log);
+    tellFailed(hooks, this.#log);
     await this.#tell(report);
     return report;
+  }
+
+  /** By the run's own logger, or else by the first server's: one who set up a logger wants all records there. */
+  #speakAs(servers: readonly Server[]): void {
+    if (this.#options.logger === undefined && servers.length > 0) this.#log = servers[0].log ?? this.#log;
+  }
+
+  #tellWhere(server: Server): void {
+    if (server.addresses.length === 0) return;
+    const addresses = server.addresses.map(formatAddress);
+    this.#log.info(`Listening on ${server.url}`, { server: server.name, addresses });
   }
 
   #planFor(servers: readonly Server[], places: readonly number[] | null): StagePlan<Server> {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { listen } from "./listener.ts";
-import type { ServeOptions } from "./options.ts";
+import { openListener } from "./listener.ts";
+import { SERVE_NAMES, type ServeOptions } from "./options.ts";
 import { TcpServer } from "./server.ts";
 import type { Handler, Server } from "./server_types.ts";
 import { checkServer } from "./validate.ts";
@@ -15,7 +15,7 @@ import { checkServer } from "./validate.ts";
  * @throws {OptionError} An option can't be used.
  */
 export function createServer(options: ServeOptions, handler: Handler): Server {
-  checkServer(options, handler);
+  checkServer("createServer()", options, SERVE_NAMES, handler);
   return new TcpServer(options, handler);
 }
 
@@ -34,7 +34,8 @@ export function createServer(options: ServeOptions, handler: Handler): Server {
  * ```
  */
 export async function serve(options: ServeOptions, handler: Handler): Promise<Server> {
-  const server = createServer(options, handler);
-  server.serve(await listen(options));
+  checkServer("serve()", options, SERVE_NAMES, handler);
+  const server = new TcpServer(options, handler);
+  server.serve(await openListener(options));
   return server;
 }

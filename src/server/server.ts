@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { background, CancelContext } from "../context.ts";
 import { ServerClosedError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import type { Address, RawSocket, SocketAdapter } from "../socket.ts";
 import { farewell } from "./conn_leave.ts";
@@ -13,7 +14,7 @@ import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
 import { Admission } from "./admission.ts";
 import { AdmissionQueue } from "./admission_queue.ts";
 import { ConnContext } from "./conn_context.ts";
-import { formatAddress, queuedAt } from "./address.ts";
+import { formatAddress, queuedAt, urlOf } from "./address.ts";
 import * as flag from "./conn_flags.ts";
 import type { ConnHost, ConnLimits } from "./conn_host.ts";
 import type { Conn, ConnState } from "./conn_types.ts";
@@ -29,8 +30,10 @@ import { KeepAlive } from "./keep_alive.ts";
 import type { Listener } from "./listener.ts";
 import {
   admissionLimits,
+  CONFIGURE_NAMES,
   type ConfigureOptions,
   connLimits,
+  DRAIN_NAMES,
   type DrainLimits,
   drainLimits,
   type ServeOptions,
@@ -45,6 +48,9 @@ import { WriteBatch } from "./write_batch.ts";
 /** Default time of a shutdown hook, in ms. */
 const HOOK_TIMEOUT = 1000;
 
+const SHUTDOWN_NAMES: Names<ShutdownOptions> = { ...DRAIN_NAMES, cause: true, reserve: true, begun: true };
+const HOOK_NAMES: Names<HookOptions> = { timeout: true };
+
 /** The server of connections; `HttpServer` is one whose handler speaks HTTP. */
 export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly name: string;
@@ -54,7 +60,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly departures: Departures;
   readonly habits: Habits = new Habits();
   readonly hooks: Hook[] = [];
-  readonly log: Logger;
+  readonly log: Required<Logger>;
   readonly onState: ((conn: Conn, from: ConnState, to: ConnState) => void) | null;
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
   /** Those whose socket is open or whose handler is running. */
@@ -122,6 +128,15 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     return this.#loops[0].listener.address;
   }
 
+  get url(): string {
+    return urlOf(this.address, this.scheme);
+  }
+
+  /** What is spoken here, as a URL's scheme. */
+  protected get scheme(): string {
+    return this.#options.tls === undefined ? "tcp" : "tls";
+  }
+
   get size(): number {
     return this.tracked.size + this.work;
   }
@@ -142,6 +157,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   configure(options: ConfigureOptions): void {
+    checkNames("configure()", options, CONFIGURE_NAMES);
+    this.reconfigure(options);
+  }
+
+  /** As `configure()`, of checked names. */
+  protected reconfigure(options: ConfigureOptions): void {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
@@ -152,6 +173,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   onShutdown(name: string, run: HookFunction, options: HookOptions = {}): () => void {
+    checkNames("onShutdown()", options, HOOK_NAMES);
     const fallback = Math.min(HOOK_TIMEOUT, this.#drainLimits.grace / 10);
     const hook = { name, run, timeout: duration("timeout", options.timeout, fallback) };
     drainSchedule(this.#drainLimits, hooksBudget([...this.hooks, hook]));
@@ -315,6 +337,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
+    checkNames("shutdown()", options, SHUTDOWN_NAMES);
     const given = drainLimits(options, this.#drainLimits);
     const hookTime = hooksBudget(this.hooks) + duration("reserve", options.reserve, 0);
     const limits = options.begun === undefined

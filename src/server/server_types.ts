@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Logger } from "../log.ts";
 import type { Address, SocketAdapter } from "../socket.ts";
 import type { AdmissionReason } from "./admission.ts";
 import type { HandlerContext } from "./conn_context.ts";
@@ -71,6 +72,15 @@ export interface Server extends AsyncDisposable {
   readonly name: string;
   /** The runtime it runs on; null until it has a listener, if none was given. */
   readonly adapter: SocketAdapter | null;
+  /** Where its records go: the option `logger`, whose failures reach nobody; `run()` uses it, too. */
+  readonly log: Required<Logger>;
+  /**
+   * Its first address as a URL, for people and clients of this machine: `tcp://127.0.0.1:9000`, `tls://…`,
+   * `http://localhost:8080/`, `https://…/`, `unix:/path`. A server on all addresses is told as `localhost`.
+   *
+   * @throws {ServerClosedError} It has no listener.
+   */
+  readonly url: string;
   /** `draining` from the signal or `shutdown()` on. */
   readonly state: "running" | "draining" | "closed";
   /** What a readiness probe should say: false from the first moment of a drain, or of `expectStop()`. */

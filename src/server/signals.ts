@@ -10,7 +10,10 @@ import type { SocketAdapter } from "../socket.ts";
 /** Stop signals that all runtimes can listen to, with their numbers. */
 const NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 };
 
-/** A signal that comes again so soon is the same one: npm forwards what the terminal has sent to the whole group. */
+/**
+ * A signal that follows so soon (ms) is the same wish, by whichever name: npm forwards what the terminal has sent to the
+ * whole group, and a watcher that restarts a program sends SIGINT and SIGTERM (`deno --watch`: 12 ms apart).
+ */
 const SAME_SIGNAL = 100;
 
 /** Checks names of signals. */
@@ -35,7 +38,6 @@ export class SignalWatch {
   readonly #onStop: (name: string, count: number) => void;
   readonly #disposers: (() => void)[];
   #count = 0;
-  #last = "";
   #lastAt = -Infinity;
 
   /** @param onStop Called with the signal's name and how many came since the last `reset`. */
@@ -62,8 +64,7 @@ export class SignalWatch {
 
   #arrived(name: string): void {
     const now = this.#clock.now();
-    const same = name === this.#last && now - this.#lastAt < SAME_SIGNAL;
-    this.#last = name;
+    const same = now - this.#lastAt < SAME_SIGNAL;
     this.#lastAt = now;
     if (!same) this.#onStop(name, ++this.#count);
   }

@@ -5,7 +5,7 @@
  */
 import { MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
-import { LOG_LEVELS } from "../log.ts";
+import { checkNames } from "../names.ts";
 
 function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -80,10 +80,16 @@ export function text(option: string, value: unknown, fallback: string): string {
 }
 
 /** What a server is made of: options, and a function that handles. */
-export function checkServer(options: unknown, handler: unknown): void {
+export function checkServer(
+  what: string,
+  options: unknown,
+  names: Readonly<Record<string, true>>,
+  handler: unknown,
+): void {
   if (typeof options !== "object" || options === null) {
     throw new OptionError("options", `options must be an object such as { port: 8080 }, got ${show(options)}`);
   }
+  checkNames(what, options, names);
   if (typeof handler !== "function") {
     const got = handler === null ? "null" : typeof handler;
     throw new OptionError("handler", `handler must be a function, got ${got}; of an app, pass app.fetch`);
@@ -98,7 +104,7 @@ export function checkPromise(where: string, value: unknown): void {
 
 /** Parts that a program may bring along have the functions that are called. */
 export function checkParts(options: { logger?: unknown; clock?: unknown; adapter?: unknown }): void {
-  methods("logger", options.logger, LOG_LEVELS);
+  methods("logger", options.logger, ["debug", "info", "warn", "error"]);
   methods("clock", options.clock, ["now", "setTimer", "soon"]);
   methods("adapter", options.adapter, ["listen", "connect"]);
 }

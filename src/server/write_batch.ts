@@ -2,6 +2,9 @@
  * Small writes of one turn leave in one system call. What is written while a connection's bytes are handled leaves when
  * they are handled; everything else leaves at the end of the event loop's turn, all connections together.
  *
+ * A turn has its share: who writes on and on to a peer that takes all of it, or is gone and not yet known to be, would
+ * never leave the microtasks, and nobody else would be heard, a signal no more than a client (issue 11).
+ *
  * @module
  */
 import type { Clock } from "../clock.ts";
@@ -21,6 +24,13 @@ export const SCRATCH_BYTES: number = 96 * 1024;
  */
 export const SMALL_BYTES: number = 16 * 1024;
 
+/** What one turn may write until a writer that waits is made to wait for the next one: a fraction of a millisecond. */
+const TURN_BYTES = 512 * 1024;
+/** What a write costs beside its bytes, in bytes: a few thousand small ones are a turn's share, too. */
+const WRITE_COST = 128;
+
+const DONE: Promise<void> = Promise.resolve();
+
 /** Collects the connections that one turn wrote to. One per server. */
 export class WriteBatch {
   /** Gathers small writes; replaced when a socket still holds it. */
@@ -29,6 +39,8 @@ export class WriteBatch {
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
   readonly #run: () => void = () => this.#flush();
+  #spent = 0;
+  #next: Promise<void> | null = null;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,6 +49,19 @@ export class WriteBatch {
   add(connection: Flushable): void {
     this.#dirty.push(connection);
     if (this.#dirty.length === 1) this.#clock.soon(this.#run);
+  }
+
+  /** Counts a write; fulfils at once, or in the next turn when this one has had its share. */
+  spend(bytes: number): Promise<void> {
+    this.#spent += bytes + WRITE_COST;
+    if (this.#spent < TURN_BYTES) return DONE;
+    return this.#next ??= new Promise((resolve) =>
+      this.#clock.soon(() => {
+        this.#spent = 0;
+        this.#next = null;
+        resolve();
+      })
+    );
   }
 
   /** The gathering buffer, empty. */
@@ -51,5 +76,6 @@ export class WriteBatch {
     this.#spare = dirty;
     for (let i = 0; i < dirty.length; i++) dirty[i].flushLate();
     dirty.length = 0;
+    if (this.#next === null) this.#spent = 0;
   }
 }

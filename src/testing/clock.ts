@@ -5,6 +5,7 @@
  */
 import { type Clock, endOfTurn, MAX_TIMER_DELAY } from "../clock.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 
 /** How many timers may fire without time moving, before that is taken for an endless loop. */
 const MAX_FIRED_AT_ONCE = 100_000;
@@ -16,6 +17,8 @@ export interface VirtualClockOptions {
   /** Turns of the runtime's event loop that `settle` waits for. @default 4 */
   readonly turns?: number;
 }
+
+const NAMES: Names<VirtualClockOptions> = { wall: true, turns: true };
 
 interface Timer {
   readonly at: number;
@@ -43,6 +46,7 @@ export class VirtualClock implements Clock {
 
   /** Makes a clock at time 0 with no timers. */
   constructor(options: VirtualClockOptions = {}) {
+    checkNames("VirtualClock()", options, NAMES);
     this.#wall = options.wall ?? Date.now();
     this.#turns = options.turns ?? 4;
   }

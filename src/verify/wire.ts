@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock, Conn, Consumer } from "../../mod.ts";
+import type { Bytes, Clock, Conn, Consumer } from "../../mod.ts";
 
 /** What a client uses of its connection. */
 export type ClientConn = Pick<
@@ -152,7 +152,7 @@ class FarConn implements ClientConn, Consumer {
     this.#tell();
   }
 
-  write(data: Uint8Array | string): Promise<void> {
+  write(data: Bytes | string): Promise<void> {
     return this.#send((real) => real.write(data));
   }
 

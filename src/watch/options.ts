@@ -3,7 +3,16 @@
  *
  * @module
  */
-import { type Clock, jsonLogger, type Logger, OptionError, type SocketAdapter, systemClock } from "../../mod.ts";
+import {
+  checkNames,
+  type Clock,
+  jsonLogger,
+  type Logger,
+  type Names,
+  OptionError,
+  type SocketAdapter,
+  systemClock,
+} from "../../mod.ts";
 import type { ResourceKind, ResourceLimit, ResourceWarning, WatchedServer, WatchOptions } from "./types.ts";
 
 /** Checked marks of one resource. */
@@ -28,6 +37,18 @@ export interface WatchSettings {
   readonly adapter: SocketAdapter | null;
   readonly clock: Clock;
 }
+
+const NAMES: Names<WatchOptions> = {
+  interval: true,
+  onWarning: true,
+  servers: true,
+  limits: true,
+  overloadedBy: true,
+  logger: true,
+  adapter: true,
+  clock: true,
+};
+const LIMIT_NAMES: Names<ResourceLimit> = { limit: true, warnAt: true, clearAt: true };
 
 interface Defaults {
   readonly limit: number | null;
@@ -65,6 +86,7 @@ const OVERLOAD: readonly ResourceKind[] = ["descriptors", "heap", "rss", "lag"];
 /** @throws {OptionError} An option can't be used. */
 export function watchSettings(options: WatchOptions): WatchSettings {
   if (typeof options !== "object" || options === null) throw wrong("options", "an object", options);
+  checkNames("watchResources()", options, NAMES);
   const { onWarning, servers = [], limits = {}, overloadedBy = OVERLOAD, adapter, clock = systemClock } = options;
   if (onWarning !== undefined && typeof onWarning !== "function") throw wrong("onWarning", "a function", onWarning);
   if (!Array.isArray(servers)) throw wrong("servers", "a list of servers", servers);
@@ -96,6 +118,7 @@ function marksOf(kind: ResourceKind, given: ResourceLimit | false | undefined): 
   if (given !== undefined && (typeof given !== "object" || given === null)) {
     throw wrong(`limits.${kind}`, "an object such as { limit, warnAt, clearAt }, or false", given);
   }
+  if (given !== undefined) checkNames(`limits.${kind}`, given, LIMIT_NAMES);
   const defaults = DEFAULTS[kind];
   const limit = given?.limit === undefined
     ? defaults.limit

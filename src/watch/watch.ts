@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type Clock, defaultAdapter, type Logger, type ResourceUse, type SocketAdapter } from "../../mod.ts";
+import {
+  type Clock,
+  defaultAdapter,
+  type Logger,
+  type ResourceUse,
+  safeLogger,
+  type SocketAdapter,
+} from "../../mod.ts";
 import { AgeList, type Ages, BusyView } from "./busy_view.ts";
 import { Gauge } from "./gauge.ts";
 import { checkServer, type WatchSettings, watchSettings } from "./options.ts";
@@ -49,7 +56,7 @@ class Watch implements ResourceWatch {
   constructor(settings: WatchSettings) {
     this.#settings = settings;
     this.#clock = settings.clock;
-    this.#log = settings.logger;
+    this.#log = safeLogger(settings.logger);
     this.#gauges = new Map([...settings.marks].map(([kind, marks]) => [kind, new Gauge(marks)]));
     this.#ticks = Math.ceil(settings.interval / LAG_PERIOD);
     this.#period = settings.interval / this.#ticks;

@@ -19,6 +19,7 @@ export const NO_STATUS = 1005;
 export const ABNORMAL = 1006;
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** Whether a peer may close with this code: registered and meant for the wire, or 3000 to 4999. */
 export function isReceivable(code: number): boolean {
@@ -33,14 +34,19 @@ export function isSendable(code: number): boolean {
 /**
  * Checks what an application wants to close with.
  *
- * @throws {OptionError} The code isn't for the wire, or the reason is longer than 123 bytes of UTF-8.
+ * @throws {OptionError} The code isn't for the wire.
  */
-export function checkClose(code: number, reason: string): void {
-  if (!isSendable(code)) {
-    throw new OptionError("code", `Close code ${code} can't be sent: use 1000 to 1003, 1007 to 1014, or 3000 to 4999`);
-  }
-  const bytes = encoder.encode(reason).length;
-  if (bytes > MAX_REASON_BYTES) {
-    throw new OptionError("reason", `The reason has ${bytes} bytes of UTF-8: use at most ${MAX_REASON_BYTES}`);
-  }
+export function checkCode(code: number): void {
+  if (isSendable(code)) return;
+  throw new OptionError("code", `Close code ${code} can't be sent: use 1000 to 1003, 1007 to 1014, or 3000 to 4999`);
+}
+
+/** A reason as far as it fits into a Close, cut at a character's edge: often it quotes what the peer sent. */
+export function cutReason(reason: string): string {
+  const bytes = encoder.encode(reason);
+  if (bytes.length <= MAX_REASON_BYTES) return reason;
+  let end = MAX_REASON_BYTES;
+  // In UTF-8 every byte of a character but its first is 10xxxxxx.
+  while ((bytes[end] & 0xc0) === 0x80) end--;
+  return decoder.decode(bytes.subarray(0, end));
 }

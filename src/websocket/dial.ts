@@ -6,6 +6,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { afterFunc, background, type ContextParent, withTimeout } from "../context.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { defaultAdapter } from "../runtime.ts";
 import type { Conn } from "../server/conn_types.ts";
 import { type ConnectOptions, Dialer } from "../server/connect.ts";
@@ -17,7 +18,7 @@ import { AnswerHead } from "./handshake/answer_head.ts";
 import { type Agreement, checkAnswer, type HandshakeRequest, makeRequest } from "./handshake/client.ts";
 import { kindOf } from "./handshake/fields.ts";
 import { parseTarget, type WebSocketTarget } from "./handshake/url.ts";
-import { clientHandshakeOptions, type WebSocketLimits, webSocketLimits } from "./options.ts";
+import { clientHandshakeOptions, LIMIT_NAMES, type WebSocketLimits, webSocketLimits } from "./options.ts";
 import type { WebSocketLimitOptions } from "./types.ts";
 
 /** Everything `connectWebSocket()` takes. */
@@ -44,6 +45,20 @@ export interface ConnectWebSocketOptions extends WebSocketLimitOptions {
   readonly clock?: Clock;
 }
 
+const NAMES: Names<ConnectWebSocketOptions> = {
+  ...LIMIT_NAMES,
+  protocols: true,
+  origin: true,
+  headers: true,
+  handshakeTimeout: true,
+  socketPath: true,
+  tls: true,
+  context: true,
+  dialer: true,
+  adapter: true,
+  clock: true,
+};
+
 /** A connection that speaks WebSocket from its next byte on. */
 export interface Dialled {
   readonly conn: Conn;
@@ -66,6 +81,7 @@ const ALPN: readonly string[] = ["http/1.1"];
  * @throws {HandshakeError} The server doesn't answer, or not as a WebSocket server.
  */
 export async function dialWebSocket(address: string | URL, options: ConnectWebSocketOptions): Promise<Dialled> {
+  checkNames("connectWebSocket()", options, NAMES);
   const limits = webSocketLimits(options, "client");
   const target = parseTarget(address);
   const handshake = clientHandshakeOptions(options);

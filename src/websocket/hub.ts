@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { SharedFrame } from "./shared_frame.ts";
-import type { WebSocketConn, WebSocketMessage } from "./types.ts";
+import type { WebSocketConn } from "./types.ts";
 import { WsConn } from "./ws_conn.ts";
 
 /** How one message is published. */
@@ -15,6 +17,8 @@ export interface PublishOptions {
   /** False sends it uncompressed, whatever was negotiated. @default true */
   readonly compress?: boolean;
 }
+
+const PUBLISH_NAMES: Names<PublishOptions> = { except: true, compress: true };
 
 /**
  * Topics, and the WebSockets of this process that are subscribed to them. A message is encoded once, and compressed
@@ -86,10 +90,13 @@ export class Hub {
   }
 
   /** Sends to all subscribers of a topic; gives the number of those that it was sent to. */
-  publish(topic: string, message: WebSocketMessage, { except, compress = true }: PublishOptions = {}): number {
+  publish(topic: string, message: string | Bytes, options: PublishOptions = {}): number {
+    const data = dataOf(message, "publish()");
+    checkNames("publish()", options, PUBLISH_NAMES);
+    const { except, compress = true } = options;
     const members = this.#topics.get(topic);
     if (members === undefined) return 0;
-    const frame = new SharedFrame(message, compress);
+    const frame = new SharedFrame(data, compress);
     let sent = 0;
     for (const ws of members) {
       if (ws !== except && ws.sendShared(frame)) sent++;

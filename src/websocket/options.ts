@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError } from "../errors.ts";
+import { checkNames, type Names } from "../names.ts";
 import { count, duration, integer, oneOf, text, yesOrNo } from "../server/validate.ts";
 import { MAX_FAREWELL_MS } from "./farewell.ts";
 import { MAX_REASON_BYTES } from "./close_code.ts";
@@ -91,6 +92,42 @@ const COMPRESSION_THRESHOLD = 1024;
 /** Compressing blocks the loop: level 6 takes four times as long, and saves an eighth. */
 const COMPRESSION_LEVEL = 3;
 
+/** Names of `WebSocketLimitOptions`. */
+export const LIMIT_NAMES: Names<WebSocketLimitOptions> = {
+  maxMessageBytes: true,
+  maxFragments: true,
+  readHighWaterMark: true,
+  maxBufferedAmount: true,
+  slowConsumer: true,
+  answers: true,
+  closeTimeout: true,
+  heartbeat: true,
+  compression: true,
+};
+
+/** Names of `WebSocketOptions`. */
+export const WEBSOCKET_NAMES: Names<WebSocketOptions> = {
+  ...LIMIT_NAMES,
+  protocols: true,
+  allowedOrigins: true,
+  headers: true,
+  lastMessage: true,
+  goingAway: true,
+  retryAfter: true,
+};
+
+const HEARTBEAT_NAMES: Names<HeartbeatOptions> = { interval: true, timeout: true, misses: true };
+
+const COMPRESSION_NAMES: Names<CompressionOptions> = {
+  threshold: true,
+  level: true,
+  memLevel: true,
+  serverNoContextTakeover: true,
+  clientNoContextTakeover: true,
+  serverMaxWindowBits: true,
+  clientMaxWindowBits: true,
+};
+
 /** Checks the limits of a WebSocket. @throws {OptionError} An option can't be used. */
 export function webSocketLimits(options: WebSocketLimitOptions, role: Role): WebSocketLimits {
   checkObject(options);
@@ -169,7 +206,12 @@ function checkObject(options: object): void {
 
 function heartbeatOptions(heartbeat: WebSocketLimitOptions["heartbeat"]): Required<HeartbeatOptions> | null {
   if (heartbeat === false) return null;
-  const { interval, timeout, misses } = group("heartbeat", heartbeat, "{ interval: 30000 }, or false for none");
+  const { interval, timeout, misses } = group(
+    "heartbeat",
+    heartbeat,
+    HEARTBEAT_NAMES,
+    "{ interval: 30000 }, or false for none",
+  );
   return Object.freeze({
     interval: period("heartbeat.interval", interval, HEARTBEAT_INTERVAL),
     timeout: period("heartbeat.timeout", timeout, HEARTBEAT_TIMEOUT),
@@ -182,7 +224,9 @@ function compressionOptions(
   role: Role,
 ): Required<CompressionOptions> | null {
   if (compression === undefined || compression === false) return null;
-  const given = compression === true ? {} : group("compression", compression, "{ threshold: 1024 }, or true or false");
+  const given = compression === true
+    ? {}
+    : group("compression", compression, COMPRESSION_NAMES, "{ threshold: 1024 }, or true or false");
   const bits = (name: "serverMaxWindowBits" | "clientMaxWindowBits") =>
     integer(`compression.${name}`, given[name], 15, 9, 15);
   const yes = (name: "serverNoContextTakeover" | "clientNoContextTakeover", fallback: boolean) =>
@@ -199,11 +243,17 @@ function compressionOptions(
   });
 }
 
-function group<T extends object>(option: string, value: T | true | undefined, example: string): Partial<T> {
+function group<T extends object>(
+  option: string,
+  value: T | true | undefined,
+  names: Names<T>,
+  example: string,
+): Partial<T> {
   if (value === undefined) return {};
   if (typeof value !== "object" || value === null) {
     throw new OptionError(option, `${option} must be an object such as ${example}, got ${kindOf(value)}`);
   }
+  checkNames(option, value, names);
   return value;
 }
 

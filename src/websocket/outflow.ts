@@ -9,8 +9,6 @@ import { WebSocketClosedError } from "./errors.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
 
-const DONE: Promise<void> = Promise.resolve();
-
 const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
 const encoder = new TextEncoder();
@@ -57,11 +55,11 @@ export class Outflow {
   }
 
   /** Sends one message. */
-  message(data: string | Uint8Array | ArrayBuffer, compress: boolean): Promise<void> {
+  message(data: string | Uint8Array, compress: boolean): Promise<void> {
     const { encoder } = this.#settings;
     if (compress && this.#deflate !== null) return this.#compressed(data);
     if (typeof data === "string") return encoder.text(this.#conn, data);
-    return encoder.binary(this.#conn, bytesOf(data));
+    return encoder.binary(this.#conn, data);
   }
 
   /** Sends a message that was encoded once for many. */
@@ -94,10 +92,10 @@ export class Outflow {
   /** Counts a message that is not sent. */
   drop(): Promise<void> {
     this.dropped++;
-    return DONE;
+    return this.#conn.pass(0);
   }
 
-  #compressed(data: string | Uint8Array | ArrayBuffer): Promise<void> {
+  #compressed(data: string | Uint8Array): Promise<void> {
     const { encoder: frames, limits } = this.#settings;
     const { threshold } = limits.compression!;
     if (typeof data === "string") {
@@ -106,31 +104,12 @@ export class Outflow {
       if (bytes.length < threshold) return frames.text(this.#conn, data);
       return frames.compressed(this.#conn, OPCODE.text, this.#deflate!.compress(bytes));
     }
-    const bytes = bytesOf(data);
-    if (bytes.length < threshold) return frames.binary(this.#conn, bytes);
-    return frames.compressed(this.#conn, OPCODE.binary, this.#deflate!.compress(bytes));
+    if (data.length < threshold) return frames.binary(this.#conn, data);
+    return frames.compressed(this.#conn, OPCODE.binary, this.#deflate!.compress(data));
   }
 }
 
 /** A promise that is rejected, and whose rejection may go unheard. */
 export function refused(message: string, cause?: unknown): Promise<void> {
   return quietly(Promise.reject(new WebSocketClosedError(message, { cause })));
-}
-
-/** Whether it can be sent. */
-export function isMessage(data: unknown): data is string | Uint8Array | ArrayBuffer {
-  return typeof data === "string" || data instanceof Uint8Array || data instanceof ArrayBuffer;
-}
-
-/** Why it can't. */
-export function badMessage(data: unknown): TypeError {
-  return new TypeError(`A message must be a string, Uint8Array or ArrayBuffer, got ${nameOf(data)}`);
-}
-
-function bytesOf(data: Uint8Array | ArrayBuffer): Uint8Array {
-  return data instanceof Uint8Array ? data : new Uint8Array(data);
-}
-
-function nameOf(value: unknown): string {
-  return value === null ? "null" : typeof value === "object" ? value.constructor?.name ?? "object" : typeof value;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Bytes } from "../bytes.ts";
 import type { HandlerContext } from "../server/conn_context.ts";
 import type { Conn } from "../server/conn_types.ts";
 
@@ -56,23 +57,25 @@ export interface WebSocketConn extends AsyncIterableIterator<WebSocketMessage>, 
    * be changed until the promise fulfils.
    *
    * @throws {WebSocketClosedError} The WebSocket is closing or closed.
-   * @throws {TypeError} `data` is neither text nor bytes.
+   * @param data Text, or bytes in an `ArrayBuffer` or a view on one. A `Blob` is sent as `await blob.arrayBuffer()`.
+   * @throws {TypeError} Synchronously: `data` is neither text nor bytes.
    */
-  send(data: string | Uint8Array | ArrayBuffer, options?: WebSocketSendOptions): Promise<void>;
+  send(data: string | Bytes, options?: WebSocketSendOptions): Promise<void>;
   /**
    * Sends a ping and fulfils with the round trip in ms when its pong comes (RFC 6455 §5.5.2).
    *
    * @param data At most 125 bytes; by default a number of its own.
+   * @throws {TypeError} Synchronously: it is more, or neither text nor bytes.
    * @throws {WebSocketClosedError} It ended before.
    */
-  ping(data?: Uint8Array | string): Promise<number>;
+  ping(data?: Bytes | string): Promise<number>;
   /**
    * Begins the closing handshake, and fulfils like `closed`. What was sent before is delivered; what the peer still
    * sends is handed out until its Close. Idempotent.
    *
    * @param code 1000 to 1003, 1007 to 1014, or 3000 to 4999. @default 1000
-   * @param reason At most 123 bytes of UTF-8.
-   * @throws {OptionError} Code or reason can't be sent.
+   * @param reason Text; a Close carries 123 bytes of UTF-8, a longer one is cut at a character's edge.
+   * @throws {OptionError} Synchronously: the code can't be sent.
    */
   close(code?: number, reason?: string): Promise<WebSocketClose>;
   /**

@@ -3,19 +3,23 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import type { Connection } from "../server/connection.ts";
 import { DONE } from "../server/delivery.ts";
-import { checkClose, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
+import { checkNames, type Names } from "../names.ts";
+import { checkCode, cutReason, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
 import { WebSocketClosedError } from "./errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
-import { badMessage, isMessage, refused } from "./outflow.ts";
+import { refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
 import type { WebSocketClose, WebSocketConn, WebSocketMessage, WebSocketSendOptions, WebSocketState } from "./types.ts";
 
 /** A control frame's largest payload (RFC 6455 §5.5). */
 const MAX_PING_BYTES = 125;
+
+const SEND_NAMES: Names<WebSocketSendOptions> = { compress: true };
 
 const encoder = new TextEncoder();
 
@@ -91,9 +95,10 @@ export class WsConn implements WebSocketConn {
 
   // Sending.
 
-  send(data: string | Uint8Array | ArrayBuffer, options?: WebSocketSendOptions): Promise<void> {
+  send(given: string | Bytes, options?: WebSocketSendOptions): Promise<void> {
+    if (options !== undefined) checkNames("send()", options, SEND_NAMES);
+    const data = dataOf(given, "send()");
     const { out, outcome, sentClose } = this.#link;
-    if (!isMessage(data)) return Promise.reject(badMessage(data));
     if (outcome !== null) return this.#refused();
     // As in the browser: nothing may follow a Close, and who still answers what came before must not fail at it.
     if (sentClose) return this.#link.refuse(data);
@@ -126,13 +131,13 @@ export class WsConn implements WebSocketConn {
     return slowConsumer !== "wait";
   }
 
-  ping(data?: Uint8Array | string): Promise<number> {
-    if (this.#link.isClosing) return this.#refused();
-    const payload = typeof data === "string" ? encoder.encode(data) : data?.slice();
+  ping(data?: Bytes | string): Promise<number> {
+    const payload = data === undefined ? undefined : payloadOf(data);
     if (payload !== undefined && payload.length > MAX_PING_BYTES) {
       const text = `A ping carries at most ${MAX_PING_BYTES} bytes, got ${payload.length}, send a message instead`;
-      return Promise.reject(new TypeError(text));
+      throw new TypeError(text);
     }
+    if (this.#link.isClosing) return this.#refused();
     return this.#link.ping(payload);
   }
 
@@ -163,12 +168,8 @@ export class WsConn implements WebSocketConn {
   // Ending.
 
   close(code: number = NORMAL, reason: string = ""): Promise<WebSocketClose> {
-    try {
-      checkClose(code, reason);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    this.#link.closeByTaker(code, reason);
+    checkCode(code);
+    this.#link.closeByTaker(code, cutReason(String(reason)));
     return this.closed;
   }
 
@@ -235,4 +236,10 @@ export class WsConn implements WebSocketConn {
     const { outcome } = this.#link;
     return refused(`The WebSocket is ${this.state} (code ${outcome?.code ?? NO_STATUS})`, outcome?.error) as Promise<T>;
   }
+}
+
+/** A copy: the caller's bytes are free again at once. */
+function payloadOf(given: Bytes | string): Uint8Array {
+  const data = dataOf(given, "ping()");
+  return typeof data === "string" ? encoder.encode(data) : data.slice();
 }

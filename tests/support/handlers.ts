@@ -570,7 +570,9 @@ function distance(to: Address, trip: number): Promise<FaultProxy> {
 
 function noting(errors: string[]): Logger {
   const note = (what: string, ...[fields]: unknown[]) => {
-    errors.push(`${what}: ${String((fields as { error?: unknown } | undefined)?.error)}`);
+    // A record's error is plain data.
+    const { error } = (fields ?? {}) as { error?: { message?: string } };
+    errors.push(`${what}: ${error?.message ?? String(error)}`);
   };
   return { debug: () => {}, info: () => {}, warn: note, error: note, critical: note };
 }

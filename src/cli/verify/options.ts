@@ -6,7 +6,7 @@
 import { constants } from "node:os";
 import { type ScenarioName, SCENARIOS, type VerifyKind } from "../../verify/mod.ts";
 import { UsageError } from "../errors.ts";
-import { didYouMean } from "../near.ts";
+import { didYouMean } from "../../../mod.ts";
 import { duration, number, oneOf, port, share, text } from "../option_values.ts";
 import type { ToolInput, ToolOption } from "../tool.ts";
 import { stretchOf } from "./busy.ts";

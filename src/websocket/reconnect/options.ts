@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
+import { checkNames, type Names } from "../../names.ts";
 import { FAREWELL_PROTOCOL } from "../farewell.ts";
 import { nativeTransport, requireNative } from "./native.ts";
 import { defaultPage } from "./page.ts";
@@ -13,8 +14,25 @@ import type { ConnectionEnd, PageTarget, ReconnectOptions, Transport, WhenFull }
 /** A subprotocol is a token (RFC 6455 §4.1, RFC 9110 §5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
-/** The longest reason of a Close, in bytes of UTF-8 (RFC 6455 §5.5). */
-const MAX_REASON_BYTES = 123;
+const NAMES: Names<ReconnectOptions> = {
+  protocols: true,
+  farewell: true,
+  minDelay: true,
+  maxDelay: true,
+  maxAttempts: true,
+  connectTimeout: true,
+  stableAfter: true,
+  closeTimeout: true,
+  maxQueued: true,
+  maxQueuedBytes: true,
+  whenFull: true,
+  hello: true,
+  shouldReconnect: true,
+  transport: true,
+  page: true,
+  clock: true,
+  random: true,
+};
 
 /** Every option with its value. */
 export interface ReconnectSettings {
@@ -43,6 +61,7 @@ export interface ReconnectSettings {
  * @throws {UnsupportedError} There is neither a transport nor a WebSocket of the runtime's own.
  */
 export function reconnectSettings(options: ReconnectOptions): ReconnectSettings {
+  checkNames("ReconnectingWebSocket()", options, NAMES);
   const settings: ReconnectSettings = {
     protocols: offeredProtocols(options.protocols ?? [], options.farewell ?? false),
     minDelay: atLeast(1, "minDelay", options.minDelay ?? 500),
@@ -94,16 +113,11 @@ export function webSocketUrl(url: string | URL): string {
 /**
  * Holds `close()` to what a script may send everywhere.
  *
- * @throws {OptionError} The code or the reason can't be sent.
+ * @throws {OptionError} The code can't be sent.
  */
-export function checkClose(code: number, reason: string): void {
-  if (code !== 1000 && !(Number.isInteger(code) && code >= 3000 && code <= 4999)) {
-    throw new OptionError("code", `code must be 1000 or from 3000 to 4999, got ${code}`);
-  }
-  const { byteLength } = new TextEncoder().encode(reason);
-  if (byteLength > MAX_REASON_BYTES) {
-    throw new OptionError("reason", `reason must have at most ${MAX_REASON_BYTES} bytes, got ${byteLength}`);
-  }
+export function checkClose(code: number): void {
+  if (code === 1000 || (Number.isInteger(code) && code >= 3000 && code <= 4999)) return;
+  throw new OptionError("code", `code must be 1000 or from 3000 to 4999, got ${code}`);
 }
 
 function offeredProtocols(protocols: readonly string[], farewell: boolean): readonly string[] {

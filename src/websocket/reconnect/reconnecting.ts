@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../../bytes.ts";
+import { cutReason } from "../close_code.ts";
 import { WebSocketClosedError } from "../errors.ts";
 import { FAREWELL_PROTOCOL, parseFarewell } from "../farewell.ts";
 import { Announcer } from "./announcer.ts";
@@ -121,14 +123,11 @@ export class ReconnectingWebSocket extends EventTarget {
    *
    * @throws {WebSocketClosedError} It is closing or closed, or was before the message could leave.
    * @throws {QueueFullError} The queue has no room, or the message gave its place to a newer one.
-   * @throws {TypeError} `data` is neither text nor bytes.
+   * @throws {TypeError} Synchronously: `data` is neither text nor bytes.
    */
-  send(data: string | Uint8Array | ArrayBuffer): Promise<void> {
-    const message = data instanceof ArrayBuffer ? new Uint8Array(data) : data;
+  send(data: string | Bytes): Promise<void> {
+    const message = dataOf(data, "send()");
     const sent = new Promise<void>((resolve, reject) => {
-      if (typeof message !== "string" && !(message instanceof Uint8Array)) {
-        throw new TypeError(`A message must be a string or bytes, got ${typeof message}`);
-      }
       if (this.#state === "closing" || this.#state === "closed") throw closedError(this.#state);
       if (this.#queue.length === 0 && this.#hand(message)) resolve();
       else this.#queue.add(message, resolve, reject);
@@ -142,12 +141,13 @@ export class ReconnectingWebSocket extends EventTarget {
    * like `closed`. Idempotent.
    *
    * @param code 1000, or 3000 to 4999. @default 1000
-   * @param reason At most 123 bytes of UTF-8.
-   * @throws {OptionError} Code or reason can't be sent.
+   * @param reason Text; a Close carries 123 bytes of UTF-8, a longer one is cut at a character's edge.
+   * @throws {OptionError} The code can't be sent.
    */
   close(code: number = 1000, reason: string = ""): Promise<void> {
-    checkClose(code, reason);
-    this.#announcer.run(() => this.#leave(code, reason));
+    checkClose(code);
+    const fitting = cutReason(String(reason));
+    this.#announcer.run(() => this.#leave(code, fitting));
     return this.#closed;
   }
 

@@ -1,0 +1,137 @@
+/** Values of the wrong type, and of unusual right ones, wherever data enters: the caller's fault is the caller's error. */
+import { describe, it } from "node:test";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { type Bytes, type Conn, createServer, OptionError } from "../mod.ts";
+import { createHttpServer } from "../src/http/mod.ts";
+import { Hub, type WebSocketConn } from "../src/websocket/mod.ts";
+import { ReconnectingWebSocket } from "../src/websocket/reconnect/mod.ts";
+import { httpWorld, request } from "./support/http_world.ts";
+import { wsWorld } from "./support/websocket_world.ts";
+import { world } from "./support/world.ts";
+
+/** What can't be sent, and how an error names it. */
+const WRONG: readonly (readonly [unknown, string])[] = [
+  [undefined, "undefined"],
+  [null, "null"],
+  [5, "number"],
+  [{}, "Object"],
+  [[1, 2, 3], "Array"],
+  [Object.create(null), "object"],
+  [Promise.resolve("late"), "Promise"],
+];
+
+/** `abcd` in every wrapping. */
+const abcd = new Uint8Array([0, 97, 98, 99, 100, 0]).buffer;
+const RIGHT: readonly (string | Bytes)[] = [
+  "abcd",
+  new Uint8Array(abcd, 1, 4),
+  new DataView(abcd, 1, 4),
+  abcd.slice(1, 5),
+  new Uint16Array(abcd.slice(1, 5)),
+];
+
+function refusesAll(send: (data: never) => unknown, what: string): void {
+  for (const [data, name] of WRONG) {
+    const { message } = assertThrows(() => send(data as never), TypeError);
+    assertMatch(message, new RegExp(`^${what}.*got ${name}$`));
+  }
+}
+
+/** A WebSocket that an echoing handler has, and its peer. */
+async function opened() {
+  let ws!: WebSocketConn;
+  const w = await wsWorld(async (given) => {
+    ws = given;
+    for await (const message of given) await given.send(message);
+  });
+  const peer = await w.raw();
+  await w.pass(5);
+  return { w, ws, peer };
+}
+
+describe("data of any type", () => {
+  it("is text or bytes to write(), or thrown at once, and the connection goes on", async () => {
+    let conn!: Conn;
+    await using w = await world(async (given) => {
+      conn = given;
+      while (await given.read() !== null);
+    });
+    const client = await w.client();
+    client.send("x");
+    await w.pass(5);
+    refusesAll((data) => conn.write(data), "write\\(\\)");
+    for (const data of RIGHT) await conn.write(data);
+    await w.pass(5);
+    assertEquals(client.text, "abcd".repeat(RIGHT.length));
+  });
+
+  it("is text or bytes to ws.send() and ws.ping(), or thrown at once, and the WebSocket goes on", async () => {
+    const { w, ws, peer } = await opened();
+    await using _ = w;
+    refusesAll((data) => ws.send(data), "send\\(\\)");
+    for (const [data, name] of WRONG.slice(1)) {
+      assertMatch(assertThrows(() => ws.ping(data as never), TypeError).message, new RegExp(`^ping.*got ${name}$`));
+    }
+    for (const data of RIGHT) await ws.send(data);
+    void ws.ping(new DataView(abcd, 1, 4));
+    await w.pass(5);
+    assertEquals(peer.messages, ["abcd", ...RIGHT.slice(1).map(() => "<4>")]);
+    assertEquals([ws.state, peer.seen.at(-1)?.split(" ")[0]], ["open", "ping"]);
+  });
+
+  it("is text or bytes to publish(), whether anybody has subscribed or not", () => {
+    refusesAll((data) => new Hub().publish("news", data), "publish\\(\\)");
+  });
+
+  it("is text or bytes to a ReconnectingWebSocket, or thrown at once", () => {
+    const client = new ReconnectingWebSocket("ws://127.0.0.1:9/", {
+      transport: () => ({ bufferedAmount: 0, send: () => false, close: () => {} }),
+    });
+    refusesAll((data) => client.send(data), "send\\(\\)");
+    void client.close();
+  });
+
+  it("is text or bytes as rejectWith, or refused before anything is opened", () => {
+    for (const [data] of WRONG.slice(1)) {
+      const rejectWith = data as string;
+      assertThrows(() => createServer({ rejectWith }, () => {}), TypeError, "rejectWith takes");
+      assertThrows(() => createHttpServer({ rejectWith }, () => new Response()), TypeError, "rejectWith takes");
+    }
+  });
+
+  it("is taken from a body's stream as bytes, and anything else costs that answer only", async () => {
+    for (const probe of [true, false]) {
+      await using w = await httpWorld((req) => {
+        const parts = req.url.endsWith("/wrong") ? WRONG.slice(2).map(([part]) => part) : RIGHT.slice(1);
+        const [first, ...others] = req.url.endsWith("/one") ? parts.slice(1, 2) : parts;
+        return new Response(
+          new ReadableStream({
+            start(controller) {
+              controller.enqueue(first as Uint8Array);
+              for (const part of others) controller.enqueue(part as Uint8Array);
+              controller.close();
+            },
+          }),
+        );
+      }, { probe });
+      const whole = await w.ask([request("/one"), request("/all")], 50);
+      assertEquals(whole.told, ["200 abcd", `200 ${"abcd".repeat(RIGHT.length - 1)}`]);
+      const wrong = await w.ask([request("/wrong")], 50);
+      assertEquals(wrong.told.map((told) => told.slice(0, 3)), ["500"]);
+      assertEquals((await w.ask([request("/one")], 50)).told, ["200 abcd"]);
+    }
+  });
+});
+
+describe("a Close of any code and reason", () => {
+  it("throws at once what can't be sent, so that a handler that doesn't wait for it ends nothing", async () => {
+    const { w, ws, peer } = await opened();
+    await using _ = w;
+    assertThrows(() => ws.close(1006), OptionError, "Close code 1006 can't be sent");
+    assertEquals(ws.state, "open");
+    const reason = "€".repeat(60);
+    void ws.close(1008, reason);
+    await w.pass(5);
+    assertEquals(peer.seen.at(-1), `close 1008 ${"€".repeat(41)}`);
+  });
+});
