@@ -123,6 +123,20 @@ describe("data of any type", () => {
   });
 });
 
+describe("an answer that can't be written", () => {
+  it("costs itself: the connection answers on", async () => {
+    for (const probe of [true, false]) {
+      await using w = await httpWorld((req) => {
+        if (!req.url.endsWith("/wrong")) return new Response("right");
+        const stream = new Response("text").body;
+        return { status: 200, statusText: "a\r\nb", headers: new Headers(), body: stream } as Response;
+      }, { probe });
+      const peer = await w.ask([request("/wrong"), request("/right")], 50);
+      assertEquals(peer.told.map((told) => told.split(" ")[0]), ["500", "200"], `${probe}`);
+    }
+  });
+});
+
 describe("a Close of any code and reason", () => {
   it("throws at once what can't be sent, so that a handler that doesn't wait for it ends nothing", async () => {
     const { w, ws, peer } = await opened();

@@ -95,7 +95,15 @@ describe("every attack is refused, and nothing is read behind it", () => {
   }
 
   it("and the attacks reach every reason that the parser has", () => {
-    const server = new Set(["headTimeout", "bodyTimeout", "overload", "queueFull", "queueTimeout", "draining"]);
+    const server = new Set([
+      "headTimeout",
+      "bodyTimeout",
+      "overload",
+      "queueFull",
+      "queueTimeout",
+      "draining",
+      "connectNotServed",
+    ]);
     const reached = new Set<string>(ATTACK_CASES.map((test) => test.reason));
     assertEquals(REFUSAL_REASONS.filter((reason) => !reached.has(reason) && !server.has(reason)), []);
   });
@@ -264,7 +272,7 @@ describe("a parser", () => {
     assertEquals(new Set(codes).size, REFUSAL_REASONS.length);
     for (const reason of REFUSAL_REASONS) {
       const { status, message } = new HttpError(reason);
-      assert([400, 408, 413, 414, 417, 431, 501, 503, 505].includes(status), reason);
+      assert([400, 405, 408, 413, 414, 417, 431, 501, 503, 505].includes(status), reason);
       assert(/^[A-Z`].*[^.]$/.test(message), message);
     }
   });

@@ -19,7 +19,7 @@ describe("the options of a WebSocket", () => {
   it("have the documented defaults", () => {
     assertEquals(webSocketLimits({}, "server"), {
       maxMessageBytes: 1_048_576,
-      maxFragments: 1024,
+      maxFragments: 16_384,
       readHighWaterMark: 65_536,
       maxBufferedAmount: 1_048_576,
       slowConsumer: "wait",

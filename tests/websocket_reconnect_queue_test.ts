@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { QueueFullError } from "../src/websocket/reconnect/mod.ts";
 import { fate, setUp } from "./fixtures/reconnect_tools.ts";
 
@@ -26,7 +26,7 @@ describe("messages of a ReconnectingWebSocket", () => {
     await t.client.send(new Uint8Array([2, 3]).buffer);
     await t.client.send("");
     assertEquals(socket.sent, [new Uint8Array([1]), new Uint8Array([2, 3]), ""]);
-    await assertRejects(() => t.client.send(5 as unknown as string), TypeError, "number");
+    assertThrows(() => t.client.send(5 as unknown as string), TypeError, "number");
   });
 
   it("begin with hello on every connection, which is never queued", async () => {

@@ -36,6 +36,7 @@ export type RefusalReason =
   | "transferEncodingInHttp10"
   | "unknownTransferCoding"
   | "connectWithBody"
+  | "connectNotServed"
   | "unknownExpectation"
   | "bodyTooLarge"
   | "badChunkSize"
@@ -85,6 +86,7 @@ const REFUSALS: Readonly<Record<RefusalReason, Refusal>> = {
   transferEncodingInHttp10: { status: 400, message: "HTTP/1.0 has no Transfer-Encoding" },
   unknownTransferCoding: { status: 501, message: "The only transfer coding spoken here is `chunked`" },
   connectWithBody: { status: 400, message: "CONNECT has no body" },
+  connectNotServed: { status: 405, message: "No tunnels are served here" },
   unknownExpectation: { status: 417, message: "The only expectation met here is `100-continue`" },
   bodyTooLarge: { status: 413, message: "The body is larger than maxBodyBytes" },
   badChunkSize: { status: 400, message: "A chunk's size is not 1 to 16 hexadecimal digits" },

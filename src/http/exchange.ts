@@ -92,6 +92,10 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     return this.#proxied()?.remote ?? this.http.conn.remote;
   }
 
+  get target(): string {
+    return this.head.target;
+  }
+
   get requestId(): string {
     return `${this.http.conn.id}-${this.number}`;
   }

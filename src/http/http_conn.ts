@@ -249,6 +249,8 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   #begin(head: RequestHead): void {
+    // An answer would open a tunnel behind a proxy's back (RFC 9110 §9.3.6).
+    if (head.isConnect && this.service.onConnect === null) return this.#refuse(new HttpError("connectNotServed"));
     this.#out.release(false);
     this.#deadlines.head(false);
     const { service } = this;
@@ -282,7 +284,13 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   outside(step: () => void): void {
     if (this.conn.is(flag.FEEDING)) return step();
     this.conn.cork();
-    step();
+    try {
+      step();
+    } catch (error) {
+      // A connection that stayed corked would never be answered again (issue 11).
+      this.conn.uncork(false);
+      throw error;
+    }
     this.#advance();
     this.#settle();
     this.conn.uncork(this.exchange !== null);

@@ -55,7 +55,13 @@ const LIMIT_NAMES: Names<HttpLimitOptions> = {
 };
 
 /** Names of `HttpOptions`. */
-export const HTTP_NAMES: Names<HttpOptions> = { ...SERVE_NAMES, ...LIMIT_NAMES, trustProxy: true, accessLog: true };
+export const HTTP_NAMES: Names<HttpOptions> = {
+  ...SERVE_NAMES,
+  ...LIMIT_NAMES,
+  trustProxy: true,
+  accessLog: true,
+  onConnect: true,
+};
 
 /** Names of what a running HTTP server can be told. */
 export const HTTP_CONFIGURE_NAMES: Names<ConfigureOptions & HttpLimitOptions> = { ...CONFIGURE_NAMES, ...LIMIT_NAMES };

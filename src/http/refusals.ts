@@ -19,5 +19,11 @@ export function overloadAnswer(retryAfter: number): string {
 
 /** To a peer that broke the protocol or a limit. */
 export function refusalAnswer(error: HttpError, retryAfter: number): string {
-  return plainAnswer(error.status, `${error.message}\n`, error.status === 503 ? `retry-after: ${retryAfter}\r\n` : "");
+  return plainAnswer(error.status, `${error.message}\n`, fieldsOf(error.status, retryAfter));
+}
+
+function fieldsOf(status: number, retryAfter: number): string {
+  if (status === 503) return `retry-after: ${retryAfter}\r\n`;
+  // All that a handler may be asked for (RFC 9110 §15.5.6).
+  return status === 405 ? "allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n" : "";
 }

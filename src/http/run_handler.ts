@@ -27,7 +27,8 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
   service.active++;
   let result: HttpResult | Promise<HttpResult>;
   try {
-    result = service.handler(new LazyRequest(exchange) as unknown as Request, exchange);
+    const handler = exchange.head.isConnect ? service.onConnect! : service.handler;
+    result = handler(new LazyRequest(exchange) as unknown as Request, exchange);
   } catch (error) {
     return exchange.hijacked ? to.attend(exchange, Promise.reject(error)) : to.failed(exchange, error);
   }
@@ -36,7 +37,12 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
   exchange.handling = result;
   const settled = (tell: () => void): void => {
     exchange.handling = null;
-    if (!exchange.hijacked) to.outside(tell);
+    if (exchange.hijacked) return;
+    try {
+      to.outside(tell);
+    } catch (error) {
+      exchange.http.conn.abort(error);
+    }
   };
   result.then(
     (response) => settled(() => to.answered(exchange, response)),

@@ -9,7 +9,7 @@ import { openListener } from "../server/listener.ts";
 import type { ConfigureOptions } from "../server/options.ts";
 import type { BusyConn } from "../server/report.ts";
 import { TcpServer } from "../server/server.ts";
-import { checkServer } from "../server/validate.ts";
+import { callable, checkServer } from "../server/validate.ts";
 import { accessLogFrom } from "./access_log.ts";
 import { isHealthHandler } from "./health.ts";
 import { HttpConn } from "./http_conn.ts";
@@ -18,6 +18,17 @@ import { ProxyTrust } from "./proxy.ts";
 import { overloadAnswer } from "./refusals.ts";
 import { HttpService } from "./service.ts";
 import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
+
+/** A handler of CONNECT that can't open a tunnel by an answer with a length: that would be the proxy's undoing. */
+function tunnelHandler(onConnect: HttpHandler | undefined): HttpHandler | null {
+  if (callable("onConnect", onConnect) === undefined) return null;
+  return async (request, ctx) => {
+    const result = await onConnect!(request, ctx);
+    const status = (result as { status?: number } | undefined)?.status ?? 0;
+    if (status < 200 || status > 299) return result;
+    throw new TypeError(`onConnect must take the connection with hijack(), or refuse; it answered with ${status}`);
+  };
+}
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
@@ -32,6 +43,7 @@ class Http1Server extends TcpServer implements HttpServer {
     this.#service = new HttpService({
       server: this,
       handler,
+      onConnect: tunnelHandler(options.onConnect),
       limits,
       clock: this.clock,
       trust: new ProxyTrust(options.trustProxy),

@@ -43,6 +43,8 @@ export interface Accounted {
 export interface ServiceParts {
   readonly server: ServiceServer;
   readonly handler: HttpHandler;
+  /** For CONNECT; null where no tunnels are served. */
+  readonly onConnect: HttpHandler | null;
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly trust: ProxyTrust;
@@ -55,6 +57,7 @@ export interface ServiceParts {
 export class HttpService {
   readonly server: ServiceServer;
   readonly handler: HttpHandler;
+  readonly onConnect: HttpHandler | null;
   readonly clock: Clock;
   readonly trust: ProxyTrust;
   readonly secure: boolean;
@@ -76,6 +79,7 @@ export class HttpService {
   constructor(parts: ServiceParts) {
     this.server = parts.server;
     this.handler = parts.handler;
+    this.onConnect = parts.onConnect;
     this.clock = parts.clock;
     this.trust = parts.trust;
     this.accessLog = parts.accessLog;

@@ -50,7 +50,9 @@ export function sendStream(
     discardReader(reader, own, reason);
   };
   const { http } = exchange;
-  pump(exchange, reader, status, phrase, own).catch((error) => http.outside(() => http.failed(exchange, error)));
+  pump(exchange, reader, status, phrase, own)
+    .catch((error) => http.outside(() => http.failed(exchange, error)))
+    .catch((error) => http.conn.abort(error));
 }
 
 async function pump(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {

@@ -35,6 +35,11 @@ export interface HttpContext extends HandlerContext {
   readonly server: HttpServer;
   /** The client; behind a trusted proxy, whom the proxy names. */
   readonly remote: Address;
+  /**
+   * The request's target as it was sent (RFC 9112 §3.2). Rules of access look here: it is what a proxy in front has
+   * judged, while `request.url` is normalised, `/a/../b` to `/b`.
+   */
+  readonly target: string;
   /** Unique within the server: the connection's number and the request's within it. */
   readonly requestId: string;
   /** W3C Trace Context: the caller's trace continued, or one that begins here. */
@@ -111,6 +116,11 @@ export interface HttpOptions extends ServeOptions, HttpLimitOptions {
   trustProxy?: boolean | readonly string[];
   /** One JSON line for each request. @default false */
   accessLog?: boolean | AccessLogOptions;
+  /**
+   * Answers CONNECT requests (RFC 9110 §9.3.6): it takes the connection by `ctx.hijack()`, or refuses with an answer
+   * that is no 2xx. Without it they are refused with 405, and no handler sees them. `ctx.target` is where to.
+   */
+  onConnect?: HttpHandler;
 }
 
 /** Counters since the server began. */

@@ -26,7 +26,9 @@ export function sendWhole(
     content = encoder.encode(content);
   }
   let text = openHead(exchange, status, phrase, own);
-  if (status === 204) content = null;
+  // A 205 has no body, and says so (RFC 9110 §15.3.6); a 204 has no length either.
+  if (status === 204 || status === 205) content = null;
+  if (status === 204) text += "";
   else if (status === 304 || (head.isHead && content === null)) {
     if (own.length >= 0) text += `content-length: ${own.length}\r\n`;
     content = null;

@@ -48,11 +48,20 @@ export class Departures {
   #turn(): void {
     this.#scheduled = false;
     for (const { conn, bytes } of this.#queue.splice(0, this.#perTurn)) {
-      const isCalm = conn.bytesRead + conn.moved === bytes && !conn.isPartial;
-      if ((isCalm || conn.is(flag.FIN_NEXT)) && !conn.isBusy) farewell(conn);
-      else conn.armAt(this.#clock.now());
+      try {
+        this.#leave(conn, bytes);
+      } catch (error) {
+        // Its own fault, and its own end: the others' turn comes all the same (issue 11).
+        conn.abort(error);
+      }
     }
     if (this.#queue.length === 0) this.#perTurn = 0;
     this.#schedule();
+  }
+
+  #leave(conn: Connection, bytes: number): void {
+    const isCalm = conn.bytesRead + conn.moved === bytes && !conn.isPartial;
+    if ((isCalm || conn.is(flag.FIN_NEXT)) && !conn.isBusy) farewell(conn);
+    else conn.armAt(this.#clock.now());
   }
 }

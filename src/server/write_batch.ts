@@ -13,6 +13,8 @@ import type { Clock } from "../clock.ts";
 export interface Flushable {
   /** The turn is over. */
   flushLate(): void;
+  /** Its flush has failed. */
+  abort(reason?: unknown): void;
 }
 
 /** Room to gather a turn's writes in, 64 KiB and their framing; larger ones go out chunk by chunk. */
@@ -74,7 +76,14 @@ export class WriteBatch {
     const dirty = this.#dirty;
     this.#dirty = this.#spare;
     this.#spare = dirty;
-    for (let i = 0; i < dirty.length; i++) dirty[i].flushLate();
+    for (let i = 0; i < dirty.length; i++) {
+      try {
+        dirty[i].flushLate();
+      } catch (error) {
+        // One that fails costs itself: the others are waiting, and so is the next turn (issue 11).
+        dirty[i].abort(error);
+      }
+    }
     dirty.length = 0;
     if (this.#next === null) this.#spent = 0;
   }

@@ -73,8 +73,10 @@ export interface FarewellOptions {
 const LONGEST_MESSAGE = 2 ** 29 - 24;
 /** A document or a picture; more is asked for. */
 const MAX_MESSAGE_BYTES = 1024 * 1024;
-/** A megabyte in frames of a kilobyte. */
-const MAX_FRAGMENTS = 1024;
+/** Frames of any message, however small. */
+const MIN_FRAGMENTS = 1024;
+/** The smallest frames that somebody cuts a long message into. */
+const FRAGMENT_BYTES = 64;
 /** As that of a connection. */
 const READ_HIGH_WATER_MARK = 64 * 1024;
 /** A second of a fast consumer's traffic. */
@@ -128,12 +130,17 @@ const COMPRESSION_NAMES: Names<CompressionOptions> = {
   clientMaxWindowBits: true,
 };
 
+/** So many that a message within its size may come in pieces of 64 bytes, and empty ones are bounded all the same. */
+function fragmentsFor(maxMessageBytes: number = MAX_MESSAGE_BYTES): number {
+  return Math.max(MIN_FRAGMENTS, Math.ceil(maxMessageBytes / FRAGMENT_BYTES));
+}
+
 /** Checks the limits of a WebSocket. @throws {OptionError} An option can't be used. */
 export function webSocketLimits(options: WebSocketLimitOptions, role: Role): WebSocketLimits {
   checkObject(options);
   return Object.freeze({
     maxMessageBytes: integer("maxMessageBytes", options.maxMessageBytes, MAX_MESSAGE_BYTES, 1, LONGEST_MESSAGE),
-    maxFragments: count("maxFragments", options.maxFragments, MAX_FRAGMENTS),
+    maxFragments: count("maxFragments", options.maxFragments, fragmentsFor(options.maxMessageBytes)),
     readHighWaterMark: count("readHighWaterMark", options.readHighWaterMark, READ_HIGH_WATER_MARK),
     maxBufferedAmount: count("maxBufferedAmount", options.maxBufferedAmount, MAX_BUFFERED_AMOUNT),
     slowConsumer: oneOf("slowConsumer", options.slowConsumer, "wait", ["wait", "drop", "close"]),

@@ -147,7 +147,7 @@ export interface CompressionOptions {
 export interface WebSocketLimitOptions {
   /** Size of a message, inflated; over it the connection is closed with 1009. @default 1048576 */
   readonly maxMessageBytes?: number;
-  /** Frames of one message; over it 1008. @default 1024 */
+  /** Frames of one message; over it 1008. @default one for each 64 bytes of `maxMessageBytes`, but at least 1024 */
   readonly maxFragments?: number;
   /** Messages that wait unread hold this much before the peer has to wait. @default 65536 */
   readonly readHighWaterMark?: number;

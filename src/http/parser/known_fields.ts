@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HttpError } from "../errors.ts";
+import { HttpError, type RefusalReason } from "../errors.ts";
 import { CLASS, COMMA, DIGIT, TOKEN } from "./chars.ts";
 import { type FieldScan, trimEnd, trimStart } from "./field_line.ts";
 import type { HeadDraft } from "./head_draft.ts";
@@ -91,9 +91,21 @@ const CHUNKED = asciiBytes("chunked");
 function transferEncoding(head: HeadDraft, bytes: Uint8Array, start: number, end: number): void {
   if (head.minor === 0) throw new HttpError("transferEncodingInHttp10");
   if (head.chunked) throw new HttpError("repeatedTransferEncoding");
-  if (!isToken(bytes, start, end)) throw new HttpError("badTransferEncoding");
-  if (!isWord(bytes, start, end, CHUNKED)) throw new HttpError("unknownTransferCoding");
+  if (!isWord(bytes, start, end, CHUNKED)) throw new HttpError(refusalOf(bytes, start, end));
   head.chunked = true;
+}
+
+/** Unknown codings below `chunked` are only unknown; without `chunked` at the end, no length is (RFC 9112 §6.1, §6.3). */
+function refusalOf(bytes: Uint8Array, start: number, end: number): RefusalReason {
+  let from = start;
+  for (let comma = bytes.indexOf(COMMA, from); comma !== -1 && comma < end; comma = bytes.indexOf(COMMA, from)) {
+    const first = trimStart(bytes, from, comma);
+    const last = trimEnd(bytes, first, comma);
+    if (!isToken(bytes, first, last) || isWord(bytes, first, last, CHUNKED)) return "badTransferEncoding";
+    from = comma + 1;
+  }
+  if (from === start || !isWord(bytes, trimStart(bytes, from, end), end, CHUNKED)) return "badTransferEncoding";
+  return "unknownTransferCoding";
 }
 
 const CONTINUE = asciiBytes("100-continue");

@@ -1,0 +1,83 @@
+/** The protocol to the letter, where an answer rather than a parser's verdict shows it. */
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { OptionError } from "../mod.ts";
+import { createHttpServer, type HttpHandler, type HttpOptions, reply } from "../src/http/mod.ts";
+import { webSocketLimits } from "../src/websocket/options.ts";
+import { httpWorld, request } from "./support/http_world.ts";
+
+const CONNECT = "CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n\r\n";
+
+describe("CONNECT", () => {
+  it("reaches no handler that didn't ask for it: 405 with Allow, and what follows is not read", async () => {
+    let calls = 0;
+    await using w = await httpWorld(() => {
+      calls++;
+      return reply("hi");
+    });
+    const peer = await w.ask([CONNECT, request("/inside")], 50);
+    assertEquals([peer.told, calls], [["405 No tunnels are served here, close"], 0]);
+    assertMatch(peer.last.headers.get("allow") ?? "", /GET.*POST/);
+    assertEquals(peer.last.headers.get("connection"), "close");
+    assertEquals(w.server.http.refused.connectNotServed, 1);
+  });
+
+  it("reaches onConnect, which takes the connection and sees the target", async () => {
+    const onConnect: HttpHandler = async (_request, ctx) => {
+      const conn = ctx.hijack();
+      await conn.write(`HTTP/1.1 200 OK\r\nContent-Length: ${ctx.target.length}\r\n\r\n${ctx.target}`);
+      return undefined;
+    };
+    await using w = await httpWorld(() => reply("hi"), { onConnect } as HttpOptions);
+    const peer = await w.ask([CONNECT], 50);
+    assertEquals(peer.told, ["200 db.example:5432"]);
+    assertEquals((await w.ask([request("/")], 50)).told, ["200 hi"]);
+  });
+
+  it("is refused by onConnect with any answer but a 2xx, which would open a tunnel", async () => {
+    for (const [status, told] of [[403, "403 no"], [200, "500"], [299, "500"]] as const) {
+      const onConnect: HttpHandler = () => reply("no", { status });
+      await using w = await httpWorld(() => reply("hi"), { onConnect } as HttpOptions);
+      assertEquals((await w.ask([CONNECT], 50)).told.map((text) => text.slice(0, told.length)), [told]);
+    }
+  });
+
+  it("needs a function to answer it", () => {
+    const onConnect = "yes" as unknown as HttpHandler;
+    assertThrows(
+      () => createHttpServer({ onConnect }, () => reply("")),
+      OptionError,
+      'onConnect must be a function, got "yes"',
+    );
+  });
+});
+
+describe("the target of a request", () => {
+  it("is given as it was sent, where request.url is normalised", async () => {
+    await using w = await httpWorld((req, ctx) => reply(`${ctx.target} ${new URL(req.url).pathname}`));
+    const peer = await w.ask([request("/public/../admin"), request("/a/%2e%2e/b?x"), request("//a")], 50);
+    assertEquals(peer.told, ["200 /public/../admin /admin", "200 /a/%2e%2e/b?x /b", "200 //a //a"]);
+  });
+});
+
+describe("a 205", () => {
+  it("has no body, and says so, whatever it was made of", async () => {
+    for (const probe of [true, false]) {
+      const body = (): Response => Object.assign(new Response("text"), {});
+      await using w = await httpWorld(
+        () => new Proxy(body(), { get: (made, key) => key === "status" ? 205 : Reflect.get(made, key, made) }),
+        { probe },
+      );
+      const peer = await w.ask([request("/"), request("/")], 50);
+      assertEquals(peer.told, ["205", "205"]);
+      assert(["0", undefined].includes(peer.last.headers.get("content-length")));
+    }
+  });
+});
+
+describe("the frames of a message", () => {
+  it("may be as many as 64 bytes each make its largest size, and 1024 at least", () => {
+    const framesFor = (maxMessageBytes?: number) => webSocketLimits({ maxMessageBytes }, "server").maxFragments;
+    assertEquals([framesFor(), framesFor(100), framesFor(2 ** 24)], [16_384, 1024, 262_144]);
+  });
+});
