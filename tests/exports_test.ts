@@ -34,9 +34,9 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/http\/upgrade\.ts$/, [BASE, /^src\/(server|http|websocket)\//]],
   [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//, /^src\/websocket\/types\.ts$/]],
   // Runs in browsers: nothing that needs a socket.
-  [/^src\/websocket\/(errors|farewell|close_code)\.ts$/, [/^src\/errors\.ts$/]],
+  [/^src\/websocket\/(errors|farewell)\.ts$/, [/^src\/errors\.ts$/]],
   [/^src\/websocket\/reconnect\//, [
-    /^src\/(bytes|clock|errors|names|websocket\/(close_code|errors|farewell))\.ts$/,
+    /^src\/(bytes|clock|errors|names|websocket\/(errors|farewell))\.ts$/,
     /\/reconnect\//,
   ]],
   [/^src\/websocket\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|websocket)\//]],

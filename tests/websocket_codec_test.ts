@@ -1,7 +1,8 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import { checkCode, cutReason, isReceivable, isSendable } from "../src/websocket/close_code.ts";
+import { checkCode, isReceivable, isSendable } from "../src/websocket/close_code.ts";
+import { cutReason } from "../src/websocket/farewell.ts";
 import { FrameDecoder, type Role } from "../src/websocket/codec/mod.ts";
 import { HandshakeError, WebSocketClosedError, WebSocketError } from "../src/websocket/errors.ts";
 import { singles } from "./fixtures/framing_tools.ts";

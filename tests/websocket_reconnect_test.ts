@@ -273,6 +273,13 @@ describe("close()", () => {
     assertEquals([socket.closedWith, t.states], [[4000, ""], ["open", "closing", "closed"]]);
   });
 
+  it("cuts a reason that a script may not send, at a character's edge", async () => {
+    const t = setUp();
+    const socket = await t.opened();
+    void t.client.close(4000, "é".repeat(62));
+    assertEquals(socket.closedWith, [4000, "é".repeat(61)]);
+  });
+
   it("refuses codes that a script may not send", () => {
     const t = setUp();
     for (const code of [0, 999, 1001, 1006, 2999, 5000, 3000.5, NaN]) {

@@ -32,14 +32,12 @@ function tunnelHandler(onConnect: HttpHandler | undefined): HttpHandler | null {
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
-  readonly #secure: boolean;
   /** Who is turned away hears the user's word, not ours. */
   #ownWord: boolean;
 
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
     super(coreOptions(options, limits), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
     this.#ownWord = options.rejectWith !== undefined;
-    this.#secure = options.tls !== undefined;
     this.#service = new HttpService({
       server: this,
       handler,
@@ -48,7 +46,7 @@ class Http1Server extends TcpServer implements HttpServer {
       clock: this.clock,
       trust: new ProxyTrust(options.trustProxy),
       accessLog: accessLogFrom(options.accessLog, this.clock),
-      secure: this.#secure,
+      secure: options.tls !== undefined,
     });
   }
 
@@ -57,7 +55,7 @@ class Http1Server extends TcpServer implements HttpServer {
   }
 
   protected override get scheme(): string {
-    return this.#secure ? "https" : "http";
+    return this.#service.secure ? "https" : "http";
   }
 
   override get forProbes(): boolean {

@@ -73,7 +73,9 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   if (exchange.state !== "none") return;
   const framing = begin(exchange, status, phrase, own);
   if (opening !== null) await send(exchange, opening, framing);
-  for (let part = await next; !part.done; part = await reader.read()) await send(exchange, part.value, framing);
+  for (let part = await next; !part.done; part = await reader.read()) {
+    await send(exchange, bytesOf(part.value, STREAM), framing);
+  }
   if (framing.length >= 0 && exchange.bytesOut < framing.length) {
     throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
   }
@@ -102,8 +104,7 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   return { chunked, length: own.length, close, owed: "" };
 }
 
-function send(exchange: HttpExchange, chunk: unknown, framing: Framing): Promise<void> | undefined {
-  const bytes = bytesOf(chunk, STREAM);
+function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Promise<void> {
   const { http } = exchange;
   if (bytes.length === 0) return http.conn.write(bytes);
   exchange.bytesOut += bytes.length;

@@ -26,10 +26,12 @@ export function sendWhole(
     content = encoder.encode(content);
   }
   let text = openHead(exchange, status, phrase, own);
-  // A 205 has no body, and says so (RFC 9110 §15.3.6); a 204 has no length either.
-  if (status === 204 || status === 205) content = null;
-  if (status === 204) text += "";
-  else if (status === 304 || (head.isHead && content === null)) {
+  if (status === 204) content = null;
+  else if (status === 205) {
+    // It has no body, and unlike a 204 it says so (RFC 9110 §15.3.6).
+    content = null;
+    text += "content-length: 0\r\n";
+  } else if (status === 304 || (head.isHead && content === null)) {
     if (own.length >= 0) text += `content-length: ${own.length}\r\n`;
     content = null;
   } else {

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Bytes, dataOf } from "../bytes.ts";
-import { ConnClosedError, ConnResetError, DeadlineError, DrainedError } from "../errors.ts";
+import { ConnClosedError, ConnResetError, DrainedError } from "../errors.ts";
 import type { SocketEvents } from "../socket.ts";
 import { ConnBase } from "./conn_base.ts";
 import * as flag from "./conn_flags.ts";
@@ -16,16 +16,12 @@ import type { Dues } from "./dues.ts";
 import { Inbound, type ReadWaiter } from "./inbound.ts";
 import { Outbound, quietly } from "./outbound.ts";
 import type { TimerTarget } from "./timers.ts";
-import { closedError, drainedError, readRefusal, takenBy } from "./refusal.ts";
+import { closedError, drainedError, lateWrite, readRefusal, takenBy } from "./refusal.ts";
 import { checkPromise } from "./validate.ts";
 import { type Flushable, SCRATCH_BYTES, SMALL_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 const END: Promise<null> = Promise.resolve(null);
-
-function tooLate(): DeadlineError {
-  return new DeadlineError("The write deadline has passed, set a later one to write on");
-}
 
 /** A connection as its host sees it; handlers see it as `Conn`. */
 export class Connection extends ConnBase implements Conn, SocketEvents, Flushable, TimerTarget {
@@ -273,7 +269,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   write(given: Bytes | string): Promise<void> {
     const data = dataOf(given, "write()");
     if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
-    if (this.#isLate) return quietly(Promise.reject(tooLate()));
+    const late = lateWrite(this);
+    if (late !== null) return quietly(Promise.reject(late));
     if (data.length === 0) return this.pass(0);
     if (this.dues !== null) this.dues.wrote();
     const out = this.outbound ?? (this.outbound = new Outbound());
@@ -293,12 +290,6 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   /** What a writer waits for whose bytes are taken, or dropped: nothing, or the others' turn. */
   pass(bytes: number): Promise<void> {
     return this.host.batch.spend(bytes);
-  }
-
-  /** The write deadline has passed. */
-  get #isLate(): boolean {
-    const { times } = this;
-    return times !== null && times.writeDeadline !== Infinity && this.host.clock.now() >= times.writeDeadline;
   }
 
   /** Rejects what waits for the peer to take bytes. */
@@ -321,7 +312,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.unhold();
     if (this.is(flag.GONE)) return this.failure === null ? DONE : quietly(Promise.reject(this.failure));
     if (!this.is(flag.CLOGGED)) return DONE;
-    return this.#isLate ? quietly(Promise.reject(tooLate())) : this.outbound!.wait();
+    const late = lateWrite(this);
+    return late === null ? this.outbound!.wait() : quietly(Promise.reject(late));
   }
 
   flushLate(): void {

@@ -32,6 +32,12 @@ export function readRefusal(conn: ConnBase): Error | null | undefined {
   return undefined;
 }
 
+/** Why nothing is written: the write deadline has passed; null while it has not. */
+export function lateWrite({ times, host }: ConnBase): DeadlineError | null {
+  if (times === null || times.writeDeadline === Infinity || host.clock.now() < times.writeDeadline) return null;
+  return new DeadlineError("The write deadline has passed, set a later one to write on");
+}
+
 /** A drain, a timeout or its age has ended it. */
 export function drainedError(): DrainedError {
   return new DrainedError(

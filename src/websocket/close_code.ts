@@ -5,9 +5,6 @@
  */
 import { OptionError } from "../errors.ts";
 
-/** Bytes of a reason: a control frame carries 125, the code takes two. */
-export const MAX_REASON_BYTES = 123;
-
 /** What Sluice closes with by itself (RFC 6455 §7.4.1). */
 export const NORMAL = 1000;
 export const GOING_AWAY = 1001;
@@ -17,9 +14,6 @@ export const TRY_AGAIN_LATER = 1013;
 /** What a Close without a code counts as, and an end without a Close; never on the wire. */
 export const NO_STATUS = 1005;
 export const ABNORMAL = 1006;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Whether a peer may close with this code: registered and meant for the wire, or 3000 to 4999. */
 export function isReceivable(code: number): boolean {
@@ -39,14 +33,4 @@ export function isSendable(code: number): boolean {
 export function checkCode(code: number): void {
   if (isSendable(code)) return;
   throw new OptionError("code", `Close code ${code} can't be sent: use 1000 to 1003, 1007 to 1014, or 3000 to 4999`);
-}
-
-/** A reason as far as it fits into a Close, cut at a character's edge: often it quotes what the peer sent. */
-export function cutReason(reason: string): string {
-  const bytes = encoder.encode(reason);
-  if (bytes.length <= MAX_REASON_BYTES) return reason;
-  let end = MAX_REASON_BYTES;
-  // In UTF-8 every byte of a character but its first is 10xxxxxx.
-  while ((bytes[end] & 0xc0) === 0x80) end--;
-  return decoder.decode(bytes.subarray(0, end));
 }

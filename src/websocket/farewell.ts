@@ -18,8 +18,8 @@ export const FAREWELL_EXTENSION = "x-sluice-farewell";
 /** The longest `wait` and `retry` that a farewell can name, in ms: nine digits. */
 export const MAX_FAREWELL_MS = 999_999_999;
 
-/** The longest reason of a Close, in bytes of UTF-8 (RFC 6455 §5.5). */
-const MAX_REASON_BYTES = 123;
+/** The longest reason of a Close, in bytes of UTF-8: a control frame carries 125, the code takes two (RFC 6455 §5.5). */
+export const MAX_REASON_BYTES = 123;
 
 /** Flag, wait, retry and words. Numbers have one form only: no sign, no leading zero. */
 const FAREWELL = /^(normal|urgent|deferred) wait=(0|[1-9]\d{0,8}) retry=(0|[1-9]\d{0,8})(?: (.+))?$/s;
@@ -47,7 +47,7 @@ export interface Farewell {
  */
 export function formatFarewell(farewell: Omit<Farewell, "words"> & { readonly words?: string }): string {
   const head = `${farewell.flag} wait=${whole("wait", farewell.wait)} retry=${whole("retry", farewell.retry)}`;
-  const words = fitting(farewell.words ?? "", MAX_REASON_BYTES - head.length - 1);
+  const words = cutReason(farewell.words ?? "", MAX_REASON_BYTES - head.length - 1);
   return words === "" ? head : `${head} ${words}`;
 }
 
@@ -65,8 +65,11 @@ function whole(option: string, ms: number): number {
   throw new OptionError(option, `${option} must be from 0 to ${MAX_FAREWELL_MS} ms, got ${ms}`);
 }
 
-/** `encodeInto` writes whole characters only, and U+FFFD for half a surrogate pair. */
-function fitting(words: string, bytes: number): string {
+/**
+ * Words as far as they fit into a Close, cut at a character's edge: `encodeInto` writes whole characters only, and
+ * U+FFFD for half a surrogate pair.
+ */
+export function cutReason(words: string, bytes: number = MAX_REASON_BYTES): string {
   const room = new Uint8Array(bytes);
   const { written } = new TextEncoder().encodeInto(words, room);
   return new TextDecoder("utf-8", { ignoreBOM: true }).decode(room.subarray(0, written));

@@ -7,7 +7,7 @@ import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { count, duration, integer, oneOf, text, yesOrNo } from "../server/validate.ts";
 import { MAX_FAREWELL_MS } from "./farewell.ts";
-import { MAX_REASON_BYTES } from "./close_code.ts";
+import { MAX_REASON_BYTES } from "./farewell.ts";
 import type { Role } from "./codec/mod.ts";
 import { headerLines, isToken, kindOf } from "./handshake/fields.ts";
 import { type OriginRule, originRule, ownOrigin } from "./handshake/origin.ts";

@@ -7,7 +7,7 @@ import { type Bytes, dataOf } from "../bytes.ts";
 import type { Connection } from "../server/connection.ts";
 import { DONE } from "../server/delivery.ts";
 import { checkNames, type Names } from "../names.ts";
-import { checkCode, cutReason, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
+import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./close_code.ts";
 import { WebSocketClosedError } from "./errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
@@ -169,7 +169,7 @@ export class WsConn implements WebSocketConn {
 
   close(code: number = NORMAL, reason: string = ""): Promise<WebSocketClose> {
     checkCode(code);
-    this.#link.closeByTaker(code, cutReason(String(reason)));
+    this.#link.closeByTaker(code, String(reason));
     return this.closed;
   }
 

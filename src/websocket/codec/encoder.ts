@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MAX_REASON_BYTES } from "../close_code.ts";
+import { MAX_REASON_BYTES } from "../farewell.ts";
 import {
   BINARY,
   CLOSE,

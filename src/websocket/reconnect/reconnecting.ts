@@ -4,9 +4,8 @@
  * @module
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
-import { cutReason } from "../close_code.ts";
 import { WebSocketClosedError } from "../errors.ts";
-import { FAREWELL_PROTOCOL, parseFarewell } from "../farewell.ts";
+import { cutReason, FAREWELL_PROTOCOL, parseFarewell } from "../farewell.ts";
 import { Announcer } from "./announcer.ts";
 import { Backoff } from "./backoff.ts";
 import { ConnectionDroppedError } from "./errors.ts";
