@@ -18,6 +18,7 @@ export type {
   DeflateOptions,
   Deflater,
   Inflater,
+  Isolated,
   ListenerEvents,
   RawSocket,
   ResourceUse,

@@ -12,6 +12,7 @@ import process from "node:process";
 import { ConnectError, ListenError, OptionError } from "../src/errors.ts";
 import type {
   Address,
+  Isolated,
   ListenerEvents,
   RawSocket,
   ResourceUse,
@@ -21,6 +22,7 @@ import type {
   SocketListenOptions,
   TlsConnectOptions,
 } from "../src/socket.ts";
+import { sharedScope } from "./async_scope.ts";
 import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./bun_socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { LIMITS, ResourceReader } from "./resources.ts";
@@ -76,6 +78,10 @@ class BunAdapter implements SocketAdapter {
 
   exit(code: number): void {
     process.exit(code);
+  }
+
+  isolate(): Isolated {
+    return sharedScope();
   }
 
   kernelTable(): Promise<string | null> {

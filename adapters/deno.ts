@@ -13,11 +13,13 @@ import { clearInterval, setInterval } from "node:timers";
 import { ConnectError, ListenError } from "../src/errors.ts";
 import type {
   Address,
+  Isolated,
   SocketAdapter,
   SocketConnectOptions,
   SocketListener,
   SocketListenOptions,
 } from "../src/socket.ts";
+import { sharedScope } from "./async_scope.ts";
 import { TABLES } from "./kernel_table.ts";
 import { checkCertificate, checkSignal, describe, NodeAdapter, NodeListener, openServer, readHeap } from "./node.ts";
 import type { NodeSocket } from "./node_socket.ts";
@@ -74,6 +76,10 @@ export class DenoAdapter extends NodeAdapter {
 
   override exit(code: number): void {
     deno.exit(code);
+  }
+
+  override isolate(): Isolated {
+    return sharedScope();
   }
 
   override kernelTable(): Promise<string | null> {

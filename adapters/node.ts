@@ -17,6 +17,7 @@ import { getHeapStatistics } from "node:v8";
 import { ConnectError, ListenError, OptionError, UnsupportedError } from "../src/errors.ts";
 import type {
   Address,
+  Isolated,
   ListenerEvents,
   ResourceUse,
   SocketAdapter,
@@ -26,6 +27,7 @@ import type {
   TlsConnectOptions,
   TlsListenOptions,
 } from "../src/socket.ts";
+import { scopeForEach } from "./async_scope.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
@@ -78,6 +80,10 @@ export class NodeAdapter implements SocketAdapter {
 
   exit(code: number): void {
     process.exit(code);
+  }
+
+  isolate(): Isolated {
+    return scopeForEach();
   }
 
   kernelTable(): Promise<string | null> {

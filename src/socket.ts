@@ -207,6 +207,12 @@ export interface ResourceUse {
   readonly missing: Readonly<Partial<Record<Exclude<keyof ResourceUse, "missing">, string>>>;
 }
 
+/**
+ * Calls `run(given)` in the async context that was remembered, as often as wanted. What the function enters there
+ * (`AsyncLocalStorage.enterWith()`) lasts for its own work, and for nothing else.
+ */
+export type Isolated = <A, T>(run: (given: A) => T, given: A) => T;
+
 /** Everything Sluice needs of a runtime. */
 export interface SocketAdapter {
   /** Its name. */
@@ -229,6 +235,8 @@ export interface SocketAdapter {
   deflater?: (options: DeflateOptions) => Deflater;
   /** Makes a decompressor for windows up to `windowBits`, 9 to 15. It takes memory at its first use. */
   inflater?: (options: { readonly windowBits: number }) => Inflater;
+  /** Remembers the async context of its caller. Without it handlers run in the context of whatever woke them. */
+  isolate?(): Isolated;
   /** What the process uses now; cheap enough to ask each second. It never throws. */
   resources?(): ResourceUse;
 }

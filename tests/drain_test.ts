@@ -11,12 +11,15 @@ import {
 import {
   type Consumer,
   type Context,
+  type DrainPhase,
   DrainTimeoutError,
+  type Handler,
   lines,
   OptionError,
   type ServeOptions,
   type Server,
 } from "../mod.ts";
+import type { TcpServer } from "../src/server/server.ts";
 import { type Client, echoLines, type World, world } from "./support/world.ts";
 
 /** Sends a line as soon as the last was answered, after `think` ms; counts what got no answer. */
@@ -446,6 +449,62 @@ describe("drain: signals to handlers, phases, repeats", () => {
     const second = await w.until(w.server.shutdown());
     assertEquals([second.resumed, second.clean, client.end], [false, true, "fin"]);
     assertEquals(w.server.resume(), false);
+  });
+
+  const callers: readonly (readonly [string, (w: World) => void])[] = [
+    ["right behind shutdown()", (w) => assertEquals(w.server.resume(), true)],
+    ["from the phase's observer", () => {}],
+    ["from a listener of ctx.draining", () => {}],
+  ];
+  for (const [index, [where, call]] of callers.entries()) {
+    it(`is undone by resume() wherever that is called: ${where}`, async () => {
+      const said: boolean[] = [];
+      let w!: World;
+      const resume = (place: number): unknown => place === index && said.push(w.server.resume());
+      const onDrainPhase = (phase: DrainPhase): unknown => phase === "lameDuck" && resume(1);
+      const handler: Handler = (conn, ctx) => {
+        ctx.draining.addEventListener("abort", () => resume(2));
+        return echoLines(conn, ctx);
+      };
+      for (const lameDuck of [0, 300]) {
+        await using made = w = await world(handler, { lameDuck, onDrainPhase });
+        const [first, second] = [await w.client(), await w.client()];
+        const report = w.server.shutdown();
+        call(w);
+        assertEquals((await w.settled(report)).resumed, true);
+        assertEquals([w.server.state, w.server.ready, said.every((did) => did)], ["running", true, true]);
+        for (const client of [first, second]) client.send("a\n");
+        const late = await w.client();
+        await w.pass(5000);
+        assertEquals([first.text, second.text, first.end, late.end], ["echo: a\n", "echo: a\n", "open", "open"]);
+        assertEquals(made.server.stats.active, 3);
+      }
+    });
+  }
+
+  it("that was just called off does not swallow the stop that is asked for then", async () => {
+    for (const again of ["shutdown", "close"] as const) {
+      await using w = await world(echoLines, { lameDuck: 300 });
+      const first = w.server.shutdown();
+      assertEquals(w.server.resume(), true);
+      const second = w.server[again]();
+      assertEquals([(await w.settled(first)).resumed, (await w.until(second)).resumed], [true, false]);
+      assertEquals(w.server.state, "closed");
+    }
+  });
+
+  it("reaches its hooks and its report though a step fails for one connection", async () => {
+    let hooks = 0;
+    await using w = await world(echoLines, { grace: 2000 });
+    w.server.onShutdown("flush", () => void hooks++);
+    const clients = [await w.client(), await w.client(), await w.client()];
+    const [, broken] = (w.server as TcpServer).tracked;
+    broken.armAt = () => {
+      throw new Error("broken");
+    };
+    const report = await w.until(w.server.shutdown());
+    assertEquals([hooks, clients.map(({ end }) => end)], [1, ["fin", "reset", "fin"]]);
+    assertEquals(report.cut.length, 1);
   });
 
   it("gives the same promise to a second shutdown(), and close() forces it", async () => {

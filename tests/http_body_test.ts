@@ -213,7 +213,8 @@ describe("a body that breaks off", () => {
 
   it("and that nobody reads, is answered for, then FIN", async () => {
     const slowly = () => new ReadableStream({ pull: (controller) => w.sleep(10).then(() => controller.close()) });
-    const answers = [() => reply("x"), () => new Response(slowly())];
+    const sized = { headers: { "content-length": "0" } };
+    const answers = [() => reply("x"), () => new Response(slowly(), sized)];
     await using w = await httpWorld(() => w.sleep(50).then(answers.shift()!));
     for (const _ of [...answers]) {
       const peer = await w.ask(declared(10) + "some");

@@ -25,6 +25,9 @@ interface Played {
   risks: boolean;
 }
 
+/** Beginning of the targets that a client asks for before it closes its side. */
+const LEAVES = "/leaves";
+
 /** The targets whose handlers ran. */
 type Ran = Set<string>;
 
@@ -38,6 +41,8 @@ function worker(w: () => HttpWorld, roll: (below: number) => number, work: numbe
     if (roll(4) > 0) return reply(path + body);
     let at = 0;
     const parts = [path, body, ""];
+    // Who has closed its side gets the rest of a stream whose length was said.
+    const headers: HeadersInit = path.startsWith(LEAVES) ? { "content-length": `${path.length + body.length}` } : {};
     return new Response(
       new ReadableStream({
         async pull(controller) {
@@ -46,6 +51,7 @@ function worker(w: () => HttpWorld, roll: (below: number) => number, work: numbe
           controller.enqueue(new TextEncoder().encode(parts[at++]));
         },
       }, { highWaterMark: 0 }),
+      { headers },
     );
   };
 }
@@ -66,8 +72,8 @@ function some(target: string, roll: (below: number) => number): string {
 async function play(w: HttpWorld, played: Played, roll: (below: number) => number): Promise<void> {
   const { peer, asked } = played;
   const goesOn = () => peer.end === "open" && !peer.saidClose;
-  const ask = (cut = 0): string => {
-    const target = `/c${peer.conn.id}-${asked.length + 1}`;
+  const ask = (cut = 0, place = "/c"): string => {
+    const target = `${place}${peer.conn.id}-${asked.length + 1}`;
     asked.push(target);
     played.askedAt.push(w.clock.now());
     const text = some(target, roll);
@@ -100,7 +106,7 @@ async function play(w: HttpWorld, played: Played, roll: (below: number) => numbe
       return peer.send(rest);
     }
     case 4: // a batch, then half-closed
-      for (let i = 0; i < 10; i++) ask();
+      for (let i = 0; i < 10; i++) ask(0, LEAVES);
       return void peer.conn.closeWrite();
     case 5: // asks again after a while, as an idle keep-alive client does
       played.patient = true;

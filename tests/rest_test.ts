@@ -3,7 +3,7 @@ import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/ass
 import type { Clock } from "../mod.ts";
 import { Dues, Habits } from "../src/server/dues.ts";
 import { Rhythm } from "../src/server/rhythm.ts";
-import { TIMER_GRANULARITY, TimerQueue } from "../src/server/timers.ts";
+import { TIMER_GRANULARITY, TimerQueue, type TimerTarget } from "../src/server/timers.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 import { type Client, echoLines, world } from "./support/world.ts";
 
@@ -206,6 +206,26 @@ class LateClock implements Clock {
     this.inner.soon(fn);
   }
 }
+
+describe("the queue of deadlines", () => {
+  it("goes on though one of them throws, and tells the one that threw", async () => {
+    const clock = new VirtualClock();
+    const timers = new TimerQueue(clock);
+    const log: string[] = [];
+    const target = (name: string, fails: boolean): TimerTarget => ({
+      timerSlot: 0,
+      onTimer() {
+        log.push(name);
+        if (fails) throw new Error("broken");
+      },
+      timerFailed: (error) => log.push(`${name}: ${(error as Error).message}`),
+    });
+    for (const [name, fails] of [["a", false], ["b", true], ["c", false]] as const) timers.arm(target(name, fails), 50);
+    timers.arm(target("d", false), 100);
+    await clock.advance(200);
+    assertEquals(log, ["a", "b", "b: broken", "c", "d"]);
+  });
+});
 
 describe("silence while the process could not hear", () => {
   it("is told by the lateness of timers, from 10 ms on", async () => {

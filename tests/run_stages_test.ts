@@ -4,6 +4,7 @@ import {
   type Address,
   Dialer,
   type Handler,
+  jsonLogger,
   OptionError,
   run,
   type Runnables,
@@ -400,6 +401,37 @@ describe("run() without an order", () => {
 });
 
 describe("onReport", () => {
+  it("that fails, at once or later, is logged, and the process ends as it would have", async () => {
+    const failing: readonly (() => Promise<void>)[] = [
+      () => {
+        throw new Error("disk full");
+      },
+      () => Promise.reject(new Error("disk full")),
+    ];
+    for (const onReport of failing) {
+      await using fleet = new Fleet();
+      const lines: string[] = [];
+      const logger = jsonLogger({ write: (line) => lines.push(line) });
+      const report = fleet.run([await fleet.serve("api")], { onReport, logger });
+      await fleet.clock.settle();
+      fleet.adapter.raise("SIGTERM");
+      assertEquals([(await fleet.until(report)).exitCode, fleet.adapter.exitCode], [0, 0]);
+      assertEquals(lines.filter((line) => line.includes("onReport() failed") && line.includes("disk full")).length, 1);
+    }
+  });
+
+  it("that never settles is given up at the next signal", async () => {
+    await using fleet = new Fleet();
+    const report = fleet.run([await fleet.serve("api")], { onReport: () => new Promise(() => {}) });
+    await fleet.clock.settle();
+    fleet.adapter.raise("SIGTERM");
+    await fleet.pass(500);
+    assertEquals(fleet.adapter.exitCode, null);
+    fleet.adapter.raise("SIGTERM");
+    assertEquals(fleet.adapter.exitCode, 143);
+    await fleet.until(report);
+  });
+
   it("that never settles is waited for as far as the budget goes", async () => {
     await using fleet = new Fleet();
     const api = await fleet.serve("api");

@@ -11,6 +11,7 @@ import type { HttpService } from "./service.ts";
 export interface Delayed {
   /** The request that is being answered. */
   readonly exchange: HttpExchange | null;
+  readonly conn: { abort(reason?: unknown): void };
   headLate(): void;
   bodyLate(exchange: HttpExchange): void;
   handlerLate(exchange: HttpExchange): void;
@@ -55,6 +56,10 @@ export class HttpDeadlines implements TimerTarget {
   stop(): void {
     this.#headSince = -1;
     this.#timers.disarm(this);
+  }
+
+  timerFailed(error: unknown): void {
+    this.#owner.conn.abort(error);
   }
 
   onTimer(now: number): void {

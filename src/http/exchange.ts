@@ -52,6 +52,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   handling: Promise<unknown> | null = null;
   /** Ends the stream that its answer is read from. */
   stop: ((reason: unknown) => void) | null = null;
+  /** Its answer is a stream, and how long that will be nobody has said. */
+  isEndless = false;
   /** Ms on the clock; 0 if nothing depends on it. */
   startedAt: number;
   /** When its handler's time is over, in ms on the clock; Infinity for never. */
@@ -60,6 +62,10 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   #traceparent = "";
   #view: ProxyView | null = null;
   #trailers: Headers | null = null;
+  #draining: AbortController | null = null;
+  /** For the `Request`, which does not end with a whole answer. */
+  #lost: AbortController | null = null;
+  #isComplete = false;
 
   constructor(http: ExchangeHost, head: RequestHead, number: number, startedAt: number) {
     super(http.conn.ctx!);
@@ -72,8 +78,15 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   // For the handler.
 
+  /** Its own: who listens does so for this request, not for the life of the connection (issue 11). */
   get draining(): AbortSignal {
-    return this.http.conn.ctx!.draining;
+    if (this.#draining === null) {
+      const { ctx } = this.http.conn;
+      this.#draining = new AbortController();
+      if (ctx!.drainCause !== undefined) this.#draining.abort(ctx!.drainCause);
+      if (!this.done) ctx!.follow(this);
+    }
+    return this.#draining.signal;
   }
 
   override get deadline(): number | null {
@@ -143,6 +156,15 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   // For the request.
 
+  /** Aborts when the client has gone, or the request is ordered to stop; not when its answer is out. */
+  get lostSignal(): AbortSignal {
+    if (this.#lost === null) {
+      this.#lost = new AbortController();
+      if (this.done && !this.#isComplete) this.#lost.abort(this.cause());
+    }
+    return this.#lost.signal;
+  }
+
   get scheme(): string {
     return this.#proxied()?.scheme ?? this.http.service.schemeOf(this.http.conn);
   }
@@ -170,6 +192,22 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   }
 
   // For the connection.
+
+  beginDraining(cause: unknown): void {
+    this.#draining!.abort(cause);
+  }
+
+  /** Who looks from now on sees a fresh signal. */
+  endDraining(): void {
+    if (this.#draining!.signal.aborted) this.#draining = null;
+  }
+
+  /** The answer is out, and the handler has left: its context ends. */
+  complete(): void {
+    if (this.done) return;
+    this.#isComplete = true;
+    this.cancel();
+  }
 
   /** Sets the handler's time. @param due Ms on the connection's clock. */
   limitTo(due: number): void {
@@ -209,6 +247,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   /** Ordered to stop: whoever reads the body hears of it where it waits, not only if it looks at the signal. */
   protected override ended(): void {
+    if (this.#draining !== null) this.http.conn.ctx!.unfollow(this);
+    if (!this.#isComplete) this.#lost?.abort(this.cause());
     if (this.bodyDone || !this.isOverdue) return;
     this.body!.stop(new BodyError("The request's time is over before the end of its body", { cause: this.cause() }));
   }

@@ -32,6 +32,8 @@ export interface ExchangeHost {
   closes(exchange: HttpExchange, wanted: boolean): boolean;
   /** Sends a whole answer. @param head Its head, without the Connection field and the empty line. */
   send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void;
+  /** A stream whose length nobody has said is to be the answer; false if its client has closed, and it is let go. */
+  opens(exchange: HttpExchange): boolean;
   /** The end of a streamed answer. */
   sent(exchange: HttpExchange, tail: string, close: boolean): void;
   /** The handler failed, or its answer can't be sent. */

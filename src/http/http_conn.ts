@@ -77,12 +77,13 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (this.#over || this.conn.state === "closing") return;
     this.#ended = true;
     const exchange = this.exchange;
-    // As in Go: who has closed waits for nothing any more, as far as anybody can tell; an answer is sent all the same.
-    const gone = new ConnClosedError("The client closed its side of the connection");
+    // As in Go: who has closed waits for nothing any more, as far as anybody can tell; an answer is sent all the same,
+    // but for a stream that may never end: nothing else would tell it that its client has gone (issue 11).
+    const gone = halfClosed();
     if (exchange !== null && !exchange.bodyDone) exchange.body!.cutOff(new BodyError(gone.message, { cause: gone }));
     exchange?.cancel(gone);
     if (this.#dropped >= 0) this.#leave();
-    else this.outside(() => {});
+    else this.outside(() => exchange?.isEndless === true && this.#forsake(exchange, gone));
   }
 
   closed(error?: Error): void {
@@ -189,6 +190,12 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (!closes && withholds) this.#out.withhold(whole);
     else this.#out.write(whole, closes);
     this.#finish(exchange, closes);
+  }
+
+  opens(exchange: HttpExchange): boolean {
+    exchange.isEndless = true;
+    if (this.#ended) this.outside(() => this.#forsake(exchange, halfClosed()));
+    return exchange.state === "none";
   }
 
   sent(exchange: HttpExchange, tail: string, close: boolean): void {
@@ -313,7 +320,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   #done(exchange: HttpExchange): void {
     this.service.finished(exchange);
-    exchange.cancel();
+    exchange.complete();
   }
 
   /** Drops what nobody read of a body, so that the next request is found. */
@@ -361,17 +368,31 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   /** An answer that can't be finished must not look finished. */
   #cut(exchange: HttpExchange, error: unknown): void {
+    this.#abandon(exchange, error);
+    exchange.body?.fail(new BodyError("The answer has failed, and the rest of the body with it", { cause: error }));
+    // When its grace is over, a drain resets what is left, and names it.
+    if (exchange.cause() instanceof DrainTimeoutError) return;
+    this.exchange = null;
+    this.conn.abort(error);
+  }
+
+  /** Nobody waits for the end of a stream: its place is free, and the FIN comes where its last chunk would be. */
+  #forsake(exchange: HttpExchange, gone: Error): void {
+    const isBegun = exchange.state === "begun";
+    this.#abandon(exchange, gone);
+    // Where the end of the connection is the end of the body, a FIN would say that it is whole (HTTP/1.0).
+    if (isBegun && exchange.head.minor === 0) this.conn.abort(gone);
+    this.#leave();
+  }
+
+  /** An exchange ends without the end of its answer. */
+  #abandon(exchange: HttpExchange, error: unknown): void {
     exchange.state = "done";
     this.#over = true;
     this.service.aborted++;
     this.service.finished(exchange, error);
     exchange.cancel(error);
-    exchange.body?.fail(new BodyError("The answer has failed, and the rest of the body with it", { cause: error }));
     exchange.stop?.(error);
-    // When its grace is over, a drain resets what is left, and names it.
-    if (exchange.cause() instanceof DrainTimeoutError) return;
-    this.exchange = null;
-    this.conn.abort(error);
   }
 
   attend(exchange: HttpExchange, handling: Promise<unknown>): void {
@@ -409,4 +430,8 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (full) this.conn.pause();
     else this.conn.resume();
   }
+}
+
+function halfClosed(): ConnClosedError {
+  return new ConnClosedError("The client closed its side of the connection");
 }

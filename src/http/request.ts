@@ -12,7 +12,8 @@ import type { RequestBody } from "./request_body.ts";
 export interface RequestSource {
   readonly head: RequestHead;
   readonly body: RequestBody | null;
-  readonly signal: AbortSignal;
+  /** Of the request, not of its context. */
+  readonly lostSignal: AbortSignal;
   readonly scheme: string;
   readonly host: string;
 }
@@ -51,7 +52,7 @@ export class LazyRequest implements Lazy<Request> {
   }
 
   get signal(): AbortSignal {
-    return this.#source.signal;
+    return this.#source.lostSignal;
   }
 
   get duplex(): "half" {

@@ -27,8 +27,7 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
   service.active++;
   let result: HttpResult | Promise<HttpResult>;
   try {
-    const handler = exchange.head.isConnect ? service.onConnect! : service.handler;
-    result = handler(new LazyRequest(exchange) as unknown as Request, exchange);
+    result = service.server.isolated(callHandler, exchange);
   } catch (error) {
     return exchange.hijacked ? to.attend(exchange, Promise.reject(error)) : to.failed(exchange, error);
   }
@@ -48,6 +47,12 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
     (response) => settled(() => to.answered(exchange, response)),
     (error) => settled(() => to.failed(exchange, error)),
   );
+}
+
+function callHandler(exchange: HttpExchange): HttpResult | Promise<HttpResult> {
+  const { service } = exchange.http;
+  const handler = exchange.head.isConnect ? service.onConnect! : service.handler;
+  return handler(new LazyRequest(exchange) as unknown as Request, exchange);
 }
 
 function isPromise(value: HttpResult | Promise<HttpResult>): value is Promise<HttpResult> {

@@ -9,7 +9,7 @@ import type { Connection } from "../server/connection.ts";
 import type { Conn } from "../server/conn_types.ts";
 import { holderOf } from "../server/holders.ts";
 import type { BusyConn } from "../server/report.ts";
-import type { SocketAdapter } from "../socket.ts";
+import type { Isolated, SocketAdapter } from "../socket.ts";
 import type { AccessLog, AccessRecord } from "./access_log.ts";
 import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "./errors.ts";
 import type { HttpLimits } from "./options.ts";
@@ -23,6 +23,7 @@ import type { HttpHandler, HttpServer, HttpStats } from "./types.ts";
 export interface ServiceServer extends HttpServer {
   readonly log: Required<Logger>;
   readonly adapter: SocketAdapter | null;
+  readonly isolated: Isolated;
   /** A hijacked connection lives until `handling` settles. */
   attend(conn: Connection, handling: Promise<void>): void;
 }

@@ -70,7 +70,7 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
       return exchange.http.outside(() => sendWhole(exchange, status, phrase, own, opening));
     }
   }
-  if (exchange.state !== "none") return;
+  if (exchange.state !== "none" || (own.length < 0 && !exchange.http.opens(exchange))) return;
   const framing = begin(exchange, status, phrase, own);
   if (opening !== null) await send(exchange, opening, framing);
   for (let part = await next; !part.done; part = await reader.read()) {

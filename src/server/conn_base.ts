@@ -64,6 +64,8 @@ export abstract class ConnBase implements TimerTarget {
 
   abstract onTimer(now: number): void;
 
+  abstract timerFailed(error: unknown): void;
+
   constructor(id: number, socket: RawSocket, host: ConnHost) {
     this.id = id;
     this.socket = socket;

@@ -29,10 +29,17 @@ interface Held {
   waitUntil(work: Promise<unknown>): void;
 }
 
+/** Who has a signal of its own for the same, as a request has. */
+export interface DrainFollower {
+  beginDraining(cause: unknown): void;
+  endDraining(): void;
+}
+
 /** A connection's context. Both signals are built when somebody looks. */
 export class ConnContext extends CancelContext implements HandlerContext {
   #draining: AbortController | null = null;
   #cause: unknown = undefined;
+  #follower: DrainFollower | null = null;
   readonly #held: Held;
 
   constructor(parent: ContextParent, held: Held) {
@@ -52,16 +59,32 @@ export class ConnContext extends CancelContext implements HandlerContext {
     return this.#draining.signal;
   }
 
+  /** Why it drains; undefined if it does not. */
+  get drainCause(): unknown {
+    return this.#cause;
+  }
+
+  /** Who hears of a drain from now on, besides the signal's listeners: one at a time. */
+  follow(follower: DrainFollower): void {
+    this.#follower = follower;
+  }
+
+  unfollow(follower: DrainFollower): void {
+    if (this.#follower === follower) this.#follower = null;
+  }
+
   /** Asks to finish. */
   beginDraining(cause: unknown): void {
     if (this.#cause !== undefined) return;
     this.#cause = cause;
     this.#draining?.abort(cause);
+    this.#follower?.beginDraining(cause);
   }
 
   /** The drain was called off: who looks from now on sees a fresh signal. */
   endDraining(): void {
     this.#cause = undefined;
     if (this.#draining?.signal.aborted) this.#draining = null;
+    this.#follower?.endDraining();
   }
 }

@@ -373,6 +373,10 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     if (this.times !== null && !this.is(flag.GONE)) this.armAt(checkTimes(this, this.times, now));
   }
 
+  timerFailed(error: unknown): void {
+    this.abort(error);
+  }
+
   /** Looks at the limits, at the start and after they changed. */
   applyLimits(): void {
     const { readTimeout, writeTimeout, idleTimeout, maxLifetime, lifetimeJitter } = this.host.limits;
@@ -409,7 +413,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.holds++;
     this.observe();
     const done = (): void => this.#released();
-    work.then(done, (error) => {
+    Promise.resolve(work).then(done, (error) => {
       this.host.workFailed(this, error);
       done();
     });

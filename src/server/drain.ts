@@ -115,6 +115,7 @@ export class Drain {
   readonly #phases = { lameDuck: 0, drain: 0, abort: 0, hooks: 0 };
   readonly #schedule: DrainSchedule;
   #forced = false;
+  #calledOff = false;
   #closing = false;
   #queueLeft: number | null = null;
   #acceptedBefore = 0;
@@ -137,11 +138,17 @@ export class Drain {
     this.#settle(this.#run());
   }
 
-  /** Calls it off; false when the listeners are closing already. */
+  /** Calls it off, whoever asks and whatever the drain is about to do; false when the listeners are closing already. */
   resume(): boolean {
     if (this.#closing || this.#forced) return false;
+    this.#calledOff = true;
     this.#gate.tell("resumed");
     return true;
+  }
+
+  /** It was called off, and has not ended yet. */
+  get isCalledOff(): boolean {
+    return this.#calledOff;
   }
 
   /** Skips what is left of the budget. */
@@ -165,7 +172,8 @@ export class Drain {
   async #run(): Promise<DrainReport> {
     this.#phase("lameDuck");
     this.#target.beginDraining(this.#cause);
-    if (await this.#lameDuck()) return this.#resumed();
+    await this.#lameDuck();
+    if (this.#calledOff) return this.#resumed();
     this.#closeListeners();
     await this.#serveOut();
     await this.#abortHandlers();
@@ -178,36 +186,45 @@ export class Drain {
     return this.#report(false, { queued, workLeft }, hooks, table);
   }
 
-  /** Still accepting; true if the drain was called off. */
-  async #lameDuck(): Promise<boolean> {
+  /** Still accepting, and ready to be called off. */
+  async #lameDuck(): Promise<void> {
     const end = this.#began + this.#limits.lameDuck;
-    while (!this.#forced && this.#now() < end) {
+    while (!this.#forced && !this.#calledOff && this.#now() < end) {
       const quietAt = this.#acceptedAt + this.#limits.acceptQuiet;
       if (this.#now() >= quietAt) break;
-      if (await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed"]) === "resumed") return true;
+      await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed"]);
     }
-    const resumed = await this.#emptyQueue();
+    await this.#emptyQueue();
     this.#phases.lameDuck = this.#now() - this.#began;
-    return resumed;
   }
 
   /**
    * Takes in who waits in the kernel's queue at this moment: whoever still waits when the listening socket closes is
-   * reset. A runtime may accept one connection a turn, so the others are not read meanwhile. True if called off.
+   * reset. A runtime may accept one connection a turn, so the others are not read meanwhile.
    */
-  async #emptyQueue(): Promise<boolean> {
+  async #emptyQueue(): Promise<void> {
     const target = this.#target;
     const goal = target.acceptCount + (target.acceptQueue() ?? 0);
     const end = this.#began + Math.max(this.#limits.lameDuck, this.#schedule.patienceAt);
     let [seen, seenAt] = [target.acceptCount, this.#now()];
-    let resumed = false;
-    while (!resumed && !this.#forced && seen < goal && this.#now() < Math.min(end, seenAt + this.#limits.quiet)) {
-      for (const conn of target.tracked) conn.stall(true);
-      resumed = await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]) === "resumed";
+    const isOver = (): boolean => this.#forced || this.#calledOff || seen >= goal;
+    while (!isOver() && this.#now() < Math.min(end, seenAt + this.#limits.quiet)) {
+      this.#each((conn) => conn.stall(true));
+      await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]);
       if (target.acceptCount > seen) [seen, seenAt] = [target.acceptCount, this.#now()];
     }
-    for (const conn of target.tracked) conn.stall(false);
-    return resumed;
+    this.#each((conn) => conn.stall(false));
+  }
+
+  /** A step for every connection: what one throws, whoever's fault it is, costs that one only (issue 11). */
+  #each(step: (conn: Connection) => void): void {
+    for (const conn of [...this.#target.tracked]) {
+      try {
+        step(conn);
+      } catch (error) {
+        conn.abort(error);
+      }
+    }
   }
 
   /** Counts who is left in the queue and closes, in one turn, so that the count is true. */
@@ -229,7 +246,7 @@ export class Drain {
     const began = this.#now();
     const plan = this.#plan();
     this.#survey();
-    for (const conn of this.#target.tracked) joinDrain(conn, plan);
+    this.#each((conn) => joinDrain(conn, plan));
     const unattend = this.#target.timers.attend();
     this.#measure().catch(() => {});
     if (this.#target.size > 0 && !this.#forced) {
@@ -289,7 +306,7 @@ export class Drain {
     const error = new DrainTimeoutError(
       this.#forced ? "The drain was forced by a second stop" : `The drain's grace of ${this.#limits.grace} ms is over`,
     );
-    for (const conn of this.#target.tracked) conn.unhold();
+    this.#each((conn) => conn.unhold());
     this.#target.cancelHandlers(error);
     if (!this.#forced) await this.#gate.wait(this.#began + this.#schedule.cutAt, ["empty", "forced"]);
     this.#phases.abort = this.#now() - began;
@@ -297,7 +314,7 @@ export class Drain {
 
   /** Whoever is served whole, and only does not close, needs neither abort nor cut. */
   #letGoOfServed(): void {
-    for (const conn of [...this.#target.tracked]) if (isServed(conn)) conn.letGo();
+    this.#each((conn) => isServed(conn) && conn.letGo());
   }
 
   async #cut(): Promise<void> {
@@ -306,7 +323,7 @@ export class Drain {
     this.#phase("cut");
     const table = await this.#table();
     const error = new DrainTimeoutError("The connection was cut at the end of the drain");
-    for (const conn of [...this.#target.tracked]) this.ledger.cut(conn, table, error);
+    this.#each((conn) => this.ledger.cut(conn, table, error));
     // A handler that never returns is not waited for; a socket that was just reset is, briefly.
     if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 4, ["empty"]);
   }

@@ -53,6 +53,8 @@ export class Runner {
   #plan: StagePlan<Server> | null = null;
   #signal: string | null = null;
   #forcedBy: string | null = null;
+  /** All is done, and only the report is being shown. */
+  #telling = false;
   /** When the stop began, in ms on the clock. */
   #stoppedAt = -1;
 
@@ -126,7 +128,9 @@ export class Runner {
 
   #stop(name: string, count: number): void {
     const plan = this.#plan;
-    if (count === 1) {
+    if (this.#telling) {
+      this.#adapter.exit(signalExitCode(name));
+    } else if (count === 1) {
       this.#signal = name;
       this.#log.info(`Got ${name}, draining`);
       if (plan !== null) this.#stopAll(plan);
@@ -188,10 +192,20 @@ export class Runner {
     }
   }
 
-  /** Shows the report, and waits as far as the budget goes. */
+  /** Shows the report, and waits as far as the budget goes; whatever its reader does, the process ends (issue 11). */
   async #tell(report: RunReport): Promise<void> {
-    const told = this.#options.onReport?.(report);
-    if (told === undefined) return;
+    this.#telling = true;
+    try {
+      const told = this.#options.onReport?.(report);
+      if (told !== undefined) await this.#inTime(told);
+    } catch (error) {
+      this.#log.error("onReport() failed, going on without", { error });
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  async #inTime(told: Promise<void>): Promise<void> {
     const { grace } = this.#plan!;
     const left = this.#stoppedAt < 0 ? grace : this.#stoppedAt + grace - this.#clock.now();
     let cancel = (): void => {};

@@ -8,7 +8,7 @@ import { background, CancelContext } from "../context.ts";
 import { ServerClosedError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
-import type { Address, RawSocket, SocketAdapter } from "../socket.ts";
+import type { Address, Isolated, RawSocket, SocketAdapter } from "../socket.ts";
 import { farewell } from "./conn_leave.ts";
 import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
 import { Admission } from "./admission.ts";
@@ -69,6 +69,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly connections: Set<Connection> = new Set();
   readonly closed: Promise<DrainReport>;
   adapter: SocketAdapter | null;
+  /** Handlers begin in the async context in which the server began to serve, whoever's turn starts them (issue 11). */
+  isolated: Isolated = (run, given) => run(given);
   limits: ConnLimits;
   state: "running" | "draining" | "closed" = "running";
   readonly #handler: Handler;
@@ -153,6 +155,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   serve(listener: Listener): void {
     if (this.state !== "running") throw new ServerClosedError(`Server ${this.name} is ${this.state}, it can't serve`);
     this.adapter ??= listener.adapter;
+    if (this.#loops.length === 0) this.isolated = this.adapter.isolate?.() ?? this.isolated;
     this.#loops.push(new AcceptLoop(listener.take(), this.clock, this));
   }
 
@@ -241,7 +244,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   #handle(conn: Connection, ctx: ConnContext): void {
     let result: void | Promise<void>;
     try {
-      result = this.#handler(conn, ctx);
+      result = this.isolated(() => this.#handler(conn, ctx), null);
     } catch (error) {
       return this.#failed(conn, error);
     }
@@ -309,7 +312,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       this.work--;
       this.#drain?.left();
     };
-    work.then(done, (error) => {
+    // Of a promise of its own: somebody else's thenable may settle twice, or throw.
+    Promise.resolve(work).then(done, (error) => {
       this.log.error("Work left behind by a handler failed", { server: this.name, error });
       done();
     });
@@ -318,13 +322,18 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   // Stopping.
 
   shutdown(options: ShutdownOptions = {}): Promise<DrainReport> {
-    if (this.#drain !== null) return this.#drain.report;
+    if (this.#drain !== null) return this.#afterCalledOff(() => this.shutdown(options)) ?? this.#drain.report;
     const [limits, schedule] = this.#layOut(options);
     const drain = new Drain(this, limits, schedule, options.cause ?? "shutdown()");
     this.#drain = drain;
     drain.report.then((report) => this.#drained(report));
     drain.begin();
     return drain.report;
+  }
+
+  /** A drain that was just called off ends first: what is asked for then is done behind it. Null where none was. */
+  #afterCalledOff(then: () => Promise<DrainReport>): Promise<DrainReport> | null {
+    return this.#drain?.isCalledOff === true ? this.#drain.report.then(then) : null;
   }
 
   checkShutdown(options: ShutdownOptions): ShutdownBudget {
@@ -351,6 +360,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   close(): Promise<DrainReport> {
+    const later = this.#afterCalledOff(() => this.close());
+    if (later !== null) return later;
     const report = this.shutdown({ cause: "close()" });
     this.#drain!.force();
     return report;

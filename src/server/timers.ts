@@ -18,6 +18,8 @@ export interface TimerTarget {
   timerSlot: number;
   /** A deadline may be due; the target finds out which, and arms itself again. */
   onTimer(now: number): void;
+  /** That threw: what it looks after is ended, and nothing else. */
+  timerFailed(error: unknown): void;
 }
 
 /** Buckets of targets by time; a single runtime timer waits for the earliest. */
@@ -55,7 +57,11 @@ export class TimerQueue {
 
   /** Looks at every slot from now on, so that no lateness goes unnoticed. The returned function ends it. */
   attend(): () => void {
-    const ear: TimerTarget = { timerSlot: 0, onTimer: (now) => this.arm(ear, now + TIMER_GRANULARITY) };
+    const ear: TimerTarget = {
+      timerSlot: 0,
+      onTimer: (now) => this.arm(ear, now + TIMER_GRANULARITY),
+      timerFailed: () => {},
+    };
     this.arm(ear, this.#clock.now() + TIMER_GRANULARITY);
     return () => this.disarm(ear);
   }
@@ -99,7 +105,12 @@ export class TimerQueue {
         // One target's deadline may disarm or arm another of the same bucket.
         if (target.timerSlot !== slot) continue;
         target.timerSlot = 0;
-        target.onTimer(now);
+        try {
+          target.onTimer(now);
+        } catch (error) {
+          // The queue serves all connections: it goes on, and waits for the next slot all the same (issue 11).
+          target.timerFailed(error);
+        }
       }
     }
     let next = Infinity;

@@ -76,6 +76,10 @@ export class WebSocketTimes implements TimerTarget {
     this.#socket.conn.host.timers.disarm(this);
   }
 
+  timerFailed(error: unknown): void {
+    this.#socket.conn.abort(error);
+  }
+
   onTimer(now: number): void {
     const { conn } = this.#socket;
     const moves = conn.unsent > 0 && conn.bytesFlushed !== this.#flushed;
