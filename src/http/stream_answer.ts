@@ -55,7 +55,11 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   if (own.length < 0) {
     // Where a Response doesn't show what it was made of, a body in memory is a stream of one part.
     first = await promptly(next);
-    if (first !== undefined) next = first.done ? next : reader.read();
+    if (first !== undefined && !first.done) {
+      // Whoever is asked for the next part may use the first one's memory for it.
+      if (first.value instanceof Uint8Array) first = { done: false, value: new Uint8Array(first.value) };
+      next = reader.read();
+    }
     const second = first === undefined || first.done ? first : await promptly(next);
     if (exchange.state !== "none") return;
     if (second?.done) {
