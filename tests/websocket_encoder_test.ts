@@ -85,8 +85,8 @@ describe("a server's frames", () => {
     const write = () => (promises.push(Promise.resolve()), promises.at(-1)!);
     const encoder = new FrameEncoder("server");
     for (const size of [1, 5000]) {
-      assertStrictEquals(encoder.text({ write }, "x".repeat(size)), promises.at(-1));
-      assertStrictEquals(encoder.binary({ write }, pattern(size)), promises.at(-1));
+      assertStrictEquals(encoder.text({ write, writeOwn: write }, "x".repeat(size)), promises.at(-1));
+      assertStrictEquals(encoder.binary({ write, writeOwn: write }, pattern(size)), promises.at(-1));
     }
     assertEquals(promises.length, 6);
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Conn } from "../server/conn_types.ts";
+import type { Connection } from "../server/connection.ts";
 import { latin1 } from "./fields.ts";
 import { statusLine } from "./status.ts";
 
@@ -11,6 +11,7 @@ import { statusLine } from "./status.ts";
 export interface WholeAnswer {
   /** Its head, without the Connection field and the empty line. */
   readonly head: string;
+  /** Nobody changes it any more. */
   readonly body: Uint8Array | string | null;
   /** The client's minor version. */
   readonly minor: 0 | 1;
@@ -26,10 +27,10 @@ export function headEnd(close: boolean, minor: 0 | 1): string {
 
 /** Writes answers, and withholds one. */
 export class Outgoing {
-  readonly #conn: Conn;
+  readonly #conn: Connection;
   #withheld: WholeAnswer | null = null;
 
-  constructor(conn: Conn) {
+  constructor(conn: Connection) {
     this.#conn = conn;
   }
 
@@ -39,8 +40,8 @@ export class Outgoing {
       this.#conn.write(text + body);
       return;
     }
-    this.#conn.write(latin ? latin1(text) : text);
-    if (body !== null) this.#conn.write(body);
+    this.#conn.writeOwn(latin ? latin1(text) : text);
+    if (body !== null) this.#conn.writeOwn(body);
   }
 
   /** An informational answer, at once (RFC 9110 §15.2). */

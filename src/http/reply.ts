@@ -70,6 +70,7 @@ standInFor(Reply, NativeResponse, new NativeResponse());
  * becomes a real one then.
  *
  * @param body Text is sent as UTF-8, with `content-type: text/plain;charset=UTF-8` unless the fields say otherwise.
+ *   Bytes are copied, as by `Response`; one `reply()` may answer any number of requests.
  * @throws {TypeError} The body is none of these, or a field's name or value can't stand in a head.
  * @throws {RangeError} The status is none of a final answer.
  * @example
@@ -81,9 +82,11 @@ export function reply(body: string | Uint8Array | null = null, init?: ReplyInit)
   if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
     throw new TypeError(`The body must be text, a Uint8Array or null, got ${typeof body}; encode it first`);
   }
+  // As `Response` does: it may leave much later, and its maker may use the memory again.
+  const content = body instanceof Uint8Array ? new Uint8Array(body) : body;
   return (init === undefined
-    ? new Reply(body, 200, typeof body === "string" ? PLAIN_TEXT : NO_FIELDS)
-    : replyWith(body, init)) as unknown as Response;
+    ? new Reply(content, 200, typeof content === "string" ? PLAIN_TEXT : NO_FIELDS)
+    : replyWith(content, init)) as unknown as Response;
 }
 
 function replyWith(body: string | Uint8Array | null, { status = 200, headers }: ReplyInit): Reply {

@@ -61,9 +61,11 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   if (own.length < 0) {
     // Where a Response doesn't show what it was made of, a body in memory is a stream of one part.
     const first = await promptly(next);
-    if (first !== undefined) next = first.done ? next : reader.read();
-    // What can't be sent is found before the head is.
-    if (first !== undefined && !first.done) opening = bytesOf(first.value, STREAM);
+    if (first !== undefined && !first.done) {
+      // What can't be sent is found before the head is. Whoever is asked for the next part may use this one's memory.
+      opening = new Uint8Array(bytesOf(first.value, STREAM));
+      next = reader.read();
+    }
     const second = first === undefined || first.done ? first : await promptly(next);
     if (exchange.state !== "none") return;
     if (second?.done) {

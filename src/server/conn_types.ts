@@ -84,7 +84,9 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   read(): Promise<Uint8Array | null>;
   /**
    * Queues bytes, or text as UTF-8; fulfils below the high-water mark. What is written in one turn leaves in one
-   * system call. The bytes must not be changed until the promise fulfils.
+   * system call. When the promise fulfils, the memory may be used again (Go: `io.Writer`): bytes below 16 KiB are
+   * copied at once, larger ones are given to the kernel without a copy, and waited for where it doesn't take all.
+   * Where the promise rejects, they may still be on their way: don't change them then.
    *
    * @throws {DrainedError} A drain has said goodbye: it reports what was refused.
    * @throws {DeadlineError} The write deadline has passed, and nothing of this is sent; or it passed while this waited

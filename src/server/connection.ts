@@ -268,6 +268,13 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   write(given: Bytes | string): Promise<void> {
     const data = dataOf(given, "write()");
+    if (typeof data === "string" || data.length === 0) return this.writeOwn(data);
+    if (data.length < SMALL_BYTES) return this.writeOwn(this.host.batch.copy(data));
+    return this.#writeLarge(data);
+  }
+
+  /** As `write`, for text, and for bytes that nobody changes any more: they are not copied, and may wait. */
+  writeOwn(data: Uint8Array | string): Promise<void> {
     if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
     const late = lateWrite(this);
     if (late !== null) return quietly(Promise.reject(late));
@@ -295,6 +302,18 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   /** Rejects what waits for the peer to take bytes. */
   failWrites(error: Error): void {
     this.outbound?.failWaiters(error);
+  }
+
+  /**
+   * Large pieces are not copied: they go to the kernel at once, and the writer waits for it where it doesn't take all.
+   * What is withheld has to be copied.
+   */
+  #writeLarge(data: Uint8Array): Promise<void> {
+    const held = this.is(flag.HOLD);
+    const below = this.writeOwn(held ? this.host.batch.copy(data) : data);
+    if (held || this.is(flag.WRITE_ENDED | flag.GONE)) return below;
+    this.flushNow();
+    return this.is(flag.CLOGGED) ? this.outbound!.wait() : below;
   }
 
   /** What is written after a goodbye's FIN is lost to the peer: a drain tells of it. */

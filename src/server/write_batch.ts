@@ -31,6 +31,9 @@ const TURN_BYTES = 512 * 1024;
 /** What a write costs beside its bytes, in bytes: a few thousand small ones are a turn's share, too. */
 const WRITE_COST = 128;
 
+/** Copies of small writes share so much memory; what is larger than a quarter of it gets its own. */
+const COPY_BYTES = 16 * 1024;
+
 const DONE: Promise<void> = Promise.resolve();
 
 /** Collects the connections that one turn wrote to. One per server. */
@@ -38,6 +41,9 @@ export class WriteBatch {
   /** Gathers small writes; replaced when a socket still holds it. */
   scratch: Uint8Array = new Uint8Array(0);
   readonly #clock: Clock;
+  /** Room for copies: each byte is given out once. */
+  #copies: Uint8Array = new Uint8Array(0);
+  #copied = 0;
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
   readonly #run: () => void = () => this.#flush();
@@ -70,6 +76,21 @@ export class WriteBatch {
   takeScratch(): Uint8Array {
     if (this.scratch.length === 0) this.scratch = new Uint8Array(SCRATCH_BYTES);
     return this.scratch;
+  }
+
+  /** The same bytes in memory that nobody else writes to: some 0.2 µs for 64 bytes, 2 µs (Deno 10 µs) for 16 KiB. */
+  copy(bytes: Uint8Array): Uint8Array {
+    const size = bytes.length;
+    // Not slice(): that of Node's Buffer shares its memory.
+    if (size > COPY_BYTES / 4) return new Uint8Array(bytes);
+    if (this.#copied + size > this.#copies.length) {
+      this.#copies = new Uint8Array(COPY_BYTES);
+      this.#copied = 0;
+    }
+    const from = this.#copied;
+    this.#copied += size;
+    this.#copies.set(bytes, from);
+    return this.#copies.subarray(from, this.#copied);
   }
 
   #flush(): void {

@@ -65,7 +65,7 @@ export class Outflow {
   /** Sends a message that was encoded once for many. */
   shared(frame: SharedFrame): Promise<void> {
     this.release();
-    return this.#conn.write(frame.bytesFor(this.#deflate));
+    return this.#conn.writeOwn(frame.bytesFor(this.#deflate));
   }
 
   ping(data: Uint8Array): void {

@@ -20,10 +20,12 @@ import {
 import { KeySource, mask, wordsOf, writeKey } from "./mask.ts";
 import { Slab } from "./slab.ts";
 
-/** What frames are written to: a `Conn`, for one. Bytes may not be touched after. */
+/** What frames are written to: a `Connection`, for one. */
 export interface FrameSink {
-  /** Takes bytes, in order; fulfils below the high-water mark. */
+  /** Takes bytes, in order; fulfils below the high-water mark, when the caller may use their memory again. */
   write(bytes: Uint8Array): Promise<void>;
+  /** The same for bytes that nobody changes any more. */
+  writeOwn(bytes: Uint8Array): Promise<void>;
 }
 
 /** Up to here a loop over characters is faster than a native encoder, on every runtime. */
@@ -40,8 +42,8 @@ const GATHERED: Promise<void> = Promise.resolve();
 const utf8 = new TextEncoder();
 
 /**
- * Writes frames for any number of connections. What it is given is copied if it is small, and otherwise written as it
- * is, except by a client, which must mask.
+ * Writes frames for any number of connections. What it is given is copied if it is small or must be masked, and
+ * otherwise written as the caller's.
  *
  * @example
  * ```ts ignore
@@ -79,7 +81,7 @@ export class FrameEncoder {
   text(to: FrameSink, text: string): Promise<void> {
     if (text.length > SLAB_TEXT) {
       const bytes = utf8.encode(text);
-      return this.#large(to, FIN | TEXT, bytes);
+      return this.#large(to, FIN | TEXT, bytes, true);
     }
     const slab = this.#slab;
     this.#reserve(MAX_HEADER + 3 * text.length);
@@ -95,7 +97,8 @@ export class FrameEncoder {
 
   /** Sends a message that permessage-deflate has compressed (RFC 7692 §6). */
   compressed(to: FrameSink, opcode: 1 | 2, deflated: Uint8Array): Promise<void> {
-    return this.#payload(to, FIN | RSV1 | opcode, deflated);
+    // A compressor gives bytes of their own.
+    return this.#payload(to, FIN | RSV1 | opcode, deflated, true);
   }
 
   /** Sends a control frame, of at most 125 bytes. */
@@ -135,10 +138,11 @@ export class FrameEncoder {
     return utf8.encodeInto(text, bytes.subarray(from)).written;
   }
 
-  #payload(to: FrameSink, first: number, payload: Uint8Array): Promise<void> {
+  #payload(to: FrameSink, first: number, payload: Uint8Array, own: boolean = false): Promise<void> {
     const size = payload.length;
     if (size > SLAB_BYTES) {
-      return this.#large(to, first, this.#keys === null ? payload : new Uint8Array(payload));
+      if (this.#keys === null) return this.#large(to, first, payload, own);
+      return this.#large(to, first, new Uint8Array(payload), true);
     }
     this.#reserve(MAX_HEADER + size);
     const slab = this.#slab;
@@ -158,7 +162,7 @@ export class FrameEncoder {
   #writeGathered(): void {
     const { at } = this.#slab;
     if (this.#gathering === null || at === this.#from) return;
-    void this.#gathering.write(this.#slab.bytes.subarray(this.#from, at));
+    void this.#gathering.writeOwn(this.#slab.bytes.subarray(this.#from, at));
     this.#from = at;
   }
 
@@ -171,7 +175,7 @@ export class FrameEncoder {
     }
     this.#writeGathered();
     this.#from = end;
-    return to.write(slab.take(end));
+    return to.writeOwn(slab.take(end));
   }
 
   /** Puts a head before the payload `from..end` in the slab, and masks it; returns where the frame ends. */
@@ -198,20 +202,20 @@ export class FrameEncoder {
     return this.#seal(first, moved, moved + end - from);
   }
 
-  /** Head and payload as two writes; a client masks the payload in place. */
-  #large(to: FrameSink, first: number, own: Uint8Array): Promise<void> {
+  /** Head and payload as two writes; a client masks the payload, which is its `own`, in place. */
+  #large(to: FrameSink, first: number, payload: Uint8Array, own: boolean): Promise<void> {
     const keys = this.#keys;
     this.#reserve(MAX_HEADER);
     const slab = this.#slab;
-    let end = writeHeader(slab.bytes, slab.at, first, keys === null ? 0 : MASKED, own.length);
+    let end = writeHeader(slab.bytes, slab.at, first, keys === null ? 0 : MASKED, payload.length);
     if (keys !== null) {
       const key = keys.next();
       end = writeKey(slab.bytes, end, key);
-      mask(own, wordsOf(own), 0, own.length, key);
+      mask(payload, wordsOf(payload), 0, payload.length, key);
     }
     void this.#emit(to, end);
     if (to === this.#gathering) this.#writeGathered();
-    return to.write(own);
+    return own ? to.writeOwn(payload) : to.write(payload);
   }
 }
 
