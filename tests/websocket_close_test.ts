@@ -218,6 +218,91 @@ describe("the peer's Close", () => {
   });
 });
 
+describe("what came before the end of the connection", () => {
+  const sent = ["a".repeat(600), "b".repeat(600), "c".repeat(600), "d".repeat(600)];
+  const codes = [1000, 1008, 1009, 1011];
+
+  for (const code of codes) {
+    it(`is handed out to a client that took nothing for long, and so is the Close behind it: ${code}`, async () => {
+      for (const wait of [10, 50, 10_000]) {
+        await using w = await wsWorld(async (ws) => {
+          for (const message of sent) ws.send(message);
+          await ws.close(code, "enough");
+        });
+        const client = await w.connect({ readHighWaterMark: 1000, compression: false });
+        await w.pass(wait);
+        const got: string[] = [];
+        await w.until(client.forEach((message) => void got.push(String(message))));
+        assertEquals(got, sent);
+        const end = await w.until(client.closed);
+        assertEquals([end.code, end.reason, end.wasClean], [code, "enough", true]);
+      }
+    });
+  }
+
+  it("is handed out to a handler, whether Close and FIN, FIN alone, or a reset came behind it", async () => {
+    const ends: [string, number, (peer: RawPeer) => unknown][] = [
+      ["Close", 4000, (peer) => (peer.sayClose(4000), peer.conn.closeWrite())],
+      ["FIN", 1006, (peer) => peer.conn.closeWrite()],
+      ["reset", 1006, (peer) => w!.pass(5).then(() => peer.conn.abort())],
+    ];
+    let w: WsWorld | null = null;
+    for (const [what, code, end] of ends) {
+      for (const rest of [20, 200]) {
+        const got: string[] = [];
+        await using made = w = await wsWorld(async (ws) => {
+          for await (const message of ws) {
+            got.push(String(message));
+            await made.sleep(rest);
+          }
+        }, { ws: { readHighWaterMark: 1000 } });
+        const peer = await made.raw({ answers: false });
+        peer.send(...sent);
+        await end(peer);
+        await made.pass(2000);
+        // Of what comes behind a pause the reset leaves nothing.
+        assertEquals(got, what === "reset" ? sent.slice(0, got.length) : sent, what);
+        assertGreaterOrEqual(got.length, 2);
+        assertEquals((await made.settled(made.ws.closed)).code, code, what);
+      }
+    }
+  });
+
+  it("is dropped by an abort of ours", async () => {
+    const got: string[] = [];
+    await using w = await wsWorld(async (ws) => {
+      for await (const message of ws) {
+        got.push(String(message));
+        ws.abort();
+      }
+    });
+    const peer = await w.raw();
+    peer.send(...sent);
+    await w.pass(10);
+    assertEquals([got.length, peer.end], [1, "reset"]);
+  });
+
+  it("is no way to make a server take more memory than a few messages", async () => {
+    const got: number[] = [];
+    const gate = new Gate();
+    await using w = await wsWorld(async (ws) => {
+      await gate.promise;
+      for await (const message of ws) got.push(message.length);
+    }, { ws: { readHighWaterMark: 1000, maxMessageBytes: 10_000 } });
+    const peer = await w.raw({ answers: false });
+    peer.send(...Array.from({ length: 20 }, () => "x".repeat(3000)));
+    peer.sayClose(4000);
+    await w.pass(5);
+    peer.conn.abort();
+    await w.pass(1000);
+    gate.open();
+    await w.pass(100);
+    // A thousand, and what four messages may have, and no more than one beyond.
+    assertLess(got.reduce((sum, length) => sum + length, 0), 44_000 + 1);
+    assertEquals((await w.settled(w.ws.closed)).code, 1006);
+  });
+});
+
 describe("a peer that breaks the protocol", () => {
   const wrong: [string, number, (peer: RawPeer) => void][] = [
     ["an unmasked frame", 1002, (peer) => peer.write(Uint8Array.of(0x81, 1, 65))],
@@ -236,7 +321,8 @@ describe("a peer that breaks the protocol", () => {
       assertEquals(peer.seen.slice(0, 2), ["text re 1", "text re 2"]);
       assertEquals([peer.close?.code, peer.end, got], [code, "fin", ["1", "2", "end"]]);
       const ended = await outcome(w);
-      assertEquals([ended.code, ended.wasClean], [1006, false]);
+      // It says what it said itself.
+      assertEquals([ended.code, ended.wasClean], [code, false]);
       assertInstanceOf(ended.error, WebSocketError);
       assertEquals(ended.error.closeCode, code);
       assertEquals(w.log, ["info: A peer broke the WebSocket protocol, closing its connection"]);

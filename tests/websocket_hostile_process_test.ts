@@ -24,8 +24,10 @@ describe("every attack of the table", () => {
     // Endless messages are dropped as they come; Deno's garbage collector lets some of that gather.
     siege.assertMemory(MEMORY_BOUND);
     const { ran } = await siege.end() as WsOutcome;
-    // A Close of ours that was not answered is no Close received.
-    assertEquals([ran.began, ran.messages, ran.ended], [4 * WS_ATTACKS.length, 0, { 1006: 4 * WS_ATTACKS.length }]);
+    // Whoever is not listened to any more ends with what we said.
+    const codes: Record<number, number> = {};
+    for (const { close } of WS_ATTACKS) codes[close] = (codes[close] ?? 0) + 4;
+    assertEquals([ran.began, ran.messages, ran.ended], [4 * WS_ATTACKS.length, 0, codes]);
   });
 
   it("costs a message of 900 KB in which there is nothing no more than its bytes", async () => {

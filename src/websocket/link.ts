@@ -28,6 +28,9 @@ const TAKER_REST = 100;
 /** After so many messages in one chunk the others' turn comes: a flood of small ones is read on after theirs. */
 const TURN_MESSAGES = 2048;
 
+/** Of what waits to be decoded when a connection ends, so many messages of the largest size are taken all the same. */
+const REST_MESSAGES = 4;
+
 /** What the link asks of the WebSocket above it. */
 export interface LinkOwner {
   /** A drain, or the connection's own graceful end, has found its quiet moment. Fulfils when all is said. */
@@ -69,6 +72,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** Messages that were taken when our Close was out. */
   #takenLate = 0;
   #received: ControlEvent | null = null;
+  /** Why nothing more comes, while frames that came before wait to be decoded; null otherwise. */
+  #cutOff: Error | null = null;
   #error: Error | undefined = undefined;
   /** Frames may be here that wait until there is room for them. */
   #behind = false;
@@ -195,7 +200,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   }
 
   end(): void {
-    if (!this.#deaf) this.#deafen(new ConnResetError("The peer closed the connection without a Close frame"));
+    this.#over(new ConnResetError("The peer closed the connection without a Close frame"));
     if (this.outcome !== null) this.conn.close();
     else this.#settle();
   }
@@ -207,12 +212,16 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   }
 
   closed(error?: Error): void {
+    const reason = this.#cutOff ?? error ?? new ConnResetError("The connection ended without a Close frame");
+    const isReset = this.conn.is(flag.RESET);
+    if (!this.#deaf && !isReset) this.#decodeRest(reason);
     this.#deaf = true;
     this.#taken = false;
-    // What came before the peer's Close is handed out all the same; in a drain nothing runs that can't be answered.
-    if (this.#received === null || this.conn.isParting) this.#inbox.clear();
+    // What came is handed out all the same, but not behind a reset of ours; in a drain nothing runs that can't be
+    // answered.
+    if (isReset || this.conn.isParting) this.#inbox.clear();
     if (this.outcome === null) {
-      this.#error ??= error ?? new ConnResetError("The connection ended without a Close frame");
+      this.#error ??= this.#received === null ? reason : undefined;
       this.#conclude();
     }
     this.#times.stop();
@@ -235,22 +244,47 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     let count = 0;
     try {
       this.#behind = true;
-      while (!this.#deaf && !this.#full) {
-        const event = this.#decoder.next();
-        if (event === null) {
-          this.#behind = false;
-          break;
-        }
-        count++;
-        if (typeof event === "string" || event instanceof Uint8Array) this.#inbox.push(event);
-        else this.#control(event);
+      while (!this.#deaf && !this.#full && this.#behind) {
+        this.#behind = this.#decodeOne();
+        if (this.#behind) count++;
       }
     } catch (error) {
       this.#deafen(error as Error);
     }
     if (this.#unwanted) this.#inbox.clear();
+    if (!this.#behind && this.#cutOff !== null && !this.#deaf) this.#deafen(this.#cutOff);
     this.delivery.wake();
     return count;
+  }
+
+  /** False if nothing whole is here. @throws {WebSocketError} The peer broke the protocol. */
+  #decodeOne(): boolean {
+    const event = this.#decoder.next();
+    if (event === null) return false;
+    if (typeof event === "string" || event instanceof Uint8Array) this.#inbox.push(event);
+    else this.#control(event);
+    return true;
+  }
+
+  /** Nothing more comes. What waits for room in the inbox is decoded as that gets free: a Close may be behind it. */
+  #over(reason: Error): void {
+    if (this.#deaf || this.#cutOff !== null) return;
+    this.#cutOff = reason;
+    if (!this.#behind) this.#deafen(reason);
+    else this.#times.expectTaker(this.#takerRest);
+  }
+
+  /** The rest of what came, whether there is room or not; what a peer could blow up beyond reason is left. */
+  #decodeRest(reason: Error): void {
+    const { readHighWaterMark, maxMessageBytes } = this.settings.limits;
+    const most = readHighWaterMark + REST_MESSAGES * maxMessageBytes;
+    try {
+      while (!this.#deaf && this.#behind && this.#inbox.volume <= most) this.#behind = this.#decodeOne();
+    } catch (error) {
+      this.#deafen(error as Error);
+    }
+    if (this.#unwanted) this.#inbox.clear();
+    if (!this.#deaf) this.#deafen(reason);
   }
 
   #rest(): void {
@@ -317,8 +351,9 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   }
 
   closeLate(): void {
-    if (this.outcome !== null) this.conn.close();
-    else if (this.#deaf) this.#conclude();
+    if (this.outcome !== null) return void this.conn.close();
+    if (this.#cutOff !== null && !this.#deaf) this.#decodeRest(this.#cutOff);
+    if (this.#deaf) this.#conclude();
     else this.dead(new DeadlineError("The peer did not answer the Close in time"));
   }
 
@@ -332,7 +367,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const received = this.#received;
     if (!this.sentClose && !this.conn.is(flag.GONE)) this.#answer(received);
     const wasClean = received !== null && !this.conn.is(flag.RESET);
-    this.outcome = { code: received?.code ?? ABNORMAL, reason: received?.reason ?? "", wasClean, error: this.#error };
+    this.outcome = { ...this.#lastWord(received), wasClean, error: this.#error };
     if (this.#error instanceof WebSocketError) {
       this.#tell("A peer broke the WebSocket protocol, closing its connection");
     } else if (this.#error instanceof DeadlineError) this.#tell("A WebSocket's peer is gone, dropping its connection");
@@ -343,6 +378,15 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     if (this.settings.role === "client" && wasClean && !this.conn.is(flag.READ_ENDED)) this.#times.expectClose();
     else this.conn.close();
     this.onOutcome?.(this.outcome);
+  }
+
+  /** The peer's Close; or ours, to a peer that broke the protocol and is not listened to any more. */
+  #lastWord(received: ControlEvent | null): { code: number; reason: string } {
+    if (received !== null) return { code: received.code, reason: received.reason };
+    const error = this.#error;
+    return error instanceof WebSocketError
+      ? { code: error.closeCode, reason: error.message }
+      : { code: ABNORMAL, reason: "" };
   }
 
   #tell(what: string): void {
@@ -360,8 +404,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** More is here than its takers, or the peer, should have waiting. */
   get #full(): boolean {
     const { readHighWaterMark, slowConsumer } = this.settings.limits;
-    if (this.#inbox.volume >= readHighWaterMark || this.out.owesPong) return true;
-    return slowConsumer === "wait" && this.out.isSlow;
+    if (this.#inbox.volume >= readHighWaterMark || this.out.owesPongs) return true;
+    return slowConsumer === "wait" && this.out.isPiled;
   }
 
   #settle(): void {

@@ -11,6 +11,9 @@ import type { SharedFrame } from "./shared_frame.ts";
 
 const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
+/** So many pings may come while the peer does not take their pong; more are a flood. */
+const MAX_PINGS = 8;
+
 const encoder = new TextEncoder();
 
 /** The sending side. */
@@ -24,6 +27,10 @@ export class Outflow {
   #gathers = false;
   /** A pong that waits until the peer takes what it has: of many pings, only the last is owed one. */
   #pong: Uint8Array | null = null;
+  /** Pings that came while it waits. */
+  #pings = 0;
+  /** Size of what was sent though the peer was slow already: bytes, or UTF-16 units of text. */
+  #piled = 0;
 
   constructor(conn: Connection, settings: WebSocketSettings, deflate: WebSocketAgreement["deflate"]) {
     this.#conn = conn;
@@ -36,9 +43,17 @@ export class Outflow {
     return this.#conn.isClogged && this.#conn.unsent >= this.#settings.limits.maxBufferedAmount;
   }
 
-  /** A pong waits for the peer to take what it has: who floods with pings has to wait, too. */
-  get owesPong(): boolean {
-    return this.#pong !== null;
+  /**
+   * Messages are piled up on a peer that is slow. A sender that awaits its messages piles up nothing: if its own input
+   * had to wait all the same, two ends that send to each other would wait for ever (issue 11).
+   */
+  get isPiled(): boolean {
+    return this.#piled > this.#settings.limits.maxBufferedAmount / 2 && this.isSlow;
+  }
+
+  /** Pongs wait for the peer to take what it has: who floods with pings has to wait, too. */
+  get owesPongs(): boolean {
+    return this.#pings > MAX_PINGS;
   }
 
   /** What is sent from here to `release()` leaves as one piece: the answers to one chunk of the peer's. */
@@ -57,6 +72,8 @@ export class Outflow {
   /** Sends one message. */
   message(data: string | Uint8Array, compress: boolean): Promise<void> {
     const { encoder } = this.#settings;
+    if (this.isSlow) this.#piled += data.length;
+    else if (this.#piled > 0) this.#piled = 0;
     if (compress && this.#deflate !== null) return this.#compressed(data);
     if (typeof data === "string") return encoder.text(this.#conn, data);
     return encoder.binary(this.#conn, data);
@@ -73,8 +90,10 @@ export class Outflow {
   }
 
   pong(data: Uint8Array): void {
-    if (this.#conn.isClogged) this.#pong = data;
-    else this.#settings.encoder.control(this.#conn, OPCODE.pong, data);
+    if (this.#conn.isClogged) {
+      this.#pong = data;
+      this.#pings++;
+    } else this.#settings.encoder.control(this.#conn, OPCODE.pong, data);
   }
 
   close(code: number | null, reason: string): void {
@@ -86,6 +105,7 @@ export class Outflow {
   drained(): void {
     const data = this.#pong;
     this.#pong = null;
+    this.#pings = 0;
     if (data !== null) this.pong(data);
   }
 

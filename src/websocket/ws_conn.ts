@@ -181,6 +181,7 @@ export class WsConn implements WebSocketConn {
 
   abort(reason?: unknown): void {
     this.conn.abort(reason);
+    this.#link.unwant();
   }
 
   waitUntil(work: Promise<unknown>): void {
