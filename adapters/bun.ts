@@ -24,6 +24,7 @@ import type {
 } from "../src/socket.ts";
 import { sharedScope } from "./async_scope.ts";
 import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./bun_socket.ts";
+import { bunDecodes } from "./fetch_decodes.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { LIMITS, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./bun_response_body.ts";
@@ -78,6 +79,10 @@ class BunAdapter implements SocketAdapter {
 
   exit(code: number): void {
     process.exit(code);
+  }
+
+  fetchDecodes(coding: string): boolean {
+    return bunDecodes(coding);
   }
 
   isolate(): Isolated {

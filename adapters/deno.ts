@@ -20,6 +20,7 @@ import type {
   SocketListenOptions,
 } from "../src/socket.ts";
 import { sharedScope } from "./async_scope.ts";
+import { denoDecodes } from "./fetch_decodes.ts";
 import { TABLES } from "./kernel_table.ts";
 import { checkCertificate, checkSignal, describe, NodeAdapter, NodeListener, openServer, readHeap } from "./node.ts";
 import type { NodeSocket } from "./node_socket.ts";
@@ -76,6 +77,10 @@ export class DenoAdapter extends NodeAdapter {
 
   override exit(code: number): void {
     deno.exit(code);
+  }
+
+  override fetchDecodes(coding: string): boolean {
+    return denoDecodes(coding);
   }
 
   override isolate(): Isolated {

@@ -28,6 +28,7 @@ import type {
   TlsListenOptions,
 } from "../src/socket.ts";
 import { scopeForEach } from "./async_scope.ts";
+import { nodeDecodes } from "./fetch_decodes.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
@@ -80,6 +81,10 @@ export class NodeAdapter implements SocketAdapter {
 
   exit(code: number): void {
     process.exit(code);
+  }
+
+  fetchDecodes(coding: string): boolean {
+    return nodeDecodes(coding);
   }
 
   isolate(): Isolated {

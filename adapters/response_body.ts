@@ -11,7 +11,8 @@ import type { ResponseBody } from "../src/socket.ts";
 interface Inner {
   readonly body?: null | {
     readonly source?: unknown;
-    readonly streamOrStatic?: { readonly consumed?: boolean };
+    readonly streamOrStatic?: { readonly consumed?: boolean; readonly locked?: boolean };
+    readonly stream?: { readonly locked?: boolean };
   };
 }
 
@@ -40,8 +41,8 @@ export function findProbe(): Probe | null {
 function contentOf(inner: Inner | undefined): string | Uint8Array | null | undefined {
   if (inner === undefined) return undefined;
   if (inner.body === null || inner.body === undefined) return null;
-  const { source, streamOrStatic } = inner.body;
-  if (streamOrStatic?.consumed === true) return undefined;
+  const { source, streamOrStatic, stream } = inner.body;
+  if (streamOrStatic?.consumed === true || streamOrStatic?.locked === true || stream?.locked === true) return undefined;
   return typeof source === "string" || source instanceof Uint8Array ? source : undefined;
 }
 

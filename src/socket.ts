@@ -231,6 +231,8 @@ export interface SocketAdapter {
   acceptQueue(port: number): number | null;
   /** Takes a `Response`'s body if it was made of text or bytes; undefined if it flows, or that can't be told. */
   responseBody?: (response: Response) => ResponseBody | undefined;
+  /** Whether this runtime's `fetch()` decodes a body of that Content-Encoding, and leaves the field as it was. */
+  fetchDecodes?(coding: string): boolean;
   /** Makes a compressor; without it and `inflater` no WebSocket is compressed. It takes memory at its first use. */
   deflater?: (options: DeflateOptions) => Deflater;
   /** Makes a decompressor for windows up to `windowBits`, 9 to 15. It takes memory at its first use. */

@@ -4,11 +4,16 @@
  * @module
  */
 import type { HttpExchange } from "./exchange.ts";
-import { addField, noFields } from "./fields.ts";
+import { decodedFields, fieldsOf } from "./fields.ts";
 import { Reply } from "./reply.ts";
 import { sendStream } from "./stream_answer.ts";
 import type { HttpResult } from "./types.ts";
 import { sendWhole } from "./whole_answer.ts";
+
+/** On a Response whose body was taken from memory: the web's API does not know that it was used. */
+const SENT = Symbol("sluice.sent");
+
+type Marked = Response & { [SENT]?: boolean };
 
 /** Sends what a handler gave. @throws {TypeError} It is no answer. */
 export function answer(exchange: HttpExchange, response: HttpResult): void {
@@ -19,23 +24,36 @@ export function answer(exchange: HttpExchange, response: HttpResult): void {
   if (!isResponse(response)) throw new TypeError(`A handler must give a Response, got ${nameOf(response)}`);
   const { status } = response;
   if (response.type === "error") throw new TypeError("Response.error() can't be sent, give a status");
-  if (!(status >= 200 && status <= 599)) {
+  if (!(Number.isInteger(status) && status >= 200 && status <= 599)) {
     throw new TypeError(`Status ${status} is no final answer, use one from 200 to 599, hijack() or earlyHints()`);
   }
-  const own = noFields();
-  response.headers.forEach((value, name) => addField(own, name, value));
+  let own = fieldsOf(response.headers);
   if (response instanceof Reply) {
     return sendWhole(exchange, status, response.statusText, own, (response as Reply).content);
   }
-  const known = exchange.http.service.server.adapter!.responseBody?.(response);
+  const adapter = exchange.http.service.server.adapter!;
+  // The upstream's coding is not the body's any more; whoever compresses by hand makes a Response without a URL.
+  if (own.coding !== "" && response.url && adapter.fetchDecodes?.(own.coding) === true) {
+    own = decodedFields(response.headers);
+  }
+  refuseUsed(response);
+  const known = adapter.responseBody?.(response);
   if (known !== undefined) {
+    if (known.content !== null) (response as Marked)[SENT] = true;
     if (known.type !== "" && !own.typed) own.lines += `content-type: ${known.type}\r\n`;
     return sendWhole(exchange, status, response.statusText, own, known.content);
   }
-  if (response.bodyUsed) throw new TypeError("The Response was used already, give each request one of its own");
   const stream = response.body;
   if (stream === null) return sendWhole(exchange, status, response.statusText, own, null);
+  if (stream.locked) throw new TypeError("The Response's body is locked to a reader, release it or send another");
   sendStream(exchange, status, response.statusText, own, stream);
+}
+
+/** A body can be sent once, on whichever runtime, though some keep it where it could be found again. */
+function refuseUsed(response: Marked): void {
+  if (response.bodyUsed || response[SENT] === true) {
+    throw new TypeError("The Response was used already, give each request one of its own, or a reply()");
+  }
 }
 
 function isResponse(value: HttpResult): value is Response {

@@ -26,6 +26,8 @@ export interface OwnFields {
   latin: boolean;
   /** The answer has a Content-Type. */
   typed: boolean;
+  /** The answer's Content-Encoding; empty for none. */
+  coding: string;
 }
 
 /** One field as a line. @throws {TypeError} The name or the value has a character that a head can't carry. */
@@ -65,6 +67,9 @@ export function addField(own: OwnFields, name: string, value: string): void {
         return;
       }
       break;
+    case 16:
+      if (name === "content-encoding") own.coding = value;
+      break;
     case 17:
       if (name === "transfer-encoding") return;
   }
@@ -74,7 +79,7 @@ export function addField(own: OwnFields, name: string, value: string): void {
 
 /** Nothing yet. */
 export function noFields(): OwnFields {
-  return { lines: "", length: -1, close: false, dated: false, typed: false, latin: false };
+  return { lines: "", length: -1, close: false, dated: false, typed: false, latin: false, coding: "" };
 }
 
 /** The reason phrase of a Response; not every runtime has checked it. @throws {TypeError} It can't stand in a head. */
@@ -100,12 +105,33 @@ export function pairsOf(headers: HeaderFields): Iterable<readonly [string, strin
   return Symbol.iterator in headers ? headers : Object.entries(headers);
 }
 
+/** The fields of an answer. Those of the runtime's own `Headers` are checked, by it. @throws {TypeError} One can't stand in a head. */
+export function fieldsOf(headers: Headers): OwnFields {
+  const own = noFields();
+  if (Object.getPrototypeOf(headers) === Headers.prototype) {
+    headers.forEach((value, name) => addField(own, name, value));
+  } else headers.forEach((value, name) => addChecked(own, name, value));
+  return own;
+}
+
+/** The same of what `fetch()` has decoded: its coding and its length were the upstream's. */
+export function decodedFields(headers: Headers): OwnFields {
+  const rest = new Headers(headers);
+  rest.delete("content-encoding");
+  rest.delete("content-length");
+  return fieldsOf(rest);
+}
+
+function addChecked(own: OwnFields, name: string, value: string): void {
+  fieldLine(name, value);
+  addField(own, name.toLowerCase(), value);
+}
+
 /** Checks fields that no `Headers` has checked, and sorts them. */
 export function checkedFields(headers: HeaderFields): OwnFields {
   const own = noFields();
   for (const [name, value] of pairsOf(headers)) {
-    fieldLine(name, value);
-    addField(own, name.toLowerCase(), value);
+    addChecked(own, name, value);
   }
   return own;
 }

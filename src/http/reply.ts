@@ -20,6 +20,7 @@ export const NativeResponse: typeof Response = Response;
 
 const TEXT = "text/plain;charset=UTF-8";
 const PLAIN_TEXT: OwnFields = {
+  coding: "",
   lines: `content-type: ${TEXT}\r\n`,
   length: -1,
   close: false,
