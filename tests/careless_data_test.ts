@@ -94,8 +94,8 @@ describe("data of any type", () => {
   it("is text or bytes as rejectWith, or refused before anything is opened", () => {
     for (const [data] of WRONG.slice(1)) {
       const rejectWith = data as string;
-      assertThrows(() => createServer({ rejectWith }, () => {}), TypeError, "rejectWith takes");
-      assertThrows(() => createHttpServer({ rejectWith }, () => new Response()), TypeError, "rejectWith takes");
+      assertThrows(() => createServer({ rejectWith }, () => {}), OptionError, "rejectWith takes");
+      assertThrows(() => createHttpServer({ rejectWith }, () => new Response()), OptionError, "rejectWith takes");
     }
   });
 

@@ -83,3 +83,67 @@ describe("the frames of a message", () => {
     assertEquals([framesFor(), framesFor(100), framesFor(2 ** 24)], [16_384, 1024, 262_144]);
   });
 });
+
+describe("answers that the server gives by itself", () => {
+  it("carry Date, whoever is refused", async () => {
+    const date = /^date: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/im;
+    await using w = await httpWorld(() => reply("x"), { maxConnections: 2, maxConcurrentRequests: 1 });
+    const refused = [
+      await w.ask("nonsense\r\n\r\n"),
+      await w.ask([CONNECT]),
+    ];
+    const held = [await w.peer(), await w.peer()];
+    refused.push(await w.peer({ unasked: 1 }));
+    await w.pass(50);
+    assertEquals(refused.map(({ last }) => last.status), [400, 405, 503]);
+    for (const { text } of refused) assertMatch(text, date);
+    assertEquals(held.length, 2);
+  });
+
+  it("are asked for one by one where rejectWith is a function, and one that fails costs its words", async () => {
+    let asked = 0;
+    const rejectWith = () => {
+      if (++asked === 2) throw new Error("broken");
+      return `HTTP/1.1 503 Number ${asked}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`;
+    };
+    await using w = await httpWorld(() => reply("x"), { maxConnections: 1, rejectWith });
+    await w.peer();
+    const peers = [];
+    for (let i = 0; i < 3; i++) {
+      peers.push(await w.peer({ unasked: 1 }));
+      await w.pass(5);
+    }
+    assertEquals(peers.map(({ text, end }) => [text.slice(0, 21), end]), [
+      ["HTTP/1.1 503 Number 1", "fin"],
+      ["", "fin"],
+      ["HTTP/1.1 503 Number 3", "fin"],
+    ]);
+  });
+});
+
+describe("an absolute target", () => {
+  it("takes the place of Host, in the URL and in the fields", async () => {
+    await using w = await httpWorld((req) => reply(`${req.url} ${req.headers.get("host")}`));
+    const peer = await w.ask(request("http://real.example:81/x", { headers: { host: "claimed.example" } }));
+    assertEquals(peer.told, ["200 http://real.example:81/x real.example:81"]);
+  });
+});
+
+describe("an idle connection", () => {
+  it("is closed at idleTimeout's value, to within a second, and later than the usual balancers do by default", async () => {
+    for (const [idleTimeout, value] of [[10_000, 10_000], [undefined, 75_000]] as const) {
+      for (const gaps of [[], [0], [0, 30], [0, 5000], [0, 4000, 4000, 4000, 4000, 4000]]) {
+        await using w = await httpWorld(() => reply("x"), idleTimeout === undefined ? {} : { idleTimeout });
+        const peer = await w.peer();
+        for (const gap of gaps) {
+          await w.pass(gap);
+          peer.ask(request("/"));
+          await w.pass(1);
+        }
+        const last = w.clock.now();
+        await w.pass(2 * value);
+        assertEquals([peer.end, Math.round((peer.endedAt - last) / 1000)], ["fin", value / 1000], `${value} ${gaps}`);
+      }
+    }
+  });
+});

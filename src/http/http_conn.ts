@@ -362,7 +362,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#out.release(false);
     this.service.refused(error);
     this.service.answered(error.status);
-    this.conn.write(refusalAnswer(error, this.service.limits.retryAfter));
+    this.conn.write(refusalAnswer(error, this.service.date(), this.service.limits.retryAfter));
     this.#farewell();
   }
 

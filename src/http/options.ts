@@ -7,7 +7,6 @@ import type { Names } from "../names.ts";
 import { CONFIGURE_NAMES, type ConfigureOptions, SERVE_NAMES, type ServeOptions } from "../server/options.ts";
 import { count, duration, integer } from "../server/validate.ts";
 import type { ParserLimits } from "./parser/mod.ts";
-import { overloadAnswer } from "./refusals.ts";
 import type { HttpLimitOptions, HttpOptions } from "./types.ts";
 
 /** Checked limits. */
@@ -31,7 +30,7 @@ const READ_TIMEOUT = 300_000;
 /** A client that takes nothing for half a minute is gone. */
 const WRITE_TIMEOUT = 30_000;
 /** Longer than balancers keep their idle connections, mostly: it is better that they close than we. */
-const IDLE_TIMEOUT = 60_000;
+const IDLE_TIMEOUT = 75_000;
 /** The think time of a client that is about to send, in a drain. */
 /** A JSON document or a picture; more is asked for. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
@@ -100,14 +99,18 @@ export function httpLimits(options: HttpLimitOptions, base?: HttpLimits): HttpLi
   };
 }
 
-/** What the core is told: HTTP has its own read timeouts, and its own last word to those it turns away. */
-export function coreOptions(options: HttpOptions, limits: HttpLimits): ServeOptions {
+/**
+ * What the core is told: HTTP has its own read timeouts, and its own last word to those it turns away.
+ *
+ * @param ownWord What it says where the user has said nothing else.
+ */
+export function coreOptions(options: HttpOptions, ownWord: () => string): ServeOptions {
   return {
     ...options,
     readTimeout: 0,
     writeTimeout: options.writeTimeout ?? WRITE_TIMEOUT,
     idleTimeout: options.idleTimeout ?? IDLE_TIMEOUT,
-    rejectWith: options.rejectWith === undefined ? overloadAnswer(limits.retryAfter) : options.rejectWith,
+    rejectWith: options.rejectWith === undefined ? ownWord : options.rejectWith,
     tls: tlsOptions(options),
   };
 }

@@ -27,7 +27,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
 
 /** `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]`, `[2001:db8::1]:80`; a bare IPv6 address is tried before it. */
 const NODE = /^(?:\[([0-9a-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/i;
-const HOST = /^(?:\[[0-9a-f:.]+\]|[0-9a-z._-]+)(?::\d{1,5})?$/i;
+const HOST = /^(?:\[[0-9a-f:.]+\]|[0-9a-z._~!$&'()*+,;=-]+)(?::\d{1,5})?$/i;
 /** The longest name of the DNS, and a port. */
 const MAX_HOST_LENGTH = 259;
 

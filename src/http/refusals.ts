@@ -6,20 +6,20 @@
 import type { HttpError } from "./errors.ts";
 import { statusLine } from "./status.ts";
 
-/** A whole answer after which the connection closes. */
-export function plainAnswer(status: number, message: string, fields = ""): string {
-  return `${statusLine(status)}${fields}content-type: text/plain; charset=utf-8\r\n` +
+/** A whole answer after which the connection closes. @param date The line of its Date field (RFC 9110 §6.6.1). */
+function plainAnswer(status: number, message: string, date: string, fields = ""): string {
+  return `${statusLine(status)}${date}${fields}content-type: text/plain; charset=utf-8\r\n` +
     `content-length: ${message.length}\r\nconnection: close\r\n\r\n${message}`;
 }
 
 /** To whom there is no room for. */
-export function overloadAnswer(retryAfter: number): string {
-  return plainAnswer(503, "the server is at its limit\n", `retry-after: ${retryAfter}\r\n`);
+export function overloadAnswer(date: string, retryAfter: number): string {
+  return plainAnswer(503, "the server is at its limit\n", date, `retry-after: ${retryAfter}\r\n`);
 }
 
 /** To a peer that broke the protocol or a limit. */
-export function refusalAnswer(error: HttpError, retryAfter: number): string {
-  return plainAnswer(error.status, `${error.message}\n`, fieldsOf(error.status, retryAfter));
+export function refusalAnswer(error: HttpError, date: string, retryAfter: number): string {
+  return plainAnswer(error.status, `${error.message}\n`, date, fieldsOf(error.status, retryAfter));
 }
 
 function fieldsOf(status: number, retryAfter: number): string {

@@ -130,6 +130,8 @@ function usedUp(): TypeError {
 function headersOf(head: RequestHead): Headers {
   const fields = head.fields();
   const headers = new Headers(fields);
+  // The target's authority goes before the Host field (RFC 9112 §3.2.2).
+  if (head.form === "absolute") headers.set("host", head.host!);
   let cookies = 0;
   for (const [name] of fields) if (name === "cookie") cookies++;
   // Not every runtime knows that cookies are not joined with a comma (RFC 9113 §8.2.3).

@@ -32,12 +32,9 @@ function tunnelHandler(onConnect: HttpHandler | undefined): HttpHandler | null {
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
-  /** Who is turned away hears the user's word, not ours. */
-  #ownWord: boolean;
-
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
-    super(coreOptions(options, limits), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
-    this.#ownWord = options.rejectWith !== undefined;
+    const ownWord = (): string => overloadAnswer(this.#service.date(), this.#service.limits.retryAfter);
+    super(coreOptions(options, ownWord), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
     this.#service = new HttpService({
       server: this,
       handler,
@@ -69,10 +66,7 @@ class Http1Server extends TcpServer implements HttpServer {
   override configure(options: ConfigureOptions & HttpLimitOptions): void {
     checkNames("configure()", options, HTTP_CONFIGURE_NAMES);
     const limits = httpLimits(options, this.#service.limits);
-    const ownWord = this.#ownWord || options.rejectWith !== undefined;
-    const rejectWith = ownWord ? options.rejectWith : overloadAnswer(limits.retryAfter);
-    super.reconfigure({ ...options, readTimeout: 0, rejectWith });
-    this.#ownWord = ownWord;
+    super.reconfigure({ ...options, readTimeout: 0 });
     this.#service.configure(limits);
   }
 }

@@ -110,7 +110,11 @@ export interface HttpOptions extends ServeOptions, HttpLimitOptions {
   readTimeout?: number;
   /** Longest time without progress while bytes wait to be taken by the client. @default 30000 */
   writeTimeout?: number;
-  /** A kept-alive connection without a request for so long is closed. @default 60000 */
+  /**
+   * A kept-alive connection without a request for so long is closed. It must exceed the idle timeout of a balancer in
+   * front of it (60 s with most), which would otherwise send a request on a connection that is just being closed.
+   * @default 75000
+   */
   idleTimeout?: number;
   /** Whose Forwarded and X-Forwarded-* fields count: nobody's, everybody's, or these addresses' and networks'. @default false */
   trustProxy?: boolean | readonly string[];

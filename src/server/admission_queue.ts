@@ -79,8 +79,13 @@ export class AdmissionQueue {
     this.#farewells++;
     const conn = new Connection(this.nextId(), socket, host);
     conn.start();
-    const { rejectWith } = this.#admission.limits;
-    if (rejectWith.length > 0) conn.write(rejectWith);
+    try {
+      const { rejectWith } = this.#admission.limits;
+      const words = typeof rejectWith === "function" ? rejectWith() : rejectWith;
+      void conn.write(words);
+    } catch {
+      // What the user's function does wrong costs its words: whoever is turned away is so without them.
+    }
     conn.close().then(() => this.#farewells--);
   }
 

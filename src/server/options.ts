@@ -98,8 +98,8 @@ export interface AdmissionOptions {
   admit?: () => boolean;
   /** What happens at a limit. @default "reject" */
   policy?: AdmissionPolicy;
-  /** Last words to a rejected connection. @default none */
-  rejectWith?: string | Bytes;
+  /** Last words to a rejected connection; a function is asked for each. @default none */
+  rejectWith?: string | Bytes | (() => string | Bytes);
   /** Accepted connections that may wait under the policy `queue`. @default 1024 */
   maxQueue?: number;
 }
@@ -227,7 +227,7 @@ export interface AdmissionLimits {
   readonly acceptBurst: number;
   readonly admit: (() => boolean) | null;
   readonly policy: AdmissionPolicy;
-  readonly rejectWith: Uint8Array | string;
+  readonly rejectWith: Uint8Array | string | (() => string | Bytes);
   readonly maxQueue: number;
 }
 
@@ -365,7 +365,7 @@ export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimit
     acceptBurst: count("acceptBurst", options.acceptBurst, burst),
     admit: callable("admit", options.admit) ?? base?.admit ?? null,
     policy: oneOf("policy", options.policy, base?.policy ?? "reject", ["reject", "queue", "shedIdle"]),
-    rejectWith: options.rejectWith === undefined ? base?.rejectWith ?? "" : dataOf(options.rejectWith, "rejectWith"),
+    rejectWith: lastWords(options.rejectWith, base?.rejectWith ?? ""),
     maxQueue: count("maxQueue", options.maxQueue, base?.maxQueue ?? DEFAULT_QUEUE),
   };
 }
@@ -397,4 +397,18 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
     patience: duration("patience", options.patience, regraced ? grace / 2 : base.patience),
     abortGrace: duration("abortGrace", options.abortGrace, regraced ? Math.min(200, grace / 10) : base.abortGrace),
   };
+}
+
+/** What a rejected connection is told. @throws {OptionError} It is neither text, nor bytes, nor a function. */
+function lastWords(
+  given: AdmissionOptions["rejectWith"],
+  fallback: AdmissionLimits["rejectWith"],
+): AdmissionLimits["rejectWith"] {
+  if (given === undefined) return fallback;
+  if (typeof given === "function") return given;
+  try {
+    return dataOf(given, "rejectWith");
+  } catch (error) {
+    throw new OptionError("rejectWith", (error as Error).message);
+  }
 }

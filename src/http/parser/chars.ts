@@ -14,6 +14,9 @@ export const COMMA = 0x2c;
 export const SLASH = 0x2f;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
+export const EQUALS = 0x3d;
+export const QUOTE = 0x22;
+export const BACKSLASH = 0x5c;
 export const QUESTION = 0x3f;
 
 /** A byte of a token (RFC 9110 §5.6.2): methods and field names. */
@@ -22,7 +25,7 @@ export const TOKEN = 1;
 export const TARGET = 2;
 /** A byte of a field's value (RFC 9110 §5.5), obs-text included. */
 export const VALUE = 4;
-/** A byte of a host's name: `unreserved` of RFC 3986; no sub-delims, since a comma may be two hosts that were joined. */
+/** A byte of a host's name: `unreserved` and `sub-delims` of RFC 3986 §3.2.2, all of which the URL parser takes. */
 export const HOST = 8;
 /** A byte of an IPv6 address. */
 export const IPV6 = 16;
@@ -50,7 +53,7 @@ const ALPHA = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 mark(DIGITS + ALPHA, TOKEN | HOST);
 mark("!#$%&'*+-.^_`|~", TOKEN);
-mark("-._~", HOST);
+mark("-._~!$&'()*+,;=", HOST);
 mark(DIGITS, DIGIT);
 mark(DIGITS + "abcdefABCDEF", HEX | IPV6);
 mark(":.", IPV6);

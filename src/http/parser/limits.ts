@@ -20,7 +20,7 @@ export interface ParserLimits {
 export const MAX_METHOD_BYTES = 32;
 
 /** Empty lines before a request line: old clients send one after a body (RFC 9112 §2.2). */
-export const MAX_EMPTY_LINES = 1;
+export const MAX_EMPTY_LINES = 4;
 
 /** 16 digits hold every size that a number can count; more is padding, and parsers differ about it. */
 export const MAX_CHUNK_SIZE_DIGITS = 16;

@@ -67,6 +67,8 @@ function scanVersion(w: Window, end: number, head: HeadDraft): boolean {
     const byte = bytes[w.at];
     if (byte !== VERSION[k]) {
       if (k === MINOR_AT && byte === ZERO) head.minor = 0;
+      // A higher minor version is read as the highest that is known (RFC 9110 §2.5).
+      else if (k === MINOR_AT && (CLASS[byte] & DIGIT) !== 0) continue;
       else return badVersion(w, end, k);
     } else if (k === LF_AT) {
       w.at++;
@@ -76,10 +78,9 @@ function scanVersion(w: Window, end: number, head: HeadDraft): boolean {
   return false;
 }
 
-/** A higher minor version could be read as 1.1 (RFC 9110 §2.5), but no such thing exists. */
 function badVersion(w: Window, end: number, k: number): false {
   const byte = w.bytes[w.at];
-  if ((k === MAJOR_AT || k === MINOR_AT) && (CLASS[byte] & DIGIT) !== 0) throw new HttpError("unsupportedVersion");
+  if (k === MAJOR_AT && (CLASS[byte] & DIGIT) !== 0) throw new HttpError("unsupportedVersion");
   if (k === LF_AT && w.bytes[w.at - 1] === CR) throw new HttpError("bareCr");
   return misplaced(w, end, "badRequestLine", "badRequestLine");
 }
