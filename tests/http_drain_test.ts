@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { reply } from "../src/http/mod.ts";
+import { eventStream, type HttpHandler, reply } from "../src/http/mod.ts";
 import { bodyOf, chunked, drain, type HttpWorld, httpWorld, pathOf, type Peer, request } from "./support/http_world.ts";
 
 function echo(w: () => HttpWorld, ms: number) {
@@ -287,5 +287,63 @@ describe("drain: lame duck", () => {
     await w.until(report);
     assertEquals([idle.end, (await report).clean], ["fin", true]);
     assertGreaterOrEqual(since(idle), 2000);
+  });
+});
+
+describe("drain: who begins in the lame duck", () => {
+  const events: HttpHandler = (_request, ctx) =>
+    eventStream(ctx, async function* (signal) {
+      for (let n = 0; !signal.aborted; n++) {
+        yield { data: `${n}` };
+        await new Promise<void>((resolve) => {
+          world!.clock.setTimer(resolve, 100);
+          signal.addEventListener("abort", () => resolve());
+        });
+      }
+    }, { clock: world!.clock });
+  let world: HttpWorld | null = null;
+
+  it("gets events until it is over, and an event's edge then, on a new connection and on one that was there", async () => {
+    await using w = world = await httpWorld((req, ctx) => pathOf(req) === "/" ? reply("x") : events(req, ctx), {
+      lameDuck: 1000,
+      acceptQuiet: 1000,
+    });
+    const old = await w.ask(request("/"));
+    const before = await w.ask(request("/events"));
+    const report = w.server.shutdown();
+    await w.pass(50);
+    old.ask(request("/events"));
+    const late = await w.ask(request("/events"));
+    await w.pass(800);
+    assertEquals([before.answers.length, old.end, late.end], [1, "open", "open"]);
+    const { clean } = await w.until(report);
+    for (const peer of [old, late]) {
+      const text = bodyOf(peer.last);
+      assertEquals([/data: [89]\n\nretry: \d+\n\n$/.test(text), peer.last.closes, peer.end], [true, true, "fin"], text);
+    }
+    assertEquals(clean, true);
+  });
+
+  it("hears ctx.draining at its end, and resume() leaves it alone", async () => {
+    const heard: [string, number][] = [];
+    await using w = world = await httpWorld(async (_request, ctx) => {
+      ctx.draining.addEventListener("abort", () => heard.push([ctx.target, w.clock.now() - began]));
+      await w.sleep(2000);
+      return reply(`${ctx.draining.aborted}`);
+    }, { lameDuck: 1000, acceptQuiet: 1000 });
+    let began = w.clock.now();
+    const calledOff = w.server.shutdown();
+    const spared = await w.ask(request("/spared"));
+    await w.pass(300);
+    assertEquals(w.server.resume(), true);
+    await w.until(calledOff);
+    await w.pass(2000);
+    assertEquals([heard, spared.told], [[], ["200 false"]]);
+    began = w.clock.now();
+    const report = w.server.shutdown();
+    await w.pass(500);
+    const late = await w.ask(request("/late"));
+    await w.until(report);
+    assertEquals([heard, late.told], [[["/late", 1000]], ["200 true, close"]]);
   });
 });

@@ -139,7 +139,7 @@ describe("verify: the classes of loss", () => {
     assertEquals(losses, []);
   });
 
-  it("take 503 to a newcomer as a refusal, and to others as no answer", () => {
+  it("take 503 to a newcomer as turned away, and to others as no answer", () => {
     const told = (connectedAt: number, greets: boolean, before = 0) =>
       names(lost(
         (account) => {
@@ -152,16 +152,16 @@ describe("verify: the classes of loss", () => {
         ORDERLY,
         connectedAt,
       ));
-    assertEquals(told(120, false), ["refused"]);
-    assertEquals(told(20, true), ["refused"]);
+    assertEquals(told(120, false), ["turnedAway"]);
+    assertEquals(told(20, true), ["turnedAway"]);
     assertEquals(told(20, false), ["unansweredBeforeSignal"]);
     assertEquals(told(120, false, 1), ["unansweredBeforeEnd"]);
   });
 
-  it("stand in one list, with words, and only two are not blamed", () => {
-    assertEquals(LOSSES.filter(({ blamed }) => !blamed).map(({ name }) => name), ["refused", "afterEnd"]);
+  it("stand in one list, with words, and only three are not blamed", () => {
+    assertEquals(LOSSES.filter(({ blamed }) => !blamed).map(({ name }) => name), ["refused", "turnedAway", "afterEnd"]);
     assertEquals(Object.keys(noLosses()), LOSSES.map(({ name }) => name));
-    assertEquals(BLAMED.size, LOSSES.length - 2);
+    assertEquals(BLAMED.size, LOSSES.length - 3);
     const sum = addLosses([{ ...noLosses(), refused: 2 }, { ...noLosses(), refused: 1, noClose: 1 }]);
     assertEquals(sum, { ...noLosses(), refused: 3, noClose: 1 });
   });

@@ -33,19 +33,46 @@ describe("a drain", () => {
     assertEquals((await w.ws.closed).wasClean, true);
   });
 
-  it("gives an upgrade 503 and Retry-After, in the lame duck and after it", async () => {
+  it("gives an upgrade 503 and Retry-After when the listener is closed", async () => {
     for (const lameDuck of [0, 500]) {
       await using w = await wsWorld(echo, { lameDuck, idleGrace: 1000 });
       const peer = await w.peer();
       await w.pass(5);
       const { report } = drain(w);
-      await w.pass(10);
+      await w.pass(lameDuck + 10);
       peer.ask(handshake());
       await w.pass(10);
       assertEquals([peer.statuses, w.served.length], [[503], 0]);
       assertMatch(peer.last.headers.get("retry-after") ?? "", /^\d+$/);
       assertEquals((await w.until(report)).clean, true);
     }
+  });
+
+  it("lets an upgrade in during the lame duck, which takes part in the drain like all others", async () => {
+    const draining: boolean[] = [];
+    await using w = await wsWorld(async (ws, ctx) => {
+      for await (const message of ws) {
+        draining.push(ctx.draining.aborted);
+        await ws.send(message);
+      }
+      draining.push(ctx.draining.aborted);
+    }, { lameDuck: 500, acceptQuiet: 500 });
+    const there = await w.peer();
+    await w.pass(5);
+    const { report } = drain(w);
+    await w.pass(100);
+    there.ask(handshake());
+    const fresh = await w.raw();
+    await w.pass(5);
+    fresh.send("hello");
+    await w.pass(300);
+    assertEquals([there.text.slice(0, 12), fresh.seen, w.served.length, draining], ["HTTP/1.1 101", ["text hello"], 2, [
+      false,
+    ]]);
+    // It knows of no Close.
+    there.conn.abort();
+    assertEquals((await w.until(report)).clean, true);
+    assertEquals([fresh.close?.code, fresh.end, draining], [1001, "fin", [false, false, true]]);
   });
 
   it("still lets requests be answered on other connections", async () => {

@@ -139,6 +139,8 @@ function retryLine(ms: number): string {
 /** The body's source. Each chunk is a whole event, so wherever it ends is an event's edge. */
 class EventStream implements UnderlyingDefaultSource<Uint8Array> {
   readonly #ctx: EventStreamContext;
+  /** A drain that is called off leaves the context with another one. */
+  readonly #draining: AbortSignal;
   readonly #settings: Settings;
   readonly #iterator: AsyncIterator<ServerSentEvent>;
   readonly #stop: AbortController = new AbortController();
@@ -155,6 +157,7 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
 
   constructor(ctx: EventStreamContext, source: EventSource, settings: Settings) {
     this.#ctx = ctx;
+    this.#draining = ctx.draining;
     this.#settings = settings;
     const events = typeof source === "function" ? source(this.#stop.signal) : source;
     this.#iterator = events[Symbol.asyncIterator]();
@@ -166,7 +169,7 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
     if (signal.aborted) return this.#fail(signal.reason);
     signal.addEventListener("abort", this.#onAbort);
     if (this.#settings.onDrain === "wait") return;
-    const { draining } = this.#ctx;
+    const draining = this.#draining;
     if (draining.aborted) return this.#drain();
     draining.addEventListener("abort", this.#onDrain);
   }
@@ -203,7 +206,7 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
 
   #drain(): void {
     if (this.#ended) return;
-    const { reason } = this.#ctx.draining;
+    const { reason } = this.#draining;
     if (this.#settings.onDrain === "cut") return this.#fail(reason);
     const jittered = this.#settings.retry * (1 + RETRY_JITTER * (2 * Math.random() - 1));
     this.#controller.enqueue(encoder.encode(`${retryLine(Math.round(jittered))}\n`));
@@ -229,7 +232,7 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
     this.#cancelTimer?.();
     this.#cancelTimer = null;
     this.#ctx.signal.removeEventListener("abort", this.#onAbort);
-    if (this.#settings.onDrain !== "wait") this.#ctx.draining.removeEventListener("abort", this.#onDrain);
+    if (this.#settings.onDrain !== "wait") this.#draining.removeEventListener("abort", this.#onDrain);
     this.#stop.abort(reason);
   }
 

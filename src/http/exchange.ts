@@ -66,6 +66,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   /** For the `Request`, which does not end with a whole answer. */
   #lost: AbortController | null = null;
   #isComplete = false;
+  /** It began after its connection was asked to finish. */
+  readonly #isLate: boolean;
 
   constructor(http: ExchangeHost, head: RequestHead, number: number, startedAt: number) {
     super(http.conn.ctx!);
@@ -73,6 +75,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.head = head;
     this.number = number;
     this.startedAt = startedAt;
+    this.#isLate = http.conn.ctx!.drainCause !== undefined;
     this.body = head.hasBody ? new RequestBody(this) : null;
   }
 
@@ -83,7 +86,9 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     if (this.#draining === null) {
       const { ctx } = this.http.conn;
       this.#draining = new AbortController();
-      if (ctx!.drainCause !== undefined) this.#draining.abort(ctx!.drainCause);
+      // In the lame duck newcomers are served as ever: they are asked when it is over.
+      const isSpared = this.#isLate && this.http.service.server.isLameDuck;
+      if (ctx!.drainCause !== undefined && !isSpared) this.#draining.abort(ctx!.drainCause);
       if (!this.done) ctx!.follow(this);
     }
     return this.#draining.signal;

@@ -16,6 +16,8 @@ export interface ExchangeHost {
   readonly parser: RequestParser;
   /** A drain has begun, for all or for this connection. */
   readonly isLeaving: boolean;
+  /** Nothing long may begin any more: the listener is closed, or this connection's own end has begun. */
+  readonly isClosing: boolean;
   /**
    * The next part of the body; null at its end, undefined if it isn't here.
    *

@@ -221,6 +221,11 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.service.server.state !== "running" || this.conn.isParting;
   }
 
+  get isClosing(): boolean {
+    const { server } = this.service;
+    return this.conn.isParting || (server.state !== "running" && !server.isLameDuck);
+  }
+
   failed(exchange: HttpExchange, error: unknown): void {
     if (this.exchange !== exchange || exchange.state === "done") return;
     const { status, message } = account(error, exchange);

@@ -24,6 +24,8 @@ export interface ServiceServer extends HttpServer {
   readonly log: Required<Logger>;
   readonly adapter: SocketAdapter | null;
   readonly isolated: Isolated;
+  /** A drain has begun, and newcomers are still let in. */
+  readonly isLameDuck: boolean;
   /** A hijacked connection lives until `handling` settles. */
   attend(conn: Connection, handling: Promise<void>): void;
 }

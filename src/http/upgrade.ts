@@ -55,11 +55,13 @@ export class WebSocketUpgrades {
       throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
     }
     const { settings, handshake } = this.#check(options);
-    if (exchange.http.isLeaving) return this.#tooLate();
+    if (exchange.http.isClosing) return this.#tooLate();
     const answer = checkUpgrade(requestOf(exchange), handshake);
     if ("status" in answer) return refusalOf(answer);
     const deflate = answer.deflate === null ? null : this.#deflate(answer.deflate, settings);
     const conn = exchange.upgrade();
+    // Begun in the lame duck, it is asked to finish when that is over, though its connection was asked already.
+    if (this.#service.server.isLameDuck) conn.ctx!.endDraining();
     conn.write(`${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}\r\n`);
     const { protocol, extensions, farewell } = answer;
     const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell });

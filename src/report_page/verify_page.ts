@@ -80,13 +80,15 @@ function aboutRow({ scenario }: ScenarioSum): [name: string, value: string] {
 function figures(sums: readonly ScenarioSum[]): Markup {
   const lost = total(sums, "lost");
   const clean = sums.filter((sum) => sum.clean).length;
-  const counted = (name: "refused" | "afterEnd") => sums.reduce((sum, { losses }) => sum + losses[name], 0);
+  const counted = (name: "refused" | "turnedAway" | "afterEnd") =>
+    sums.reduce((sum, { losses }) => sum + losses[name], 0);
   return keyFigures([
     { name: "clean scenarios", value: `${clean} of ${sums.length}`, bad: clean < sums.length },
     { name: "lost", value: formatCount(lost), bad: lost > 0 },
     { name: "messages sent", value: formatCount(total(sums, "sent")) },
     { name: "answered whole", value: formatCount(total(sums, "answered")) },
     { name: "refused (counted)", value: formatCount(counted("refused")) },
+    { name: "turned away (counted)", value: formatCount(counted("turnedAway")) },
     { name: "after the end (counted)", value: formatCount(counted("afterEnd")) },
   ]);
 }

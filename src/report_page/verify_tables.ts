@@ -24,6 +24,7 @@ const SHORT: Readonly<Record<LossName, string>> = {
   stillThere: "not gone",
   exitCode: "wrong exit code",
   refused: "refused",
+  turnedAway: "turned away",
   afterEnd: "sent after end",
 };
 

@@ -75,10 +75,10 @@ export class ConnContext extends CancelContext implements HandlerContext {
 
   /** Asks to finish. */
   beginDraining(cause: unknown): void {
+    this.#follower?.beginDraining(cause);
     if (this.#cause !== undefined) return;
     this.#cause = cause;
     this.#draining?.abort(cause);
-    this.#follower?.beginDraining(cause);
   }
 
   /** The drain was called off: who looks from now on sees a fresh signal. */

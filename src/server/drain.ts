@@ -146,6 +146,11 @@ export class Drain {
     return true;
   }
 
+  /** Newcomers are still let in. */
+  get isLameDuck(): boolean {
+    return !this.#closing;
+  }
+
   /** It was called off, and has not ended yet. */
   get isCalledOff(): boolean {
     return this.#calledOff;

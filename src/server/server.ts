@@ -119,6 +119,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     return false;
   }
 
+  get isLameDuck(): boolean {
+    return this.state === "draining" && this.#drain?.isLameDuck === true;
+  }
+
   get addresses(): readonly Address[] {
     return this.#loops.map((loop) => loop.listener.address);
   }
@@ -219,7 +223,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.connections.add(conn);
     if (this.limits.keepAlive > 0) this.#keepAlive.wake();
     if (!this.limits.noDelay) socket.setNoDelay(false);
-    if (this.state === "draining") ctx.beginDraining("draining");
+    // Who comes in the lame duck is served like all others, and asked to finish when that is over.
     this.#drain?.accepted(conn);
     conn.start();
     this.#handle(conn, ctx);

@@ -137,7 +137,7 @@ export class Account {
     const what = answer === "wrong" ? fault : answer === "part" ? "part of the answer came" : "no answer";
     const half = message.completedAt === null ? " (only its beginning was sent)" : "";
     const detail = `message ${index + 1}${half}: ${what}, ${this.#ending()}`;
-    return { name, at: begunAt, detail: name === "refused" ? `turned away with status ${status}` : detail };
+    return { name, at: begunAt, detail: name === "turnedAway" ? `turned away with status ${status}` : detail };
   }
 
   #nameOf(message: Message, index: number, signalAt: number): LossName {
@@ -146,7 +146,7 @@ export class Account {
     if (answer === "part") return "truncated";
     // A handshake is not work that was taken on: it may cross the signal.
     const newcomer = this.greets || this.connectedAt >= signalAt;
-    if (index === 0 && status === UNAVAILABLE && newcomer) return "refused";
+    if (index === 0 && status === UNAVAILABLE && newcomer) return "turnedAway";
     return begunAt <= signalAt ? "unansweredBeforeSignal" : "unansweredBeforeEnd";
   }
 

@@ -17,6 +17,7 @@ export const LOSSES: readonly LossClass[] = [
   { name: "stillThere", words: "not gone when its time was over", blamed: true },
   { name: "exitCode", words: "exit code that is not 0", blamed: true },
   { name: "refused", words: "refused connection", blamed: false },
+  { name: "turnedAway", words: "newcomer turned away with 503", blamed: false },
   { name: "afterEnd", words: "sent after the end could be seen", blamed: false },
 ];
 

@@ -22,6 +22,7 @@ export type LossName =
   | "stillThere"
   | "exitCode"
   | "refused"
+  | "turnedAway"
   | "afterEnd";
 
 /** What a class of loss means. */
@@ -177,7 +178,7 @@ export interface RoundReport {
   readonly scenario: ScenarioName;
   /** Number of the round, counted from 1. */
   readonly round: number;
-  /** Losses by class: those that are blamed, and the two that are only counted, `refused` and `afterEnd`. */
+  /** Losses by class: those that are blamed, and those that are only counted, `refused`, `turnedAway` and `afterEnd`. */
   readonly losses: LossCounts;
   /** What happened to whom, in words; the first ones. */
   readonly details: readonly string[];

@@ -24,7 +24,8 @@ const LAST_BREATH = 1000;
 const ABOUT =
   `Starts the command once for each scenario, waits until it listens, lets clients loose on it, sends the signal while
 requests are in flight, follows every client to its end, and tells what was lost. What a client sends after it could
-have seen the end (FIN, Connection: close, a Close frame) is not counted as lost; neither is a refused connection.
+have seen the end (FIN, Connection: close, a Close frame) is not counted as lost; neither is a refused connection,
+nor a newcomer who is turned away with 503.
 
 The command is started without a shell and gets the signal itself, as in a container: a shell in front of the server
 must exec it. {port} in the command and PORT in its environment tell where to listen.
