@@ -377,3 +377,46 @@ describe("Expect: 100-continue", () => {
     assert(peer.end === "open");
   });
 });
+
+describe("what is left of a body that was read in part", () => {
+  const big = 300_000;
+  const readers: Record<string, (req: Request) => Promise<unknown>> = {
+    "read in part": (req) => req.body === null ? Promise.resolve() : req.body.getReader().read(),
+    "touched": (req) => Promise.resolve(req.body),
+    "cancelled": (req) => req.body?.cancel() ?? Promise.resolve(),
+    "cancelled after a part": async (req) => {
+      if (req.body === null) return;
+      const reader = req.body.getReader();
+      await reader.read();
+      await reader.cancel();
+    },
+  };
+  for (const [what, read] of Object.entries(readers)) {
+    it(`says close where it is too much, and is dropped where it is not: ${what}`, async () => {
+      await using w = await httpWorld((req) => read(req).then(() => reply("x")));
+      const sized = (length: number) => request("/", { method: "POST", headers: { "content-length": `${length}` } });
+      const tooMuch = await w.ask(sized(big) + "some");
+      assertEquals(tooMuch.told, ["200 x, close"]);
+      const peer = await w.ask(sized(100_000) + "some");
+      assertEquals([peer.told, peer.end], [["200 x"], "open"]);
+      peer.send("x".repeat(100_000 - 4));
+      peer.ask(request("/next"), request("/", { method: "POST", headers: CHUNKED }) + chunked(["a", "b", "c"]));
+      peer.ask(request("/last", { body: "read by nobody" }));
+      await w.pass(20);
+      assertEquals([peer.told, peer.end], [["200 x", "200 x", "200 x", "200 x"], "open"]);
+    });
+  }
+
+  it("does not make a stream say so that is made of it", async () => {
+    await using w = await httpWorld((req) => new Response(req.body));
+    const peer = await w.ask(request("/", { method: "POST", headers: { "content-length": `${big}` } }));
+    await w.pass(5);
+    peer.send("x".repeat(big));
+    peer.ask(request("/", { body: "next" }));
+    await w.pass(50);
+    assertEquals([peer.answers.map(({ body, closes }) => [body.length, closes]), peer.end], [
+      [[big, false], [4, false]],
+      "open",
+    ]);
+  });
+});

@@ -323,6 +323,35 @@ describe("admission", () => {
     assertEquals(second.text, "echo: a\n");
   });
 
+  it("first come, first served: who waits goes before a newcomer that would find the place free", async () => {
+    let open = true;
+    const admit = () => open;
+    await using w = await world(echoLines, { admit, maxConnectionsPerIp: 1, policy: "queue" });
+    await w.client({ from: "10.0.0.9" });
+    open = false;
+    const first = [await w.client({ from: "10.0.0.1" }), await w.client({ from: "10.0.0.2" })];
+    // One that waits for its own address's place is in nobody's way.
+    const own = await w.client({ from: "10.0.0.9" });
+    for (const client of [...first, own]) client.send("a\n");
+    await w.pass(5);
+    open = true;
+    let admitted = 0;
+    const counting = () => admitted++ < 1;
+    w.server.configure({ admit: counting });
+    await w.pass(5);
+    assertEquals([first.map(({ text }) => text), own.text], [["echo: a\n", ""], ""]);
+    admitted = 0;
+    const late = await w.client({ from: "10.0.0.3" });
+    late.send("b\n");
+    await w.pass(5);
+    assertEquals([first.map(({ text }) => text), late.text], [["echo: a\n", "echo: a\n"], ""]);
+    admitted = -10;
+    const other = await w.client({ from: "10.0.0.4" });
+    other.send("c\n");
+    await w.pass(5);
+    assertEquals([late.text, other.text, own.text], ["echo: b\n", "echo: c\n", ""]);
+  });
+
   it("changes at run time with configure(), all or nothing", async () => {
     await using w = await world(echoLines, { maxConnections: 1 });
     await w.client();

@@ -16,8 +16,6 @@ export interface ExchangeHost {
   readonly parser: RequestParser;
   /** A drain has begun, for all or for this connection. */
   readonly isLeaving: boolean;
-  /** Nothing long may begin any more: the listener is closed, or this connection's own end has begun. */
-  readonly isClosing: boolean;
   /**
    * The next part of the body; null at its end, undefined if it isn't here.
    *
@@ -30,8 +28,8 @@ export interface ExchangeHost {
   inform(status: number, lines: string): void;
   /** Gives the connection away, with what is unread. */
   handOver(exchange: HttpExchange): Conn;
-  /** Whether the connection ends with this exchange's answer. */
-  closes(exchange: HttpExchange, wanted: boolean): boolean;
+  /** Whether the connection ends with this exchange's answer. @param isWhole All of it is here. */
+  closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean;
   /** Sends a whole answer. @param head Its head, without the Connection field and the empty line. */
   send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void;
   /** A stream whose length nobody has said is to be the answer; false if its client has closed, and it is let go. */

@@ -182,7 +182,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (!exchange.bodyDone && (this.#ended || this.isLeaving)) {
       skipBody(exchange.body!, this.service.limits.maxUnreadBody);
     }
-    const closes = this.closes(exchange, close);
+    const closes = this.closes(exchange, close, true);
     const whole: WholeAnswer = { head, body, minor: exchange.head.minor, latin: exchange.latin };
     // In a drain, the last answer of a client that pipelines waits for the quiet moment: it alone may say `close`, and
     // whatever comes before it is answered too.
@@ -207,23 +207,18 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     });
   }
 
-  closes(exchange: HttpExchange, wanted: boolean): boolean {
+  closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean {
     // Behind a body that is still being read there may be another request.
     const more = this.parser.buffered > 0;
     if (more && exchange.bodyDone) this.#pipelined = true;
     const { maxRequestsPerConnection, maxUnreadBody } = this.service.limits;
     if (wanted || !exchange.head.keepAlive || this.#count >= maxRequestsPerConnection) return true;
-    if ((this.#ended && !more) || blocksNext(exchange, maxUnreadBody)) return true;
+    if ((this.#ended && !more) || blocksNext(exchange, maxUnreadBody, isWhole)) return true;
     return this.isLeaving && !more && !this.#pipelined;
   }
 
   get isLeaving(): boolean {
     return this.service.server.state !== "running" || this.conn.isParting;
-  }
-
-  get isClosing(): boolean {
-    const { server } = this.service;
-    return this.conn.isParting || (server.state !== "running" && !server.isLameDuck);
   }
 
   failed(exchange: HttpExchange, error: unknown): void {

@@ -32,9 +32,13 @@ export function skipBody(body: RequestBody, most: number): void {
   }
 }
 
-/** Whether what is unread of a body stands in the way of the next request. */
-export function blocksNext({ head, body, continued }: HttpExchange, maxUnreadBody: number): boolean {
+/**
+ * Whether what is unread of a body stands in the way of the next request, as far as that can be told.
+ *
+ * @param isLast Nobody reads on: the answer is whole. A stream may still be made of the body.
+ */
+export function blocksNext({ head, body, continued }: HttpExchange, maxUnreadBody: number, isLast: boolean): boolean {
   if (body === null || body.ended) return false;
   if (body.failed || (head.expectContinue && !continued && body.size === 0)) return true;
-  return !body.used && body.remaining !== Infinity && body.remaining > maxUnreadBody;
+  return (isLast || !body.used) && body.remaining !== Infinity && body.remaining > maxUnreadBody;
 }

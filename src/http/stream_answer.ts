@@ -97,7 +97,7 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   const { http, head } = exchange;
   const chunked = own.length < 0 && head.minor === 1;
   // Without length or chunks the end of the connection is the end of the body (HTTP/1.0).
-  const close = http.closes(exchange, own.close || (own.length < 0 && !chunked));
+  const close = http.closes(exchange, own.close || (own.length < 0 && !chunked), false);
   let text = openHead(exchange, status, phrase, own);
   text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
   text += headEnd(close, head.minor);

@@ -55,7 +55,7 @@ export class WebSocketUpgrades {
       throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
     }
     const { settings, handshake } = this.#check(options);
-    if (exchange.http.isClosing) return this.#tooLate();
+    if (exchange.http.conn.isParting) return this.#tooLate();
     const answer = checkUpgrade(requestOf(exchange), handshake);
     if ("status" in answer) return refusalOf(answer);
     const deflate = answer.deflate === null ? null : this.#deflate(answer.deflate, settings);

@@ -27,6 +27,8 @@ export class AdmissionQueue {
   #waiting: RawSocket[] = [];
   #cancelTimer: (() => void) | null = null;
   #farewells = 0;
+  /** Somebody waits for more than an end of one of the own address's connections. */
+  #isBlocked = false;
   #ids = 0;
 
   constructor(clock: Clock, admission: Admission, admit: (socket: RawSocket) => void) {
@@ -39,15 +41,22 @@ export class AdmissionQueue {
     return this.#waiting.length;
   }
 
+  /** Whether a newcomer has to wait behind others; who may be let in is. */
+  get isBlocked(): boolean {
+    this.admit();
+    return this.#isBlocked && this.#waiting.length > 0;
+  }
+
   /** Numbers connections, the turned-away ones too. */
   nextId(): number {
     return ++this.#ids;
   }
 
-  /** Lets a socket wait; false if the queue is full. */
-  push(socket: RawSocket): boolean {
+  /** Lets a socket wait, for what `reason` says; false if the queue is full. */
+  push(socket: RawSocket, reason: AdmissionReason): boolean {
     if (this.#waiting.length >= this.#admission.limits.maxQueue) return false;
     this.#waiting.push(socket);
+    this.#isBlocked ||= reason !== "maxConnectionsPerIp";
     this.#awaitTime();
     return true;
   }
@@ -58,6 +67,7 @@ export class AdmissionQueue {
     const now = this.#clock.now();
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#isBlocked = false;
     for (let i = 0; i < waiting.length; i++) {
       const reason = this.#admission.enter(waiting[i], now);
       if (reason === null) {
@@ -66,6 +76,7 @@ export class AdmissionQueue {
         this.#waiting.push(waiting[i]);
         if (reason === "maxConnectionsPerIp") continue;
         this.#waiting.push(...waiting.slice(i + 1));
+        this.#isBlocked = true;
         break;
       }
     }

@@ -196,10 +196,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   accepted(socket: RawSocket): void {
     if (this.state === "closed") return socket.destroy();
     this.#count.accepted++;
-    const reason = this.#admission.enter(socket, this.clock.now());
-    if (reason === null) return this.#admit(socket);
     const { policy } = this.#admission.limits;
-    if (policy === "queue" && this.#queue.push(socket)) return;
+    // First come, first served: time may have brought a place that those who wait have not been given yet.
+    const isBehind = policy === "queue" && this.#queue.size > 0 && this.#queue.isBlocked;
+    const reason = isBehind ? "maxConnections" : this.#admission.enter(socket, this.clock.now());
+    if (reason === null) return this.#admit(socket);
+    if (policy === "queue" && this.#queue.push(socket, reason)) return;
     if (
       policy === "shedIdle" && reason !== "acceptRate" && this.#shed(reason === "maxConnectionsPerIp" ? socket : null)
     ) {
