@@ -32,7 +32,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/server\//, [BASE, /^src\/runtime\.ts$/, /^src\/server\//]],
   [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
   [/^src\/http\/upgrade\.ts$/, [BASE, /^src\/(server|http|websocket)\//]],
-  [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//, /^src\/websocket\/types\.ts$/]],
+  [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//, /^src\/websocket\/(types|upgradable)\.ts$/]],
   // Runs in browsers: nothing that needs a socket.
   [/^src\/websocket\/(errors|farewell)\.ts$/, [/^src\/errors\.ts$/]],
   [/^src\/websocket\/reconnect\//, [

@@ -1,5 +1,6 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { type Conn, connect, lines, serve, type Server, silentLogger } from "../mod.ts";
+import { upgradeWebSocket } from "../src/websocket/mod.ts";
 import { eventStream, type HttpContext, type HttpHandler, reply } from "../src/http/mod.ts";
 import type { HttpPeer } from "./support/handler_http_peer.ts";
 import { http } from "./support/handler_kinds.ts";
@@ -553,7 +554,7 @@ table("handlers of requests", [
   }),
   http({
     name: "an upgrade that comes in a drain is refused",
-    handler: () => (_request, ctx) => ctx.upgradeWebSocket(quietly),
+    handler: () => (request) => upgradeWebSocket(request, quietly),
     client: async (peer) => {
       await pause(400);
       peer.ask("/", {

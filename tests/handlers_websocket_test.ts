@@ -1,6 +1,12 @@
 import { background, Semaphore } from "../mod.ts";
 import { serveHttp } from "../src/http/mod.ts";
-import { connectWebSocket, Hub, type WebSocketConn, type WebSocketHandler } from "../src/websocket/mod.ts";
+import {
+  connectWebSocket,
+  Hub,
+  upgradeWebSocket,
+  type WebSocketConn,
+  type WebSocketHandler,
+} from "../src/websocket/mod.ts";
 import { codeOf } from "./support/handlers.ts";
 import { webSocket } from "./support/handler_kinds.ts";
 import type { RawTalker, Talker } from "./support/handler_talkers.ts";
@@ -37,7 +43,7 @@ const ask = (talker: Talker) => talker.ask("a");
 async function upstream(scene: Scene<Talker>, handler: WebSocketHandler): Promise<string> {
   const server = await serveHttp(
     { port: 0, hostname: "127.0.0.1", logger: silentLogger },
-    (_request, ctx) => ctx.upgradeWebSocket(handler),
+    (request) => upgradeWebSocket(request, handler),
   );
   scene.defer(() => server.close());
   return `ws://127.0.0.1:${(server.address as { port: number }).port}/`;

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { lines, type ListenOptions, serve, silentLogger } from "../mod.ts";
+import { upgradeWebSocket } from "../src/websocket/mod.ts";
 import { serveHttp } from "../src/http/mod.ts";
 import { ClientError, makeConnector } from "../src/load/clients/client.ts";
 import { parseTarget } from "../src/load/target.ts";
@@ -25,8 +26,8 @@ function open(kind: LoadKind, options: ListenOptions): Promise<Opened> {
       for await (const line of lines(conn)) await conn.write(`echo: ${line}\n`);
     });
   }
-  return serveHttp(all, async (request, ctx) => {
-    if (kind === "ws") return ctx.upgradeWebSocket((ws) => ws.forEach((message) => ws.send(message)));
+  return serveHttp(all, async (request) => {
+    if (kind === "ws") return upgradeWebSocket(request, (ws) => ws.forEach((message) => ws.send(message)));
     return new Response(await request.text());
   });
 }

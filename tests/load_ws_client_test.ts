@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { serveHttp } from "../src/http/mod.ts";
+import { upgradeWebSocket } from "../src/websocket/mod.ts";
 import { ClientError, type ResolvedClientOptions } from "../src/load/clients/client.ts";
 import type { WebSocketConn, WebSocketMessage } from "../src/websocket/mod.ts";
 import { silentLogger } from "../mod.ts";
@@ -18,9 +19,9 @@ async function meet(
   const { adapter, clock } = world;
   const served: WebSocketConn[] = [];
   const seen: string[] = [];
-  const server = await serveHttp({ port: 9100, adapter, clock, logger: silentLogger, keepAlive: 0 }, (request, ctx) => {
+  const server = await serveHttp({ port: 9100, adapter, clock, logger: silentLogger, keepAlive: 0 }, (request) => {
     seen.push(new globalThis.URL(request.url).pathname, request.headers.get("x-a") ?? "");
-    return ctx.upgradeWebSocket(async (ws) => {
+    return upgradeWebSocket(request, async (ws) => {
       served.push(ws);
       await ws.forEach((message) => void answer(ws, message));
     });

@@ -32,7 +32,7 @@ import { createHttpServer, eventStream, healthHandler, livez, readyz, serveHttp 
 import { runLoad } from "../src/load/mod.ts";
 import { memoryAdapter, startFaultProxy, VirtualClock } from "../src/testing.ts";
 import { watchResources } from "../src/watch/mod.ts";
-import { connectWebSocket, Hub } from "../src/websocket/mod.ts";
+import { connectWebSocket, Hub, upgradeWebSocket } from "../src/websocket/mod.ts";
 import { ReconnectingWebSocket } from "../src/websocket/reconnect/mod.ts";
 
 type Take = (options: never) => unknown;
@@ -142,8 +142,8 @@ describe("options", () => {
   });
 
   it("of a send() are checked as well", async () => {
-    const server = await serveHttp({ adapter }, (_, ctx) =>
-      ctx.upgradeWebSocket(async (ws) => {
+    const server = await serveHttp({ adapter }, (request) =>
+      upgradeWebSocket(request, async (ws) => {
         const error = failureSync(() => void ws.send("x", { compres: false } as never));
         await ws.send(error.message);
       }));

@@ -2,7 +2,7 @@ import { after, before, describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { connect, serve, silentLogger } from "../mod.ts";
 import { type HttpHandler, reply, serveHttp } from "../src/http/mod.ts";
-import { connectWebSocket } from "../src/websocket/mod.ts";
+import { connectWebSocket, upgradeWebSocket } from "../src/websocket/mod.ts";
 import { leakCheck } from "./support/leaks.ts";
 import { within } from "./support/rig.ts";
 
@@ -70,8 +70,8 @@ describe("A buffer that is used again when its write has fulfilled", () => {
       it(`reaches a WebSocket's peer as it was, from either side: ${size} bytes`, async () => {
         const options = { compression: false, maxMessageBytes: 4_000_000 };
         const back: string[] = [];
-        const server = await serveHttp(QUICK, (_request, ctx) =>
-          ctx.upgradeWebSocket(async (ws) => {
+        const server = await serveHttp(QUICK, (request) =>
+          upgradeWebSocket(request, async (ws) => {
             await refill(size, (bytes) => ws.send(bytes));
             for await (const message of ws) back.push(...await runs(one(message as Uint8Array)));
           }, options));

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Server } from "../../mod.ts";
+import { upgradeWebSocket } from "../websocket/mod.ts";
 import { type HttpContext, type HttpHandler, livez, readyz, reply } from "../http/mod.ts";
 import type { WebSocketConn, WebSocketOptions } from "../websocket/mod.ts";
 import { demoPage, PAGE_POLICY } from "./demo_page.ts";
@@ -44,7 +45,7 @@ export function demoRoutes(servers: readonly Server[]): HttpHandler {
   const routes = new Map<string, Methods>([
     ["/", { GET: (_request, ctx, url) => page(servers, ctx, url, performance.now() - began) }],
     ["/echo", { GET: (_request, _ctx, url) => plain(200, howToEcho(url)), POST: echo }],
-    ["/ws", { GET: (_request, ctx) => ctx.upgradeWebSocket(echoMessages, WEB_SOCKET) }],
+    ["/ws", { GET: (request) => upgradeWebSocket(request, echoMessages, WEB_SOCKET) }],
     ["/slow", { GET: slow }],
     ["/stream", { GET: stream }],
     ["/headers", { GET: headers }],

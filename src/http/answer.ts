@@ -16,7 +16,13 @@ const SENT = Symbol("sluice.sent");
 type Marked = Response & { [SENT]?: boolean };
 
 /** Sends what a handler gave. @throws {TypeError} It is no answer. */
-export function answer(exchange: HttpExchange, response: HttpResult): void {
+export function answer(exchange: HttpExchange, given: HttpResult): void {
+  const { upgrading } = exchange;
+  let response = given;
+  if (upgrading !== null && upgrading.takes(given)) {
+    if (upgrading.begin(given!)) return;
+    response = upgrading.tooLate();
+  }
   if (response instanceof Reply && response.real === null) {
     const { code, own, content } = response as Reply;
     return sendWhole(exchange, code, "", own, content);

@@ -24,6 +24,16 @@ import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "./types.
 /** How far an answer has come. */
 export type AnswerState = "none" | "begun" | "done";
 
+/** A protocol that the connection may be handed over to. */
+export interface Upgrading {
+  /** Whether this is the answer that begins it. */
+  takes(response: HttpResult): boolean;
+  /** Begins it, behind the answer; false if it is too late. */
+  begin(response: Response): boolean;
+  /** The answer then. */
+  tooLate(): Response;
+}
+
 /** The context of one request. */
 export class HttpExchange extends CancelContext implements HttpContext, BodySource {
   readonly http: ExchangeHost;
@@ -50,6 +60,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   place: QueuePlace | null = null;
   /** Its handler, while that runs. */
   handling: Promise<unknown> | null = null;
+  /** Another protocol, once the handler returns the answer that begins it. */
+  upgrading: Upgrading | null = null;
   /** Ends the stream that its answer is read from. */
   stop: ((reason: unknown) => void) | null = null;
   /** Its answer is a stream, and how long that will be nobody has said. */
@@ -133,15 +145,19 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   }
 
   hijack(): Conn {
-    if (this.state !== "none" || this.hijacked || this.done) {
-      throw new SluiceError("ERR_HIJACK", "The request is answered or its connection is gone, call hijack() before");
-    }
+    this.checkFree("hijack()");
     this.hijacked = true;
     return this.http.handOver(this);
   }
 
-  upgradeWebSocket(handler: WebSocketHandler, options?: WebSocketOptions): HttpResult {
+  upgradeWebSocket(handler: WebSocketHandler, options?: WebSocketOptions): Response {
     return this.http.service.webSockets.upgrade(this, handler, options);
+  }
+
+  /** @throws {SluiceError} Nobody can take the connection any more. */
+  checkFree(call: string): void {
+    if (this.state === "none" && !this.hijacked && !this.done) return;
+    throw new SluiceError("ERR_HIJACK", `The request is answered or its connection is gone, call ${call} before`);
   }
 
   /** Takes the connection for another protocol, whose answer the caller writes. */

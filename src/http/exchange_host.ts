@@ -28,6 +28,8 @@ export interface ExchangeHost {
   inform(status: number, lines: string): void;
   /** Gives the connection away, with what is unread. */
   handOver(exchange: HttpExchange): Conn;
+  /** Another protocol has the connection: the request is over, and its context is when `serving` settles. */
+  switched(exchange: HttpExchange, serving: Promise<void>): void;
   /** Whether the connection ends with this exchange's answer. @param isWhole All of it is here. */
   closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean;
   /** Sends a whole answer. @param head Its head, without the Connection field and the empty line. */

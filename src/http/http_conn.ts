@@ -178,6 +178,12 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.conn;
   }
 
+  switched(exchange: HttpExchange, serving: Promise<void>): void {
+    this.exchange = null;
+    this.service.finished(exchange);
+    this.service.server.attend(this.conn, serving.finally(() => exchange.complete()));
+  }
+
   send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void {
     if (!exchange.bodyDone && (this.#ended || this.isLeaving)) {
       skipBody(exchange.body!, this.service.limits.maxUnreadBody);

@@ -42,6 +42,7 @@ export {
 } from "./health.ts";
 export { END, type ParserEvent, type ParserLimits, RequestHead, RequestParser, type TargetForm } from "./parser/mod.ts";
 export { reply, type ReplyInit } from "./reply.ts";
+export { contextOf } from "./context_of.ts";
 export { nativeRequest } from "./request.ts";
 export type { Sample } from "./sampling.ts";
 export { createHttpServer, serveHttp } from "./server.ts";

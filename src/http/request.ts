@@ -7,6 +7,8 @@ import { HttpError } from "./errors.ts";
 import type { RequestHead } from "./parser/mod.ts";
 import { type Lazy, standInFor } from "./lazy.ts";
 import type { RequestBody } from "./request_body.ts";
+import type { WebSocketHandler, WebSocketOptions } from "../websocket/types.ts";
+import { type Upgradable, UPGRADE } from "../websocket/upgradable.ts";
 
 /** What a request needs of its exchange. */
 export interface RequestSource {
@@ -16,7 +18,11 @@ export interface RequestSource {
   readonly lostSignal: AbortSignal;
   readonly scheme: string;
   readonly host: string;
+  upgradeWebSocket(handler: WebSocketHandler, options?: WebSocketOptions): Response;
 }
+
+/** The source of a request that a server gave. */
+const SOURCE = Symbol("sluice.source");
 
 const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 const decoder = new TextDecoder();
@@ -28,7 +34,7 @@ const PLAIN =
   /^(?:(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*|(?:\d|[1-9]\d|1\d\d)(?:\.(?:\d|[1-9]\d|1\d\d)){3})(?::(?!80$|443$)[1-9]\d*)?$/;
 
 /** Looks like a `Request`, and is one as soon as somebody needs more than this. */
-export class LazyRequest implements Lazy<Request> {
+export class LazyRequest implements Lazy<Request>, Upgradable {
   readonly #source: RequestSource;
   #url = "";
   #headers: Headers | null = null;
@@ -37,6 +43,14 @@ export class LazyRequest implements Lazy<Request> {
 
   constructor(source: RequestSource) {
     this.#source = source;
+  }
+
+  get [SOURCE](): RequestSource {
+    return this.#source;
+  }
+
+  [UPGRADE](handler: WebSocketHandler, options?: WebSocketOptions): Response {
+    return this.#source.upgradeWebSocket(handler, options);
   }
 
   get method(): string {
@@ -117,7 +131,11 @@ export class LazyRequest implements Lazy<Request> {
     const body = this.#stream === null && this.bodyUsed ? null : this.body;
     const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
     if (body !== null && method !== "GET" && method !== "HEAD") init.body = body;
-    return new Request(this.url, init);
+    const native = new Request(this.url, init);
+    // The runtime's own is as good to whoever looks for the connection.
+    Object.defineProperty(native, SOURCE, { value: this.#source });
+    Object.defineProperty(native, UPGRADE, { value: this[UPGRADE].bind(this) });
+    return native;
   }
 }
 
@@ -161,4 +179,9 @@ function normalised(url: string): string {
  */
 export function nativeRequest(request: Request): Request {
   return request instanceof LazyRequest ? (request as LazyRequest).native() : request;
+}
+
+/** The source of a request that a server gave, or of the runtime's own behind it; undefined of any other. */
+export function sourceOf(request: Request): RequestSource | undefined {
+  return (request as { [SOURCE]?: RequestSource } | null | undefined)?.[SOURCE];
 }

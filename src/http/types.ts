@@ -8,7 +8,6 @@ import type { Conn } from "../server/conn_types.ts";
 import type { ConfigureOptions, ServeOptions } from "../server/options.ts";
 import type { Server } from "../server/server_types.ts";
 import type { Address } from "../socket.ts";
-import type { WebSocketHandler, WebSocketOptions } from "../websocket/types.ts";
 import type { AccessLogOptions } from "./access_log.ts";
 import type { RefusalReason } from "./errors.ts";
 
@@ -55,21 +54,6 @@ export interface HttpContext extends HandlerContext {
    * @throws {SluiceError} Part of an answer is sent, or the connection is gone.
    */
   hijack(): Conn;
-  /**
-   * Answers a WebSocket's handshake (RFC 6455 §4.2) and serves it with `handler`; return what it gives. A request that
-   * is none is refused with 400, 403, 405 or 426, and with 503 in a drain.
-   *
-   * @example
-   * ```ts
-   * await serveHttp({ port: 8080 }, (request, ctx) =>
-   *   ctx.upgradeWebSocket(async (ws) => {
-   *     for await (const message of ws) await ws.send(message);
-   *   }));
-   * ```
-   * @throws {OptionError} An option can't be used.
-   * @throws {SluiceError} Part of an answer is sent, or the connection is gone.
-   */
-  upgradeWebSocket(handler: WebSocketHandler, options?: WebSocketOptions): HttpResult;
   /** Sends a 103 before the answer (RFC 8297); nothing happens for an HTTP/1.0 client. */
   earlyHints(headers: HeaderFields): void;
 }

@@ -9,7 +9,13 @@ import { formatAddress } from "../server/address.ts";
 import type { Connection } from "../server/connection.ts";
 import { FrameEncoder } from "../websocket/codec/mod.ts";
 import { canCompress, type DeflateParams, PerMessageDeflate } from "../websocket/deflate/mod.ts";
-import { checkUpgrade, type UpgradeRefusal, type UpgradeRequest } from "../websocket/handshake/server.ts";
+import { acceptKey } from "../websocket/handshake/accept_key.ts";
+import {
+  checkUpgrade,
+  type UpgradeAnswer,
+  type UpgradeRefusal,
+  type UpgradeRequest,
+} from "../websocket/handshake/server.ts";
 import {
   farewellOptions,
   handshakeOptions,
@@ -23,12 +29,16 @@ import type { WebSocketHandler, WebSocketOptions } from "../websocket/types.ts";
 import { WsConn } from "../websocket/ws_conn.ts";
 import { HttpError } from "./errors.ts";
 import type { HttpExchange } from "./exchange.ts";
+import { fieldsOf, isAscii, latin1 } from "./fields.ts";
 import { reply } from "./reply.ts";
 import type { HttpService } from "./service.ts";
 import { statusLine } from "./status.ts";
-import type { HttpResult } from "./types.ts";
+import { UpgradeResponse } from "./upgrade_response.ts";
 
 const SWITCHING_PROTOCOLS = 101;
+const ACCEPT = "sec-websocket-accept";
+/** Of an answer without a body, and with the handshake's own fields, these are not the program's to say. */
+const OURS = ["content-type", "connection", "upgrade"];
 
 /** Where no options are given. */
 const DEFAULTS: WebSocketOptions = {};
@@ -49,24 +59,48 @@ export class WebSocketUpgrades {
     this.#service = service;
   }
 
-  /** Answers the handshake, and serves the WebSocket. @throws {OptionError} An option can't be used. */
-  upgrade(exchange: HttpExchange, handler: WebSocketHandler, options: WebSocketOptions = DEFAULTS): HttpResult {
+  /** Answers the handshake, when the handler returns what this gives. @throws {OptionError} An option can't be used. */
+  upgrade(exchange: HttpExchange, handler: WebSocketHandler, options: WebSocketOptions = DEFAULTS): Response {
     if (typeof handler !== "function") {
       throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
     }
     const { settings, handshake } = this.#check(options);
+    exchange.checkFree("upgradeWebSocket()");
     if (exchange.http.conn.isParting) return this.#tooLate();
     const answer = checkUpgrade(requestOf(exchange), handshake);
     if ("status" in answer) return refusalOf(answer);
+    const response = new UpgradeResponse(answer.lines);
+    // It is called in the context of this moment, as if it were called here.
+    const isolated = this.#service.server.adapter!.isolate?.() ?? ((run, given) => run(given));
+    const accept = acceptKey(exchange.head.header("sec-websocket-key")!);
+    exchange.upgrading = {
+      // A copy has the same fields, and the accept field is this handshake's alone.
+      takes: (given) => given === asResponse(response) || given?.headers?.get?.(ACCEPT) === accept,
+      begin: (given) => {
+        if (exchange.http.conn.isParting) return false;
+        const added = given === asResponse(response) && !response.isTouched
+          ? ""
+          : addedFields(given.headers, answer.lines);
+        const ws = this.#begin(exchange, settings, answer, added);
+        exchange.http.switched(exchange, isolated(() => serveWebSocket(ws, handler, ws.conn.ctx!), null));
+        return true;
+      },
+      tooLate: () => this.#tooLate(),
+    };
+    return asResponse(response);
+  }
+
+  #begin(exchange: HttpExchange, settings: WebSocketSettings, answer: UpgradeAnswer, added: string): WsConn {
     const deflate = answer.deflate === null ? null : this.#deflate(answer.deflate, settings);
     const conn = exchange.upgrade();
     // Begun in the lame duck, it is asked to finish when that is over, though its connection was asked already.
     if (this.#service.server.isLameDuck) conn.ctx!.endDraining();
-    conn.write(`${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}\r\n`);
+    const text = `${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}${added}\r\n`;
+    void conn.write(isAscii(text) ? text : latin1(text));
     const { protocol, extensions, farewell } = answer;
     const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell });
     ws.start();
-    this.#service.server.attend(conn, serveWebSocket(ws, handler, conn.ctx!));
+    return ws;
   }
 
   #check(options: WebSocketOptions): Checked {
@@ -94,7 +128,7 @@ export class WebSocketUpgrades {
   }
 
   /** A drain lets nobody begin. */
-  #tooLate(): HttpResult {
+  #tooLate(): Response {
     const error = new HttpError("draining");
     this.#service.refused(error);
     const headers = { "retry-after": String(this.#service.limits.retryAfter) };
@@ -113,6 +147,18 @@ function requestOf(exchange: HttpExchange): UpgradeRequest {
   return { method, minor, host: exchange.host, scheme: exchange.scheme, header: (name) => head.header(name) };
 }
 
-function refusalOf({ status, headers, message }: UpgradeRefusal): HttpResult {
+function refusalOf({ status, headers, message }: UpgradeRefusal): Response {
   return reply(`${message}\n`, { status, headers });
+}
+
+function asResponse(response: UpgradeResponse): Response {
+  return response as unknown as Response;
+}
+
+/** The fields that middleware has added to the handshake's. @throws {TypeError} One can't stand in a head. */
+function addedFields(headers: Headers, own: string): string {
+  const rest = new Headers(headers);
+  for (const name of OURS) rest.delete(name);
+  for (const line of own.split("\r\n")) if (line !== "") rest.delete(line.slice(0, line.indexOf(":")));
+  return fieldsOf(rest).lines;
 }

@@ -29,7 +29,7 @@ const PUBLISH_NAMES: Names<PublishOptions> = { except: true, compress: true };
  * ```ts
  * const hub = new Hub();
  * await serveHttp({ port: 8080 }, (request, ctx) =>
- *   ctx.upgradeWebSocket(async (ws) => {
+ *   upgradeWebSocket(request, async (ws) => {
  *     hub.subscribe(ws, "news");
  *     for await (const message of ws) hub.publish("news", message, { except: ws });
  *   }));

@@ -1,5 +1,5 @@
 /**
- * WebSockets (RFC 6455) on Sluice's own connections: `ctx.upgradeWebSocket()` of `./http` gives them to a server,
+ * WebSockets (RFC 6455) on Sluice's own connections: `upgradeWebSocket()` gives them to a server of `./http`,
  * `connectWebSocket()` to a client.
  *
  * @module
@@ -15,6 +15,7 @@ export {
 export { type Farewell, type FarewellFlag, parseFarewell } from "./farewell.ts";
 export { Hub, type PublishOptions } from "./hub.ts";
 export { webSocketTransport } from "./transport.ts";
+export { upgradeWebSocket } from "./upgradable.ts";
 export type {
   CompressionOptions,
   HeartbeatOptions,

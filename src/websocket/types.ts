@@ -168,7 +168,7 @@ export interface WebSocketLimitOptions {
   readonly compression?: CompressionOptions | boolean;
 }
 
-/** Everything `ctx.upgradeWebSocket()` takes. It is checked once for each object: keep one, and don't change it. */
+/** Everything `upgradeWebSocket()` takes. It is checked once for each object: keep one, and don't change it. */
 export interface WebSocketOptions extends WebSocketLimitOptions {
   /** Subprotocols we speak (Chromium gives up if it offers some and none is taken), most wanted first, or a function that chooses among those offered. @default none */
   readonly protocols?: readonly string[] | ((offered: readonly string[]) => string | null | undefined);

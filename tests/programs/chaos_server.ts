@@ -8,6 +8,7 @@
  */
 import process from "node:process";
 import type { Conn, RunOptions, Server } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import type { WebSocketConn } from "../../src/websocket/mod.ts";
 import { trackedBy } from "../support/tracked.ts";
 
@@ -80,7 +81,7 @@ function start({ kind }: ChaosSetup): Promise<Server> {
   const options = { hostname: "127.0.0.1", logger: silentLogger };
   if (kind === "tcp") return serve(options, answerLines);
   if (kind === "http") return serveHttp(options, answerRequest);
-  return serveHttp(options, (_request, ctx) => ctx.upgradeWebSocket(answerMessages));
+  return serveHttp(options, (request) => upgradeWebSocket(request, answerMessages));
 }
 
 async function present(server: Server): Promise<ChaosPresent> {

@@ -3,6 +3,7 @@
  * `/send`, `/drop`, `/late` over HTTP and WebSocket; the lines `write`, `writable`, `small` over TCP.
  */
 import { type Conn, lines, run, serve, silentLogger } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { serveHttp } from "../../src/http/mod.ts";
 import type { WebSocketConn } from "../../src/websocket/mod.ts";
 
@@ -16,18 +17,18 @@ async function sendFor(ws: WebSocketConn): Promise<never> {
   for (;;) await ws.send(CHUNK);
 }
 
-const http = await serveHttp({ port: 0, hostname: "127.0.0.1", logger: silentLogger }, (request, ctx) => {
+const http = await serveHttp({ port: 0, hostname: "127.0.0.1", logger: silentLogger }, (request) => {
   switch (new URL(request.url).pathname) {
     case "/stream":
       return streamOf(() => CHUNK);
     case "/empty":
       return streamOf(() => new Uint8Array(0));
     case "/send":
-      return ctx.upgradeWebSocket(sendFor);
+      return upgradeWebSocket(request, sendFor);
     case "/drop":
-      return ctx.upgradeWebSocket(sendFor, { slowConsumer: "drop" });
+      return upgradeWebSocket(request, sendFor, { slowConsumer: "drop" });
     case "/late":
-      return ctx.upgradeWebSocket((ws) => {
+      return upgradeWebSocket(request, (ws) => {
         void ws.close();
         return sendFor(ws);
       });

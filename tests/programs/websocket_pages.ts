@@ -6,6 +6,7 @@
  */
 import process from "node:process";
 import { run } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";
 import type { WebSocketConn, WebSocketHandler, WebSocketOptions } from "../../src/websocket/mod.ts";
 
@@ -48,12 +49,12 @@ async function tellEnd(name: string, ws: WebSocketConn): Promise<void> {
   console.log(`closed ${JSON.stringify({ name, code, reason, wasClean, received, sent } satisfies PageWebSocket)}`);
 }
 
-const server = await serveHttp({ hostname: "127.0.0.1", port: Number(process.argv[2] ?? 0) }, (request, ctx) => {
+const server = await serveHttp({ hostname: "127.0.0.1", port: Number(process.argv[2] ?? 0) }, (request) => {
   const { pathname, search } = new URL(request.url);
   const route = known.get(pathname);
   if (route === undefined) return reply("<!doctype html>", { headers: { "content-type": "text/html" } });
   const [handler, options] = route;
-  return ctx.upgradeWebSocket((ws, wsContext) => {
+  return upgradeWebSocket(request, (ws, wsContext) => {
     void tellEnd(search, ws);
     return handler(ws, wsContext);
   }, options);

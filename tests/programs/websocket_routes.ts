@@ -2,6 +2,7 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { type HttpHandler, reply } from "../../src/http/mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import type {
   WebSocketClose,
   WebSocketConn,
@@ -117,7 +118,7 @@ function fill(ws: WebSocketConn, bytes: number, size: number): void {
 
 /** WebSockets at the paths of the table, `/stats` for those who measure. */
 export function webSocketRoutes(options: WebSocketOptions): HttpHandler {
-  return (request, ctx) => {
+  return (request) => {
     const url = new URL(request.url);
     if (url.pathname === "/stats") {
       if (url.searchParams.has("gc")) collect();
@@ -125,7 +126,7 @@ export function webSocketRoutes(options: WebSocketOptions): HttpHandler {
     }
     const route = table[url.pathname];
     if (route === undefined) return reply("no such path", { status: 404 });
-    return ctx.upgradeWebSocket((ws) => serve(route, url, ws), options);
+    return upgradeWebSocket(request, (ws) => serve(route, url, ws), options);
   };
 }
 

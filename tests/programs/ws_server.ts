@@ -6,6 +6,7 @@
  */
 import process from "node:process";
 import { silentLogger } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import type { HttpHandler, HttpStats } from "../../src/http/mod.ts";
 import type { WebSocketConn, WebSocketOptions } from "../../src/websocket/mod.ts";
 import type { Ran } from "./http_server.ts";
@@ -41,7 +42,7 @@ async function echo(ws: WebSocketConn): Promise<void> {
 // What attackers are told apart by is the codes above; a line for each would be the log's own flood.
 const http = { logger: silentLogger, ...setup.http };
 const handler: HttpHandler = (request, ctx) => {
-  return request.url.endsWith("/ws") ? ctx.upgradeWebSocket(echo, setup.ws) : routes(request, ctx);
+  return request.url.endsWith("/ws") ? upgradeWebSocket(request, echo, setup.ws) : routes(request, ctx);
 };
 const ran = (stats: HttpStats): WsRan => ({ clients: Object.fromEntries(ranIds), stats, began, messages, ended });
 await serveTold({ ...setup, http }, handler, ran);

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Handler, serve, type ServeOptions } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { type HttpHandler, type HttpOptions, serveHttp } from "../../src/http/mod.ts";
 import type { WebSocketHandler, WebSocketOptions } from "../../src/websocket/mod.ts";
 import { HttpPeer } from "./handler_http_peer.ts";
@@ -77,7 +78,7 @@ export function webSocket(pattern: WebSocketPattern): Pattern[] {
       ...(kind === "foreign" ? { leaves: false } : {}),
       start: (scene, given) => {
         const serveOne = handler(scene);
-        return serveHttp({ ...given, ...options }, (_request, ctx) => ctx.upgradeWebSocket(serveOne, ws));
+        return serveHttp({ ...given, ...options }, (request) => upgradeWebSocket(request, serveOne, ws));
       },
       open: (scene) => openTalker(kind, scene),
       goodEnds: { drain: "1001", life: "1000" },

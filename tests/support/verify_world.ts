@@ -1,6 +1,7 @@
 /** Scenarios of `sluice verify` against servers in memory and in virtual time. */
 import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adapters/memory.ts";
 import { Dialer, serve, type ServeOptions, type Server, silentLogger } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";
 import { VirtualClock } from "../../src/testing/clock.ts";
 import {
@@ -181,11 +182,11 @@ export const sluice: StartSubject = async ({ adapter, clock, kind, roundTrip }) 
 
 function serveHttpKinds(kind: VerifyKind, clock: VirtualClock, options: ServeOptions): Promise<Server> {
   const pause = (ms: number) => new Promise<void>((resolve) => clock.setTimer(resolve, ms));
-  return serveHttp(options, async (request, ctx) => {
+  return serveHttp(options, async (request) => {
     const path = new URL(request.url).pathname;
     if (kind === "ws") {
-      if (path !== "/stream") return ctx.upgradeWebSocket(echo);
-      return ctx.upgradeWebSocket(async (ws) => {
+      if (path !== "/stream") return upgradeWebSocket(request, echo);
+      return upgradeWebSocket(request, async (ws) => {
         for (let i = 0; ws.state === "open"; i++) {
           await ws.send(`message ${i}`).catch(() => {});
           await pause(STREAM_WAIT);

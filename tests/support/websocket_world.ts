@@ -1,6 +1,7 @@
 /** A server of WebSockets with raw peers and our own clients, in memory and in virtual time. */
 import process from "node:process";
 import { Dialer, type DrainReport, type Logger, type LogLevel } from "../../mod.ts";
+import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import type { HandlerContext } from "../../src/server/conn_context.ts";
@@ -142,8 +143,8 @@ export async function wsWorld(handler: WebSocketHandler, options: WsWorldOptions
   };
   const { adapter, clock } = made;
   const common = { port: 0, hostname: "127.0.0.1", adapter, clock, logger: loggerTo(made.logged) };
-  made.server = await serveHttp({ ...common, ...rest }, (request, ctx) => {
-    return request.url.endsWith("/plain") ? reply("plain") : ctx.upgradeWebSocket(noted, wsOptions);
+  made.server = await serveHttp({ ...common, ...rest }, (request) => {
+    return request.url.endsWith("/plain") ? reply("plain") : upgradeWebSocket(request, noted, wsOptions);
   });
   return made;
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { serveHttp } from "../../src/http/mod.ts";
 import { silentLogger } from "../../src/log.ts";
-import { connectWebSocket, type WebSocketLimitOptions } from "../../src/websocket/mod.ts";
+import { connectWebSocket, upgradeWebSocket, type WebSocketLimitOptions } from "../../src/websocket/mod.ts";
 import type { EchoClient } from "./ws_play.ts";
 
 /** What the catalogue's largest cases need: messages of 16 MiB, and 65,536 fragments. */
@@ -26,8 +26,8 @@ export interface EchoServer extends AsyncDisposable {
 export async function sluiceEcho(): Promise<EchoServer> {
   const server = await serveHttp(
     { hostname: "127.0.0.1", port: 0, logger: silentLogger },
-    (_request, ctx) =>
-      ctx.upgradeWebSocket(async (ws) => {
+    (request) =>
+      upgradeWebSocket(request, async (ws) => {
         for await (const message of ws) await ws.send(message);
       }, OPTIONS),
   );

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
 import { serveHttp } from "../../../src/http/mod.ts";
-import { Hub, type WebSocketHandler } from "../../../src/websocket/mod.ts";
+import { Hub, upgradeWebSocket, type WebSocketHandler } from "../../../src/websocket/mod.ts";
 
 const MAX_MESSAGE_BYTES = 16_777_216;
 const TOPIC = "all";
@@ -28,7 +28,7 @@ const handler = handlers[process.argv[2]];
 const logger = silentLogger;
 const server = await serveHttp(
   { hostname: "127.0.0.1", logger },
-  (_, ctx) => ctx.upgradeWebSocket(handler, { maxMessageBytes: MAX_MESSAGE_BYTES }),
+  (request) => upgradeWebSocket(request, handler, { maxMessageBytes: MAX_MESSAGE_BYTES }),
 );
 if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
 await run(server, { logger });

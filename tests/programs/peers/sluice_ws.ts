@@ -1,6 +1,7 @@
 /** Sluice's WebSockets: an echo, and at `/flow` a message every 10 ms. */
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
+import { upgradeWebSocket } from "../../../src/websocket/mod.ts";
 import { serveHttp } from "../../../src/http/mod.ts";
 import type { WebSocketConn } from "../../../src/websocket/mod.ts";
 
@@ -12,8 +13,8 @@ async function flow(ws: WebSocketConn): Promise<void> {
 }
 
 const logger = silentLogger;
-const server = serveHttp({ hostname: "127.0.0.1", port: Number(process.env.PORT), logger }, (request, ctx) => {
-  return ctx.upgradeWebSocket((ws) => {
+const server = serveHttp({ hostname: "127.0.0.1", port: Number(process.env.PORT), logger }, (request) => {
+  return upgradeWebSocket(request, (ws) => {
     if (new URL(request.url).pathname === "/flow") void flow(ws);
     return ws.forEach((message) => ws.send(message));
   });
