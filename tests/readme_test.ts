@@ -44,10 +44,15 @@ function freePort(): Promise<number> {
 }
 
 /** Types `line` and gives back the first answer; tries again while nobody listens yet. */
-async function ask(port: number, line: string): Promise<string> {
+function ask(port: number, line: string): Promise<string> {
+  return again(() => askOnce(port, line));
+}
+
+/** Until it goes well: a program listens some time after it was started, and on one port after the other. */
+async function again<T>(attemptOnce: () => Promise<T>): Promise<T> {
   for (let attempt = 0;; attempt++) {
     try {
-      return await askOnce(port, line);
+      return await attemptOnce();
     } catch (error) {
       if (attempt === 100) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -129,7 +134,7 @@ describe("README", () => {
     for (const [i, given] of [9100, 8080, 8081].entries()) text = text.replace(`port: ${given}`, `port: ${ports[i]}`);
     await using server = program("stages.ts", text);
     assertEquals(await ask(ports[0], "x"), "value of x\n");
-    assertEquals((await fetch(`http://127.0.0.1:${ports[2]}/readyz`)).status, 200);
+    assertEquals((await again(() => fetch(`http://127.0.0.1:${ports[2]}/readyz`))).status, 200);
     server.signal("SIGTERM");
     const { code, stderr } = await server.exited();
     const done = stderr.split("\n").filter((line) => line.includes("Drain: done"));

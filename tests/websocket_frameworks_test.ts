@@ -134,6 +134,33 @@ describe("upgradeWebSocket()", () => {
     }
   });
 
+  it("has another status only for whoever is just making a copy", async () => {
+    let statuses: number[] = [];
+    await using w = await httpWorld(async (req) => {
+      const given = upgradeWebSocket(req, echo);
+      void given.body;
+      await undefined;
+      statuses = [given.status, given.status];
+      return given;
+    });
+    await w.ask(HANDSHAKE);
+    assertEquals(statuses, [101, 101]);
+  });
+
+  it("that has ended well has lost nothing: request.signal does not abort", async () => {
+    let [req, ctx]: [Request?, HttpContext?] = [];
+    await using w = await httpWorld((given, context) => {
+      [req, ctx] = [given, context];
+      assertEquals([given.signal.aborted, context.signal.aborted], [false, false]);
+      return upgradeWebSocket(given, () => {});
+    });
+    const peer = await w.ask(HANDSHAKE);
+    // A Close of 1000, masked by zeros.
+    peer.send("\x88\x82\0\0\0\0\x03\xe8");
+    await w.pass(50);
+    assertEquals([peer.end, req!.signal.aborted, ctx!.signal.aborted], ["fin", false, true]);
+  });
+
   it("is refused by whoever returns another answer, and nothing of it is left", async () => {
     let served = 0;
     await using w = await httpWorld((req) => {
