@@ -150,8 +150,17 @@ class BunListener extends IdleOwner implements SocketListener {
     if (!this.#stopped) this.#native.stop();
     this.#stopped = true;
     for (const socket of this.#waiting.splice(0)) socket.destroy();
-    for (const { raw } of this.#greeting) raw.terminate();
     return Promise.resolve();
+  }
+
+  handshakes(): number {
+    return this.#greeting.size;
+  }
+
+  /** Bun does not tell whether a client has said something. */
+  dropHandshakes(): readonly Address[] {
+    for (const { raw } of this.#greeting) raw.terminate();
+    return [];
   }
 
   override opened(raw: NativeSocket): void {
@@ -163,7 +172,13 @@ class BunListener extends IdleOwner implements SocketListener {
   /** The end of a TLS handshake. */
   greeted(greeting: Greeting, ok: boolean): void {
     this.#greeting.delete(greeting);
-    if (ok) this.#take(greeting.raw);
+    if (!ok) return;
+    if (!this.#stopped) return this.#take(greeting.raw);
+    // It was begun before the listener closed: whoever is served out takes it in.
+    const socket = new BunSocket(greeting.raw, this.address, 0);
+    if (this.#events === null) return socket.destroy();
+    this.#events.accepted(socket);
+    socket.settle();
   }
 
   #take(raw: NativeSocket): void {

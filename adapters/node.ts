@@ -156,11 +156,21 @@ export class NodeListener implements SocketListener {
     return this.#closing ??= new Promise((resolve) => {
       // The callback of close() would wait for the accepted sockets too; the descriptor is closed in the call.
       this.#server.close();
-      for (const socket of this.#greeting) socket.destroy();
       for (const socket of this.#held) socket.destroy();
       this.#held = [];
       setImmediate(resolve);
     });
+  }
+
+  handshakes(): number {
+    return this.#greeting.size;
+  }
+
+  dropHandshakes(): readonly Address[] {
+    const begun = [...this.#greeting].filter((socket) => socket.bytesRead > 0);
+    const peers = begun.map((socket) => addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0));
+    for (const socket of this.#greeting) socket.destroy();
+    return peers;
   }
 
   /** Tells that accepting failed; after EMFILE or ENFILE, once until `resume`. */
@@ -184,12 +194,19 @@ export class NodeListener implements SocketListener {
 
   #greeted(socket: net.Socket): void {
     this.#greeting.delete((socket as { _parent?: net.Socket })._parent ?? socket);
-    this.#accept(socket);
+    const accepted = this.#wrap(socket);
+    // It was begun before the listener closed: whoever is served out takes it in.
+    if (this.#closing !== null && this.#events !== null) this.#events.accepted(accepted);
+    else this.#give(accepted);
   }
 
   #accept(socket: net.Socket): void {
+    this.#give(this.#wrap(socket));
+  }
+
+  #wrap(socket: net.Socket): NodeSocket {
     const unix = this.address.transport === "unix" ? this.address : null;
-    this.#give(new NodeSocket(socket, unix, unix && { transport: "unix", path: "" }));
+    return new NodeSocket(socket, unix, unix && { transport: "unix", path: "" });
   }
 
   #give(socket: NodeSocket): void {

@@ -140,8 +140,15 @@ export interface SocketListener {
   start(events: ListenerEvents): void;
   /** Accepts again after `failed` with EMFILE or ENFILE. */
   resume(): void;
-  /** Closes the listening socket; accepted sockets live on. Resolves when the port is free. */
+  /**
+   * Closes the listening socket; accepted sockets live on, and TLS handshakes under way go on and are handed over.
+   * Resolves when the port is free.
+   */
   close(): Promise<void>;
+  /** TLS handshakes under way. */
+  handshakes?(): number;
+  /** Ends all handshakes; gives the clients of those that are known to have begun. */
+  dropHandshakes?(): readonly Address[];
 }
 
 /** A `Response`'s body that is in memory anyway. */

@@ -269,6 +269,7 @@ const REPORT: DrainReport = {
   afterFin: { messages: 1, bytes: 12 },
   acceptQueueLeft: null,
   admissionQueueLeft: 2,
+  handshakesCut: [],
   workLeft: 1,
   hooks: [{ name: "save", ok: true, duration: 5 }, { name: "tell", ok: false, duration: 1, error: "no" }],
   truncated: [],

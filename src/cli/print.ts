@@ -101,8 +101,9 @@ function formatDelivery(delivery: DrainReport["delivery"]): string {
   return `${finSeen} client's FIN seen, ${acknowledged} acknowledged, ${kernel} in the kernel, ${process} in the process`;
 }
 
-function formatQueues({ acceptQueueLeft, admissionQueueLeft }: DrainReport): string {
-  return `${acceptQueueLeft ?? "unknown"} in the accept queue, ${admissionQueueLeft} waiting for admission`;
+function formatQueues({ acceptQueueLeft, admissionQueueLeft, handshakesCut }: DrainReport): string {
+  const queues = `${acceptQueueLeft ?? "unknown"} in the accept queue, ${admissionQueueLeft} waiting for admission`;
+  return handshakesCut.length === 0 ? queues : `${queues}, in TLS handshakes ${handshakesCut.join(", ")}`;
 }
 
 function formatWork(count: number): string {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import type { ListenerEvents, RawSocket, SocketListener } from "../socket.ts";
+import type { Address, ListenerEvents, RawSocket, SocketListener } from "../socket.ts";
 
 /** First pause after descriptors ran out, in ms (Go: `net/http`). */
 const BACKOFF_MIN = 5;
@@ -59,6 +59,16 @@ export class AcceptLoop implements ListenerEvents {
       this.#closed = this.listener.close();
     }
     return this.#closed;
+  }
+
+  /** TLS handshakes under way. */
+  get handshakes(): number {
+    return this.listener.handshakes?.() ?? 0;
+  }
+
+  /** Ends them; gives the clients of those that had begun. */
+  dropHandshakes(): readonly Address[] {
+    return this.listener.dropHandshakes?.() ?? [];
   }
 
   #backOff(): void {

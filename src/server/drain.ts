@@ -48,6 +48,10 @@ export interface DrainTarget {
   /** How many wait in the kernel to be accepted; null if it can't be told. */
   acceptQueue(): number | null;
   closeListeners(): void;
+  /** TLS handshakes under way. */
+  handshakes(): number;
+  /** Ends them; names the clients of those that had begun. */
+  dropHandshakes(): string[];
   /** Drops what still waits for admission; returns how many. */
   dropQueued(): number;
   /** Ends handlers' contexts. */
@@ -120,6 +124,7 @@ export class Drain {
   #queueLeft: number | null = null;
   #acceptedBefore = 0;
   #acceptedAt: number;
+  #handshakesCut: readonly string[] = [];
 
   constructor(target: DrainTarget, limits: DrainLimits, schedule: DrainSchedule, cause: string) {
     this.#target = target;
@@ -254,6 +259,7 @@ export class Drain {
     this.#each((conn) => joinDrain(conn, plan));
     const unattend = this.#target.timers.attend();
     this.#measure().catch(() => {});
+    await this.#finishHandshakes(began);
     if (this.#target.size > 0 && !this.#forced) {
       const toPatience = Math.max(0, plan.patienceAt - began);
       const cancel = this.#target.clock.setTimer(() => this.#phase("patience"), toPatience);
@@ -262,6 +268,22 @@ export class Drain {
     }
     unattend();
     this.#phases.drain = this.#now() - began;
+  }
+
+  /**
+   * Who was let in while the listener was open is served, once its handshake is over. One that is silent gets what an
+   * idle connection gets; each that comes to its end gives the others as much again.
+   */
+  async #finishHandshakes(began: number): Promise<void> {
+    const target = this.#target;
+    const wait = Math.max(this.#limits.quiet, this.#schedule.idleGrace);
+    const end = this.#began + this.#schedule.patienceAt;
+    let [seen, until] = [target.acceptCount, began + wait];
+    while (target.handshakes() > 0 && !this.#forced && this.#now() < Math.min(until, end)) {
+      await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced"]);
+      if (target.acceptCount > seen) [seen, until] = [target.acceptCount, this.#now() + wait];
+    }
+    this.#handshakesCut = target.dropHandshakes();
   }
 
   /** What some connections have shown of the protocol tells what others may owe. */
@@ -369,7 +391,8 @@ export class Drain {
     return {
       server: this.#target.name,
       cause: this.#cause,
-      clean: summary.cut.length + summary.truncated.length + queued + workLeft === 0 && hooks.every((hook) => hook.ok),
+      clean: summary.cut.length + summary.truncated.length + this.#handshakesCut.length + queued + workLeft === 0 &&
+        hooks.every((hook) => hook.ok),
       resumed,
       forced: this.#forced,
       duration: this.#now() - this.#began,
@@ -377,6 +400,7 @@ export class Drain {
       ...summary,
       acceptQueueLeft: this.#lostInQueue(),
       admissionQueueLeft: queued,
+      handshakesCut: this.#handshakesCut,
       workLeft,
       hooks,
     };

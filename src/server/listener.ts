@@ -65,6 +65,7 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
   close(): Promise<void> {
     if (this.#closed === null) {
       this.#closed = this.#loop === null ? this.#listener.close() : this.#loop.close();
+      this.#listener.dropHandshakes?.();
       for (const accepter of this.#accepters.splice(0)) accepter.resolve(null);
       for (const socket of this.#waiting.splice(0)) socket.destroy();
     }

@@ -133,6 +133,8 @@ export interface DrainReport {
   readonly acceptQueueLeft: number | null;
   /** Accepted connections that waited for admission until the end. */
   readonly admissionQueueLeft: number;
+  /** Clients whose TLS handshake had begun and was not over in time. */
+  readonly handshakesCut: readonly string[];
   /** Promises given to `waitUntil` that had not settled. */
   readonly workLeft: number;
   /** How its shutdown hooks went. */

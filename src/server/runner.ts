@@ -27,6 +27,9 @@ function tellCost(report: DrainReport, log: Required<Logger>): void {
   if (report.clean) return void log.info("Stopped, nothing was lost", fields);
   log.warn(`Stopped, ${cut.length} cut, ${truncated.length} truncated`, fields);
   tellFailed(hooks, log, server);
+  for (const peer of report.handshakesCut.slice(0, MOST_TOLD)) {
+    log.warn(`Cut the TLS handshake of ${peer}`, { server, peer });
+  }
   for (const { id, peer, state, age, bytesUnread, bytesUnsent, handlerRunning } of cut.slice(0, MOST_TOLD)) {
     const rest = { bytesUnread, bytesUnsent, handlerRunning };
     log.warn(`Cut ${peer}`, { server, conn: id, peer, state, age: Math.round(age), ...rest });

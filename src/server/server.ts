@@ -410,6 +410,14 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     for (const loop of this.#loops) loop.close();
   }
 
+  handshakes(): number {
+    return this.#loops.reduce((sum, loop) => sum + loop.handshakes, 0);
+  }
+
+  dropHandshakes(): string[] {
+    return this.#loops.flatMap((loop) => loop.dropHandshakes()).map(formatAddress);
+  }
+
   dropQueued(): number {
     return this.#queue.close();
   }
