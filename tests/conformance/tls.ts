@@ -155,13 +155,17 @@ export function tlsRules(rule: Rule, features: Features): void {
     await client.received(6);
   });
 
-  rule("close() drops handshakes that are under way", async (rig) => {
+  rule("close() lets handshakes go on, and they are handed over; dropHandshakes() ends them", async (rig) => {
     const door = await tlsDoor(rig);
-    const plain = rig.start(await rig.connect(door.listener.address));
+    const plain = await rig.connect(door.listener.address);
     await rig.barrier();
     await door.listener.close();
-    await plain.until("end or gone", () => plain.has("end") || plain.has("gone"));
-    assertEquals(door.accepted.length, 0);
+    assertEquals(door.listener.handshakes?.(), 1);
+    const silent = rig.start(plain);
+    assertEquals(door.listener.dropHandshakes?.(), []);
+    await silent.until("end or gone", () => silent.has("end") || silent.has("gone"));
+    for (let i = 0; i < 100 && door.listener.handshakes?.() !== 0; i++) await rig.barrier();
+    assertEquals([door.accepted.length, door.listener.handshakes?.()], [0, 0]);
   });
 
   rule("connect() refuses a certificate for another name", async (rig) => {

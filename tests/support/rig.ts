@@ -263,9 +263,12 @@ export class Rig {
 
   /** Ends everything, and fails if a socket did not tell `gone` exactly once and last. */
   async close(): Promise<void> {
-    for (const door of this.#doors) this.#sockets.push(...door.accepted);
+    for (const { listener } of this.#doors) await within("listener.close()", listener.close());
+    for (const { listener, accepted } of this.#doors) {
+      listener.dropHandshakes?.();
+      this.#sockets.push(...accepted);
+    }
     for (const socket of this.#sockets) socket.destroy();
-    for (const door of this.#doors) await within("listener.close()", door.listener.close());
     for (const recorder of this.#recorders) {
       recorder.silent = false;
       await recorder.event("gone");
