@@ -135,6 +135,25 @@ describe("the HTTP side of a fault proxy", () => {
     assertEquals((await ask(world.proxy, "GET", "/partition?ms=5"))[0], 405);
     assert(world.proxy.faults.length === 0);
   });
+
+  it("lets no page of another origin in, and no name that a stranger can give out", async () => {
+    await using world = await faultsWorld([]);
+    const status = async (url: string, origin?: string): Promise<number> => {
+      const headers: HeadersInit = origin === undefined ? {} : { origin };
+      const request = new Request(url, { method: "PUT", body: "[]", headers });
+      return (await faultControl(world.proxy)(request, {} as HttpContext))!.status;
+    };
+    const hosts = ["localhost:8474", "127.0.0.1:8474", "[::1]:8474", "faults:8474", "a.localhost", "10.0.0.5"];
+    for (const host of hosts) assertEquals([host, await status(`http://${host}/faults`)], [host, 200]);
+    for (const host of ["evil.example:8474", "127.0.0.1.evil.example"]) {
+      assertEquals([host, await status(`http://${host}/faults`)], [host, 403]);
+    }
+    const here = "http://localhost:8474";
+    assertEquals(await status(`${here}/faults`, here), 200);
+    for (const origin of ["http://evil.example", "http://localhost:3000", "null", "https://localhost"]) {
+      assertEquals([origin, await status(`${here}/faults`, origin)], [origin, 403]);
+    }
+  });
 });
 
 async function ask(proxy: FaultProxy, method: string, path: string, body?: string): Promise<[number, unknown]> {

@@ -1,11 +1,20 @@
 import { after, before, describe, it } from "node:test";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { assert, assertEquals } from "@std/assert";
-import { type Program, root, startCommand, startProgram, within } from "./support/processes.ts";
+import {
+  type Program,
+  root,
+  runtimeName,
+  runtimePath,
+  startCommand,
+  startProgram,
+  within,
+} from "./support/processes.ts";
 
 interface Block {
   readonly language: string;
@@ -32,6 +41,10 @@ function withPaths(text: string): string {
     .replaceAll('"@sluice/sluice/http"', JSON.stringify(join(root, "src/http/mod.ts")))
     .replaceAll('"@sluice/sluice/websocket"', JSON.stringify(join(root, "src/websocket/mod.ts")))
     .replaceAll('"@sluice/sluice/websocket/reconnect"', JSON.stringify(join(root, "src/websocket/reconnect/mod.ts")));
+}
+
+function hasNamespaces(): boolean {
+  return spawnSync("unshare", ["--pid", "--fork", "--mount-proc", "true"], { timeout: 5000 }).status === 0;
 }
 
 function freePort(): Promise<number> {
@@ -115,6 +128,23 @@ describe("README", () => {
     await using server = program("server.ts", block("ts", "// server.ts").replace("port: 9000", `port: ${port}`));
     assertEquals(await ask(port, "hello"), "echo: hello\n");
     server.signal("SIGTERM");
+    assertEquals((await server.exited()).code, 0);
+  });
+
+  it("the documented command gets its signal as PID 1, as in a container", async (t) => {
+    if (!hasNamespaces()) return t.skip("this machine gives no PID namespaces");
+    const port = await freePort();
+    const path = join(folder, "first.ts");
+    writeFileSync(path, withPaths(block("ts", "// server.ts").replace("port: 9000", `port: ${port}`)));
+    const name = runtimeName();
+    const label = name === "node" ? "Node 20 on" : name === "deno" ? "Deno" : "Bun";
+    const [, words] = new RegExp(`^\\| ${label} +\\| \`(.*)\``, "m").exec(readme)!;
+    const [, ...args] = words.replace("server.ts", path).split(" ");
+    const command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", runtimePath(name), ...args];
+    await using server = startCommand(command);
+    assertEquals(await ask(port, "hello"), "echo: hello\n");
+    const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8");
+    process.kill(Number(children), "SIGTERM");
     assertEquals((await server.exited()).code, 0);
   });
 

@@ -16,7 +16,7 @@ const ROUTES: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * A handler for `serveHttp`: GET and PUT /faults, POST /partition?ms=, GET /stats. What can't be used is answered with
- * 400 and a text that names it.
+ * 400 and a text that names it; pages of other origins, and names that others can give out, with 403.
  *
  * @example
  * ```ts
@@ -26,6 +26,8 @@ const ROUTES: Readonly<Record<string, readonly string[]>> = {
 export function faultControl(proxy: FaultProxy): HttpHandler {
   return async (request) => {
     const url = new URL(request.url);
+    const foreign = foreignTo(url, request.headers.get("origin"));
+    if (foreign !== null) return refusal(403, foreign);
     const methods = ROUTES[url.pathname];
     if (methods === undefined) return refusal(404, `No ${url.pathname} here, there are ${names()}`);
     if (!methods.includes(request.method)) {
@@ -39,6 +41,18 @@ export function faultControl(proxy: FaultProxy): HttpHandler {
       throw error;
     }
   };
+}
+
+/**
+ * Who is not to be here: a page of another origin, or one whose name was made to point here (DNS rebinding). Addresses,
+ * `localhost` and names without a dot, which no stranger can give out, are right. Null if nothing is wrong.
+ */
+function foreignTo({ host, hostname }: URL, origin: string | null): string | null {
+  if (!/^\[|^[\d.]+$|^[^.]+$|\.localhost$/.test(hostname)) {
+    return `No ${hostname} here: use the address, localhost or a name without a dot`;
+  }
+  if (origin === null || (URL.canParse(origin) && new URL(origin).host === host)) return null;
+  return `Pages of ${origin} may not change faults here`;
 }
 
 async function answer(proxy: FaultProxy, request: Request, url: URL): Promise<Response> {
