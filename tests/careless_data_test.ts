@@ -91,6 +91,55 @@ describe("data of any type", () => {
     void client.close();
   });
 
+  it("is a Blob to ws.send(), as in browsers, and what is sent behind it comes behind it, the Close last", async () => {
+    for (const goodbye of ["close", "drain", "return", "break"] as const) {
+      /** As one in a file: it takes its time. */
+      class SlowBlob extends Blob {
+        override arrayBuffer(): Promise<ArrayBuffer> {
+          const delay = this.size > 2 ? 100 : 4000;
+          return new Promise<void>((resolve) => w.clock.setTimer(resolve, delay)).then(() => super.arrayBuffer());
+        }
+      }
+      const bytes = new Uint8Array([1, 2, 3]);
+      let closed: Promise<unknown> = Promise.resolve();
+      const sendAll = (ws: WebSocketConn): void => {
+        void ws.send(new SlowBlob(["first ", "blob"]));
+        void ws.send("text");
+        void ws.send(bytes);
+        void ws.send(new SlowBlob([new Uint8Array([4, 5])]));
+        bytes.fill(9);
+      };
+      const w = await wsWorld(async (ws) => {
+        for await (const _ of ws) {
+          sendAll(ws);
+          if (goodbye === "close") closed = ws.close(4000);
+          if (goodbye === "drain") closed = w.server.shutdown();
+          if (goodbye === "break") break;
+          if (goodbye === "return") return;
+        }
+      }, { grace: 20_000 });
+      await using _ = w;
+      const peer = await w.raw();
+      peer.send("go");
+      // A Blob is read by the runtime, in real time.
+      for (let i = 0; i < 2000 && peer.seen.length < 5; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        await w.pass(10);
+      }
+      const code = { close: "4000", drain: "1001", return: "1000", break: "1000" }[goodbye];
+      const words = peer.seen.map((line) => line.split(" ").slice(0, 2).join(" "));
+      assertEquals([goodbye, ...words], [
+        goodbye,
+        "binary <10>",
+        "text text",
+        "binary <3>",
+        "binary <2>",
+        `close ${code}`,
+      ]);
+      await w.until(closed);
+    }
+  });
+
   it("is text or bytes as rejectWith, or refused before anything is opened", () => {
     for (const [data] of WRONG.slice(1)) {
       const rejectWith = data as string;

@@ -70,7 +70,7 @@ describe("connection: reading and writing", () => {
     const { w, conn } = await handed();
     await using _ = w;
     const first = conn.read();
-    await assertRejects(() => conn.read(), SluiceError, "Another read() is pending");
+    assertThrows(() => conn.read(), SluiceError, "Another read() is pending");
     w.clients[0].send("x");
     await w.pass(1);
     assertEquals((await first)!.length, 1);
@@ -162,7 +162,7 @@ describe("connection: reading and writing", () => {
       closed() {},
     });
     assertEquals(got, ["early"]);
-    await assertRejects(() => conn.read(), SluiceError, "consumer");
+    assertThrows(() => conn.read(), SluiceError, "consumer");
     w.clients[0].send("more");
     await w.pass(1);
     conn.release(new TextEncoder().encode("unread"));
@@ -464,17 +464,18 @@ describe("connection: time", () => {
     const { w, conn } = await handed();
     await using _ = w;
     const first = conn.read();
-    const error = await assertRejects(() => conn.read(), InUseError);
+    const error = assertThrows(() => conn.read(), InUseError);
     assertEquals(error.code, "ERR_IN_USE");
     assertThrows(() => lines(conn), InUseError);
     w.clients[0].send("x");
     await w.pass(1);
     assertEquals((await first)!.length, 1);
     const text = lines(conn);
-    await assertRejects(() => conn.read(), InUseError);
+    assertThrows(() => conn.read(), InUseError);
+    assertThrows(() => conn[Symbol.asyncIterator]().next(), InUseError);
     assertThrows(() => lines(conn), InUseError);
     void text.forEach(() => {});
-    await assertRejects(() => text.forEach(() => {}), InUseError);
+    assertThrows(() => text.forEach(() => {}), InUseError);
   });
 
   it("idleTimeout closes at a boundary without traffic, and not sooner", async () => {

@@ -75,7 +75,7 @@ describe("a WebSocket's messages", () => {
   it("have one taker at a time", async () => {
     await using w = await wsWorld(async (ws) => {
       const all = ws.forEach(() => {});
-      await assertRejects(() => ws.next(), Error, "already being taken");
+      assertThrows(() => ws.next(), Error, "already being taken");
       await all;
     });
     const peer = await w.raw();

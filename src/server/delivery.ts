@@ -56,7 +56,7 @@ export class Delivery<T> {
 
   /** The next item, or whatever `take` makes of those that wait; done after the last. */
   ask<V>(take: () => V): Promise<IteratorResult<V>> {
-    if (this.#sink !== null) return Promise.reject(inUse());
+    if (this.#sink !== null) throw inUse();
     if (this.#waiters.length === 0 && this.#source.size > 0) {
       return Promise.resolve({ done: false, value: take() });
     }
@@ -75,7 +75,7 @@ export class Delivery<T> {
 
   /** Calls `fn` for each item from now on. While a promise of `fn` is pending the next item waits. */
   forEach(fn: (item: T) => void | Promise<void>): Promise<void> {
-    if (this.isTaken) return Promise.reject(inUse());
+    if (this.isTaken) throw inUse();
     let resolve = () => {};
     let reject: (error: unknown) => void = () => {};
     const done = new Promise<void>((...settle) => [resolve, reject] = settle);

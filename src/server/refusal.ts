@@ -18,10 +18,14 @@ export function takenBy(conn: ConnBase): InUseError | null {
   return conn.isAwaitingRead ? new InUseError("Another read() is pending on this connection, await it first") : null;
 }
 
-/** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
+/**
+ * Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense.
+ *
+ * @throws {InUseError} Somebody else has the bytes: the caller's mistake, which a promise might hide.
+ */
 export function readRefusal(conn: ConnBase): Error | null | undefined {
   const taken = takenBy(conn);
-  if (taken !== null) return taken;
+  if (taken !== null) throw taken;
   if (conn.failure !== null) return conn.failure;
   if (conn.is(flag.CLOSING)) return closedError();
   if (conn.is(flag.DRAINED)) return drainedError();

@@ -57,10 +57,11 @@ export interface WebSocketConn extends AsyncIterableIterator<WebSocketMessage>, 
    * be changed until the promise fulfils.
    *
    * @throws {WebSocketClosedError} The WebSocket is closing or closed.
-   * @param data Text, or bytes in an `ArrayBuffer` or a view on one. A `Blob` is sent as `await blob.arrayBuffer()`.
-   * @throws {TypeError} Synchronously: `data` is neither text nor bytes.
+   * @param data Text, or bytes in an `ArrayBuffer` or a view on one. A `Blob` is read first, and
+   *   what is sent meanwhile, a Close too, goes out behind it.
+   * @throws {TypeError} Synchronously: `data` is neither text, nor bytes, nor a `Blob`.
    */
-  send(data: string | Bytes, options?: WebSocketSendOptions): Promise<void>;
+  send(data: string | Bytes | Blob, options?: WebSocketSendOptions): Promise<void>;
   /**
    * Sends a ping and fulfils with the round trip in ms when its pong comes (RFC 6455 §5.5.2).
    *

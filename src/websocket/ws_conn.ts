@@ -11,6 +11,7 @@ import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./clo
 import { WebSocketClosedError } from "./errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
+import { quietly } from "../server/outbound.ts";
 import { refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
@@ -30,6 +31,8 @@ export class WsConn implements WebSocketConn {
   readonly #agreement: WebSocketAgreement;
   readonly #takeOne = (): WebSocketMessage => this.#link.take();
   #closed: Promise<WebSocketClose> | null = null;
+  /** The last of the messages that wait for a `Blob` to be read; null if none does. */
+  #behind: Promise<void> | null = null;
   /** The `forEach()` that goes on. */
   pushed: Promise<void> | null = null;
 
@@ -95,9 +98,29 @@ export class WsConn implements WebSocketConn {
 
   // Sending.
 
-  send(given: string | Bytes, options?: WebSocketSendOptions): Promise<void> {
+  send(given: string | Bytes | Blob, options?: WebSocketSendOptions): Promise<void> {
     if (options !== undefined) checkNames("send()", options, SEND_NAMES);
+    if (given instanceof Blob) return this.#sendBehind(given, options);
     const data = dataOf(given, "send()");
+    if (this.#behind === null) return this.#sendNow(data, options);
+    // Its maker may use the memory again before its turn comes.
+    return this.#sendBehind(typeof data === "string" ? data : new Uint8Array(data), options);
+  }
+
+  /** A `Blob` takes time to read, and what is sent behind it comes behind it. A drain waits for both. */
+  #sendBehind(data: string | Uint8Array | Blob, options: WebSocketSendOptions | undefined): Promise<void> {
+    const before = this.#behind ?? Promise.resolve();
+    const sent = before.then(async () => {
+      await this.#sendNow(data instanceof Blob ? new Uint8Array(await data.arrayBuffer()) : data, options);
+    });
+    const over = quietly(sent).catch(() => {});
+    this.#behind = over;
+    this.conn.waitUntil(over);
+    void over.then(() => this.#behind === over && (this.#behind = null));
+    return sent;
+  }
+
+  #sendNow(data: string | Uint8Array, options: WebSocketSendOptions | undefined): Promise<void> {
     const { out, outcome, sentClose } = this.#link;
     if (outcome !== null) return this.#refused();
     // As in the browser: nothing may follow a Close, and who still answers what came before must not fail at it.
@@ -169,12 +192,15 @@ export class WsConn implements WebSocketConn {
 
   close(code: number = NORMAL, reason: string = ""): Promise<WebSocketClose> {
     checkCode(code);
-    this.#link.closeByTaker(code, String(reason));
+    const close = (): void => this.#link.closeByTaker(code, String(reason));
+    if (this.#behind === null) close();
+    else void this.#behind.then(close);
     return this.closed;
   }
 
   /** Nobody will take a message any more: closes, and drops what comes until the peer's Close. */
   leave(code: number, reason: string): void {
+    if (this.#behind !== null) return void this.#behind.then(() => this.leave(code, reason));
     this.#link.close(code, reason);
     this.#link.unwant();
   }
