@@ -13,7 +13,7 @@ import { requestId } from "hono/request-id";
 import { secureHeaders } from "hono/secure-headers";
 import { timeout } from "hono/timeout";
 import { timing } from "hono/timing";
-import { SluiceError } from "../mod.ts";
+import { jsonLogger, SluiceError } from "../mod.ts";
 import { contextOf, type HttpContext, type HttpHandler, nativeRequest, reply, serveHttp } from "../src/http/mod.ts";
 import { connectWebSocket, upgradeWebSocket, type WebSocketConn } from "../src/websocket/mod.ts";
 import { httpWorld, type Peer, request } from "./support/http_world.ts";
@@ -179,6 +179,20 @@ describe("upgradeWebSocket()", () => {
     });
     const peer = await w.ask(request("/plain"));
     assertEquals([peer.statuses, peer.last.headers.get("x-added")], [[426], "1"]);
+  });
+
+  it("logs a refusal for its origin, with Origin and Host", async () => {
+    const lines: string[] = [];
+    const logger = jsonLogger({ write: (line) => lines.push(line) });
+    await using w = await httpWorld((req) => upgradeWebSocket(req, echo), { logger });
+    const peer = await w.ask(HANDSHAKE.replace("origin: http://test", "origin: https://evil.example"));
+    const told = lines.map((line) => JSON.parse(line)).filter(({ msg }) =>
+      msg === "Refused a WebSocket for its origin"
+    );
+    assertEquals([peer.statuses, told.map(({ origin, host }) => [origin, host])], [[403], [[
+      "https://evil.example",
+      "test",
+    ]]]);
   });
 
   it("takes the request that the handler was given, or the runtime's own behind it, and no other", async () => {

@@ -9,7 +9,6 @@ import { formatAddress } from "../server/address.ts";
 import type { Connection } from "../server/connection.ts";
 import { FrameEncoder } from "../websocket/codec/mod.ts";
 import { canCompress, type DeflateParams, PerMessageDeflate } from "../websocket/deflate/mod.ts";
-import { acceptKey } from "../websocket/handshake/accept_key.ts";
 import {
   checkUpgrade,
   type UpgradeAnswer,
@@ -36,6 +35,7 @@ import { statusLine } from "./status.ts";
 import { UpgradeResponse } from "./upgrade_response.ts";
 
 const SWITCHING_PROTOCOLS = 101;
+const FORBIDDEN = 403;
 const ACCEPT = "sec-websocket-accept";
 /** Of an answer without a body, and with the handshake's own fields, these are not the program's to say. */
 const OURS = ["content-type", "connection", "upgrade"];
@@ -68,14 +68,13 @@ export class WebSocketUpgrades {
     exchange.checkFree("upgradeWebSocket()");
     if (exchange.http.conn.isParting) return this.#tooLate();
     const answer = checkUpgrade(requestOf(exchange), handshake);
-    if ("status" in answer) return refusalOf(answer);
+    if ("status" in answer) return this.#refusal(exchange, answer);
     const response = new UpgradeResponse(answer.lines);
     // It is called in the context of this moment, as if it were called here.
     const isolated = this.#service.server.adapter!.isolate?.() ?? ((run, given) => run(given));
-    const accept = acceptKey(exchange.head.header("sec-websocket-key")!);
     exchange.upgrading = {
       // A copy has the same fields, and the accept field is this handshake's alone.
-      takes: (given) => given === asResponse(response) || given?.headers?.get?.(ACCEPT) === accept,
+      takes: (given) => given === asResponse(response) || given?.headers?.get?.(ACCEPT) === answer.accept,
       begin: (given) => {
         if (exchange.http.conn.isParting) return false;
         const added = given === asResponse(response) && !response.isTouched
@@ -133,6 +132,16 @@ export class WebSocketUpgrades {
     this.#service.refused(error);
     const headers = { "retry-after": String(this.#service.limits.retryAfter) };
     return reply(`${error.message}\n`, { status: error.status, headers });
+  }
+
+  /** Whoever set the server up has to hear of an origin that is not let in: to the page it is a failed connection. */
+  #refusal(exchange: HttpExchange, refusal: UpgradeRefusal): Response {
+    if (refusal.status === FORBIDDEN) {
+      const { server } = this.#service;
+      const origin = exchange.head.header("origin");
+      server.log.warn("Refused a WebSocket for its origin", { server: server.name, origin, host: exchange.host });
+    }
+    return refusalOf(refusal);
   }
 
   #failed(what: string, error: unknown, conn: Connection): void {

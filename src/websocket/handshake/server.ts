@@ -34,6 +34,8 @@ export interface UpgradeAnswer {
   readonly extensions: string;
   /** The client reads the reason of a Close as a farewell. */
   readonly farewell: boolean;
+  /** Value of the answer's `Sec-WebSocket-Accept`. */
+  readonly accept: string;
   /** The fields of the 101, each with its CRLF. */
   readonly lines: string;
 }
@@ -72,12 +74,14 @@ export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOp
   if (typeof deflate === "string") return refuse(400, deflate);
   const chosen = chooseProtocol(offered, options.protocols);
   const extensions = [deflate?.answer, farewell ? FAREWELL_EXTENSION : undefined].filter(isSome).join(", ");
+  const accept = acceptKey(request.header("sec-websocket-key")!);
   return {
+    accept,
     protocol: chosen === FAREWELL_PROTOCOL ? "" : chosen,
     deflate: deflate?.params ?? null,
     extensions,
     farewell: farewell || offered.includes(FAREWELL_PROTOCOL),
-    lines: answerLines(request.header("sec-websocket-key")!, chosen, extensions) + options.lines,
+    lines: answerLines(accept, chosen, extensions) + options.lines,
   };
 }
 
@@ -85,23 +89,37 @@ function isSome(text: string | undefined): boolean {
   return text !== undefined;
 }
 
-function answerLines(key: string, protocol: string, extensions: string): string {
+function answerLines(accept: string, protocol: string, extensions: string): string {
   return "Upgrade: websocket\r\nConnection: Upgrade\r\n" +
-    `Sec-WebSocket-Accept: ${acceptKey(key)}\r\n` +
+    `Sec-WebSocket-Accept: ${accept}\r\n` +
     (protocol === "" ? "" : `Sec-WebSocket-Protocol: ${protocol}\r\n`) +
     (extensions === "" ? "" : `Sec-WebSocket-Extensions: ${extensions}\r\n`);
 }
 
 /** Whether it asks for a WebSocket at all. */
 function checkForm(request: UpgradeRequest): UpgradeRefusal | null {
-  // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
+  // Who sends a key meant a WebSocket: something in between has changed the request.
+  if (request.header("sec-websocket-key") !== null) {
+    // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
+    if (request.minor < 1) {
+      return refuse(426, "A proxy in between speaks HTTP/1.0: let it use 1.1 (nginx: proxy_http_version 1.1)", UPGRADE);
+    }
+    if (request.header("upgrade") === null) {
+      const how = "let it pass that on (nginx: proxy_set_header Upgrade $http_upgrade)";
+      return refuse(426, `The field Upgrade is missing, a proxy in between has taken it out: ${how}`, UPGRADE);
+    }
+  }
   if (request.minor < 1 || !hasToken(request.header("upgrade"), "websocket")) {
     const call = `new WebSocket("${request.scheme === "https" ? "wss" : "ws"}://...")`;
     const message = `This address speaks WebSocket, not plain HTTP: connect with a WebSocket client, such as ${call}`;
     return refuse(426, message, UPGRADE);
   }
   if (!hasToken(request.header("connection"), "upgrade")) {
-    return refuse(400, "Connection must have the option Upgrade: a proxy in between may have taken it out");
+    return refuse(
+      400,
+      "Connection must have the option Upgrade: a proxy in between may have taken it out " +
+        '(nginx: proxy_set_header Connection "upgrade")',
+    );
   }
   if (request.method !== "GET") {
     return refuse(405, "A WebSocket's handshake is a GET request", { allow: "GET" });
