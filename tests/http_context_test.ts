@@ -49,6 +49,22 @@ describe("ctx.draining", () => {
     }
     assertEquals(seen, [["/early", true], ["/early", false], ["/late", true], ["/late", false]]);
   });
+
+  it("of a request that looked once is no obstacle to the drain behind one that was called off", async () => {
+    await using w = await httpWorld(async (_request, ctx) => {
+      assertEquals(ctx.draining.aborted, false);
+      await w.sleep(1000);
+      return reply(`${ctx.draining.aborted}`);
+    }, { lameDuck: 200, acceptQuiet: 200 });
+    const peer = await w.ask(request("/"));
+    for (let i = 0; i < 3; i++) {
+      const calledOff = w.server.shutdown();
+      assertEquals(w.server.resume(), true);
+      assertEquals((await w.until(calledOff)).resumed, true);
+    }
+    const report = await w.until(w.server.shutdown());
+    assertEquals([report.clean, peer.told], [true, ["200 true, close"]]);
+  });
 });
 
 describe("request.signal", () => {

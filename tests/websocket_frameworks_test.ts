@@ -161,6 +161,19 @@ describe("upgradeWebSocket()", () => {
     assertEquals([peer.end, req!.signal.aborted, ctx!.signal.aborted], ["fin", false, true]);
   });
 
+  it("keeps the fields of its options beside those that are added, whatever their names", async () => {
+    for (const touch of [false, true]) {
+      await using w = await httpWorld((req) => {
+        const answer = upgradeWebSocket(req, echo, { headers: { "set-cookie": "own=1", "x-served-by": "a" } });
+        if (touch) answer.headers.append("set-cookie", "added=2");
+        return answer;
+      });
+      const peer = await w.ask(HANDSHAKE);
+      const cookies = peer.text.match(/^set-cookie: .*$/gim)?.map((line) => line.slice(12)) ?? [];
+      assertEquals([cookies, headOf(peer).fields["x-served-by"]], [touch ? ["own=1", "added=2"] : ["own=1"], "a"]);
+    }
+  });
+
   it("is refused by whoever returns another answer, and nothing of it is left", async () => {
     let served = 0;
     await using w = await httpWorld((req) => {

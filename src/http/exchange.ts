@@ -215,12 +215,12 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   // For the connection.
 
   beginDraining(cause: unknown): void {
-    this.#draining!.abort(cause);
+    this.#draining?.abort(cause);
   }
 
   /** Who looks from now on sees a fresh signal. */
   endDraining(): void {
-    if (this.#draining!.signal.aborted) this.#draining = null;
+    if (this.#draining?.signal.aborted) this.#draining = null;
   }
 
   /** The answer is out, and the handler has left: its context ends. */
@@ -268,7 +268,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   /** Ordered to stop: whoever reads the body hears of it where it waits, not only if it looks at the signal. */
   protected override ended(): void {
-    if (this.#draining !== null) this.http.conn.ctx!.unfollow(this);
+    this.http.conn.ctx!.unfollow(this);
     if (!this.#isComplete) this.#lost?.abort(this.cause());
     if (this.bodyDone || !this.isOverdue) return;
     this.body!.stop(new BodyError("The request's time is over before the end of its body", { cause: this.cause() }));

@@ -37,8 +37,7 @@ import { UpgradeResponse } from "./upgrade_response.ts";
 const SWITCHING_PROTOCOLS = 101;
 const FORBIDDEN = 403;
 const ACCEPT = "sec-websocket-accept";
-/** Of an answer without a body, and with the handshake's own fields, these are not the program's to say. */
-const OURS = ["content-type", "connection", "upgrade"];
+const HANDSHAKE = ["connection", "upgrade", ACCEPT, "sec-websocket-protocol", "sec-websocket-extensions"];
 
 /** Where no options are given. */
 const DEFAULTS: WebSocketOptions = {};
@@ -69,7 +68,7 @@ export class WebSocketUpgrades {
     if (exchange.http.conn.isParting) return this.#tooLate();
     const answer = checkUpgrade(requestOf(exchange), handshake);
     if ("status" in answer) return this.#refusal(exchange, answer);
-    const response = new UpgradeResponse(answer.lines);
+    const response = new UpgradeResponse(answer.lines + answer.extra);
     // It is called in the context of this moment, as if it were called here.
     const isolated = this.#service.server.adapter!.isolate?.() ?? ((run, given) => run(given));
     exchange.upgrading = {
@@ -77,10 +76,8 @@ export class WebSocketUpgrades {
       takes: (given) => given === asResponse(response) || given?.headers?.get?.(ACCEPT) === answer.accept,
       begin: (given) => {
         if (exchange.http.conn.isParting) return false;
-        const added = given === asResponse(response) && !response.isTouched
-          ? ""
-          : addedFields(given.headers, answer.lines);
-        const ws = this.#begin(exchange, settings, answer, added);
+        const isAsMade = given === asResponse(response) && !response.isTouched;
+        const ws = this.#begin(exchange, settings, answer, isAsMade ? answer.extra : extraFields(given.headers));
         exchange.http.switched(exchange, isolated(() => serveWebSocket(ws, handler, ws.conn.ctx!), null));
         return true;
       },
@@ -89,12 +86,12 @@ export class WebSocketUpgrades {
     return asResponse(response);
   }
 
-  #begin(exchange: HttpExchange, settings: WebSocketSettings, answer: UpgradeAnswer, added: string): WsConn {
+  #begin(exchange: HttpExchange, settings: WebSocketSettings, answer: UpgradeAnswer, extra: string): WsConn {
     const deflate = answer.deflate === null ? null : this.#deflate(answer.deflate, settings);
     const conn = exchange.upgrade();
     // Begun in the lame duck, it is asked to finish when that is over, though its connection was asked already.
     if (this.#service.server.isLameDuck) conn.ctx!.endDraining();
-    const text = `${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}${added}\r\n`;
+    const text = `${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}${extra}\r\n`;
     void conn.write(isAscii(text) ? text : latin1(text));
     const { protocol, extensions, farewell } = answer;
     const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell });
@@ -164,10 +161,9 @@ function asResponse(response: UpgradeResponse): Response {
   return response as unknown as Response;
 }
 
-/** The fields that middleware has added to the handshake's. @throws {TypeError} One can't stand in a head. */
-function addedFields(headers: Headers, own: string): string {
+/** The fields besides the handshake's, middleware's too; of a body there is none. @throws {TypeError} One can't stand in a head. */
+function extraFields(headers: Headers): string {
   const rest = new Headers(headers);
-  for (const name of OURS) rest.delete(name);
-  for (const line of own.split("\r\n")) if (line !== "") rest.delete(line.slice(0, line.indexOf(":")));
+  for (const name of [...HANDSHAKE, "content-type"]) rest.delete(name);
   return fieldsOf(rest).lines;
 }

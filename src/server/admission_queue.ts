@@ -41,9 +41,8 @@ export class AdmissionQueue {
     return this.#waiting.length;
   }
 
-  /** Whether a newcomer has to wait behind others; who may be let in is. */
+  /** Whether a newcomer has to wait behind others. */
   get isBlocked(): boolean {
-    this.admit();
     return this.#isBlocked && this.#waiting.length > 0;
   }
 

@@ -198,8 +198,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#count.accepted++;
     const { policy } = this.#admission.limits;
     // First come, first served: time may have brought a place that those who wait have not been given yet.
-    const isBehind = policy === "queue" && this.#queue.size > 0 && this.#queue.isBlocked;
-    const reason = isBehind ? "maxConnections" : this.#admission.enter(socket, this.clock.now());
+    this.#queue.admit();
+    const reason = this.#queue.isBlocked ? "maxConnections" : this.#admission.enter(socket, this.clock.now());
     if (reason === null) return this.#admit(socket);
     if (policy === "queue" && this.#queue.push(socket, reason)) return;
     if (
@@ -398,7 +398,13 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   beginDraining(cause: string): void {
     this.state = "draining";
-    for (const conn of this.tracked) conn.ctx!.beginDraining(cause);
+    for (const conn of this.tracked) {
+      try {
+        conn.ctx!.beginDraining(cause);
+      } catch (error) {
+        conn.abort(error);
+      }
+    }
   }
 
   endDraining(): void {

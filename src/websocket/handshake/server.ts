@@ -36,8 +36,10 @@ export interface UpgradeAnswer {
   readonly farewell: boolean;
   /** Value of the answer's `Sec-WebSocket-Accept`. */
   readonly accept: string;
-  /** The fields of the 101, each with its CRLF. */
+  /** The handshake's fields of the 101, each with its CRLF. */
   readonly lines: string;
+  /** The user's, behind them. */
+  readonly extra: string;
 }
 
 /** The request doesn't become a WebSocket. */
@@ -81,7 +83,8 @@ export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOp
     deflate: deflate?.params ?? null,
     extensions,
     farewell: farewell || offered.includes(FAREWELL_PROTOCOL),
-    lines: answerLines(accept, chosen, extensions) + options.lines,
+    lines: answerLines(accept, chosen, extensions),
+    extra: options.lines,
   };
 }
 
