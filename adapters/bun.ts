@@ -29,6 +29,7 @@ import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { LIMITS, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./bun_response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
+import { checkConnectPath, checkListenPath } from "./unix_path.ts";
 import { Zlib } from "./zlib.ts";
 
 interface NativeListener {
@@ -62,8 +63,9 @@ class BunAdapter implements SocketAdapter {
     return listen(options);
   }
 
-  connect(options: SocketConnectOptions): Promise<RawSocket> {
-    return new Promise((resolve, reject) => new Dial(options, resolve, reject));
+  async connect(options: SocketConnectOptions): Promise<RawSocket> {
+    checkConnectPath(options.address);
+    return await new Promise((resolve, reject) => new Dial(options, resolve, reject));
   }
 
   onSignal(name: string, fn: () => void): () => void {
@@ -295,6 +297,7 @@ class Dial extends IdleOwner {
 }
 
 async function listen(options: SocketListenOptions): Promise<SocketListener> {
+  checkListenPath(options.address);
   try {
     return new BunListener(options);
   } catch (error) {

@@ -33,6 +33,7 @@ import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
+import { checkConnectPath, checkListenPath } from "./unix_path.ts";
 import { Zlib } from "./zlib.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
@@ -58,6 +59,7 @@ export class NodeAdapter implements SocketAdapter {
   async connect(options: SocketConnectOptions): Promise<NodeSocket> {
     const { address, signal } = options;
     signal?.throwIfAborted();
+    checkConnectPath(address);
     const raw = net.connect({ ...target(address), allowHalfOpen: true, noDelay: true });
     const tlsClient = options.tls && tlsOptions(address, options.tls);
     try {
@@ -221,6 +223,7 @@ function ignore(): void {}
 /** Opens a listening server, over a dead Unix socket's file if need be; rejects with `ListenError`. */
 export async function openServer(options: SocketListenOptions): Promise<net.Server> {
   const { address } = options;
+  checkListenPath(address);
   try {
     return await listening(options);
   } catch (error) {

@@ -55,10 +55,11 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^adapters\/kernel_table/, [/^node:/]],
   [/^adapters\/async_scope/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/fetch_decodes/, []],
+  [/^adapters\/unix_path/, [/^src\/(errors|socket)\.ts$/, /^node:/]],
   [/^adapters\/resources/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/node/, [
     /^src\/(socket|errors|clock)\.ts$/,
-    /^adapters\/(node|async_scope|fetch_decodes|kernel_table|resources|response_body|zlib)/,
+    /^adapters\/(node|async_scope|fetch_decodes|kernel_table|resources|response_body|unix_path|zlib)/,
     /^node:/,
   ]],
   [/^adapters\/deno/, [
@@ -68,7 +69,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   ]],
   [/^adapters\/bun/, [
     /^src\/(socket|errors|clock)\.ts$/,
-    /^adapters\/(bun|async_scope|fetch_decodes|kernel_table|resources|zlib)/,
+    /^adapters\/(bun|async_scope|fetch_decodes|kernel_table|resources|unix_path|zlib)/,
     /^node:/,
   ]],
   [/^adapters\/response_body/, [/^src\/socket\.ts$/]],

@@ -6,8 +6,9 @@
 import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { ListenError, UnsupportedError } from "../../src/errors.ts";
+import { ConnectError, ListenError, UnsupportedError } from "../../src/errors.ts";
 import type { Address } from "../../src/socket.ts";
 import type { Features, Rule } from "../conformance.ts";
 import { bytes } from "../support/rig.ts";
@@ -194,6 +195,31 @@ function unixRules(rule: Rule): void {
       door.open();
       await rig.pair("both", door);
     }));
+
+  rule(
+    "a Unix path longer than the system takes is refused, and one as long as it takes is used whole",
+    (rig) =>
+      withFolder(async (path) => {
+        const most = process.platform === "linux" ? 107 : 103;
+        const longest = path("").padEnd(most, "x");
+        const door = await rig.listen({ address: unix(longest) });
+        door.open();
+        await rig.pair("both", door);
+        assert(existsSync(longest));
+        // Characters count as their bytes.
+        for (const address of [unix(`${longest}x`), unix(`${longest.slice(0, -1)}ü`), unix(`${longest}xyz`)]) {
+          for (
+            const [attempt, kind] of [[() => rig.listen({ address }), ListenError], [
+              () => rig.connect(address),
+              ConnectError,
+            ]] as const
+          ) {
+            const error = await assertRejects<Error & { code?: string }>(attempt, kind, `at most ${most} bytes`);
+            assertEquals(error.code, "ENAMETOOLONG");
+          }
+        }
+      }),
+  );
 
   rule("a file that is no socket is never replaced", (rig) =>
     withFolder(async (path) => {
