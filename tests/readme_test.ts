@@ -101,7 +101,9 @@ describe("README", () => {
 
   it("has no block that no test runs", () => {
     assertEquals(blocks.map(({ language }) => language).sort(), [
+      "haproxy",
       "json",
+      "nginx",
       "sh",
       "text",
       "text",

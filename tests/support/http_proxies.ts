@@ -63,7 +63,8 @@ ${servers.join("\n")}
 `;
 }
 
-function nginxConfig(port: number, backends: readonly number[], dir: string): string {
+/** What a test's nginx needs around its servers. */
+function nginxAround(servers: string, dir: string): string {
   const user = process.getuid?.() === 0 ? "user root root;" : "";
   return `
 ${user}
@@ -79,6 +80,14 @@ http {
   fastcgi_temp_path ${dir}/fastcgi;
   uwsgi_temp_path ${dir}/uwsgi;
   scgi_temp_path ${dir}/scgi;
+${servers}
+}
+`;
+}
+
+function nginxConfig(port: number, backends: readonly number[], dir: string): string {
+  return nginxAround(
+    `
   client_max_body_size 8m;
   upstream app {
     ${backends.map((backend) => `server 127.0.0.1:${backend};`).join("\n    ")}
@@ -93,9 +102,9 @@ http {
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     }
-  }
-}
-`;
+  }`,
+    dir,
+  );
 }
 
 /** Starts HAProxy in front of the ports; returns when it forwards. */
@@ -111,6 +120,16 @@ export function nginx(backends: readonly number[]): Promise<Proxy> {
   return startProxy("nginx", (port, file, dir) => {
     writeFileSync(file, nginxConfig(port, backends, dir));
     return ["-p", dir, "-e", "stderr", "-c", file];
+  });
+}
+
+/** Starts either with a snippet of its configuration, in which it listens on port 80 and forwards to 8080. */
+export function proxyFrom(name: "nginx" | "haproxy", snippet: string, backend: number): Promise<Proxy> {
+  return startProxy(name, (port, file, dir) => {
+    const text = snippet.replace("listen 80", `listen 127.0.0.1:${port}`).replace("bind :80", `bind 127.0.0.1:${port}`)
+      .replace("127.0.0.1:8080", `127.0.0.1:${backend}`);
+    writeFileSync(file, name === "nginx" ? nginxAround(text, dir) : text);
+    return name === "nginx" ? ["-p", dir, "-e", "stderr", "-c", file] : ["-db", "-f", file];
   });
 }
 
