@@ -7,6 +7,7 @@
  * @module
  */
 import { readFileSync, statSync, unlinkSync } from "node:fs";
+import { isIP } from "node:net";
 import { constants } from "node:os";
 import process from "node:process";
 import { ConnectError, ListenError, OptionError } from "../src/errors.ts";
@@ -315,7 +316,9 @@ function listenError({ address, tls }: SocketListenOptions, cause: SystemError &
   if (tls !== undefined && cause.syscall === undefined) {
     return new ListenError("ERR_TLS", `Can't use the TLS certificate and key: ${cause.message}`, { cause });
   }
-  const code = cause.code ?? "ERR_LISTEN";
+  // Bun has no code for a name that nobody knows (1.4.5).
+  const isName = address.transport === "tcp" && isIP(address.hostname) === 0;
+  const code = cause.code ?? (isName ? "ENOTFOUND" : "ERR_LISTEN");
   return new ListenError(code, `Can't listen on ${describe(address)}: ${code}, ${cause.message}`, { cause });
 }
 

@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { ConnectError, ListenError, UnsupportedError } from "../../src/errors.ts";
 import type { Address } from "../../src/socket.ts";
 import type { Features, Rule } from "../conformance.ts";
@@ -144,6 +144,22 @@ async function withFolder(body: (path: (name: string) => string) => Promise<void
 
 function unixRules(rule: Rule): void {
   const unix = (path: string): Address => ({ transport: "unix", path });
+
+  rule("a port in use, an address that is elsewhere and a name that nobody knows have their codes", async (rig) => {
+    const taken = await rig.listen();
+    assert(taken.listener.address.transport === "tcp");
+    const tcp = (hostname: string, port = 0): Address => ({ transport: "tcp", hostname, port });
+    // An address for documentation (RFC 5737), and a name that is never given out (RFC 6761).
+    const codes: [Address, RegExp][] = [
+      [tcp("127.0.0.1", taken.listener.address.port), /^EADDRINUSE$/],
+      [tcp("203.0.113.7"), /^EADDRNOTAVAIL$/],
+      // A machine without a resolver may say that it can't tell now.
+      [tcp("no-such-host.invalid"), /^(ENOTFOUND|EAI_AGAIN)$/],
+    ];
+    for (const [address, code] of codes) {
+      assertMatch((await assertRejects(() => rig.listen({ address }), ListenError)).code, code);
+    }
+  });
 
   rule("a Unix socket echoes, half-closes, names its path and removes it", (rig) =>
     withFolder(async (path) => {
