@@ -30,7 +30,7 @@ import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { LIMITS, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./bun_response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
-import { checkConnectPath, checkListenPath } from "./unix_path.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt } from "./unix_path.ts";
 import { Zlib } from "./zlib.ts";
 
 interface NativeListener {
@@ -128,6 +128,8 @@ class BunListener extends IdleOwner implements SocketListener {
   /** Accepted, and not yet given to the owner: before `start`, or between `failed` and `resume`. */
   #waiting: BunSocket[] = [];
   readonly #greeting = new Set<Greeting>();
+  /** Of a Unix socket. */
+  #file = -1;
   #failing = false;
   #stopped = false;
 
@@ -137,6 +139,7 @@ class BunListener extends IdleOwner implements SocketListener {
     this.#secure = options.tls !== undefined;
     this.#native = bun().listen(nativeOptions(options, this));
     if (options.address.transport === "tcp") this.address = { ...options.address, ...boundTo(this.#native) };
+    else this.#file = fileAt(options.address.path);
   }
 
   start(events: ListenerEvents): void {
@@ -150,7 +153,10 @@ class BunListener extends IdleOwner implements SocketListener {
   }
 
   close(): Promise<void> {
-    if (!this.#stopped) this.#native.stop();
+    const { address } = this;
+    const close = (): void => this.#native.stop();
+    if (!this.#stopped && address.transport === "unix") closeBeside(address.path, this.#file, close);
+    else if (!this.#stopped) close();
     this.#stopped = true;
     for (const socket of this.#waiting.splice(0)) socket.destroy();
     return Promise.resolve();

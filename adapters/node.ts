@@ -33,7 +33,7 @@ import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
-import { checkConnectPath, checkListenPath } from "./unix_path.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt } from "./unix_path.ts";
 import { Zlib } from "./zlib.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
@@ -127,6 +127,8 @@ export class NodeListener implements SocketListener {
   /** TLS handshakes under way. */
   readonly #greeting = new Set<net.Socket>();
   #events: ListenerEvents | null = null;
+  /** Of a Unix socket. */
+  readonly #file: number;
   #failing = false;
   #closing: Promise<void> | null = null;
 
@@ -134,6 +136,7 @@ export class NodeListener implements SocketListener {
     this.#server = server;
     const bound = server.address();
     this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
+    this.#file = this.address.transport === "unix" ? fileAt(this.address.path) : -1;
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
     // Handshakes that fail cost their own connection only.
@@ -157,7 +160,9 @@ export class NodeListener implements SocketListener {
   close(): Promise<void> {
     return this.#closing ??= new Promise((resolve) => {
       // The callback of close() would wait for the accepted sockets too; the descriptor is closed in the call.
-      this.#server.close();
+      const close = (): void => void this.#server.close();
+      if (this.address.transport === "unix") closeBeside(this.address.path, this.#file, close);
+      else close();
       for (const socket of this.#held) socket.destroy();
       this.#held = [];
       setImmediate(resolve);

@@ -1,9 +1,12 @@
 /**
- * How long the path of a Unix socket may be. Node cuts a longer one off without a word (20.20: it listens on, and
- * connects to, what is left); Deno and Bun say EINVAL.
+ * What runtimes don't see to where a Unix socket has a path: its length, and whose file it is at the end.
+ *
+ * Node cuts a path that is too long off without a word (20.20: it listens on, and connects to, what is left); Deno and
+ * Bun say EINVAL. All of them remove the file when the listener closes, whoever's it is by then.
  *
  * @module
  */
+import { renameSync, statSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../src/errors.ts";
 import type { Address } from "../src/socket.ts";
@@ -29,4 +32,33 @@ function faultOf(address: Address): string | null {
   const { length } = new TextEncoder().encode(address.path);
   if (length <= MAX_BYTES) return null;
   return `${address.path}: the path of a Unix socket has at most ${MAX_BYTES} bytes here, this one has ${length}`;
+}
+
+/** The number of the file at a path; -1 if none is there, or it can't be seen. */
+export function fileAt(path: string): number {
+  try {
+    return statSync(path).ino;
+  } catch {
+    return -1;
+  }
+}
+
+/**
+ * Closes a listener, which removes the file at its path. If that has become another server's, it is out of the way for
+ * these microseconds.
+ *
+ * @param own The number of the file that the listener made.
+ */
+export function closeBeside(path: string, own: number, close: () => void): void {
+  const there = fileAt(path);
+  if (there === own || there === -1) return close();
+  const aside = `${path}.${process.pid}`;
+  try {
+    renameSync(path, aside);
+  } catch {
+    // A folder that may not be written to any more keeps its files anyway.
+    return close();
+  }
+  close();
+  renameSync(aside, path);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -234,6 +234,23 @@ function unixRules(rule: Rule): void {
             assertEquals(error.code, "ENAMETOOLONG");
           }
         }
+      }),
+  );
+
+  rule(
+    "close() removes a Unix socket's file, but not one that another server has put in its place",
+    (rig) =>
+      withFolder(async (path) => {
+        const address = unix(path("a.sock"));
+        const first = await rig.listen({ address });
+        rmSync(path("a.sock"));
+        const second = await rig.listen({ address });
+        second.open();
+        await first.listener.close();
+        await rig.pair("both", second);
+        assertEquals(readdirSync(path("")), ["a.sock"]);
+        await second.listener.close();
+        assertEquals(readdirSync(path("")), []);
       }),
   );
 
