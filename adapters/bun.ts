@@ -30,7 +30,7 @@ import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { LIMITS, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./bun_response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
-import { checkConnectPath, checkListenPath, closeBeside, fileAt } from "./unix_path.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "./unix_path.ts";
 import { Zlib } from "./zlib.ts";
 
 interface NativeListener {
@@ -140,6 +140,12 @@ class BunListener extends IdleOwner implements SocketListener {
     this.#native = bun().listen(nativeOptions(options, this));
     if (options.address.transport === "tcp") this.address = { ...options.address, ...boundTo(this.#native) };
     else this.#file = fileAt(options.address.path);
+    try {
+      setMode(options);
+    } catch (error) {
+      this.#native.stop();
+      throw error;
+    }
   }
 
   start(events: ListenerEvents): void {

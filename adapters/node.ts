@@ -33,7 +33,7 @@ import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
-import { checkConnectPath, checkListenPath, closeBeside, fileAt } from "./unix_path.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "./unix_path.ts";
 import { Zlib } from "./zlib.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
@@ -249,7 +249,13 @@ function listening(options: SocketListenOptions): Promise<net.Server> {
     server.once("error", reject);
     server.listen({ ...target(address), backlog, ...(reusePort ? { reusePort } : {}) }, () => {
       server.off("error", reject);
-      resolve(server);
+      try {
+        setMode(options);
+        resolve(server);
+      } catch (error) {
+        server.close();
+        reject(error);
+      }
     });
   });
 }

@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { renameSync, statSync } from "node:fs";
+import { chmodSync, renameSync, statSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../src/errors.ts";
-import type { Address } from "../src/socket.ts";
+import type { Address, SocketListenOptions } from "../src/socket.ts";
 
 /** Bytes of `sun_path` without its final NUL. */
 const MAX_BYTES = process.platform === "linux" ? 107 : 103;
@@ -32,6 +32,11 @@ function faultOf(address: Address): string | null {
   const { length } = new TextEncoder().encode(address.path);
   if (length <= MAX_BYTES) return null;
   return `${address.path}: the path of a Unix socket has at most ${MAX_BYTES} bytes here, this one has ${length}`;
+}
+
+/** Gives the file of a Unix socket its permissions. */
+export function setMode({ address, mode }: SocketListenOptions): void {
+  if (mode !== undefined && address.transport === "unix") chmodSync(address.path, mode);
 }
 
 /** The number of the file at a path; -1 if none is there, or it can't be seen. */

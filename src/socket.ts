@@ -60,6 +60,8 @@ export interface SocketListenOptions {
   readonly reusePort: boolean;
   /** Makes it a TLS listener. */
   readonly tls?: TlsListenOptions;
+  /** Permissions of a Unix socket's file; what the process's mask leaves if it is not there. */
+  readonly mode?: number;
 }
 
 /** What an adapter connects to. The caller has validated it. */

@@ -34,6 +34,11 @@ export interface ListenOptions {
   host?: string;
   /** Path of a Unix socket, instead of port and hostname. */
   path?: string;
+  /**
+   * Who may connect to a Unix socket, as the permissions of its file: `0o660` for the owner and the group. They are set
+   * right behind the bind, before anybody is accepted. @default what the process's umask leaves
+   */
+  mode?: number;
   /** Certificate and key as PEM, text or bytes; makes it a TLS listener. */
   tls?: TlsOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
@@ -153,6 +158,7 @@ export const LISTEN_NAMES: Names<ListenOptions> = {
   hostname: true,
   host: true,
   path: true,
+  mode: true,
   tls: true,
   backlog: true,
   reusePort: true,
@@ -260,7 +266,14 @@ export function listenTarget(options: ListenOptions): SocketListenOptions {
     backlog: integer("backlog", options.backlog, 1024, 1, 65_535),
     reusePort: options.reusePort === true,
     tls,
+    mode: fileMode(options),
   };
+}
+
+function fileMode({ mode, path }: ListenOptions): number | undefined {
+  if (mode === undefined) return undefined;
+  if (path === undefined) throw new OptionError("mode", "mode is for a Unix socket, give a path with it");
+  return integer("mode", mode, 0, 0, 0o777);
 }
 
 function listenAddress(options: ListenOptions): Address {

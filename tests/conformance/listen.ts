@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -251,6 +251,21 @@ function unixRules(rule: Rule): void {
         assertEquals(readdirSync(path("")), ["a.sock"]);
         await second.listener.close();
         assertEquals(readdirSync(path("")), []);
+      }),
+  );
+
+  rule(
+    "a Unix socket's file has the permissions that were asked for, from the first connection on",
+    (rig) =>
+      withFolder(async (path) => {
+        for (const mode of [0o600, 0o660, 0o777, undefined]) {
+          const address = unix(path(`${mode}.sock`));
+          const door = await rig.listen({ address, mode });
+          door.open();
+          const expected = mode ?? 0o777 & ~process.umask();
+          assertEquals(statSync(address.transport === "unix" ? address.path : "").mode & 0o777, expected);
+          await rig.pair("both", door);
+        }
       }),
   );
 
