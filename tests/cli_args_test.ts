@@ -123,7 +123,9 @@ describe("the arguments of a tool", () => {
   const command = { rows, operands: [0, 0], takesCommand: true } as const;
 
   it("are operands, switches, values, and values that come several times", () => {
-    assertEquals(readArgs(["--json", "tcp://x:1", "--header", "a: b", "--clients=3", "--header=c: d"], one), {
+    const words = ["--json", "tcp://x:1", "--header", "a: b", "--clients=3", "--header=c: d"];
+    assertEquals(readArgs(words, one), {
+      words,
       operands: ["tcp://x:1"],
       command: [],
       options: { json: true, headers: ["a: b", "c: d"], clients: 3 },
@@ -133,6 +135,7 @@ describe("the arguments of a tool", () => {
   it("end at --, behind which a command keeps its own options", () => {
     const args = ["--clients", "3", "--", "node", "server.js", "--json", "--", "--help"];
     assertEquals(readArgs(args, command), {
+      words: args,
       operands: [],
       command: ["node", "server.js", "--json", "--", "--help"],
       options: { clients: 3 },

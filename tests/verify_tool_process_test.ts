@@ -234,7 +234,13 @@ describe("sluice verify tells the server where to listen", { concurrency: 3 }, (
     using page = noteFile();
     const { code, stdout, stderr } = await run([...QUICK, "--html", page.path], subject("plain"));
     assertEquals(code, 0, stdout + stderr);
-    assertStringIncludes(readFileSync(page.path, "utf8"), "late-request");
+    const text = readFileSync(page.path, "utf8");
+    assertStringIncludes(text, "late-request");
+    // What repeats it has every option, and the seed, which was drawn.
+    const [, repeat] = /<code>(sluice verify [^<]*)<\/code>/.exec(text)!;
+    assertStringIncludes(repeat, QUICK.join(" "));
+    assertStringIncludes(repeat, ` --html ${page.path} -- `);
+    assertMatch(repeat, /^sluice verify --seed \d+ /);
   });
 });
 

@@ -30,7 +30,7 @@ export function readArgs(args: readonly string[], { rows, operands: [least, most
   const command = args.slice(end + 1);
   if (operands.length < least) throw new UsageError("There is nothing to do: the first argument is missing");
   if (takesCommand && command.length === 0) throw new UsageError("There is no command: it stands behind --");
-  return { operands, command, options };
+  return { words: args, operands, command, options };
 }
 
 function findRow(rows: readonly ToolOption[], name: string): ToolOption {

@@ -21,6 +21,8 @@ export interface ToolOption {
 
 /** What was asked of a tool. */
 export interface ToolInput {
+  /** All of it, as it was given. */
+  readonly words: readonly string[];
   /** Arguments that are no options. */
   readonly operands: readonly string[];
   /** What stands behind `--`. */

@@ -4,5 +4,6 @@
  * @module
  */
 export { loadPage } from "./load_page.ts";
+export { commandLine } from "./shell.ts";
 export { verifyPage } from "./verify_page.ts";
 export type { PageOptions } from "./page_options.ts";

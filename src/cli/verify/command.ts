@@ -64,7 +64,7 @@ async function run(input: ToolInput, print: Print): Promise<number> {
     if (interruption.code === null) throw error;
   }
   const report = verification.report();
-  await tell(report, settings, print);
+  await tell(report, settings, input, print);
   if (interruption.code !== null && !settings.json) await print("Interrupted: the rest was not run");
   const code = interruption.code ?? (report.clean ? CLEAN : LOST);
   setTimeout(() => process.exit(code), LAST_BREATH).unref();
@@ -93,18 +93,25 @@ function showTo(print: Print, { rounds }: VerifySettings): VerifyEvents {
   };
 }
 
-async function tell(report: VerifyReport, settings: VerifySettings, print: Print): Promise<void> {
+async function tell(report: VerifyReport, settings: VerifySettings, input: ToolInput, print: Print): Promise<void> {
   const { json, html, seed, rolling, roundTrip, jitter, busy } = settings;
-  if (html !== null) await writePage(html, report, settings);
+  if (html !== null) await writePage(html, report, settings, input);
   if (json) await print(JSON.stringify({ ...report, rolling, seed, roundTrip, jitter, busy }));
   else for (const line of formatSum(report, settings)) await print(line);
 }
 
-async function writePage(path: string, report: VerifyReport, settings: VerifySettings): Promise<void> {
+async function writePage(
+  path: string,
+  report: VerifyReport,
+  settings: VerifySettings,
+  input: ToolInput,
+): Promise<void> {
   // Loaded when it is asked for: the page is large.
-  const { verifyPage } = await import("../../report_page/mod.ts");
+  const { commandLine, verifyPage } = await import("../../report_page/mod.ts");
+  const seed = input.options.seed === undefined ? ["--seed", String(settings.seed)] : [];
+  const repeat = commandLine(["sluice", "verify", ...seed, ...input.words]);
   try {
-    await writeFile(path, verifyPage(report, { settings: settingRows(settings) }));
+    await writeFile(path, verifyPage(report, { repeat, settings: settingRows(settings) }));
   } catch (error) {
     throw new StartError(`The page can't be written: ${(error as Error).message}`, "See --html", { cause: error });
   }
