@@ -16,10 +16,14 @@ class Told implements TalkEvents {
   readonly log: string[] = [];
   readonly replies: Uint8Array[] = [];
 
+  /** What is odd about the server. */
+  readonly remarks: string[] = [];
+
   constructor(make: Make, expect: "echo" | "any" = "echo", draw = 0.4) {
     const random = () => draw;
     const paths = { path: "/p", uploadPath: "/up", streamPath: "/long" };
-    this.talk = make({ client: 7, host: "h:1", expect, random, ...paths }, this);
+    const remark = (said: string) => void this.remarks.push(said);
+    this.talk = make({ client: 7, host: "h:1", expect, random, remark, ...paths }, this);
   }
 
   /** Feeds bytes, whole or one by one. */
@@ -154,6 +158,19 @@ describe("verify: answers over HTTP", () => {
     assertEquals([told.log, told.talk.partial], [["last words null"], true]);
     told.feed("i", split);
     assertEquals([told.log, told.talk.partial], [["last words null", "answered 200"], false]);
+  });
+
+  bothWays("of HTTP/1.0 are told as such, unless they keep the connection", (split) => {
+    for (const [keeps, says] of [["", 1], ["Connection: keep-alive\r\n", 0]] as const) {
+      const told = new Told(httpTalk, "any");
+      told.talk.message(0);
+      told.feed(`HTTP/1.0 200 OK\r\n${keeps}Content-Length: 2\r\n\r\nhi`, split);
+      assertEquals(told.remarks.map((said) => said.slice(0, 26)), Array(says).fill("the server speaks HTTP/1.0"));
+    }
+    const told = new Told(httpTalk, "any");
+    told.talk.message(0);
+    told.feed("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", split);
+    assertEquals(told.remarks, []);
   });
 
   bothWays("with a status of 500 and more are no answers", (split) => {

@@ -50,6 +50,8 @@ export class Stage implements ScenarioRun {
   readonly #roles: Promise<unknown>;
   readonly #warm: Set<number> = new Set();
   #over = false;
+  /** What is odd about the server, if it is. */
+  #remark: string | null = null;
   #serverGone = false;
   readonly #stopWaiting: (() => void)[] = [];
   #setReady!: () => void;
@@ -231,7 +233,7 @@ export class Stage implements ScenarioRun {
     const [warm, limit] = [`${this.#warm.size} of ${this.world.clients}`, this.patience(READY_LIMIT)];
     const busy = `${warm} clients got as far as the scenario wants within ${limit} ms`;
     const [loss] = this.ledger.losses().filter(({ blamed }) => blamed);
-    return new VerifyError(`Only ${busy}: ${loss?.detail ?? "check that the server answers"}`);
+    return new VerifyError(`Only ${busy}: ${loss?.detail ?? this.#remark ?? "check that the server answers"}`);
   }
 
   #limit(ms: number, act: () => void): void {
@@ -248,6 +250,7 @@ export class Stage implements ScenarioRun {
       streamPath: world.streamPath ?? path,
       expect: world.expect,
       random: () => world.random(),
+      remark: (text) => this.#remark ??= text,
     };
     if (world.kind === "tcp") return new LineTalk(options, events);
     return world.kind === "http" ? new HttpTalk(options, events) : new WsTalk(options, events);

@@ -9,6 +9,8 @@ import { contentOf, cut, encode, join, type Talk, type TalkEvents, type TalkOpti
 /** Messages of no more bytes than this have no body. */
 const NO_BODY = 0;
 
+const HTTP_1_0 = "the server speaks HTTP/1.0, which ends each connection with its first answer: let it speak 1.1";
+
 /** One connection that speaks HTTP. */
 export class HttpTalk implements Talk {
   readonly greeting: null = null;
@@ -107,6 +109,7 @@ export class HttpTalk implements Talk {
   #takeHead(head: ResponseHead): void {
     if (head.status < 200) return;
     this.#head = head;
+    if (head.minor === 0 && !head.keepAlive) this.#options.remark(HTTP_1_0);
     if (!head.keepAlive) this.#events.lastWords(null);
   }
 

@@ -54,6 +54,8 @@ export interface TalkOptions {
   readonly expect: "echo" | "any";
   /** The next random number in [0, 1). */
   random(): number;
+  /** Hears what is odd about the server. */
+  remark(text: string): void;
 }
 
 const LETTERS = "abcdefghijklmnopqrstuvwxyz";
