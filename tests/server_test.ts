@@ -3,6 +3,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertGreaterOrEqual,
   assertInstanceOf,
   assertLess,
   assertRejects,
@@ -321,6 +322,67 @@ describe("admission", () => {
     assertEquals(second.text, "");
     await w.pass(100);
     assertEquals(second.text, "echo: a\n");
+  });
+
+  it("holds no place for who has left: with a FIN and no word, with a reset, or before it is read", async () => {
+    await using w = await world(echoLines, { maxConnections: 1, policy: "queue", maxQueue: 3 });
+    const first = await w.client();
+    const leavers = [await w.client(), await w.client(), await w.client()];
+    const extra = await w.client();
+    await w.pass(5);
+    assertEquals([w.server.stats.queued, extra.end, w.server.stats.rejected.queueFull], [3, "fin", 1]);
+    leavers[0].conn.closeWrite();
+    leavers[1].conn.abort();
+    leavers[2].send("half a line");
+    await w.pass(5);
+    assertEquals([w.server.stats.queued, leavers[0].end !== "open"], [1, true]);
+    leavers[2].conn.abort();
+    await w.pass(5);
+    const next = await w.client();
+    next.send("a\n");
+    await w.pass(5);
+    assertEquals([w.server.stats.queued, next.text], [1, ""]);
+    first.conn.abort();
+    await w.pass(5);
+    assertEquals([next.text, w.server.stats.active, w.server.stats.queued], ["echo: a\n", 1, 0]);
+  });
+
+  it("reads ahead for who waits, no more than a buffer's worth, and hands all of it over in order", async () => {
+    for (const goes of ["on", "half-closed"]) {
+      const limits = { maxConnections: 1, policy: "queue", readHighWaterMark: 1_000_000 } as const;
+      await using w = await world(echoLines, limits);
+      const first = await w.client();
+      const second = await w.client();
+      const lines = Array.from({ length: 30 }, (_, i) => `${i}`.padEnd(10_000, "x"));
+      for (const line of lines) second.send(`${line}\n`);
+      if (goes === "half-closed") second.conn.closeWrite();
+      await w.pass(100);
+      // What is not read waits with the kernel, and with the client.
+      assertGreaterOrEqual(second.conn.bytesWritten - second.conn.bytesFlushed, 50_000);
+      first.conn.abort();
+      await w.pass(100);
+      if (goes === "on") {
+        second.send("last\n");
+        await w.pass(10);
+        lines.push("last");
+      }
+      assertEquals(second.lines, lines.map((line) => `echo: ${line}`));
+      assertEquals(second.end, goes === "on" ? "open" : "fin");
+      if (goes === "on") lines.pop();
+    }
+  });
+
+  it("serves who has asked and closed its side while it waited", async () => {
+    await using w = await world(echoLines, { maxConnections: 1, policy: "queue" });
+    const first = await w.client();
+    const second = await w.client();
+    second.send("a\nb\n");
+    second.conn.closeWrite();
+    await w.pass(50);
+    assertEquals([w.server.stats.queued, second.end], [1, "open"]);
+    first.conn.abort();
+    await w.pass(50);
+    assertEquals([second.text, second.end], ["echo: a\necho: b\n", "fin"]);
   });
 
   it("first come, first served: who waits goes before a newcomer that would find the place free", async () => {

@@ -8,11 +8,18 @@ import type { RawSocket } from "../socket.ts";
 import type { Admission, AdmissionReason } from "./admission.ts";
 import type { ConnHost } from "./conn_host.ts";
 import { Connection } from "./connection.ts";
+import { ReadAhead } from "./read_ahead.ts";
 
 /** Turned-away connections that may be in farewell at once; beyond it they are reset, so that a flood costs nothing. */
 const MAX_FAREWELLS = 256;
 
-/** Waiting sockets are not started: the peers' bytes wait in the kernel. */
+/** A socket that waits for its turn. */
+interface Waiting {
+  readonly socket: RawSocket;
+  readonly ahead: ReadAhead;
+}
+
+/** Those who wait are read ahead, so that whoever leaves gives up the place. */
 export class AdmissionQueue {
   readonly rejected: Record<AdmissionReason | "queueFull", number> = {
     maxConnections: 0,
@@ -23,15 +30,15 @@ export class AdmissionQueue {
   };
   readonly #clock: Clock;
   readonly #admission: Admission;
-  readonly #admit: (socket: RawSocket) => void;
-  #waiting: RawSocket[] = [];
+  readonly #admit: (socket: RawSocket, ahead: ReadAhead) => void;
+  #waiting: Waiting[] = [];
   #cancelTimer: (() => void) | null = null;
   #farewells = 0;
   /** Somebody waits for more than an end of one of the own address's connections. */
   #isBlocked = false;
   #ids = 0;
 
-  constructor(clock: Clock, admission: Admission, admit: (socket: RawSocket) => void) {
+  constructor(clock: Clock, admission: Admission, admit: (socket: RawSocket, ahead: ReadAhead) => void) {
     this.#clock = clock;
     this.#admission = admission;
     this.#admit = admit;
@@ -54,7 +61,8 @@ export class AdmissionQueue {
   /** Lets a socket wait, for what `reason` says; false if the queue is full. */
   push(socket: RawSocket, reason: AdmissionReason): boolean {
     if (this.#waiting.length >= this.#admission.limits.maxQueue) return false;
-    this.#waiting.push(socket);
+    const waiting: Waiting = { socket, ahead: new ReadAhead(socket, () => this.#leave(waiting)) };
+    this.#waiting.push(waiting);
     this.#isBlocked ||= reason !== "maxConnectionsPerIp";
     this.#awaitTime();
     return true;
@@ -68,9 +76,10 @@ export class AdmissionQueue {
     this.#waiting = [];
     this.#isBlocked = false;
     for (let i = 0; i < waiting.length; i++) {
-      const reason = this.#admission.enter(waiting[i], now);
+      const { socket, ahead } = waiting[i];
+      const reason = this.#admission.enter(socket, now);
       if (reason === null) {
-        this.#admit(waiting[i]);
+        this.#admit(socket, ahead);
       } else {
         this.#waiting.push(waiting[i]);
         if (reason === "maxConnectionsPerIp") continue;
@@ -80,6 +89,11 @@ export class AdmissionQueue {
       }
     }
     this.#awaitTime();
+  }
+
+  #leave(left: Waiting): void {
+    this.#waiting = this.#waiting.filter((waiting) => waiting !== left);
+    left.socket.destroy();
   }
 
   /** Turns a socket away: last word, FIN, and it lingers so that the word arrives. */
@@ -104,7 +118,7 @@ export class AdmissionQueue {
     this.#cancelTimer?.();
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const socket of waiting) socket.destroy();
+    for (const { socket } of waiting) socket.destroy();
     return waiting.length;
   }
 

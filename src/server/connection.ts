@@ -408,11 +408,12 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   // Ending.
 
-  /** Begins: `handled` while a handler is running. */
-  start(): void {
+  /** Begins: `handled` while a handler is running. @param ahead Reads the socket already. */
+  start(ahead: { handTo(to: SocketEvents): void } | null = null): void {
     this.flags |= flag.HANDLED;
     this.applyLimits();
-    this.socket.start(this);
+    if (ahead === null) this.socket.start(this);
+    else ahead.handTo(this);
   }
 
   /** A message was taken since the last byte came: what is written now may answer it. */

@@ -41,6 +41,7 @@ import {
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_types.ts";
 import { longestIdle } from "./shed.ts";
+import type { ReadAhead } from "./read_ahead.ts";
 import { TimerQueue } from "./timers.ts";
 import { checkParts, checkPromise, duration, text } from "./validate.ts";
 import { WriteBatch } from "./write_batch.ts";
@@ -105,7 +106,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.limits = connLimits(options);
     const failed = (error: unknown) => this.log.error("admit() failed, going on", { server: this.name, error });
     this.#admission = new Admission(admissionLimits(options), this.clock.now(), failed);
-    this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket) => this.#admit(socket));
+    this.#queue = new AdmissionQueue(this.clock, this.#admission, (socket, ahead) => this.#admit(socket, ahead));
     this.#keepAlive = new KeepAlive(this.clock, this.tracked);
     this.#root = new CancelContext(background(this.clock));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -217,7 +218,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   /** Serves a socket that is counted already. */
-  #admit(socket: RawSocket): void {
+  #admit(socket: RawSocket, ahead: ReadAhead | null = null): void {
     const conn = new Connection(this.#queue.nextId(), socket, this);
     const ctx = new ConnContext(this.#root, conn);
     conn.ctx = ctx;
@@ -227,7 +228,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (!this.limits.noDelay) socket.setNoDelay(false);
     // Who comes in the lame duck is served like all others, and asked to finish when that is over.
     this.#drain?.accepted(conn);
-    conn.start();
+    conn.start(ahead);
     this.#handle(conn, ctx);
   }
 
