@@ -7,8 +7,11 @@ import {
   type ReconnectOptions,
   WebSocketClosedError,
 } from "../src/websocket/reconnect/mod.ts";
+import { HandshakeError } from "../src/websocket/mod.ts";
 import { TRANSITIONS } from "../src/websocket/reconnect/states.ts";
 import { setUp } from "./fixtures/reconnect_tools.ts";
+
+const REFUSED = { code: 1006, reason: "", wasClean: false } as const;
 
 describe("a ReconnectingWebSocket", () => {
   it("connects at once, with address and protocols, and is open when its transport is", async () => {
@@ -184,6 +187,24 @@ describe("whether it comes back", () => {
     assertEquals([t.client.state, t.sockets.length], ["closed", 3]);
     assertEquals(t.ends.map(({ willReconnect }) => willReconnect), [true, true, false]);
     await assertRejects(() => queued, WebSocketClosedError);
+  });
+});
+
+describe("Retry-After", () => {
+  it("of a refused handshake is waited for, and each client's own delay on top", async () => {
+    const t = setUp({ minDelay: 100, maxDelay: 1000 });
+    const socket = await t.opened();
+    socket.end();
+    await t.clock.advance(50);
+    t.last.events.close({ ...REFUSED, error: new HandshakeError(503, "busy", { retryAfter: 7000 }) });
+    assertEquals(t.states.at(-1), "waiting 7100");
+    await t.clock.advance(7099);
+    assertEquals(t.client.state, "waiting");
+    await t.clock.advance(1);
+    assertEquals(t.client.state, "connecting");
+    // The next refusal says nothing, and the delays go on as ever.
+    t.last.events.close({ ...REFUSED, error: new HandshakeError(503, "busy") });
+    assertEquals(t.states.at(-1), "waiting 200");
   });
 });
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
-import { WebSocketClosedError } from "../errors.ts";
+import { HandshakeError, WebSocketClosedError } from "../errors.ts";
 import { cutReason, FAREWELL_PROTOCOL, parseFarewell } from "../farewell.ts";
 import { Announcer } from "./announcer.ts";
 import { Backoff } from "./backoff.ts";
@@ -246,8 +246,8 @@ export class ReconnectingWebSocket extends EventTarget {
     const again = this.#state !== "closing" && this.#wanted(end);
     this.#announcer.add(new ConnectionEndEvent(end, again));
     if (!again) return this.#end();
-    if (end.farewell !== null) this.#notBefore = this.#settings.clock.now() + end.farewell.retry;
-    this.#wait("lost");
+    this.#notBefore = this.#settings.clock.now() + (end.farewell?.retry ?? 0);
+    this.#wait("lost", retryAfterOf(end));
   }
 
   #wanted(end: ConnectionEnd): boolean {
@@ -256,9 +256,11 @@ export class ReconnectingWebSocket extends EventTarget {
     return this.#backoff.retries < maxAttempts && guarded(() => shouldReconnect(end, byDefault), byDefault);
   }
 
-  #wait(trigger: "lost" | "back"): void {
+  /** @param heldOff What a server that refused the attempt said in Retry-After, in ms. */
+  #wait(trigger: "lost" | "back", heldOff: number = 0): void {
     const { clock } = this.#settings;
-    const delay = Math.max(this.#backoff.next(), this.#notBefore - clock.now());
+    // A farewell's time is drawn for each client; Retry-After is the same for all, who must not return together.
+    const delay = Math.max(this.#backoff.next() + heldOff, this.#notBefore - clock.now());
     this.#move(trigger, delay);
     this.#after(delay, () => {
       this.#move("due");
@@ -329,4 +331,9 @@ function comesBackAfter(code: number): boolean {
 
 function closedError(state: "closing" | "closed"): WebSocketClosedError {
   return new WebSocketClosedError(`The WebSocket is ${state}: nothing can be sent any more`);
+}
+
+/** Only a transport of ours sees the answer that refuses a handshake; browsers don't show it. */
+function retryAfterOf({ error }: ConnectionEnd): number {
+  return error instanceof HandshakeError ? error.retryAfter ?? 0 : 0;
 }
