@@ -88,9 +88,15 @@ export class WaitGroup {
    * Starts `fn` at once and counts it until it has finished, well or not (Go: `WaitGroup.Go`).
    *
    * @returns What `fn` returns; its failure is the caller's to handle.
+   * @throws {TypeError} Synchronously: `fn` is no function, and nothing is counted.
    */
-  async go<T>(fn: () => T | Promise<T>): Promise<T> {
+  go<T>(fn: () => T | Promise<T>): Promise<T> {
+    if (typeof fn !== "function") throw new TypeError(`go() starts a function, got ${typeof fn}; pass () => work()`);
     this.add(1);
+    return this.#run(fn);
+  }
+
+  async #run<T>(fn: () => T | Promise<T>): Promise<T> {
     try {
       return await fn();
     } finally {
@@ -151,10 +157,14 @@ export class Semaphore {
    * @param permits How many. @default 1
    * @returns A function that gives them back; calling it twice is harmless.
    * @throws The context's cause.
-   * @throws {OptionError} `permits` is less than 1 or more than `size`.
+   * @throws {OptionError} Synchronously: `permits` is less than 1 or more than `size`.
    */
-  async acquire(ctx?: ContextParent, permits = 1): Promise<() => void> {
+  acquire(ctx?: ContextParent, permits = 1): Promise<() => void> {
     this.#check(permits);
+    return this.#acquire(ctx, permits);
+  }
+
+  async #acquire(ctx: ContextParent | undefined, permits: number): Promise<() => void> {
     const end = endOf(ctx);
     if (end) throw end.reason;
     if (!this.#take(permits)) await park(this.#waiters, permits, ctx, () => this.#grant());

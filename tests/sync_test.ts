@@ -19,6 +19,14 @@ function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => voi
 }
 
 describe("WaitGroup", () => {
+  it("refuses to go() with what is no function, at once, and counts nothing", () => {
+    const group = new WaitGroup();
+    for (const wrong of [undefined, Promise.resolve(), "work"]) {
+      assertThrows(() => group.go(wrong as unknown as () => void), TypeError, "go() starts a function");
+    }
+    assertEquals(group.count, 0);
+  });
+
   it("fulfils wait() at once when nothing runs, and when the last of several is done", async () => {
     const group = new WaitGroup();
     await group.wait();
@@ -214,10 +222,11 @@ describe("Semaphore", () => {
     assertEquals(semaphore.free, 1);
   });
 
-  it("refuses wrong sizes and counts, naming them", async () => {
+  it("refuses wrong sizes and counts, naming them", () => {
     for (const size of [0, -1, 1.5, NaN]) assertThrows(() => new Semaphore(size), OptionError, `${size}`);
     const semaphore = new Semaphore(2);
-    await assertRejects(() => semaphore.acquire(undefined, 3), OptionError, "at most");
+    assertThrows(() => semaphore.acquire(undefined, 3), OptionError, "at most");
+    assertEquals([semaphore.free, semaphore.waiting], [semaphore.size, 0]);
     assertThrows(() => semaphore.tryAcquire(0), OptionError, "permits");
   });
 });
