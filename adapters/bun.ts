@@ -129,7 +129,7 @@ class BunListener extends IdleOwner implements SocketListener {
   #waiting: BunSocket[] = [];
   readonly #greeting = new Set<Greeting>();
   /** Of a Unix socket. */
-  #file = -1;
+  readonly #file: number;
   #failing = false;
   #stopped = false;
 
@@ -139,7 +139,7 @@ class BunListener extends IdleOwner implements SocketListener {
     this.#secure = options.tls !== undefined;
     this.#native = bun().listen(nativeOptions(options, this));
     if (options.address.transport === "tcp") this.address = { ...options.address, ...boundTo(this.#native) };
-    else this.#file = fileAt(options.address.path);
+    this.#file = fileAt(this.address);
     try {
       setMode(options);
     } catch (error) {
@@ -159,10 +159,7 @@ class BunListener extends IdleOwner implements SocketListener {
   }
 
   close(): Promise<void> {
-    const { address } = this;
-    const close = (): void => this.#native.stop();
-    if (!this.#stopped && address.transport === "unix") closeBeside(address.path, this.#file, close);
-    else if (!this.#stopped) close();
+    if (!this.#stopped) closeBeside(this.address, this.#file, () => this.#native.stop());
     this.#stopped = true;
     for (const socket of this.#waiting.splice(0)) socket.destroy();
     return Promise.resolve();

@@ -136,7 +136,7 @@ export class NodeListener implements SocketListener {
     this.#server = server;
     const bound = server.address();
     this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
-    this.#file = this.address.transport === "unix" ? fileAt(this.address.path) : -1;
+    this.#file = fileAt(this.address);
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
     // Handshakes that fail cost their own connection only.
@@ -160,9 +160,7 @@ export class NodeListener implements SocketListener {
   close(): Promise<void> {
     return this.#closing ??= new Promise((resolve) => {
       // The callback of close() would wait for the accepted sockets too; the descriptor is closed in the call.
-      const close = (): void => void this.#server.close();
-      if (this.address.transport === "unix") closeBeside(this.address.path, this.#file, close);
-      else close();
+      closeBeside(this.address, this.#file, () => this.#server.close());
       for (const socket of this.#held) socket.destroy();
       this.#held = [];
       setImmediate(resolve);

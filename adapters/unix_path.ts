@@ -39,10 +39,10 @@ export function setMode({ address, mode }: SocketListenOptions): void {
   if (mode !== undefined && address.transport === "unix") chmodSync(address.path, mode);
 }
 
-/** The number of the file at a path; -1 if none is there, or it can't be seen. */
-export function fileAt(path: string): number {
+/** The number of a Unix socket's file; -1 if none is there, or it can't be seen, and for other addresses. */
+export function fileAt(address: Address): number {
   try {
-    return statSync(path).ino;
+    return address.transport === "unix" ? statSync(address.path).ino : -1;
   } catch {
     return -1;
   }
@@ -54,9 +54,10 @@ export function fileAt(path: string): number {
  *
  * @param own The number of the file that the listener made.
  */
-export function closeBeside(path: string, own: number, close: () => void): void {
-  const there = fileAt(path);
-  if (there === own || there === -1) return close();
+export function closeBeside(address: Address, own: number, close: () => void): void {
+  const there = fileAt(address);
+  if (address.transport !== "unix" || there === own || there === -1) return close();
+  const { path } = address;
   const aside = `${path}.${process.pid}`;
   try {
     renameSync(path, aside);

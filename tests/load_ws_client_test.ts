@@ -1,9 +1,8 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { serveHttp } from "../src/http/mod.ts";
-import { upgradeWebSocket } from "../src/websocket/mod.ts";
 import { ClientError, type ResolvedClientOptions } from "../src/load/clients/client.ts";
-import type { WebSocketConn, WebSocketMessage } from "../src/websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketConn, type WebSocketMessage } from "../src/websocket/mod.ts";
 import { silentLogger } from "../mod.ts";
 import { LoadPlayer, LoadWorld } from "./support/load_world.ts";
 

@@ -4,9 +4,8 @@
  * @module
  */
 import type { Server } from "../../mod.ts";
-import { upgradeWebSocket } from "../websocket/mod.ts";
 import { type HttpContext, type HttpHandler, livez, readyz, reply } from "../http/mod.ts";
-import type { WebSocketConn, WebSocketOptions } from "../websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../websocket/mod.ts";
 import { demoPage, PAGE_POLICY } from "./demo_page.ts";
 import { formatAddress } from "./print.ts";
 

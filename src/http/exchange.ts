@@ -44,8 +44,6 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   state: AnswerState = "none";
   /** The handler has taken the connection. */
   hijacked = false;
-  /** The connection has another protocol, that lives by itself. */
-  upgraded = false;
   /** The client was told to send its body. */
   continued = false;
   /** Status of the answer; 0 before there is one. */
@@ -162,7 +160,6 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   /** Takes the connection for another protocol, whose answer the caller writes. */
   upgrade(): Connection {
-    this.upgraded = true;
     const conn = this.hijack();
     this.status = 101;
     this.http.service.answered(this.status);

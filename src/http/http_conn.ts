@@ -404,8 +404,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   attend(exchange: HttpExchange, handling: Promise<unknown>): void {
     this.exchange = null;
     const left = handling.then(() => {}).finally(() => this.#done(exchange));
-    if (exchange.upgraded) this.service.outlives(exchange, left);
-    else this.service.server.attend(this.conn, left);
+    this.service.server.attend(this.conn, left);
   }
 
   /** Requests are here that wait until the client reads its answers. */

@@ -32,6 +32,7 @@ function tunnelHandler(onConnect: HttpHandler | undefined): HttpHandler | null {
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
+
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
     const ownWord = (): string => overloadAnswer(this.#service.date(), this.#service.limits.retryAfter);
     super(coreOptions(options, ownWord), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));

@@ -146,12 +146,6 @@ export class HttpService {
     if (this.accessLog !== null) this.accessLog.record(exchange.record(error));
   }
 
-  /** A handler goes on by itself: a drain waits for it, and `busy()` names it. */
-  outlives(exchange: Accounted, handling: Promise<unknown>): void {
-    this.#outliving.add(exchange);
-    this.server.waitUntil(handling.finally(() => this.#outliving.delete(exchange)));
-  }
-
   /** The handlers that go on though their connection doesn't wait for them. */
   outliving(now: number): BusyConn[] {
     return Array.from(this.#outliving, ({ conn, number }) => {
@@ -159,9 +153,14 @@ export class HttpService {
     });
   }
 
+  /** A handler goes on by itself: a drain waits for it, and `busy()` names it. */
   #outlived(exchange: Accounted, handling: Promise<unknown>): void {
-    const left = (): void => this.#left(exchange);
-    this.outlives(exchange, Promise.resolve(handling).then(left, left));
+    const left = (): void => {
+      this.#left(exchange);
+      this.#outliving.delete(exchange);
+    };
+    this.#outliving.add(exchange);
+    this.server.waitUntil(Promise.resolve(handling).then(left, left));
   }
 
   #left(exchange: Accounted): void {

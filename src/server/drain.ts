@@ -42,8 +42,8 @@ export interface DrainTarget {
   readonly work: number;
   /** Sockets accepted so far, whatever became of them. */
   readonly acceptCount: number;
-  /** Asks handlers to finish. */
-  beginDraining(cause: string): void;
+  /** It is draining from now on. */
+  beginDraining(): void;
   endDraining(): void;
   /** How many wait in the kernel to be accepted; null if it can't be told. */
   acceptQueue(): number | null;
@@ -181,7 +181,8 @@ export class Drain {
 
   async #run(): Promise<DrainReport> {
     this.#phase("lameDuck");
-    this.#target.beginDraining(this.#cause);
+    this.#target.beginDraining();
+    this.#each((conn) => conn.ctx!.beginDraining(this.#cause));
     await this.#lameDuck();
     if (this.#calledOff) return this.#resumed();
     this.#closeListeners();
@@ -216,14 +217,21 @@ export class Drain {
     const target = this.#target;
     const goal = target.acceptCount + (target.acceptQueue() ?? 0);
     const end = this.#began + Math.max(this.#limits.lameDuck, this.#schedule.patienceAt);
-    let [seen, seenAt] = [target.acceptCount, this.#now()];
-    const isOver = (): boolean => this.#forced || this.#calledOff || seen >= goal;
-    while (!isOver() && this.#now() < Math.min(end, seenAt + this.#limits.quiet)) {
-      this.#each((conn) => conn.stall(true));
-      await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]);
-      if (target.acceptCount > seen) [seen, seenAt] = [target.acceptCount, this.#now()];
-    }
+    await this.#whileAccepting(this.#limits.quiet, end, () => {
+      const goesOn = !this.#calledOff && target.acceptCount < goal;
+      if (goesOn) this.#each((conn) => conn.stall(true));
+      return goesOn;
+    });
     this.#each((conn) => conn.stall(false));
+  }
+
+  /** Looks again while `goesOn` says so, up to `end`, and for `wait` ms behind the last one that was accepted. */
+  async #whileAccepting(wait: number, end: number, goesOn: () => boolean): Promise<void> {
+    let [seen, seenAt] = [this.#target.acceptCount, this.#now()];
+    while (!this.#forced && this.#now() < Math.min(end, seenAt + wait) && goesOn()) {
+      await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced", "resumed"]);
+      if (this.#target.acceptCount > seen) [seen, seenAt] = [this.#target.acceptCount, this.#now()];
+    }
   }
 
   /** A step for every connection: what one throws, whoever's fault it is, costs that one only (issue 11). */
@@ -259,7 +267,7 @@ export class Drain {
     this.#each((conn) => joinDrain(conn, plan));
     const unattend = this.#target.timers.attend();
     this.#measure().catch(() => {});
-    await this.#finishHandshakes(began);
+    await this.#finishHandshakes();
     if (this.#target.size > 0 && !this.#forced) {
       const toPatience = Math.max(0, plan.patienceAt - began);
       const cancel = this.#target.clock.setTimer(() => this.#phase("patience"), toPatience);
@@ -274,16 +282,11 @@ export class Drain {
    * Who was let in while the listener was open is served, once its handshake is over. One that is silent gets what an
    * idle connection gets; each that comes to its end gives the others as much again.
    */
-  async #finishHandshakes(began: number): Promise<void> {
-    const target = this.#target;
+  async #finishHandshakes(): Promise<void> {
     const wait = Math.max(this.#limits.quiet, this.#schedule.idleGrace);
     const end = this.#began + this.#schedule.patienceAt;
-    let [seen, until] = [target.acceptCount, began + wait];
-    while (target.handshakes() > 0 && !this.#forced && this.#now() < Math.min(until, end)) {
-      await this.#gate.wait(this.#now() + QUEUE_POLL, ["forced"]);
-      if (target.acceptCount > seen) [seen, until] = [target.acceptCount, this.#now() + wait];
-    }
-    this.#handshakesCut = target.dropHandshakes();
+    await this.#whileAccepting(wait, end, () => this.#target.handshakes() > 0);
+    this.#handshakesCut = this.#target.dropHandshakes();
   }
 
   /** What some connections have shown of the protocol tells what others may owe. */
@@ -377,6 +380,7 @@ export class Drain {
 
   #resumed(): DrainReport {
     this.#target.endDraining();
+    this.#each((conn) => conn.ctx!.endDraining());
     this.#phase("resumed");
     return this.#report(true, { queued: 0, workLeft: 0 }, [], null);
   }

@@ -397,20 +397,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#resolveClosed(report);
   }
 
-  beginDraining(cause: string): void {
+  beginDraining(): void {
     this.state = "draining";
-    for (const conn of this.tracked) {
-      try {
-        conn.ctx!.beginDraining(cause);
-      } catch (error) {
-        conn.abort(error);
-      }
-    }
   }
 
   endDraining(): void {
     this.state = "running";
-    for (const conn of this.tracked) conn.ctx!.endDraining();
   }
 
   closeListeners(): void {

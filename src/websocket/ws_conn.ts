@@ -11,7 +11,6 @@ import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "./clo
 import { WebSocketClosedError } from "./errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
-import { quietly } from "../server/outbound.ts";
 import { refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
@@ -113,7 +112,7 @@ export class WsConn implements WebSocketConn {
     const sent = before.then(async () => {
       await this.#sendNow(data instanceof Blob ? new Uint8Array(await data.arrayBuffer()) : data, options);
     });
-    const over = quietly(sent).catch(() => {});
+    const over = sent.catch(() => {});
     this.#behind = over;
     this.conn.waitUntil(over);
     void over.then(() => this.#behind === over && (this.#behind = null));

@@ -8,8 +8,7 @@
  */
 import process from "node:process";
 import type { Conn, RunOptions, Server } from "../../mod.ts";
-import { upgradeWebSocket } from "../../src/websocket/mod.ts";
-import type { WebSocketConn } from "../../src/websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketConn } from "../../src/websocket/mod.ts";
 import { trackedBy } from "../support/tracked.ts";
 
 /** What the parent asks for. */

@@ -3,9 +3,8 @@
  * `/send`, `/drop`, `/late` over HTTP and WebSocket; the lines `write`, `writable`, `small` over TCP.
  */
 import { type Conn, lines, run, serve, silentLogger } from "../../mod.ts";
-import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { serveHttp } from "../../src/http/mod.ts";
-import type { WebSocketConn } from "../../src/websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketConn } from "../../src/websocket/mod.ts";
 
 const CHUNK = new Uint8Array(65_536);
 

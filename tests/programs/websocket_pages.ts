@@ -6,9 +6,13 @@
  */
 import process from "node:process";
 import { run } from "../../mod.ts";
-import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";
-import type { WebSocketConn, WebSocketHandler, WebSocketOptions } from "../../src/websocket/mod.ts";
+import {
+  upgradeWebSocket,
+  type WebSocketConn,
+  type WebSocketHandler,
+  type WebSocketOptions,
+} from "../../src/websocket/mod.ts";
 
 /** One WebSocket that has ended. */
 export interface PageWebSocket {

@@ -2,13 +2,13 @@
 import { readdirSync, readlinkSync } from "node:fs";
 import process from "node:process";
 import { type HttpHandler, reply } from "../../src/http/mod.ts";
-import { upgradeWebSocket } from "../../src/websocket/mod.ts";
-import type {
-  WebSocketClose,
-  WebSocketConn,
-  WebSocketHandler,
-  WebSocketMessage,
-  WebSocketOptions,
+import {
+  upgradeWebSocket,
+  type WebSocketClose,
+  type WebSocketConn,
+  type WebSocketHandler,
+  type WebSocketMessage,
+  type WebSocketOptions,
 } from "../../src/websocket/mod.ts";
 
 /** What handlers took. */

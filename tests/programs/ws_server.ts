@@ -6,9 +6,8 @@
  */
 import process from "node:process";
 import { silentLogger } from "../../mod.ts";
-import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import type { HttpHandler, HttpStats } from "../../src/http/mod.ts";
-import type { WebSocketConn, WebSocketOptions } from "../../src/websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../../src/websocket/mod.ts";
 import type { Ran } from "./http_server.ts";
 import { ranIds, routes } from "./http_routes.ts";
 import { serveTold, type ToldSetup } from "./told_server.ts";

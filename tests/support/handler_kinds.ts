@@ -4,9 +4,8 @@
  * @module
  */
 import { type Handler, serve, type ServeOptions } from "../../mod.ts";
-import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { type HttpHandler, type HttpOptions, serveHttp } from "../../src/http/mod.ts";
-import type { WebSocketHandler, WebSocketOptions } from "../../src/websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketHandler, type WebSocketOptions } from "../../src/websocket/mod.ts";
 import { HttpPeer } from "./handler_http_peer.ts";
 import type { Peer } from "./handler_peer.ts";
 import { openTalker, type Talker, type TalkerKind } from "./handler_talkers.ts";

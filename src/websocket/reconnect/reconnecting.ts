@@ -246,7 +246,7 @@ export class ReconnectingWebSocket extends EventTarget {
     const again = this.#state !== "closing" && this.#wanted(end);
     this.#announcer.add(new ConnectionEndEvent(end, again));
     if (!again) return this.#end();
-    this.#notBefore = this.#settings.clock.now() + (end.farewell?.retry ?? 0);
+    if (end.farewell !== null) this.#notBefore = this.#settings.clock.now() + end.farewell.retry;
     this.#wait("lost", retryAfterOf(end));
   }
 

@@ -1,9 +1,8 @@
 /** Sluice's WebSockets: an echo, and at `/flow` a message every 10 ms. */
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
-import { upgradeWebSocket } from "../../../src/websocket/mod.ts";
 import { serveHttp } from "../../../src/http/mod.ts";
-import type { WebSocketConn } from "../../../src/websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketConn } from "../../../src/websocket/mod.ts";
 
 async function flow(ws: WebSocketConn): Promise<void> {
   for (let i = 0; ws.state === "open"; i++) {
