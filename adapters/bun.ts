@@ -7,7 +7,6 @@
  * @module
  */
 import { readFileSync, statSync, unlinkSync } from "node:fs";
-import { isIP } from "node:net";
 import { constants } from "node:os";
 import process from "node:process";
 import { ConnectError, ListenError, OptionError } from "../src/errors.ts";
@@ -27,6 +26,7 @@ import { sharedScope } from "./async_scope.ts";
 import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./bun_socket.ts";
 import { bunDecodes } from "./fetch_decodes.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
+import { describe, listenError } from "./listen_error.ts";
 import { LIMITS, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./bun_response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./bun_socket.ts";
@@ -285,7 +285,7 @@ class Dial extends IdleOwner {
 
   override closed(error: SystemError = new Error("closed before it was ready")): void {
     const { address } = this.#options;
-    const message = `Can't connect to ${describe(address)}: ${error.message}`;
+    const message = `cannot connect to ${describe(address)}: ${error.message}`;
     const failure = new ConnectError(error.code ?? "ERR_CONNECT", message, { cause: error });
     this.#settle(() => this.#reject(failure));
   }
@@ -311,24 +311,21 @@ async function listen(options: SocketListenOptions): Promise<SocketListener> {
   try {
     return new BunListener(options);
   } catch (error) {
-    if (!(await isStale(options.address, error as SystemError))) throw listenError(options, error as SystemError);
+    if (!(await isStale(options.address, error as SystemError))) throw refusal(options, error as SystemError);
   }
   try {
     unlinkSync((options.address as { path: string }).path);
     return new BunListener(options);
   } catch (error) {
-    throw listenError(options, error as SystemError);
+    throw refusal(options, error as SystemError);
   }
 }
 
-function listenError({ address, tls }: SocketListenOptions, cause: SystemError & { syscall?: string }): ListenError {
+function refusal({ address, tls }: SocketListenOptions, cause: SystemError & { syscall?: string }): ListenError {
   if (tls !== undefined && cause.syscall === undefined) {
     return new ListenError("ERR_TLS", `Can't use the TLS certificate and key: ${cause.message}`, { cause });
   }
-  // Bun has no code for a name that nobody knows (1.4.5).
-  const isName = address.transport === "tcp" && isIP(address.hostname) === 0;
-  const code = cause.code ?? (isName ? "ENOTFOUND" : "ERR_LISTEN");
-  return new ListenError(code, `Can't listen on ${describe(address)}: ${code}, ${cause.message}`, { cause });
+  return listenError(address, cause);
 }
 
 /** What `Bun.listen` and `Bun.connect` take; new sockets belong to `owner`. */
@@ -394,8 +391,4 @@ function descriptorLimit(): number {
   } catch {
     return Infinity;
   }
-}
-
-function describe(address: Address): string {
-  return address.transport === "unix" ? address.path : `${address.hostname}:${address.port}`;
 }

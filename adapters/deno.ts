@@ -22,7 +22,8 @@ import type {
 import { sharedScope } from "./async_scope.ts";
 import { denoDecodes } from "./fetch_decodes.ts";
 import { TABLES } from "./kernel_table.ts";
-import { checkCertificate, checkSignal, describe, NodeAdapter, NodeListener, openServer, readHeap } from "./node.ts";
+import { describe } from "./listen_error.ts";
+import { checkCertificate, checkSignal, NodeAdapter, NodeListener, openServer, readHeap } from "./node.ts";
 import type { NodeSocket } from "./node_socket.ts";
 import { DESCRIPTORS, LIMITS, ResourceReader } from "./resources.ts";
 
@@ -57,7 +58,7 @@ export class DenoAdapter extends NodeAdapter {
     const { address } = options;
     if (missing) throw new ListenError("EACCES", `cannot listen on ${describe(address)}: run with ${missing}`);
     if (options.tls) checkCertificate(options.tls);
-    return new DenoListener(await openServer(options).catch((error) => rethrow(address, error)), options);
+    return new DenoListener(await openServer(options), options);
   }
 
   override async connect(options: SocketConnectOptions): Promise<NodeSocket> {
@@ -94,13 +95,6 @@ export class DenoAdapter extends NodeAdapter {
   override acceptQueue(port: number): number | null {
     return mayReadTables() ? super.acceptQueue(port) : null;
   }
-}
-
-/** Deno says EINVAL of an address that is not this machine's (2.9.6); the kernel, Node and Bun say EADDRNOTAVAIL. */
-function rethrow(address: Address, error: unknown): never {
-  if (address.transport !== "tcp" || (error as ListenError).code !== "EINVAL") throw error;
-  const what = "the address is not available on this machine";
-  throw new ListenError("EADDRNOTAVAIL", `cannot listen on ${describe(address)}: ${what}`, { cause: error });
 }
 
 function mayReadTables(): boolean {

@@ -30,6 +30,7 @@ import type {
 import { scopeForEach } from "./async_scope.ts";
 import { nodeDecodes } from "./fetch_decodes.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
+import { describe, listenError } from "./listen_error.ts";
 import { type HeapUse, ResourceReader } from "./resources.ts";
 import { findProbe, type Probe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./node_socket.ts";
@@ -315,16 +316,6 @@ function ready<T>(
     socket.on(event, opened).on("error", failed).on("close", closed);
     signal?.addEventListener("abort", aborted);
   });
-}
-
-/** Where the socket is or should be, for a message. */
-export function describe(address: Address): string {
-  return address.transport === "unix" ? address.path : `${address.hostname}:${address.port}`;
-}
-
-function listenError(address: Address, error: unknown): ListenError {
-  const { code = "ERR_LISTEN", message } = error as SystemError;
-  return new ListenError(code, `cannot listen on ${describe(address)}: ${message}`, { cause: error });
 }
 
 function connectError(address: Address, error: unknown): ConnectError {
