@@ -180,7 +180,7 @@ describe("drain: what was received is answered", () => {
 
 describe("drain: ends", () => {
   it("closes an idle client with FIN after idleGrace: a default that suits a phone, or what was asked for", async () => {
-    for (const [options, after] of [[{}, 1000], [{ idleGrace: 150 }, 150], [{ grace: 2000 }, 500]] as const) {
+    for (const [options, after] of [[{}, 1000], [{ idleGrace: 250 }, 250], [{ grace: 2000 }, 500]] as const) {
       await using w = await world(echoLines, options);
       const client = await w.client();
       await w.pass(1000);
@@ -220,7 +220,7 @@ describe("drain: ends", () => {
   });
 
   it("lets go of a client that never closes after its FIN, without calling it cut", async () => {
-    await using w = await world(echoLines, { lingerTimeout: 500, idleGrace: 150 });
+    await using w = await world(echoLines, { lingerTimeout: 500, idleGrace: 250 });
     const client = await w.client({ stubborn: true });
     client.send("a\n");
     await w.pass(10);
@@ -327,12 +327,12 @@ describe("drain: signals to handlers, phases, repeats", () => {
   for (const [whose, handler, options] of late) {
     it(`waits for a goodbye that never comes no longer than lingerTimeout, or its budget: ${whose}`, async () => {
       const times = [
-        { lingerTimeout: 300, grace: 5000, fin: 450 },
+        { lingerTimeout: 300, grace: 5000, fin: 550 },
         // Patience is over at 500, T2 at 850; the FIN is out before T2.
         { lingerTimeout: 5000, grace: 1000, fin: 825 },
       ];
       for (const { lingerTimeout, grace, fin } of times) {
-        await using w = await world(handler, { ...options, lingerTimeout, grace, idleGrace: 150 });
+        await using w = await world(handler, { ...options, lingerTimeout, grace, idleGrace: 250 });
         const client = await w.client();
         const began = w.clock.now();
         const report = w.server.shutdown();
@@ -350,12 +350,12 @@ describe("drain: signals to handlers, phases, repeats", () => {
     await using w = await world(echoLines, {
       goodbye: never,
       lingerTimeout: 300,
-      idleGrace: 150,
+      idleGrace: 250,
       maxLifetime: 1000,
       lifetimeJitter: 0,
     });
     const client = await w.client();
-    await w.pass(1400);
+    await w.pass(1500);
     assertEquals(client.end, "open");
     await w.pass(100);
     assertEquals([client.end, w.server.state], ["fin", "running"]);
@@ -364,10 +364,10 @@ describe("drain: signals to handlers, phases, repeats", () => {
   it("resets nobody for a goodbye that fails when nobody waits for it any more", async () => {
     let fail: (error: Error) => void = () => {};
     const goodbye = () => new Promise<void>((_, reject) => fail = reject);
-    await using w = await world(echoLines, { goodbye, lingerTimeout: 300, idleGrace: 150 });
+    await using w = await world(echoLines, { goodbye, lingerTimeout: 300, idleGrace: 250 });
     const client = await w.client({ stubborn: true });
     const report = w.server.shutdown();
-    await w.pass(500);
+    await w.pass(600);
     fail(new Error("too late"));
     await w.pass(10);
     client.conn.close();
@@ -380,7 +380,7 @@ describe("drain: signals to handlers, phases, repeats", () => {
         // It stays busy, and so is said goodbye to long after the others.
         for (let i = 0; line === "stay" && i < 10; i++) await new Promise<void>((wake) => w.clock.setTimer(wake, 100));
       }
-    }, { goodbye: (conn) => conn.write("bye\n"), idleGrace: 150 });
+    }, { goodbye: (conn) => conn.write("bye\n"), idleGrace: 250 });
     const [quiet, stays, gone] = [await w.client({ stubborn: true }), await w.client(), await w.client()];
     stays.send("stay\n");
     await w.pass(10);

@@ -192,8 +192,8 @@ describe("run() in stages", () => {
     await fleet.clock.settle();
     const began = fleet.clock.now();
     fleet.adapter.raise("SIGTERM");
-    // Its own: twice quiet 150, abortGrace 200 and 100 for the report; back has a hook besides.
-    await fleet.pass(4000 - 200 - 600 - 900 - 50);
+    // Its own: twice quiet 250, abortGrace 200 and 100 for the report; back has a hook besides.
+    await fleet.pass(4000 - 200 - 800 - 1100 - 50);
     assertEquals([stuck.end, back.state, idle[0].end], ["reset", "draining", "open"]);
     const { reports, exitCode } = await fleet.until(report);
     assertEquals([idle.map(({ end }) => end), exitCode], [["fin", "fin"], 1]);
@@ -323,11 +323,11 @@ describe("run() in stages", () => {
     await refused(
       [["api"], ["back"], ["keep", "last"]],
       { grace: 1000 },
-      "450 ms for back",
-      "450 ms for keep and last",
+      "650 ms for back",
+      "650 ms for keep and last",
     );
-    await refused([["api"], ["back"]], { grace: 2000, lameDuck: 1200 }, "lameDuck 1200", "600 ms for back", "2000 ms");
-    await refused([["api"], ["back"]], { grace: 2000, abortGrace: 900 }, "abortGrace 900", "1300 ms for back");
+    await refused([["api"], ["back"]], { grace: 2000, lameDuck: 1200 }, "lameDuck 1200", "800 ms for back", "2000 ms");
+    await refused([["api"], ["back"]], { grace: 2000, abortGrace: 900 }, "abortGrace 900", "1500 ms for back");
   });
 
   it("refuses an array in a nested one, and leaves nothing open", async () => {

@@ -95,8 +95,8 @@ describe("a drain", () => {
     assertEquals([peer.messages.length, peer.close], [20, null]);
     await w.until(report);
     assertEquals([peer.close?.code, peer.end, (await report).clean], [1001, "fin", true]);
-    assertGreaterOrEqual(since(peer), 1900 + 150);
-    assertLess(since(peer), 1900 + 230);
+    assertGreaterOrEqual(since(peer), 1900 + 250);
+    assertLess(since(peer), 1900 + 480);
   });
 
   it("counts a message that is being dealt with as busy, however long it takes", async () => {
@@ -236,7 +236,7 @@ describe("a drain whose patience is over", () => {
     await w.until(report);
     for (const peer of peers) {
       assertEquals([peer.close?.code, peer.end, peer.problem], [1001, "fin", null]);
-      assertLess(since(peer), 1000 + 350);
+      assertLess(since(peer), 1000 + 400);
       peer.messages.forEach((text, i) => assertEquals(text, `${i}`));
     }
     // One message of each may cross the Close: it is handled, and its answer counted.

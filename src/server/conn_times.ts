@@ -29,9 +29,6 @@ export interface DrainPlan extends Silence {
   readonly alone: boolean;
 }
 
-/** Answers are withheld for so many quiet windows at the most: a client that never waits for answers never falls quiet. */
-const HOLD_WINDOWS = 2;
-
 /** A handler that may still work on an answer behind the peer's end gets so long for one, in ms, when it asks for ours. */
 const LAST_ANSWER = 60_000;
 
@@ -198,7 +195,8 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
   const { timers } = conn.host;
   if (times.holdUntil === 0) {
     if (!waitsForAnswers(conn)) return leaveNext(conn);
-    times.holdUntil = timers.heard() + HOLD_WINDOWS * Math.max(plan.quiet, conn.rhythm.shown);
+    // What is on its way comes within one window, lost once or not. Who never waits for answers never falls quiet.
+    times.holdUntil = timers.heard() + conn.rhythm.window({ quiet: plan.quiet, idleGrace: 0 });
     conn.hold();
   }
   const windowsEnd = Math.min(times.holdUntil + timers.deaf, holdEnd(plan));

@@ -46,7 +46,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   data(chunk: Uint8Array): void {
     this.bytesRead += chunk.length;
     if ((this.flags & flag.SEALED) !== 0) return this.#late(chunk);
-    this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap);
+    this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.isPartial);
     if (this.consumer !== null) this.#feed(chunk);
     else this.#enqueue(chunk);
     this.observe();

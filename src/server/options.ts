@@ -117,7 +117,10 @@ export interface DrainOptions {
   lameDuck?: number;
   /** The lame duck ends early when nothing was accepted for so long. @default lameDuck */
   acceptQuiet?: number;
-  /** Shortest silence at a boundary after which a connection is closed; its own rhythm makes it longer. @default 150 */
+  /**
+   * Silence at a boundary, beyond twice the longest gap of its rhythm, after which a connection is closed. With 250 a
+   * message that was lost once on its way is waited for. @default 250, a quarter of grace at most
+   */
   quiet?: number;
   /**
    * A connection that asked nothing since the drain began to close is left open for so long; so is one whose rhythm is
@@ -253,6 +256,8 @@ export interface DrainLimits {
 
 /** Waiting connections under the policy `queue`: enough for a burst, few enough for a descriptor table. */
 const DEFAULT_QUEUE = 1024;
+/** What was lost on its way is sent again after the round trip and, on Linux, 200 ms (RFC 6298 asks for more). */
+const QUIET = 250;
 /** Twice the round trip of a phone on a bad line. */
 const IDLE_GRACE = 1000;
 /** One socket buffer's worth each way; a handler that needs more says so. */
@@ -388,7 +393,7 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
   const grace = duration("grace", options.grace, base?.grace ?? 10_000);
   const lameDuck = duration("lameDuck", options.lameDuck, base?.lameDuck ?? 0);
   const regraced = options.grace !== undefined || base === undefined;
-  const quiet = duration("quiet", options.quiet, base?.quiet ?? Math.min(150, grace / 4));
+  const quiet = duration("quiet", options.quiet, base?.quiet ?? Math.min(QUIET, grace / 4));
   // What an idle connection may do is a courtesy: a shorter grace has less of it.
   const courtesy = regraced ? Math.max(quiet, grace / 4) : Infinity;
   return {

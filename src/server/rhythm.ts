@@ -2,8 +2,8 @@
  * What a connection has shown of its rhythm: how long its silences are, so that a silence can be told from an end.
  *
  * A gap is the time between two activities of a connection: from our bytes to the peer's next (a round trip, and
- * thinking; a pong's, too), from a message to its answer, and, as long as they are short, between two pieces of what goes
- * one way. Network, peer and handler show themselves in it alike. Times are in ms on the clock.
+ * thinking; a pong's, too), from a message to its answer, between two pieces of one message, and, as long as they are
+ * short, of what goes one way. Network, peer and handler show themselves in it alike. Times are in ms on the clock.
  *
  * @module
  */
@@ -14,7 +14,7 @@ const SPAN = 10_000;
 /** So many gaps are a rhythm; fewer may be the beginning of anything. */
 const ENOUGH = 4;
 
-/** Between two pieces of one stream; who pauses for longer than this, in ms, sends by the clock or by chance. */
+/** Between two messages of one stream; who pauses for longer than this, in ms, sends by the clock or by chance. */
 const LONGEST_PAUSE = 500;
 
 /** Traffic is known when it was watched for so long, in ms: a burst shows nothing of the way back and forth. */
@@ -25,7 +25,7 @@ const FACTOR = 2;
 
 /** How long a connection is left alone, in ms. */
 export interface Silence {
-  /** At the least. */
+  /** At the least, and in addition to its rhythm. */
   readonly quiet: number;
   /** While its rhythm is not known. */
   readonly idleGrace: number;
@@ -65,9 +65,14 @@ export class Rhythm {
     return this.lastIn > this.lastOut ? this.lastIn : this.lastOut;
   }
 
-  /** Bytes came. @param longest A longer gap is no rhythm that a stop could wait for. */
-  heard(now: number, deaf: number, longest: number): void {
-    this.#note(now, this.#isOurs ? longest : Math.min(longest, LONGEST_PAUSE));
+  /**
+   * Bytes came.
+   *
+   * @param longest A longer gap is no rhythm that a stop could wait for.
+   * @param goesOn They go on with a message: it is the peer's way to send, and no pause of its own.
+   */
+  heard(now: number, deaf: number, longest: number, goesOn = false): void {
+    this.#note(now, this.#isOurs || goesOn ? longest : Math.min(longest, LONGEST_PAUSE));
     this.#isOurs = false;
     this.lastIn = now;
     this.deafAt = deaf;
@@ -92,9 +97,12 @@ export class Rhythm {
     if (roundTrip <= longest) this.#roundTrip = Math.ceil(roundTrip);
   }
 
-  /** How long a silence has to last, in ms, until nothing is likely to be on its way. */
+  /**
+   * How long a silence has to last, in ms, until nothing is likely to be on its way. Beyond twice the longest gap it is
+   * `quiet`: a packet that is lost is sent again, after a round trip and 200 ms (Linux's least; see RFC 6298).
+   */
   window({ quiet, idleGrace }: Silence): number {
-    return Math.max(quiet, this.isKnown ? 0 : idleGrace, this.shown);
+    return Math.max(quiet + this.shown, this.isKnown ? 0 : idleGrace);
   }
 
   /** Enough was seen to go by it. */
