@@ -34,9 +34,10 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/http\/upgrade\.ts$/, [BASE, /^src\/(server|http|websocket)\//]],
   [/^src\/http\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|http)\//, /^src\/websocket\/(types|upgradable)\.ts$/]],
   // Runs in browsers: nothing that needs a socket.
-  [/^src\/websocket\/(errors|farewell)\.ts$/, [/^src\/errors\.ts$/]],
+  [/^src\/websocket\/(errors|farewell|beat)\.ts$/, [/^src\/errors\.ts$/]],
+  [/^src\/websocket\/own_protocols\.ts$/, [/^src\/websocket\/(beat|farewell)\.ts$/]],
   [/^src\/websocket\/reconnect\//, [
-    /^src\/(bytes|clock|errors|names|websocket\/(errors|farewell))\.ts$/,
+    /^src\/(bytes|clock|errors|names|websocket\/(errors|farewell|beat|own_protocols))\.ts$/,
     /\/reconnect\//,
   ]],
   [/^src\/websocket\//, [BASE, /^src\/runtime\.ts$/, /^src\/(server|websocket)\//]],

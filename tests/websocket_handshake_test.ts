@@ -91,7 +91,7 @@ describe("a request for a WebSocket", () => {
       `Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${ACCEPT}\r\n` +
         "X-Served-By: a\r\nset-cookie: b=c; Path=/\r\n",
     );
-    assertEquals(rest, { accept: ACCEPT, protocol: "", deflate: null, extensions: "", farewell: false });
+    assertEquals(rest, { accept: ACCEPT, protocol: "", deflate: null, extensions: "", farewell: false, beats: false });
   });
 
   it("that is refused hears what would be taken", () => {

@@ -60,6 +60,7 @@ const STEPS: Readonly<Record<string, (world: World, n: number) => void | Promise
   online: (t) => t.page.tell("online"),
   hide: (t) => t.page.tell("pagehide"),
   show: (t) => t.page.tell("pageshow"),
+  look: (t) => t.page.tell("visibilitychange"),
   tick: (t, n) => t.clock.advance(n % 50),
   wait: (t, n) => t.clock.advance(n % 20_000),
   refuse: (t) => t.last?.end(1008),
@@ -76,7 +77,8 @@ const step = fc.record({
 function assertSound({ client, clock, sockets, changes }: World, maxQueued: number): void {
   assert(sockets.filter((socket) => socket.live).length <= 1, "two live connections");
   assert(client.queued <= maxQueued, "the queue is beyond its bound");
-  const timers = { connecting: 1, open: [0, 1], waiting: 1, offline: 0, closing: 1, closed: 0 }[client.state];
+  // Of an open connection: whether it lasts, and whether it lives.
+  const timers = { connecting: 1, open: [0, 1, 2], waiting: 1, away: 0, closing: 1, closed: 0 }[client.state];
   assert([timers].flat().includes(clock.pending), `${clock.pending} timers while ${client.state}`);
   for (const { previous, state } of changes) {
     assert(Object.values(TRANSITIONS[previous]).includes(state), `${previous} → ${state}`);

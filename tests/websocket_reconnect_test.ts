@@ -119,12 +119,17 @@ describe("a ReconnectingWebSocket", () => {
     assertEquals([t.states, t.ends[0].error?.message], [["waiting 50"], "no route"]);
   });
 
-  it("hides the farewell's own protocol, which it offers last", async () => {
+  it("hides our own protocols, which it offers last", async () => {
     const t = setUp({ protocols: ["chat"], farewell: true });
     await t.clock.settle();
-    assertEquals(t.last.protocols, ["chat", "farewell.sluice"]);
+    assertEquals(t.last.protocols, ["chat", "farewell.sluice", "heartbeat.sluice"]);
     t.last.open("farewell.sluice");
     assertEquals(t.client.protocol, "");
+    for (const heartbeat of [false, { message: "ping" }] as const) {
+      const without = setUp({ farewell: true, heartbeat });
+      await without.clock.settle();
+      assertEquals(without.last.protocols, ["farewell.sluice"]);
+    }
   });
 
   it("tells a listener's own doing after what it heard", async () => {
@@ -225,7 +230,7 @@ describe("a farewell", () => {
     assertEquals(t.states.at(-1), "waiting 500");
   });
 
-  it("holds for a page that was offline in the meantime, and only until then", async () => {
+  it("holds for a page whose network was gone in the meantime, and only until then", async () => {
     const t = setUp({ minDelay: 100 });
     (await t.opened()).end(1001, "normal wait=200 retry=5000");
     await t.clock.advance(1000);
@@ -315,7 +320,7 @@ function waysInto(): Record<string, (t: ReturnType<typeof setUp>) => Promise<voi
   return {
     connecting: (t) => t.clock.settle(),
     waiting: async (t) => (await t.opened()).end(),
-    offline: (t) => Promise.resolve(t.page.tell("offline")),
+    away: (t) => Promise.resolve(t.page.tell("pagehide")),
   };
 }
 

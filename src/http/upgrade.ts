@@ -93,8 +93,8 @@ export class WebSocketUpgrades {
     if (this.#service.server.isLameDuck) conn.ctx!.endDraining();
     const text = `${statusLine(SWITCHING_PROTOCOLS)}${answer.lines}${extra}\r\n`;
     void conn.write(isAscii(text) ? text : latin1(text));
-    const { protocol, extensions, farewell } = answer;
-    const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell });
+    const { protocol, extensions, farewell, beats } = answer;
+    const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell, beats });
     ws.start();
     return ws;
   }

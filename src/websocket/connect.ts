@@ -45,7 +45,7 @@ function open({ conn, agreement, limits, adapter }: Dialled): WebSocketConn {
     manners: farewellOptions({}),
     failed: () => {},
   };
-  const ws = new WsConn(conn as Connection, settings, { ...agreement, deflate });
+  const ws = new WsConn(conn as Connection, settings, { ...agreement, deflate, beats: false });
   ws.start();
   return ws;
 }

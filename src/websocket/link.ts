@@ -8,6 +8,7 @@ import * as flag from "../server/conn_flags.ts";
 import type { Consumer } from "../server/conn_types.ts";
 import type { Connection } from "../server/connection.ts";
 import { Delivery, type ItemSource } from "../server/delivery.ts";
+import { BEAT } from "./beat.ts";
 import { ABNORMAL, NO_STATUS } from "./close_code.ts";
 import { type ControlEvent, FrameDecoder } from "./codec/mod.ts";
 import type { PerMessageDeflate } from "./deflate/mod.ts";
@@ -58,6 +59,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   readonly #owner: LinkOwner;
   readonly #decoder: FrameDecoder;
   readonly #deflate: PerMessageDeflate | null;
+  readonly #beats: boolean;
   readonly #inbox: MessageQueue = new MessageQueue();
   readonly #times: WebSocketTimes;
   #pings: Pings | null = null;
@@ -93,6 +95,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.delivery = new Delivery<WebSocketMessage>(this);
     this.#owner = owner;
     this.#deflate = deflate;
+    this.#beats = agreement.beats;
     this.#times = new WebSocketTimes(this, limits);
     const inflate = deflate === null ? null : (data: Uint8Array, limit: number) => deflate.inflate(data, limit);
     const { maxMessageBytes, maxFragments } = limits;
@@ -261,8 +264,10 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #decodeOne(): boolean {
     const event = this.#decoder.next();
     if (event === null) return false;
-    if (typeof event === "string" || event instanceof Uint8Array) this.#inbox.push(event);
-    else this.#control(event);
+    if (typeof event === "string" || event instanceof Uint8Array) {
+      if (this.#beats && event === BEAT) this.sayBeat();
+      else this.#inbox.push(event);
+    } else this.#control(event);
     return true;
   }
 
@@ -311,6 +316,11 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.#deaf = true;
     this.#error = error;
     this.#times.expectTaker(this.#takerRest);
+  }
+
+  /** Says to a client that can't ping that we are here; what waits for it to read says so, too. */
+  sayBeat(): void {
+    if (!this.sentClose && !this.conn.isClogged) void this.out.message(BEAT, false);
   }
 
   /** Sends a ping. */

@@ -26,4 +26,6 @@ export interface WebSocketAgreement {
   readonly deflate: PerMessageDeflate | null;
   /** The peer reads the reason of a Close as a farewell. */
   readonly farewell: boolean;
+  /** The peer can't ping: it is sent `BEAT`, and answered the same. */
+  readonly beats: boolean;
 }

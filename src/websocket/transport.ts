@@ -22,21 +22,23 @@ import type { WebSocketConn } from "./types.ts";
 export function webSocketTransport(options: Omit<ConnectWebSocketOptions, "protocols"> = {}): Transport {
   return (url, protocols, events) => {
     const [ctx, cancel] = withCancel(options.context ?? background(options.clock));
-    const socket = new DialledSocket(cancel);
+    const socket = new DialledSocket(cancel, options.heartbeat !== false);
     void socket.run(url, { ...options, protocols, context: ctx }, events);
     return socket;
   };
 }
 
 class DialledSocket implements TransportSocket {
+  readonly pings: boolean;
   readonly #giveUp: CancelFunc;
   #ws: WebSocketConn | null = null;
   #closing = false;
   /** Bytes of messages whose `send()` has not fulfilled: when all is over, of those that were lost. */
   #pending = 0;
 
-  constructor(giveUp: CancelFunc) {
+  constructor(giveUp: CancelFunc, pings: boolean) {
     this.#giveUp = giveUp;
+    this.pings = pings;
   }
 
   get bufferedAmount(): number {

@@ -44,6 +44,7 @@ export class WsConn implements WebSocketConn {
   /** Takes the connection's bytes, unread ones first. */
   start(): void {
     this.#link.start();
+    if (this.#agreement.beats) this.#link.sayBeat();
     // The farewell needs the round trip before it can say how long it will wait.
     if (this.#agreement.farewell) this.#link.beat();
   }

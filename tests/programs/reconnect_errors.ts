@@ -10,9 +10,6 @@ const socket = new ReconnectingWebSocket("ws://host", {
     events = its;
     return { bufferedAmount: 0, send: () => true, close: () => {} };
   },
-  hello: () => {
-    throw new Error("hello");
-  },
   shouldReconnect: () => {
     throw new Error("should");
   },

@@ -4,8 +4,8 @@
  * @module
  */
 import { OptionError } from "../../errors.ts";
-import { FAREWELL_PROTOCOL } from "../farewell.ts";
 import type { ServerHandshakeOptions } from "../options.ts";
+import { isOwnProtocol } from "../own_protocols.ts";
 import { isToken, kindOf, listOf } from "./fields.ts";
 
 const NONE: readonly string[] = [];
@@ -24,11 +24,11 @@ export function offeredProtocols(field: string | null): readonly string[] | null
  * @throws {OptionError} The function `protocols` gave something that was not offered.
  */
 export function chooseProtocol(offered: readonly string[], ours: ServerHandshakeOptions["protocols"]): string {
-  const application = offered.filter((protocol) => protocol !== FAREWELL_PROTOCOL);
+  const application = offered.filter((protocol) => !isOwnProtocol(protocol));
   const chosen = typeof ours === "function" ? askFor(application, ours) : firstOf(ours, application);
   if (chosen !== "") return chosen;
   // A browser gives up when it offered something and nothing was taken.
-  return application.length < offered.length ? FAREWELL_PROTOCOL : "";
+  return offered.find(isOwnProtocol) ?? "";
 }
 
 function firstOf(ours: readonly string[], offered: readonly string[]): string {

@@ -4,8 +4,10 @@
  * @module
  */
 import { acceptOffers, type DeflateParams } from "../deflate/negotiate.ts";
+import { HEARTBEAT_PROTOCOL } from "../beat.ts";
 import { FAREWELL_EXTENSION, FAREWELL_PROTOCOL, takeFarewell } from "../farewell.ts";
 import type { ServerHandshakeOptions } from "../options.ts";
+import { isOwnProtocol } from "../own_protocols.ts";
 import { acceptKey, isKey } from "./accept_key.ts";
 import { hasToken } from "./fields.ts";
 import { isAllowedOrigin } from "./origin.ts";
@@ -34,6 +36,8 @@ export interface UpgradeAnswer {
   readonly extensions: string;
   /** The client reads the reason of a Close as a farewell. */
   readonly farewell: boolean;
+  /** The client can't ping, and understands `BEAT`. */
+  readonly beats: boolean;
   /** Value of the answer's `Sec-WebSocket-Accept`. */
   readonly accept: string;
   /** The handshake's fields of the 101, each with its CRLF. */
@@ -79,10 +83,11 @@ export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOp
   const accept = acceptKey(request.header("sec-websocket-key")!);
   return {
     accept,
-    protocol: chosen === FAREWELL_PROTOCOL ? "" : chosen,
+    protocol: isOwnProtocol(chosen) ? "" : chosen,
     deflate: deflate?.params ?? null,
     extensions,
     farewell: farewell || offered.includes(FAREWELL_PROTOCOL),
+    beats: offered.includes(HEARTBEAT_PROTOCOL),
     lines: answerLines(accept, chosen, extensions),
     extra: options.lines,
   };

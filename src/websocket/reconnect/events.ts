@@ -11,9 +11,15 @@ import type { ConnectionEnd } from "./types.ts";
 export interface ReconnectEvents {
   /** The state changed. */
   readonly state: StateEvent;
-  /** A message came: `data` is a string or a `Uint8Array`. */
-  readonly message: MessageEvent<string | Uint8Array>;
+  /** There is a connection: the first, or another one. */
+  readonly open: Event;
+  /** A message came: `data` is a string, or bytes as `binaryType` says. */
+  readonly message: MessageEvent;
   /** A connection, or an attempt, has ended. */
+  readonly end: ConnectionEndEvent;
+  /** It is over for good, and not by a Close; `close` follows. */
+  readonly error: Event;
+  /** It is over for good: once, and last. */
   readonly close: ConnectionEndEvent;
 }
 
@@ -53,7 +59,7 @@ export class StateEvent extends Event implements StateChange {
   }
 }
 
-/** A connection, or an attempt, has ended; has what the web's `CloseEvent` has, and more. */
+/** A connection, or an attempt, has ended, or all of it; has what the web's `CloseEvent` has, and more. */
 export class ConnectionEndEvent extends Event implements ConnectionEnd {
   /** The server's close code; 1005 if its Close had none, 1006 if there was no Close. */
   readonly code: number;
@@ -73,8 +79,8 @@ export class ConnectionEndEvent extends Event implements ConnectionEnd {
   readonly willReconnect: boolean;
 
   /** Builds the event. */
-  constructor(end: ConnectionEnd, willReconnect: boolean) {
-    super("close");
+  constructor(type: "end" | "close", end: ConnectionEnd, willReconnect: boolean) {
+    super(type);
     this.code = end.code;
     this.reason = end.reason;
     this.wasClean = end.wasClean;

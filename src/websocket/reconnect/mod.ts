@@ -23,12 +23,16 @@ export {
   type StateChange,
   StateEvent,
 } from "./events.ts";
+export type { EventHandler } from "./handlers.ts";
 export { nativeTransport } from "./native.ts";
 export { ReconnectingWebSocket } from "./reconnecting.ts";
 export type { ReconnectState } from "./states.ts";
 export type {
   ConnectionEnd,
+  Hello,
   PageTarget,
+  ReconnectBinaryType,
+  ReconnectHeartbeat,
   ReconnectOptions,
   ReconnectUrl,
   Transport,

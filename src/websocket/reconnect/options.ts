@@ -6,10 +6,20 @@
 import { type Clock, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
+import { HEARTBEAT_PROTOCOL } from "../beat.ts";
 import { FAREWELL_PROTOCOL } from "../farewell.ts";
 import { nativeTransport, requireNative } from "./native.ts";
 import { defaultPage } from "./page.ts";
-import type { ConnectionEnd, PageTarget, ReconnectOptions, Transport, WhenFull } from "./types.ts";
+import type {
+  ConnectionEnd,
+  Hello,
+  PageTarget,
+  ReconnectBinaryType,
+  ReconnectHeartbeat,
+  ReconnectOptions,
+  Transport,
+  WhenFull,
+} from "./types.ts";
 
 /** A subprotocol is a token (RFC 6455 §4.1, RFC 9110 §5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -27,12 +37,23 @@ const NAMES: Names<ReconnectOptions> = {
   maxQueuedBytes: true,
   whenFull: true,
   hello: true,
+  heartbeat: true,
   shouldReconnect: true,
   transport: true,
   page: true,
   clock: true,
   random: true,
 };
+
+const HEARTBEAT_NAMES: Names<ReconnectHeartbeat> = { message: true, interval: true, timeout: true };
+
+/** The heartbeat with its values. */
+export interface HeartbeatSettings {
+  /** Null: that of a Sluice server, if it turns out to be one. */
+  readonly message: (() => string | Uint8Array) | null;
+  readonly interval: number;
+  readonly timeout: number;
+}
 
 /** Every option with its value. */
 export interface ReconnectSettings {
@@ -46,7 +67,10 @@ export interface ReconnectSettings {
   readonly maxQueued: number;
   readonly maxQueuedBytes: number;
   readonly whenFull: WhenFull;
-  readonly hello: () => readonly (string | Uint8Array)[];
+  readonly hello: () => Hello | Promise<Hello>;
+  readonly heartbeat: HeartbeatSettings | null;
+  /** A Sluice server is asked for its heartbeat. */
+  readonly offersBeat: boolean;
   readonly shouldReconnect: (end: ConnectionEnd, byDefault: boolean) => boolean;
   readonly transport: Transport;
   readonly page: PageTarget | null;
@@ -62,8 +86,14 @@ export interface ReconnectSettings {
  */
 export function reconnectSettings(options: ReconnectOptions): ReconnectSettings {
   checkNames("ReconnectingWebSocket()", options, NAMES);
+  const heartbeat = heartbeatOf(options.heartbeat);
+  const offersBeat = options.farewell === true && heartbeat?.message === null;
+  const own = options.farewell === true ? [FAREWELL_PROTOCOL] : [];
+  if (offersBeat) own.push(HEARTBEAT_PROTOCOL);
   const settings: ReconnectSettings = {
-    protocols: offeredProtocols(options.protocols ?? [], options.farewell ?? false),
+    protocols: offeredProtocols([...(options.protocols ?? []), ...own]),
+    heartbeat,
+    offersBeat,
     minDelay: atLeast(1, "minDelay", options.minDelay ?? 500),
     maxDelay: atLeast(1, "maxDelay", options.maxDelay ?? 30_000),
     maxAttempts: atLeast(0, "maxAttempts", options.maxAttempts ?? Infinity),
@@ -89,6 +119,22 @@ export function reconnectSettings(options: ReconnectOptions): ReconnectSettings 
   }
   if (settings.transport === nativeTransport) requireNative();
   return settings;
+}
+
+/** Options, as they are or behind the web's subprotocols. */
+export function reconnectArguments(
+  given: string | readonly string[] | ReconnectOptions | undefined,
+  options: ReconnectOptions = {},
+): ReconnectOptions {
+  if (given === undefined) return options;
+  if (typeof given === "string") return { ...options, protocols: [given] };
+  return Array.isArray(given) ? { ...options, protocols: given } : given as ReconnectOptions;
+}
+
+/** @throws {OptionError} It is no kind of bytes. */
+export function checkBinaryType(type: ReconnectBinaryType): ReconnectBinaryType {
+  if (type === "bytes" || type === "arraybuffer" || type === "blob") return type;
+  throw new OptionError("binaryType", `binaryType must be "bytes", "arraybuffer" or "blob", got ${String(type)}`);
 }
 
 /**
@@ -120,8 +166,24 @@ export function checkClose(code: number): void {
   throw new OptionError("code", `code must be 1000 or from 3000 to 4999, got ${code}`);
 }
 
-function offeredProtocols(protocols: readonly string[], farewell: boolean): readonly string[] {
-  const offered = farewell ? [...protocols, FAREWELL_PROTOCOL] : [...protocols];
+function heartbeatOf(given: ReconnectHeartbeat | false | undefined): HeartbeatSettings | null {
+  if (given === false) return null;
+  const options = given ?? {};
+  checkNames("heartbeat", options, HEARTBEAT_NAMES);
+  const { message } = options;
+  const isRight = message === undefined || typeof message === "function" || typeof message === "string" ||
+    message instanceof Uint8Array;
+  if (!isRight) {
+    throw new OptionError("message", `message must be text, a Uint8Array or a function, got ${String(message)}`);
+  }
+  return {
+    message: message === undefined ? null : typeof message === "function" ? message : () => message,
+    interval: atLeast(1, "interval", options.interval ?? 30_000),
+    timeout: atLeast(1, "timeout", options.timeout ?? 10_000),
+  };
+}
+
+function offeredProtocols(offered: readonly string[]): readonly string[] {
   offered.forEach((protocol, i) => {
     if (TOKEN.test(protocol) && offered.indexOf(protocol) === i) return;
     throw new OptionError("protocols", `protocols must be different tokens, got ${JSON.stringify(protocol)}`);

@@ -5,58 +5,50 @@
  */
 import type { PageTarget } from "./types.ts";
 
-/** Why there is nothing to connect for, or from. */
-export type AwayReason = "offline" | "hidden";
-
 /** Who is told. */
 export interface PageWatcher {
-  /** The first reason has appeared. */
-  away(reason: AwayReason): void;
-  /** The last reason is gone. */
+  /** The page is put away. */
+  away(): void;
+  /** It is shown again. */
   back(): void;
+  /** The browser believes that there is no network; it is wrong where it knows not of a tunnel, or of a local server. */
+  offline(): void;
+  /** The network is there, the page is looked at again, or runs on after a sleep: a moment to look after things. */
+  awake(): void;
 }
 
 /**
- * Listens to `online`, `offline`, `pagehide` and `pageshow`. `beforeunload` is left alone on purpose: the visitor may
- * still stay, and `pagehide` follows if not.
+ * The document's own events are heard at the window while they go down to the document. As an object: Node's
+ * `removeEventListener` passes over `true` (20.20, issue 11).
+ */
+const CAPTURE = { capture: true } as const;
+
+/**
+ * Listens to `pagehide` and `pageshow`, `offline` and `online`, `visibilitychange` and `resume`. `beforeunload` is left
+ * alone on purpose: the visitor may still stay, and `pagehide` follows if not.
  */
 export class Page {
   readonly #target: PageTarget | null;
-  readonly #watcher: PageWatcher;
-  readonly #reasons: Set<AwayReason> = new Set();
-  readonly #listeners: readonly (readonly [type: string, listener: () => void])[] = [
-    ["offline", () => this.#add("offline")],
-    ["online", () => this.#remove("offline")],
-    ["pagehide", () => this.#add("hidden")],
-    ["pageshow", () => this.#remove("hidden")],
-  ];
+  #isAway = false;
+  readonly #listeners: readonly (readonly [type: string, listener: () => void])[];
 
   /** Begins to listen. */
   constructor(target: PageTarget | null, watcher: PageWatcher) {
     this.#target = target;
-    this.#watcher = watcher;
-    if (target?.navigator?.onLine === false) this.#reasons.add("offline");
-    for (const [type, listener] of this.#listeners) target?.addEventListener(type, listener);
-  }
-
-  /** There is a reason. */
-  get away(): boolean {
-    return this.#reasons.size > 0;
+    this.#listeners = [
+      ["pagehide", () => !this.#isAway && (this.#isAway = true, watcher.away())],
+      ["pageshow", () => this.#isAway && (this.#isAway = false, watcher.back())],
+      ["offline", () => watcher.offline()],
+      ["online", () => watcher.awake()],
+      ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && watcher.awake()],
+      ["resume", () => watcher.awake()],
+    ];
+    for (const [type, listener] of this.#listeners) target?.addEventListener(type, listener, CAPTURE);
   }
 
   /** Listens no more. */
   stop(): void {
-    for (const [type, listener] of this.#listeners) this.#target?.removeEventListener(type, listener);
-  }
-
-  #add(reason: AwayReason): void {
-    const first = !this.away;
-    this.#reasons.add(reason);
-    if (first) this.#watcher.away(reason);
-  }
-
-  #remove(reason: AwayReason): void {
-    if (this.#reasons.delete(reason) && !this.away) this.#watcher.back();
+    for (const [type, listener] of this.#listeners) this.#target?.removeEventListener(type, listener, CAPTURE);
   }
 }
 

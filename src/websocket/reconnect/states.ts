@@ -5,11 +5,11 @@
  */
 
 /**
- * `connecting`: an attempt is under way. `open`: messages flow. `waiting`: the next attempt has a time. `offline`: no
- * network, or the page is put away; no attempt until that changes. `closing`: `close()` waits for the server's Close.
+ * `connecting`: an attempt is under way. `open`: messages flow. `waiting`: the next attempt has a time. `away`: the
+ * page is put away; no attempt until it is shown again. `closing`: `close()` waits for the server's Close.
  * `closed`: it is over, for good.
  */
-export type ReconnectState = "connecting" | "open" | "waiting" | "offline" | "closing" | "closed";
+export type ReconnectState = "connecting" | "open" | "waiting" | "away" | "closing" | "closed";
 
 /** What moves a reconnecting WebSocket from state to state. */
 export type Trigger =
@@ -19,9 +19,9 @@ export type Trigger =
   | "lost"
   /** The wait is over. */
   | "due"
-  /** The network is gone, or the page is put away. */
+  /** The page is put away. */
   | "away"
-  /** The network, or the page, is back. */
+  /** The page, or the network, is back. */
   | "back"
   /** `close()`, with a connection that has to say goodbye. */
   | "leave"
@@ -30,10 +30,10 @@ export type Trigger =
 
 /** The table: what is not in it can't happen. */
 export const TRANSITIONS: Readonly<Record<ReconnectState, Readonly<Partial<Record<Trigger, ReconnectState>>>>> = {
-  connecting: { opened: "open", lost: "waiting", away: "offline", end: "closed" },
-  open: { lost: "waiting", away: "offline", leave: "closing", end: "closed" },
-  waiting: { due: "connecting", away: "offline", end: "closed" },
-  offline: { back: "waiting", end: "closed" },
+  connecting: { opened: "open", lost: "waiting", away: "away", end: "closed" },
+  open: { lost: "waiting", away: "away", leave: "closing", end: "closed" },
+  waiting: { due: "connecting", back: "waiting", away: "away", end: "closed" },
+  away: { back: "waiting", end: "closed" },
   closing: { end: "closed" },
   closed: {},
 };

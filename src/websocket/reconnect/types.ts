@@ -32,6 +32,8 @@ export interface TransportEvents {
 export interface TransportSocket {
   /** Bytes that were taken and are not with the kernel yet; after the end, those that never will be. */
   readonly bufferedAmount: number;
+  /** It pings by itself, and ends with an error when its peer is gone. @default false */
+  readonly pings?: boolean;
   /** Takes a message; false if it can't any more because a Close was sent or received. */
   send(data: string | Uint8Array): boolean;
   /** Begins to close, or gives the attempt up. Idempotent. */
@@ -46,13 +48,32 @@ export type WhenFull = "reject" | "dropOldest";
 
 /** Where a page, or a worker, tells about its network and its life; `globalThis` is one. */
 export interface PageTarget {
-  /** `onLine: false` says that there is no network. */
-  readonly navigator?: { readonly onLine?: boolean };
+  /** `hidden`: nobody sees it. */
+  readonly document?: { readonly visibilityState?: string };
   /** As in `EventTarget`. */
-  addEventListener(type: string, listener: (event: Event) => void): void;
+  addEventListener(type: string, listener: (event: Event) => void, options: { readonly capture: true }): void;
   /** As in `EventTarget`. */
-  removeEventListener(type: string, listener: (event: Event) => void): void;
+  removeEventListener(type: string, listener: (event: Event) => void, options: { readonly capture: true }): void;
 }
+
+/** How a connection that can't ping is seen to be alive. Any message counts. Durations in ms. */
+export interface ReconnectHeartbeat {
+  /**
+   * What the server answers, or a function that gives it: the answer is an ordinary message. Without one, nothing is
+   * asked but of Sluice's own servers, and only with the option `farewell`.
+   */
+  readonly message?: string | Uint8Array | (() => string | Uint8Array);
+  /** Silence after which the message is sent. @default 30000 */
+  readonly interval?: number;
+  /** How long nothing may come after it, until the connection is given up. @default 10000 */
+  readonly timeout?: number;
+}
+
+/** What bytes arrive as; the web's `WebSocket` knows the last two. */
+export type ReconnectBinaryType = "bytes" | "arraybuffer" | "blob";
+
+/** What a connection says first. */
+export type Hello = readonly (string | Uint8Array)[];
 
 /** How a connection, or an attempt, ended. */
 export interface ConnectionEnd extends TransportClose {
@@ -69,8 +90,9 @@ export interface ReconnectOptions {
   /** Subprotocols to offer, most wanted first. @default [] */
   readonly protocols?: readonly string[];
   /**
-   * Offers the subprotocol `farewell.sluice` as well, behind the others, so that a Sluice server says in its Close when
-   * to come back. Only for servers that know it: browsers fail a connection on which no offer was accepted.
+   * Offers the subprotocols `farewell.sluice` and `heartbeat.sluice` as well, behind the others, so that a Sluice server
+   * says in its Close when to come back, and answers a heartbeat. Only for servers that know them: browsers fail a
+   * connection on which no offer was accepted.
    * @default false
    */
   readonly farewell?: boolean;
@@ -92,8 +114,14 @@ export interface ReconnectOptions {
   readonly maxQueuedBytes?: number;
   /** Which message loses when the queue is full: the new one, or the oldest ones. @default "reject" */
   readonly whenFull?: WhenFull;
-  /** What to say first on every connection, before anything queued: a login, subscriptions. @default nothing */
-  readonly hello?: () => readonly (string | Uint8Array)[];
+  /**
+   * What to say first on every connection, before anything queued: a login, subscriptions. A promise has
+   * `connectTimeout`, and the queue waits for it. If it fails, or gives anything else, the connection is dropped, with
+   * the reason in its `end` event. @default nothing
+   */
+  readonly hello?: () => Hello | Promise<Hello>;
+  /** Finds out that the server is gone; false for never. @default that of `farewell`, if the transport can't ping */
+  readonly heartbeat?: ReconnectHeartbeat | false;
   /**
    * Whether to come back after a connection, or an attempt, has ended. `byDefault` is false after 1000, 1008, 1010 and
    * 3000 to 4999: those are decisions of the server or of the application; everything else is an accident.

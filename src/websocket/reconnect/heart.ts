@@ -1,0 +1,95 @@
+/**
+ * Whether a connection is still alive, as far as a script can tell that can't ping.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+
+/** A timer that comes so late (ms) was asleep, with its page or its machine: what came meanwhile waits to be heard. */
+const ASLEEP = 1000;
+
+/** What a heart is told, and what it does. */
+export interface HeartOptions {
+  /** Silence after which it asks, in ms. */
+  readonly interval: number;
+  /** How long it waits for anything to come, in ms. */
+  readonly timeout: number;
+  readonly clock: Clock;
+  /** Asks the server for a sign of life. */
+  readonly ask: () => void;
+  /** None came for so long, in ms. */
+  readonly dead: (silence: number) => void;
+}
+
+/** The heart of one connection. Any message is a sign of life. */
+export class Heart {
+  readonly #options: HeartOptions;
+  /** It can ask. */
+  #asks = false;
+  #heardAt: number;
+  /** Since when it waits for a sign of life; null while it doesn't. */
+  #waitsSince: number | null = null;
+  #dueAt = Infinity;
+  #cancel: () => void = () => {};
+
+  constructor(options: HeartOptions) {
+    this.#options = options;
+    this.#heardAt = options.clock.now();
+  }
+
+  /** From here on it can ask, and does so when it has heard nothing for an interval. */
+  begin(): void {
+    if (this.#asks) return;
+    this.#asks = true;
+    if (this.#waitsSince === null) this.#wakeAt(this.#heardAt + this.#options.interval);
+  }
+
+  /** A message came. */
+  heard(): void {
+    this.#heardAt = this.#options.clock.now();
+  }
+
+  /** Something says that the connection may be gone: there has to be a sign of life within `timeout`. */
+  check(): void {
+    if (this.#waitsSince === null) this.#wait();
+  }
+
+  /** The same, if it can ask for one. */
+  checkIfAble(): void {
+    if (this.#asks) this.check();
+  }
+
+  /** It beats no more. */
+  stop(): void {
+    this.#cancel();
+    this.#cancel = () => {};
+  }
+
+  #wait(): void {
+    const { clock, timeout, ask } = this.#options;
+    this.#waitsSince = clock.now();
+    this.#wakeAt(this.#waitsSince + timeout);
+    if (this.#asks) ask();
+  }
+
+  #wakeAt(at: number): void {
+    const { clock } = this.#options;
+    this.#cancel();
+    this.#dueAt = at;
+    this.#cancel = clock.setTimer(() => this.#wake(), Math.max(0, at - clock.now()));
+  }
+
+  #wake(): void {
+    const { clock, interval, dead } = this.#options;
+    const now = clock.now();
+    const since = this.#waitsSince;
+    if (since !== null && this.#heardAt < since) {
+      if (now - this.#dueAt >= ASLEEP) return this.#wait();
+      return dead(now - this.#heardAt);
+    }
+    this.#waitsSince = null;
+    if (!this.#asks) return;
+    if (now - this.#heardAt >= interval) this.#wait();
+    else this.#wakeAt(this.#heardAt + interval);
+  }
+}
