@@ -3,6 +3,7 @@ import {
   assert,
   assertEquals,
   assertGreater,
+  assertGreaterOrEqual,
   assertInstanceOf,
   assertLess,
   assertRejects,
@@ -179,6 +180,18 @@ describe("drain: what was received is answered", () => {
 });
 
 describe("drain: ends", () => {
+  it("closes its listener at a moment when nobody waits to be accepted, if one comes within quiet", async () => {
+    for (const [waiting, left, least, most] of [[[0, 3, 2, 1, 0], 0, 15, 40], [[0], 0, 0, 5], [[0, 1], 1, 250, 290]]) {
+      await using w = await world(echoLines);
+      const script = [waiting].flat();
+      w.adapter.acceptQueue = () => script.length > 1 ? script.shift()! : script[0];
+      const { phases, acceptQueueLeft } = await w.until(w.server.shutdown());
+      assertEquals(acceptQueueLeft, left);
+      assertGreaterOrEqual(phases.lameDuck, least as number);
+      assertLess(phases.lameDuck, most as number);
+    }
+  });
+
   it("closes an idle client with FIN after idleGrace: a default that suits a phone, or what was asked for", async () => {
     for (const [options, after] of [[{}, 1000], [{ idleGrace: 250 }, 250], [{ grace: 2000 }, 500]] as const) {
       await using w = await world(echoLines, options);

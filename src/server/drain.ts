@@ -211,14 +211,18 @@ export class Drain {
 
   /**
    * Takes in who waits in the kernel's queue at this moment: whoever still waits when the listening socket closes is
-   * reset. A runtime may accept one connection a turn, so the others are not read meanwhile.
+   * reset. A runtime may accept one connection a turn, so the others are not read meanwhile. Others come while these are
+   * taken in: for up to `quiet` it waits for a moment at which nobody is left.
    */
   async #emptyQueue(): Promise<void> {
     const target = this.#target;
     const goal = target.acceptCount + (target.acceptQueue() ?? 0);
     const end = this.#began + Math.max(this.#limits.lameDuck, this.#schedule.patienceAt);
+    let until = Infinity;
     await this.#whileAccepting(this.#limits.quiet, end, () => {
-      const goesOn = !this.#calledOff && target.acceptCount < goal;
+      const isBehind = target.acceptCount < goal;
+      if (!isBehind) until = Math.min(until, this.#now() + this.#limits.quiet);
+      const goesOn = !this.#calledOff && (isBehind || (this.#now() < until && (target.acceptQueue() ?? 0) > 0));
       if (goesOn) this.#each((conn) => conn.stall(true));
       return goesOn;
     });
