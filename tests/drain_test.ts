@@ -192,6 +192,20 @@ describe("drain: ends", () => {
     }
   });
 
+  it("doesn't wait for that moment any longer because others come all the time", async () => {
+    await using w = await world(echoLines);
+    let first = true;
+    w.adapter.acceptQueue = () => first ? (first = false, 0) : 1;
+    const report = w.server.shutdown();
+    for (let i = 0; i < 100; i++) {
+      w.client().catch(() => {});
+      await w.pass(20);
+    }
+    const { phases } = await w.until(report);
+    assertGreaterOrEqual(phases.lameDuck, 250);
+    assertLess(phases.lameDuck, 290);
+  });
+
   it("closes an idle client with FIN after idleGrace: a default that suits a phone, or what was asked for", async () => {
     for (const [options, after] of [[{}, 1000], [{ idleGrace: 250 }, 250], [{ grace: 2000 }, 500]] as const) {
       await using w = await world(echoLines, options);
