@@ -230,6 +230,8 @@ export class NodeSocket implements RawSocket {
   }
 
   setNoDelay(on: boolean): void {
+    // A TLS socket of a server believes that it is off already, and does nothing then (Node 20.20, issue 10).
+    if (!on) this.#socket.setNoDelay(true);
     this.#socket.setNoDelay(on);
   }
 

@@ -88,6 +88,27 @@ describe("what leaves in one turn", () => {
     assertEquals(socket.sizes, [SMALL_BYTES, 100_010 - SMALL_BYTES, 10, 100_000]);
   });
 
+  it("leaves with its first byte alone, and the rest follows", () => {
+    const piece = fc.oneof(
+      fc.string({ minLength: 1, maxLength: 5, unit: "binary" }),
+      fc.uint8Array({ minLength: 1, maxLength: 5 }),
+    );
+    fc.assert(fc.property(fc.array(piece, { minLength: 1, maxLength: 4 }), (pieces) => {
+      const socket = new SlowSocket(Infinity);
+      const batch = new WriteBatch(systemClock);
+      const out = new Outbound();
+      for (const piece of pieces) out.add(piece);
+      const whole = Buffer.concat(pieces.map((piece) => Buffer.from(piece as string)));
+      const rest = out.keepFirst();
+      assertEquals(out.size, 1);
+      move(out, socket, batch);
+      for (const chunk of rest) out.add(chunk);
+      assertEquals(out.size, whole.length - 1);
+      move(out, socket, batch);
+      assert(socket.bytes().equals(whole));
+    }));
+  });
+
   it("arrives in order, whatever the kernel takes, and is not touched while the socket holds it", () => {
     const source = pattern(MAX_PIECES * MAX_PIECE);
     const sizes = fc.oneof(fc.nat(40), fc.integer({ min: SMALL_BYTES - 20, max: SMALL_BYTES + 20 }), fc.nat(MAX_PIECE));

@@ -55,6 +55,16 @@ export class Outbound {
     this.#chunkBytes += data.length;
   }
 
+  /** Takes all but the first byte back. */
+  keepFirst(): Uint8Array[] {
+    if (this.#text !== "") this.#encodeText();
+    const [first, ...rest] = this.#chunks;
+    if (first === undefined) return [];
+    this.#chunks = [first.subarray(0, 1)];
+    this.#chunkBytes = 1;
+    return first.length > 1 ? [first.subarray(1), ...rest] : rest;
+  }
+
   /**
    * Gives everything to the socket, as one piece if it is no larger than `gather`; returns the number of bytes.
    */
