@@ -12,6 +12,7 @@
  * @module
  */
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
+import { plainIp } from "./plain_ip.ts";
 
 /** An error as the system gives it. */
 export type SystemError = Error & { readonly code?: string };
@@ -150,13 +151,15 @@ export class BunSocket implements RawSocket, Owner {
   get local(): Address {
     const { transport } = this.#home;
     if (transport === "unix") return this.#is(CLIENT) ? { transport, path: "" } : this.#home;
-    return this.#own().local ??= { transport, hostname: this.#raw.localAddress ?? "", port: this.#raw.localPort ?? 0 };
+    const { localAddress = "", localPort = 0 } = this.#raw;
+    return this.#own().local ??= { transport, hostname: plainIp(localAddress), port: localPort };
   }
 
   get remote(): Address {
     const { transport } = this.#home;
     if (transport === "unix") return this.#is(CLIENT) ? this.#home : { transport, path: "" };
-    return this.#remote ??= { transport, hostname: this.#raw.remoteAddress ?? "", port: this.#raw.remotePort ?? 0 };
+    const { remoteAddress = "", remotePort = 0 } = this.#raw;
+    return this.#remote ??= { transport, hostname: plainIp(remoteAddress), port: remotePort };
   }
 
   get alpnProtocol(): string | null {

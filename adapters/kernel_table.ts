@@ -26,11 +26,12 @@ export async function readTables(): Promise<string | null> {
 /** The length of a port's accept queue; null if no such listener is in the tables. */
 export function readAcceptQueue(port: number): number | null {
   const field = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  let sum: number | null = null;
   for (const path of TABLES) {
     const row = findListener(path, field);
-    if (row !== null) return parseInt(row[4].split(":")[1], 16);
+    if (row !== null) sum = (sum ?? 0) + parseInt(row[4].split(":")[1], 16);
   }
-  return null;
+  return sum;
 }
 
 /** The row of a listening socket, as fields. Listening sockets come first. */

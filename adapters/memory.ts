@@ -206,7 +206,7 @@ class Network implements MemoryAdapter, MemoryWorld {
     if (tls !== undefined && !(tls.cert.includes("-----BEGIN") && tls.key.includes("-----BEGIN"))) {
       return Promise.reject(new ListenError("ERR_TLS_CERT", "Certificate or key is not PEM text"));
     }
-    const taken = this.#find(address);
+    const taken = this.#find(address).filter((other) => meets(other.address, address));
     if (taken.some((other) => !other.options.reusePort || !options.reusePort)) {
       const cause = systemError("listen", "EADDRINUSE");
       return Promise.reject(new ListenError("EADDRINUSE", `Address ${describe(address)} is in use`, { cause }));
@@ -249,11 +249,8 @@ class Network implements MemoryAdapter, MemoryWorld {
   }
 
   acceptQueue(port: number): number | null {
-    for (const listener of this.listeners) {
-      const { address } = listener;
-      if (address.transport === "tcp" && address.port === port) return (listener as Listener).waiting;
-    }
-    return null;
+    const found = this.#find({ transport: "tcp", hostname: "", port });
+    return found.length === 0 ? null : found.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
   resources(): ResourceUse {
@@ -297,7 +294,7 @@ class Network implements MemoryAdapter, MemoryWorld {
     const way = this.schedule.latency("up");
     if (way > 0) await new Promise<void>((arrive) => this.schedule.later(way, arrive));
     await new Promise<void>((arrive) => this.schedule.later(this.schedule.deliveryDelay(), arrive));
-    const found = this.#find(options.address);
+    const found = nearest(this.#find(options.address), options.address);
     const listener = found[Math.floor(this.schedule.random() * found.length)];
     await listener?.room();
     if (
@@ -314,7 +311,7 @@ class Network implements MemoryAdapter, MemoryWorld {
   }
 
   #join(listener: Listener, options: SocketConnectOptions): MemorySocket {
-    const there = reachable(listener.address);
+    const there = reachable(listener.address, options.address);
     const here: Address = there.transport === "tcp"
       ? { transport: "tcp", hostname: this.clientHost ?? loopback(there.hostname), port: this.#freePort() }
       : { transport: "unix", path: "" };
@@ -345,10 +342,27 @@ function endpoint(address: Address): string {
   return address.transport === "tcp" ? `tcp:${address.port}` : `unix:${address.path}`;
 }
 
+/** Two listeners would have the same address. */
+function meets(one: Address, other: Address): boolean {
+  if (one.transport === "unix" || other.transport === "unix") return true;
+  return isWildcard(one) || isWildcard(other) || one.hostname === other.hostname;
+}
+
+/** Those that listen at the very address, or else all at its port: every other host name leads to this machine, too. */
+function nearest(found: Listener[], address: Address): Listener[] {
+  const exact = found.filter((listener) => meets(listener.address, address));
+  return exact.length > 0 ? exact : found;
+}
+
+function isWildcard(address: Address): boolean {
+  return address.transport === "tcp" && (address.hostname === "0.0.0.0" || address.hostname === "::");
+}
+
 /** The address that a connection to a listener has at its end. */
-function reachable(address: Address): Address {
-  const wildcard = address.transport === "tcp" && (address.hostname === "0.0.0.0" || address.hostname === "::");
-  return wildcard ? { ...address, hostname: loopback(address.hostname) } : address;
+function reachable(address: Address, asked: Address): Address {
+  if (address.transport === "unix" || !isWildcard(address)) return address;
+  const host = address.hostname === "::" && asked.transport === "tcp" ? asked.hostname : address.hostname;
+  return { ...address, hostname: loopback(host) };
 }
 
 function loopback(hostname: string): string {

@@ -10,6 +10,7 @@ import { Buffer } from "node:buffer";
 import type net from "node:net";
 import type { Address, RawSocket, SocketEvents } from "../src/socket.ts";
 import { PORTION, Portions } from "./node_portions.ts";
+import { plainIp } from "./plain_ip.ts";
 
 const OWNER = Symbol("owner");
 type Owned = net.Socket & { [OWNER]: NodeSocket };
@@ -325,7 +326,7 @@ const NOWHERE: Address = { transport: "tcp", hostname: "", port: 0 };
 
 /** An IP address and port in the seam's shape. */
 export function addressOf(hostname: string, port: number): Address {
-  return { transport: "tcp", hostname, port };
+  return { transport: "tcp", hostname: plainIp(hostname), port };
 }
 
 function known(hostname: string | undefined, port: number | undefined): Address | null {

@@ -54,6 +54,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/cli\//, [TOOL, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\/([^/]+$|[a-z]+\/command\.ts$)/]],
   [/^adapters\/memory/, [/^src\/(socket|errors|names|clock)\.ts$/, /^adapters\/memory/]],
   [/^adapters\/kernel_table/, [/^node:/]],
+  [/^adapters\/plain_ip/, []],
   [/^adapters\/listen_error/, [/^src\/(errors|socket)\.ts$/, /^node:/]],
   [/^adapters\/async_scope/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/fetch_decodes/, []],
@@ -61,7 +62,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^adapters\/resources/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/node/, [
     /^src\/(socket|errors|clock)\.ts$/,
-    /^adapters\/(node|async_scope|fetch_decodes|kernel_table|listen_error|resources|response_body|unix_path|zlib)/,
+    /^adapters\/(node|async_scope|fetch_decodes|kernel_table|listen_error|plain_ip|resources|response_body|unix_path|zlib)/,
     /^node:/,
   ]],
   [/^adapters\/deno/, [
@@ -71,7 +72,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   ]],
   [/^adapters\/bun/, [
     /^src\/(socket|errors|clock)\.ts$/,
-    /^adapters\/(bun|async_scope|fetch_decodes|kernel_table|listen_error|resources|unix_path|zlib)/,
+    /^adapters\/(bun|async_scope|fetch_decodes|kernel_table|listen_error|plain_ip|resources|unix_path|zlib)/,
     /^node:/,
   ]],
   [/^adapters\/response_body/, [/^src\/socket\.ts$/]],

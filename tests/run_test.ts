@@ -37,7 +37,7 @@ describe("what run() says", () => {
       ["Listening on tcp://localhost:9000", "api"],
       [`Listening on ${w.server.url}`, "server"],
     ]);
-    assertEquals(told[0].addresses, ["0.0.0.0:9000"]);
+    assertEquals(told[0].addresses, ["[::]:9000"]);
     w.adapter.raise("SIGTERM");
     assertEquals((await w.until(report)).exitCode, 0);
     assertEquals(records.filter(({ msg }) => msg === "Got SIGTERM, draining").length, 1);

@@ -10,7 +10,16 @@ import { defaultAdapter } from "../runtime.ts";
 import type { Address, RawSocket, SocketAdapter, SocketListener } from "../socket.ts";
 import { AcceptLoop } from "./accept_loop.ts";
 import type { Conn } from "./conn_types.ts";
-import { CONN_NAMES, connLimits, type ConnOptions, LISTEN_NAMES, type ListenOptions, listenTarget } from "./options.ts";
+import { openSockets } from "./open_sockets.ts";
+import {
+  CONN_NAMES,
+  connLimits,
+  type ConnOptions,
+  hostOf,
+  LISTEN_NAMES,
+  type ListenOptions,
+  listenTarget,
+} from "./options.ts";
 import { SoloHost } from "./solo_host.ts";
 
 const NAMES: Names<ListenOptions & ConnOptions> = { ...LISTEN_NAMES, ...CONN_NAMES };
@@ -25,24 +34,29 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
   readonly adapter: SocketAdapter;
   readonly #clock: Clock;
   readonly #host: SoloHost;
-  readonly #listener: SocketListener;
-  #loop: AcceptLoop | null = null;
+  readonly #listeners: readonly SocketListener[];
+  #loops: readonly AcceptLoop[] | null = null;
   #taken = false;
   #closed: Promise<void> | null = null;
   readonly #waiting: RawSocket[] = [];
   readonly #accepters: Accepter[] = [];
 
   /** Use `listen()`. */
-  constructor(adapter: SocketAdapter, listener: SocketListener, clock: Clock, options: ConnOptions) {
+  constructor(adapter: SocketAdapter, listeners: readonly SocketListener[], clock: Clock, options: ConnOptions) {
     this.adapter = adapter;
-    this.#listener = listener;
+    this.#listeners = listeners;
     this.#clock = clock;
     this.#host = new SoloHost(clock, connLimits(options));
   }
 
   /** Where it listens; the port is the real one. */
   get address(): Address {
-    return this.#listener.address;
+    return this.#listeners[0].address;
+  }
+
+  /** The same for all: `localhost` may be two addresses. */
+  get addresses(): readonly Address[] {
+    return this.#listeners.map(({ address }) => address);
   }
 
   /**
@@ -64,8 +78,8 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
   /** Stops listening and unblocks a pending `accept()`; connections live on. Idempotent. */
   close(): Promise<void> {
     if (this.#closed === null) {
-      this.#closed = this.#loop === null ? this.#listener.close() : this.#loop.close();
-      this.#listener.dropHandshakes?.();
+      this.#closed = Promise.all((this.#loops ?? this.#listeners).map((open) => open.close())).then(() => {});
+      for (const listener of this.#listeners) listener.dropHandshakes?.();
       for (const accepter of this.#accepters.splice(0)) accepter.resolve(null);
       for (const socket of this.#waiting.splice(0)) socket.destroy();
     }
@@ -77,13 +91,13 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
     return this.close();
   }
 
-  /** Gives the socket listener to a server; accepting by hand ends. */
-  take(): SocketListener {
-    if (this.#taken || this.#loop !== null || this.#closed !== null) {
+  /** Gives the socket listeners to a server; accepting by hand ends. */
+  take(): readonly SocketListener[] {
+    if (this.#taken || this.#loops !== null || this.#closed !== null) {
       throw new ServerClosedError("The listener is closed, or somebody accepts from it already");
     }
     this.#taken = true;
-    return this.#listener;
+    return this.#listeners;
   }
 
   /** A connection; nothing of it is read until its `start`. */
@@ -96,10 +110,8 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
 
   #next(): Promise<Conn | null> {
     if (this.#taken || this.#closed !== null) return Promise.resolve(null);
-    this.#loop ??= new AcceptLoop(this.#listener, this.#clock, {
-      accepted: (socket) => this.#accepted(socket),
-      acceptFailed() {},
-    });
+    const sink = { accepted: (socket: RawSocket) => this.#accepted(socket), acceptFailed() {} };
+    this.#loops ??= this.#listeners.map((listener) => new AcceptLoop(listener, this.#clock, sink));
     const socket = this.#waiting.shift();
     if (socket !== undefined) return Promise.resolve(this.#host.adopt(socket));
     return new Promise((resolve) => this.#accepters.push({ resolve }));
@@ -128,5 +140,6 @@ export async function openListener(options: ListenOptions & ConnOptions): Promis
   const target = listenTarget(options);
   connLimits(options);
   const adapter = options.adapter ?? await defaultAdapter();
-  return new Listener(adapter, await adapter.listen(target), options.clock ?? systemClock, options);
+  const listeners = await openSockets(adapter, target, hostOf(options));
+  return new Listener(adapter, listeners, options.clock ?? systemClock, options);
 }

@@ -28,7 +28,10 @@ export interface TlsOptions {
 export interface ListenOptions {
   /** TCP port; 0 lets the system choose. @default 0 */
   port?: number;
-  /** Address to bind. @default "0.0.0.0" */
+  /**
+   * Address to bind. `localhost` is 127.0.0.1 and ::1, where the system has both. @default all addresses, of IPv6 and
+   * IPv4 ("::"), or of IPv4 alone where there is no IPv6 ("0.0.0.0")
+   */
   hostname?: string;
   /** Another name of `hostname`. */
   host?: string;
@@ -284,7 +287,7 @@ function fileMode({ mode, path }: ListenOptions): number | undefined {
 function listenAddress(options: ListenOptions): Address {
   if (options.path === undefined) {
     const port = integer("port", options.port, 0, 0, 65_535);
-    return { transport: "tcp", hostname: text("hostname", hostOf(options), "0.0.0.0"), port };
+    return { transport: "tcp", hostname: text("hostname", hostOf(options), "::"), port };
   }
   if (options.port !== undefined || hostOf(options) !== undefined) {
     throw new OptionError(

@@ -127,8 +127,9 @@ export function reconnectArguments(
   options: ReconnectOptions = {},
 ): ReconnectOptions {
   if (given === undefined) return options;
-  if (typeof given === "string") return { ...options, protocols: [given] };
-  return Array.isArray(given) ? { ...options, protocols: given } : given as ReconnectOptions;
+  if (typeof given !== "string" && !Array.isArray(given)) return given as ReconnectOptions;
+  checkNames("ReconnectingWebSocket()", options, NAMES);
+  return { ...options, protocols: typeof given === "string" ? [given] : given };
 }
 
 /** @throws {OptionError} It is no kind of bytes. */
