@@ -12,8 +12,9 @@ const STORM = 1200;
 const GRACE = 1200;
 
 describe("a server in a storm of faults", { skip: process.platform !== "linux" }, () => {
-  for (const kind of KINDS) {
-    it(`that speaks ${kind} answers healthy clients, gives all back, and stops as it reports`, async () => {
+  for (const [kind, busy] of [...KINDS.map((kind) => [kind, 0] as const), ["tcp", 4] as const]) {
+    const where = busy === 0 ? "" : `, on a machine with ${busy} busy processes`;
+    it(`that speaks ${kind} answers healthy clients, gives all back, and stops as it reports${where}`, async () => {
       const seed = Math.floor(Math.random() * 1_000_000);
       const { problems } = await playRound({
         runtime: runtimeName(),
@@ -22,6 +23,7 @@ describe("a server in a storm of faults", { skip: process.platform !== "linux" }
         grace: GRACE,
         seed,
         roll: dice(seed),
+        busy,
       });
       assertEquals(problems, [], `npm run chaos -- --runtime ${runtimeName()} --kind ${kind} --seed ${seed}`);
     });

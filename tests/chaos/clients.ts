@@ -11,7 +11,7 @@ export type Kind = "tcp" | "http" | "ws";
 export const KINDS: readonly Kind[] = ["tcp", "http", "ws"];
 
 /** What a handler may be asked for. */
-export type Word = "throw" | "block" | "never";
+export type Word = "throw" | "block" | "never" | "wrong" | "big";
 
 /** The longest pause between an answer and the next question, in ms. */
 const THINK = 5;

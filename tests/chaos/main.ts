@@ -44,11 +44,16 @@ async function main({ runtimes, kinds, seconds, seed }: Options): Promise<number
   for (let round = 0; round < pairs.length || performance.now() < until; round++) {
     const { runtime, kind } = pairs[round % pairs.length];
     const roll = dice(seed + round);
-    const settings = { storm: 2000 + roll(4000), grace: 2000 + roll(3000) };
+    const busy = roll(3) === 0 ? 4 : 0;
+    const settings = { storm: 2000 + roll(4000), grace: 2000 + roll(3000), busy };
     const findings = await playRound({ runtime, kind, seed: seed + round, roll, ...settings });
     problems += findings.problems.length;
     const counts = Object.entries(findings.counts).map(([name, count]) => `${count} ${name}`).join(", ");
-    console.log(`${runtime} ${kind}, seed ${seed + round}: ${findings.problems.length} problems; ${counts}`);
+    console.log(
+      `${runtime} ${kind}${busy > 0 ? `, ${busy} busy` : ""}, seed ${
+        seed + round
+      }: ${findings.problems.length} problems; ${counts}`,
+    );
     for (const problem of findings.problems) console.log(`  ${problem}`);
   }
   console.log(problems === 0 ? "all promises kept" : `${problems} problems, repeat with --seed ${seed}`);

@@ -7,6 +7,7 @@
 import net from "node:net";
 import { background, silentLogger, withCancel } from "../../mod.ts";
 import { type FaultProxy, startFaultProxy } from "../../src/faults/mod.ts";
+import { BusyProcesses, stretchOf } from "../../src/cli/verify/busy.ts";
 import { pause } from "../support/http_loads.ts";
 import type { RuntimeName } from "../support/processes.ts";
 import type { NetClient } from "../support/swarm.ts";
@@ -27,6 +28,8 @@ export interface RoundOptions {
   readonly grace: number;
   readonly seed: number;
   readonly roll: Dice;
+  /** Processes beside the server that burn the machine's time. */
+  readonly busy: number;
 }
 
 /** Descriptors that the server may have: more than its clients need, fewer than the flood takes. */
@@ -49,6 +52,7 @@ export async function playRound(options: RoundOptions): Promise<Findings> {
   await using server = await chaosServer(runtime, setup, MAX_FILES);
   const upstream = { port: server.port };
   await using proxy = await startFaultProxy({ upstream, seed: options.seed, logger: silentLogger });
+  await using _busy = await BusyProcesses.start(options.busy);
   try {
     await playAll(server, proxy, options, findings);
   } catch (error) {
@@ -117,18 +121,30 @@ function droppedOf({ net }: Steady): string | null {
   return net.isOpen ? null : net.describe();
 }
 
-/** Handlers that throw, block and never return, at random moments; gives how many will never return. */
+/**
+ * Handlers that throw, block, never return, give something wrong, and send to clients that leave in the middle, at
+ * random moments; gives how many will never return.
+ */
 async function mischief({ port }: ChaosServer, { kind, roll, storm }: RoundOptions): Promise<number> {
-  const words: Word[] = ["throw", "block", "never", "throw", "block"];
+  const words: Word[] = ["throw", "block", "big", "never", "wrong", "throw", "big", "block", "wrong", "big"];
   const clients: NetClient[] = [];
   for (const word of words) {
     await pause(roll(storm / words.length));
-    clients.push(await awkward(kind, port, word).catch(() => clients[0]));
+    const client = await awkward(kind, port, word).catch(() => clients[0]);
+    clients.push(client);
+    if (word === "big" && client !== undefined) setTimeout(() => leave(client, roll(3)), roll(60));
   }
   await pause(200);
   // Not a FIN: a client may half-close, and wait for its answer.
   for (const client of clients) client?.reset();
   return words.filter((word) => word === "never").length;
+}
+
+/** As a client leaves whose answer is under way: without a word, with its end, or with the end of its questions. */
+function leave(client: NetClient, way: number): void {
+  if (way === 0) client.reset();
+  else if (way === 1) client.close();
+  else client.finish();
 }
 
 /** Takes all the descriptors that the server has left, for a while. */
@@ -176,7 +192,8 @@ async function stop(server: ChaosServer, proxy: FaultProxy, options: RoundOption
   await pause(100 + roll(300));
   const signal = roll(2) === 0 ? "SIGTERM" : "SIGINT";
   const againAfter = roll(4) === 0 ? 150 + roll(grace / 2) : null;
-  const stopped: Stop = { server, healthy, stuck, grace, signal, againAfter, signalledAt: performance.now() };
+  const stretch = stretchOf(options.busy);
+  const stopped: Stop = { server, healthy, stuck, grace, signal, againAfter, stretch, signalledAt: performance.now() };
   server.program.signal(signal);
   await Promise.all([checkStop(stopped, findings), signalAgain(stopped)]);
   cancel();

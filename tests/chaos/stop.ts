@@ -16,6 +16,8 @@ export interface Stop {
   /** The signal, and how long after it the same comes again, in ms; null for never. */
   readonly signal: "SIGTERM" | "SIGINT";
   readonly againAfter: number | null;
+  /** How many times longer this machine may take, being starved. */
+  readonly stretch: number;
   /** `performance.now()` at the signal. */
   readonly signalledAt: number;
 }
@@ -30,8 +32,8 @@ const LATE = 100;
 
 /** Follows it to its end. */
 export async function checkStop(stop: Stop, findings: Findings): Promise<void> {
-  const { server, healthy, stuck, grace, signal, signalledAt } = stop;
-  const limit = grace + EXIT_SLACK;
+  const { server, healthy, stuck, grace, signal, signalledAt, stretch } = stop;
+  const limit = grace + EXIT_SLACK * stretch;
   const nets = [...healthy.map(({ net }) => net), ...stuck];
   await Promise.all(nets.map((net) => net.over(limit).catch((error) => findings.check(false, error.message))));
   const exit = await server.program.exited(limit).catch(() => null);
@@ -48,9 +50,12 @@ export async function checkStop(stop: Stop, findings: Findings): Promise<void> {
   checkReport(report.reports[0], stop, findings);
 }
 
-function checkReport(report: DrainReport, { healthy, stuck, grace }: Stop, findings: Findings): void {
+function checkReport(report: DrainReport, { healthy, stuck, grace, stretch }: Stop, findings: Findings): void {
   const cut = new Set(report.cut.map(({ peer }) => peer));
-  findings.check(report.duration <= grace + LATE, `the drain took ${report.duration} ms, its grace is ${grace} ms`);
+  findings.check(
+    report.duration <= grace + LATE * stretch,
+    `the drain took ${report.duration} ms, its grace is ${grace} ms`,
+  );
   // A handler of the storm that never returns is there still; HTTP counts it as work left.
   const left = cut.size + report.workLeft + report.admissionQueueLeft;
   findings.check(report.clean === (left === 0), `clean ${report.clean} with ${left} cut or left`);
