@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
+import { assertEquals, assertGreaterOrEqual, assertLess, assertMatch } from "@std/assert";
 import { eventStream, type HttpHandler, reply } from "../src/http/mod.ts";
 import { bodyOf, chunked, drain, type HttpWorld, httpWorld, pathOf, type Peer, request } from "./support/http_world.ts";
 
@@ -303,7 +303,7 @@ describe("drain: who begins in the lame duck", () => {
     }, { clock: world!.clock });
   let world: HttpWorld | null = null;
 
-  it("gets events until it is over, and an event's edge then, on a new connection and on one that was there", async () => {
+  it("gets events until it is over, as who was there does, and an event's edge then, on whichever connection", async () => {
     await using w = world = await httpWorld((req, ctx) => pathOf(req) === "/" ? reply("x") : events(req, ctx), {
       lameDuck: 1000,
       acceptQuiet: 1000,
@@ -315,13 +315,38 @@ describe("drain: who begins in the lame duck", () => {
     old.ask(request("/events"));
     const late = await w.ask(request("/events"));
     await w.pass(800);
-    assertEquals([before.answers.length, old.end, late.end], [1, "open", "open"]);
+    assertEquals([before.end, old.end, late.end], ["open", "open", "open"]);
     const { clean } = await w.until(report);
-    for (const peer of [old, late]) {
+    for (const peer of [before, old, late]) {
       const text = bodyOf(peer.last);
-      assertEquals([/data: [89]\n\nretry: \d+\n\n$/.test(text), peer.last.closes, peer.end], [true, true, "fin"], text);
+      assertEquals([/data: ([89]|10)\n\nretry: \d+\n\n$/.test(text), peer.end], [true, "fin"], text);
+      assertEquals(peer.last.closes, peer !== before, "a head that has left says nothing any more");
     }
     assertEquals(clean, true);
+  });
+
+  it("gets an event's edge at once behind its end", async () => {
+    await using w = world = await httpWorld((req, ctx) => pathOf(req) === "/" ? reply("x") : events(req, ctx));
+    const old = await w.ask(request("/"));
+    const report = w.server.shutdown();
+    await w.pass(100);
+    old.ask(request("/events"));
+    await w.pass(100);
+    assertMatch(bodyOf(old.last), /^(data: 0\n\n)?retry: \d+\n\n$/);
+    assertEquals([(await w.until(report)).clean, old.end], [true, "fin"]);
+  });
+
+  it("and who was there before go on when it is called off", async () => {
+    await using w = world = await httpWorld(events, { lameDuck: 1000 });
+    const before = await w.ask(request("/events"));
+    const report = w.server.shutdown();
+    await w.pass(500);
+    const late = await w.ask(request("/events"));
+    assertEquals([w.server.resume(), (await w.until(report)).resumed], [true, true]);
+    await w.pass(2000);
+    assertEquals([before.end, late.end], ["open", "open"]);
+    const { clean } = await w.until(w.server.shutdown());
+    assertEquals([clean, before.end, late.end], [true, "fin", "fin"]);
   });
 
   it("hears ctx.draining at its end, and resume() leaves it alone", async () => {

@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assert, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { OptionError } from "../mod.ts";
 import { createHttpServer, type HttpHandler, type HttpOptions, reply } from "../src/http/mod.ts";
 
@@ -28,9 +28,18 @@ describe("what a server is made of", () => {
 });
 
 describe("reply()", () => {
-  for (const body of [{}, 5, new ArrayBuffer(3), new Uint16Array(2)]) {
+  it("takes bytes in every form that the web takes, and keeps its own copy", async () => {
+    const bytes = Uint8Array.of(1, 2, 3, 4);
+    for (const body of [bytes.buffer, new DataView(bytes.buffer), new Uint16Array(bytes.buffer), bytes]) {
+      const response = reply(body);
+      bytes[0]++;
+      assertEquals(new Uint8Array(await response.arrayBuffer())[0], bytes[0] - 1);
+    }
+  });
+
+  for (const body of [{}, 5, [1], new Blob(["x"])]) {
     it(`refuses a body that is ${Object.prototype.toString.call(body)}`, () => {
-      assertThrows(() => reply(body as unknown as string), TypeError, "The body must be text, a Uint8Array or null");
+      assertThrows(() => reply(body as unknown as string), TypeError, "reply() takes a string");
     });
   }
 });

@@ -48,6 +48,8 @@ export interface EventStreamContext {
   readonly signal: AbortSignal;
   /** The soft end: a drain has begun. */
   readonly draining: AbortSignal;
+  /** The soft end of a stream: the drain's lame duck is over. @default draining */
+  readonly leaving?: AbortSignal;
 }
 
 type Policy = "end" | "wait" | "cut";
@@ -157,7 +159,7 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
 
   constructor(ctx: EventStreamContext, source: EventSource, settings: Settings) {
     this.#ctx = ctx;
-    this.#draining = ctx.draining;
+    this.#draining = ctx.leaving ?? ctx.draining;
     this.#settings = settings;
     const events = typeof source === "function" ? source(this.#stop.signal) : source;
     this.#iterator = events[Symbol.asyncIterator]();

@@ -73,6 +73,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   #view: ProxyView | null = null;
   #trailers: Headers | null = null;
   #draining: AbortController | null = null;
+  #leaving: AbortController | null = null;
   /** For the `Request`, which does not end with a whole answer. */
   #lost: AbortController | null = null;
   #isComplete = false;
@@ -102,6 +103,17 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
       if (!this.done) ctx!.follow(this);
     }
     return this.#draining.signal;
+  }
+
+  /** As `draining`, when the lame duck is over: what has no end of its own is ended then, and not before. */
+  get leaving(): AbortSignal {
+    if (this.#leaving === null) {
+      const { ctx } = this.http.conn;
+      this.#leaving = new AbortController();
+      this.#leaveFor(ctx!.drainCause);
+      if (!this.done) ctx!.follow(this);
+    }
+    return this.#leaving.signal;
   }
 
   override get deadline(): number | null {
@@ -213,6 +225,11 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   beginDraining(cause: unknown): void {
     this.#draining?.abort(cause);
+    this.#leaveFor(cause);
+  }
+
+  #leaveFor(cause: unknown): void {
+    if (cause !== undefined && !this.http.service.server.isLameDuck) this.#leaving?.abort(cause);
   }
 
   /** Who looks from now on sees a fresh signal. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type Bytes, dataOf } from "../bytes.ts";
 import { checkedFields, noFields, type OwnFields } from "./fields.ts";
 import { type Lazy, standInFor } from "./lazy.ts";
 import type { HeaderFields } from "./types.ts";
@@ -71,7 +72,7 @@ standInFor(Reply, NativeResponse, new NativeResponse());
  * becomes a real one then.
  *
  * @param body Text is sent as UTF-8, with `content-type: text/plain;charset=UTF-8` unless the fields say otherwise.
- *   Bytes are copied, as by `Response`; one `reply()` may answer any number of requests.
+ *   Bytes (any view, or an `ArrayBuffer`) are copied, as by `Response`; one `reply()` may answer any number of requests.
  * @throws {TypeError} The body is none of these, or a field's name or value can't stand in a head.
  * @throws {RangeError} The status is none of a final answer.
  * @example
@@ -79,12 +80,10 @@ standInFor(Reply, NativeResponse, new NativeResponse());
  * await serveHttp({ port: 8080 }, () => reply("hello world"));
  * ```
  */
-export function reply(body: string | Uint8Array | null = null, init?: ReplyInit): Response {
-  if (typeof body !== "string" && body !== null && !(body instanceof Uint8Array)) {
-    throw new TypeError(`The body must be text, a Uint8Array or null, got ${typeof body}; encode it first`);
-  }
+export function reply(body: string | Bytes | null = null, init?: ReplyInit): Response {
+  const given = body === null ? null : dataOf(body, "reply()");
   // As `Response` does: it may leave much later, and its maker may use the memory again.
-  const content = body instanceof Uint8Array ? new Uint8Array(body) : body;
+  const content = given instanceof Uint8Array ? new Uint8Array(given) : given;
   return (init === undefined
     ? new Reply(content, 200, typeof content === "string" ? PLAIN_TEXT : NO_FIELDS)
     : replyWith(content, init)) as unknown as Response;
