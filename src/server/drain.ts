@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, nextTurn } from "../clock.ts";
 import { DrainTimeoutError, OptionError } from "../errors.ts";
 import type { ConnLimits } from "./conn_host.ts";
 import { joinDrain } from "./conn_leave.ts";
@@ -311,7 +311,7 @@ export class Drain {
     for (const [key, roundTrip] of parseRoundTrips(text, this.ledger.ports)) {
       const conn = conns.get(key);
       conn?.rhythm.measured(roundTrip, conn.host.limits.patience / 2);
-      if (++seen % TABLE_TURN === 0) await new Promise<void>((resolve) => this.#target.clock.soon(resolve));
+      if (++seen % TABLE_TURN === 0) await new Promise<void>((resolve) => nextTurn(this.#target.clock, resolve));
     }
   }
 

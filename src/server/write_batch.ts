@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, nextTurn } from "../clock.ts";
 
 /** A connection that was written to. */
 export interface Flushable {
@@ -64,7 +64,7 @@ export class WriteBatch {
     this.#spent += bytes + WRITE_COST;
     if (this.#spent < TURN_BYTES) return DONE;
     return this.#next ??= new Promise((resolve) =>
-      this.#clock.soon(() => {
+      nextTurn(this.#clock, () => {
         this.#spent = 0;
         this.#next = null;
         resolve();

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nextTurn } from "../clock.ts";
 import { ConnResetError, DeadlineError } from "../errors.ts";
 import * as flag from "../server/conn_flags.ts";
 import type { Consumer } from "../server/conn_types.ts";
@@ -294,7 +295,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   #rest(): void {
     this.#resting = true;
-    this.conn.host.clock.soon(() => {
+    nextTurn(this.conn.host.clock, () => {
       this.#resting = false;
       this.#settle();
     });
