@@ -96,8 +96,8 @@ class BunAdapter implements SocketAdapter {
     return readTables();
   }
 
-  acceptQueue(port: number): number | null {
-    return readAcceptQueue(port);
+  acceptQueue(address: Address): number | null {
+    return readAcceptQueue(address);
   }
 
   resources(): ResourceUse {

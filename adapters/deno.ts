@@ -92,8 +92,8 @@ export class DenoAdapter extends NodeAdapter {
     return mayReadTables() ? super.kernelTable() : Promise.resolve(null);
   }
 
-  override acceptQueue(port: number): number | null {
-    return mayReadTables() ? super.acceptQueue(port) : null;
+  override acceptQueue(address: Address): number | null {
+    return mayReadTables() ? super.acceptQueue(address) : null;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import { closeSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
+import type { Address } from "../src/socket.ts";
 
 /** The files of IPv4 and IPv6. */
 export const TABLES: readonly string[] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
@@ -23,19 +24,33 @@ export async function readTables(): Promise<string | null> {
   return tcp === null ? null : tcp + (tcp6 ?? "");
 }
 
-/** The length of a port's accept queue; null if no such listener is in the tables. */
-export function readAcceptQueue(port: number): number | null {
-  const field = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  let sum: number | null = null;
-  for (const path of TABLES) {
-    const row = findListener(path, field);
-    if (row !== null) sum = (sum ?? 0) + parseInt(row[4].split(":")[1], 16);
-  }
-  return sum;
+/**
+ * The length of a listener's accept queue; null if it is not in the tables. Another process may have the same port at
+ * another address.
+ */
+export function readAcceptQueue(address: Address): number | null {
+  if (address.transport === "unix") return null;
+  const { hostname, port } = address;
+  const place = `${printed(hostname)}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const row = findListener(TABLES[hostname.includes(":") ? 1 : 0], place);
+  return row === null ? null : parseInt(row[4].split(":")[1], 16);
+}
+
+/** An IP address as the tables have it: each 32-bit word in the machine's byte order, which is little-endian here. */
+function printed(ip: string): string {
+  return bytesOf(ip).map((_, i, bytes) => bytes[(i & ~3) + 3 - (i & 3)])
+    .map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join("");
+}
+
+function bytesOf(ip: string): number[] {
+  if (!ip.includes(":")) return ip.split(".").map(Number);
+  const [head, tail = ""] = ip.split("%")[0].split("::").map((half) => half === "" ? [] : half.split(":"));
+  const groups = [...head, ...new Array<string>(8 - head.length - tail.length).fill("0"), ...tail];
+  return groups.flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]);
 }
 
 /** The row of a listening socket, as fields. Listening sockets come first. */
-function findListener(path: string, port: string): string[] | null {
+function findListener(path: string, place: string): string[] | null {
   let file: number;
   try {
     file = openSync(path, "r");
@@ -47,7 +62,7 @@ function findListener(path: string, port: string): string[] | null {
       const row = line.trim().split(/\s+/);
       if (row[0] === "sl") continue;
       if (row[3] !== LISTEN) return null;
-      if (row[1].endsWith(port)) return row;
+      if (row[1] === place) return row;
     }
     return null;
   } finally {

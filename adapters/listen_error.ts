@@ -28,5 +28,7 @@ function codeOf(address: Address, error: unknown): string {
 
 /** Where the socket is or should be, for a message. */
 export function describe(address: Address): string {
-  return address.transport === "unix" ? address.path : `${address.hostname}:${address.port}`;
+  if (address.transport === "unix") return address.path;
+  const { hostname, port } = address;
+  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }

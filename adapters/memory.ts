@@ -248,8 +248,9 @@ class Network implements MemoryAdapter, MemoryWorld {
     return Promise.resolve(this.table);
   }
 
-  acceptQueue(port: number): number | null {
-    const found = this.#find({ transport: "tcp", hostname: "", port });
+  acceptQueue(address: Address): number | null {
+    if (address.transport === "unix") return null;
+    const found = this.#find(address).filter((listener) => meets(listener.address, address));
     return found.length === 0 ? null : found.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 

@@ -98,8 +98,8 @@ export class NodeAdapter implements SocketAdapter {
     return readTables();
   }
 
-  acceptQueue(port: number): number | null {
-    return readAcceptQueue(port);
+  acceptQueue(address: Address): number | null {
+    return readAcceptQueue(address);
   }
 
   resources(): ResourceUse {

@@ -236,8 +236,8 @@ export interface SocketAdapter {
   exit(code: number): void;
   /** The kernel's TCP tables (`/proc/self/net/tcp` and `tcp6`) as text; null where there are none or no permission. */
   kernelTable(): Promise<string | null>;
-  /** How many connections wait in the kernel to be accepted on a port; null where that can't be told. */
-  acceptQueue(port: number): number | null;
+  /** How many connections wait in the kernel to be accepted by the listener there; null where that can't be told. */
+  acceptQueue(address: Address): number | null;
   /** Takes a `Response`'s body if it was made of text or bytes; undefined if it flows, or that can't be told. */
   responseBody?: (response: Response) => ResponseBody | undefined;
   /** Whether this runtime's `fetch()` decodes a body of that Content-Encoding, and leaves the field as it was. */

@@ -15,6 +15,9 @@ import {
 } from "../mod.ts";
 import { serveHttp } from "../src/http/mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
+import { portOf } from "./support/drained.ts";
+import { skipUnless } from "./support/http_tools.ts";
+import { startCommand } from "./support/processes.ts";
 
 const quiet = { logger: silentLogger, idleGrace: 0, quiet: 20 };
 
@@ -46,8 +49,8 @@ describe("no host name", () => {
     assertEquals(shown(listener.addresses), [":: PORT"]);
   });
 
-  it("is all of IPv4 where there is no IPv6, whatever the system calls that", async () => {
-    for (const code of ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT", "EINVAL", "ERR_LISTEN"]) {
+  it("is all of IPv4 where there is no IPv6, or no right to it, whatever the system calls that", async () => {
+    for (const code of ["EAFNOSUPPORT", "EADDRNOTAVAIL", "EPROTONOSUPPORT", "EINVAL", "EACCES", "ERR_LISTEN"]) {
       await using listener = await listen({ adapter: faulty((host) => host === "::" ? code : null), port: 80 });
       assertEquals([listener.address, listener.addresses.length], [
         { transport: "tcp", hostname: "0.0.0.0", port: 80 },
@@ -56,8 +59,8 @@ describe("no host name", () => {
     }
   });
 
-  it("is not tried again where the port, or the right to it, is the trouble", async () => {
-    for (const code of ["EADDRINUSE", "EACCES", "ERR_TLS"]) {
+  it("is not tried again where the port, or the certificate, is the trouble", async () => {
+    for (const code of ["EADDRINUSE", "EMFILE", "ERR_TLS"]) {
       const error = await assertRejects(() => listen({ adapter: faulty((host) => host === "::" ? code : null) }));
       assertEquals((error as ListenError).code, code);
     }
@@ -171,5 +174,41 @@ describe("both versions, on this machine", () => {
     }
     assertMatch(server.url, /^http:\/\/(127\.0\.0\.1|localhost):\d+\/$/);
     await server.shutdown();
+  });
+});
+
+const PYTHON = "/usr/bin/python3";
+const skip = skipUnless([PYTHON, "-c", "import socket"], "python3");
+
+/** Listens at addresses on one port, accepts nobody, and ends with its input. */
+const IDLE = `
+import socket, sys
+port, listeners = 0, []
+for family, host in [(socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1")]:
+    listener = socket.socket(family)
+    listener.bind((host, port))
+    listener.listen(8)
+    port = listener.getsockname()[1]
+    listeners.append(listener)
+print("port", port, flush=True)
+sys.stdin.read()
+`;
+
+describe("the accept queue of a listener", { skip }, () => {
+  it("is its own, not that of another process with the same port at another address", async (t) => {
+    await using idle = startCommand([PYTHON, "-c", IDLE]);
+    const port = portOf(await idle.line(/^port /));
+    const adapter = await defaultAdapter();
+    const at = (hostname: string): Address => ({ transport: "tcp", hostname, port });
+    const listener = await adapter.listen({ address: at("127.0.0.1"), backlog: 8, reusePort: false });
+    const clients = [];
+    for (const hostname of ["127.0.0.2", "127.0.0.2", "::1"]) {
+      clients.push(await adapter.connect({ address: at(hostname) }));
+    }
+    const queues = ["127.0.0.1", "127.0.0.2", "::1", "127.0.0.3"].map((host) => adapter.acceptQueue(at(host)));
+    for (const client of clients) client.destroy();
+    await listener.close();
+    if (queues[0] === null) return t.skip("this system doesn't tell");
+    assertEquals(queues, [0, 2, 1, null]);
   });
 });

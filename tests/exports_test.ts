@@ -53,7 +53,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/cli\/faults\//, [TOOL, /^src\/(faults|http)\/mod\.ts$/, /^src\/cli\/(faults\/|[^/]+$)/]],
   [/^src\/cli\//, [TOOL, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\/([^/]+$|[a-z]+\/command\.ts$)/]],
   [/^adapters\/memory/, [/^src\/(socket|errors|names|clock)\.ts$/, /^adapters\/memory/]],
-  [/^adapters\/kernel_table/, [/^node:/]],
+  [/^adapters\/kernel_table/, [/^src\/socket\.ts$/, /^node:/]],
   [/^adapters\/plain_ip/, []],
   [/^adapters\/listen_error/, [/^src\/(errors|socket)\.ts$/, /^node:/]],
   [/^adapters\/async_scope/, [/^src\/socket\.ts$/, /^node:/]],

@@ -90,6 +90,30 @@ describe("a heartbeat", () => {
     assertEquals(t.states, ["open"]);
   });
 
+  it("sees that the server takes what is sent", async () => {
+    const t = setUp({ heartbeat: { message: "ping", interval: 1000, timeout: 500 } });
+    const socket = await t.opened();
+    socket.bufferedAmount = 1_000_000;
+    for (let i = 0; i < 20; i++) {
+      await t.clock.advance(250);
+      socket.bufferedAmount -= 10_000;
+    }
+    assertEquals(t.states, ["open"], "a long upload");
+    await t.clock.advance(1500);
+    assertEquals(t.ends.length, 1);
+  });
+
+  it("doesn't begin again when a beat comes while it closes", async () => {
+    const t = setUp({ farewell: true, heartbeat: { interval: 100, timeout: 50 }, closeTimeout: 1000 });
+    const socket = await t.opened();
+    void t.client.close();
+    socket.events.message(BEAT);
+    await t.clock.advance(999);
+    assertEquals([t.client.state, t.clock.pending], ["closing", 1]);
+    socket.end(1000);
+    assertEquals([t.ends[0].code, t.client.state], [1000, "closed"]);
+  });
+
   it("stops with the connection, and with close()", async () => {
     const t = setUp({ heartbeat: { message: "ping", interval: 1000 }, stableAfter: 0 });
     const socket = await t.opened();

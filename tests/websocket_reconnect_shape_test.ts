@@ -172,6 +172,7 @@ describe("hello", () => {
     },
     rejects: () => Promise.reject(new Error("no token")),
     "gives no list": () => 5,
+    "gives a text": () => "login",
     "promises no list": () => Promise.resolve(undefined),
     "gives what can't be sent": () => ["login", 5],
   };

@@ -83,9 +83,8 @@ export function urlOf(address: Address, scheme: string): string {
 /** How many connections wait in the kernel to be accepted at these addresses; null if it can't be told. */
 export function queuedAt(adapter: SocketAdapter, addresses: readonly Address[]): number | null {
   let sum: number | null = null;
-  // An adapter tells of a port, whichever addresses have it.
-  for (const port of new Set(addresses.map((address) => address.transport === "tcp" ? address.port : 0))) {
-    const waiting = port === 0 ? null : adapter.acceptQueue(port);
+  for (const address of addresses) {
+    const waiting = adapter.acceptQueue(address);
     if (waiting !== null) sum = (sum ?? 0) + waiting;
   }
   return sum;

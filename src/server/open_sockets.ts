@@ -13,8 +13,8 @@ const LOOPBACK = ["127.0.0.1", "::1"] as const;
 /** So often a port is looked for that is free in both versions. */
 const TRIES = 10;
 
-/** They are no word about a version of IP. */
-const OTHER_FAULTS: readonly string[] = ["EADDRINUSE", "EACCES", "EPERM", "EMFILE", "ENFILE"];
+/** They are no word about a version of IP. `EACCES` is one under Deno: it may be permitted for the other only. */
+const OTHER_FAULTS: readonly string[] = ["EADDRINUSE", "EMFILE", "ENFILE"];
 
 /**
  * Opens an address. `localhost` is IPv4's and IPv6's loopback, on one port; no host name at all is every address of
@@ -65,7 +65,7 @@ async function openLoopback(adapter: SocketAdapter, target: SocketListenOptions)
   }
 }
 
-/** The system may lack this version of IP. */
+/** The system may lack this version of IP, or the right to it. */
 function isOfVersion(error: unknown): boolean {
   return error instanceof ListenError && !OTHER_FAULTS.includes(error.code) && !error.code.startsWith("ERR_TLS");
 }

@@ -161,7 +161,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (this.state !== "running") throw new ServerClosedError(`Server ${this.name} is ${this.state}, it can't serve`);
     this.adapter ??= listener.adapter;
     if (this.#loops.length === 0) this.isolated = this.adapter.isolate?.() ?? this.isolated;
-    for (const open of listener.take().slice(0, 1)) this.#loops.push(new AcceptLoop(open, this.clock, this));
+    for (const open of listener.take()) this.#loops.push(new AcceptLoop(open, this.clock, this));
   }
 
   configure(options: ConfigureOptions): void {

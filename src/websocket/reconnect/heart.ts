@@ -17,6 +17,8 @@ export interface HeartOptions {
   readonly clock: Clock;
   /** Asks the server for a sign of life. */
   readonly ask: () => void;
+  /** Bytes that wait to be sent: as they get fewer, the server takes them. */
+  readonly unsent: () => number;
   /** None came for so long, in ms. */
   readonly dead: (silence: number) => void;
 }
@@ -30,6 +32,8 @@ export class Heart {
   /** Since when it waits for a sign of life; null while it doesn't. */
   #waitsSince: number | null = null;
   #dueAt = Infinity;
+  #unsent = 0;
+  #stopped = false;
   #cancel: () => void = () => {};
 
   constructor(options: HeartOptions) {
@@ -39,7 +43,7 @@ export class Heart {
 
   /** From here on it can ask, and does so when it has heard nothing for an interval. */
   begin(): void {
-    if (this.#asks) return;
+    if (this.#asks || this.#stopped) return;
     this.#asks = true;
     if (this.#waitsSince === null) this.#wakeAt(this.#heardAt + this.#options.interval);
   }
@@ -51,7 +55,7 @@ export class Heart {
 
   /** Something says that the connection may be gone: there has to be a sign of life within `timeout`. */
   check(): void {
-    if (this.#waitsSince === null) this.#wait();
+    if (this.#waitsSince === null && !this.#stopped) this.#wait();
   }
 
   /** The same, if it can ask for one. */
@@ -61,15 +65,24 @@ export class Heart {
 
   /** It beats no more. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel();
     this.#cancel = () => {};
   }
 
   #wait(): void {
-    const { clock, timeout, ask } = this.#options;
+    const { clock, timeout, ask, unsent } = this.#options;
     this.#waitsSince = clock.now();
     this.#wakeAt(this.#waitsSince + timeout);
     if (this.#asks) ask();
+    this.#unsent = unsent();
+  }
+
+  /** The server has taken something since the last look. */
+  #moves(): boolean {
+    const before = this.#unsent;
+    this.#unsent = this.#options.unsent();
+    return this.#unsent < before;
   }
 
   #wakeAt(at: number): void {
@@ -80,11 +93,12 @@ export class Heart {
   }
 
   #wake(): void {
-    const { clock, interval, dead } = this.#options;
+    const { clock, interval, timeout, dead } = this.#options;
     const now = clock.now();
     const since = this.#waitsSince;
     if (since !== null && this.#heardAt < since) {
       if (now - this.#dueAt >= ASLEEP) return this.#wait();
+      if (this.#moves()) return this.#wakeAt(now + timeout);
       return dead(now - this.#heardAt);
     }
     this.#waitsSince = null;

@@ -379,6 +379,7 @@ export class ReconnectingWebSocket extends EventTarget {
   #say(link: Link, hello: Hello): void {
     if (link !== this.#link || this.#state !== "open") return;
     try {
+      if (typeof hello === "string") throw new TypeError("hello() gives a list of messages, got a string");
       for (const message of [...hello].map((data) => dataOf(data, "hello()"))) link.socket!.send(message);
     } catch (error) {
       return this.#ungreeted(link, "hello failed", error);
@@ -404,6 +405,7 @@ export class ReconnectingWebSocket extends EventTarget {
       clock,
       ask: () =>
         guarded(() => void link.socket!.send(dataOf((message ?? sluiceBeat)(), "heartbeat.message()")), undefined),
+      unsent: () => link.socket!.bufferedAmount,
       dead: (silence) => this.#announcer.run(() => this.#late(link, `The server said nothing for ${silence} ms`)),
     });
   }

@@ -56,7 +56,11 @@ export interface PageTarget {
   removeEventListener(type: string, listener: (event: Event) => void, options: { readonly capture: true }): void;
 }
 
-/** How a connection that can't ping is seen to be alive. Any message counts. Durations in ms. */
+/**
+ * How a connection that can't ping is seen to be alive: any message counts, and bytes that the server takes. A script
+ * sees a message only when it is whole: one that takes longer than `interval` and `timeout` is taken for a silence.
+ * Durations in ms.
+ */
 export interface ReconnectHeartbeat {
   /**
    * What the server answers, or a function that gives it: the answer is an ordinary message. Without one, nothing is
