@@ -42,8 +42,8 @@ export const systemClock: Clock = {
 
 /**
  * Deno looks at its sockets when it has nothing else to do, or once in 61 turns (2.9.6): whoever goes on from turn to
- * turn by `setImmediate` leaves all others unheard for 50 ms and more. Behind a timer it has nothing else to do. One in
- * so many ms is enough, and costs those who stream as fast as they can a twentieth (issue 11).
+ * turn by `setImmediate` leaves all others unheard for 50 ms and more. Behind a timer it has nothing else to do; one in
+ * so many ms is enough. A timer may take a whole millisecond, so not every turn waits for one (issue 11).
  */
 const LOOK_EVERY = 10;
 

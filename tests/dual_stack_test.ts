@@ -178,7 +178,7 @@ describe("both versions, on this machine", () => {
 });
 
 const PYTHON = "/usr/bin/python3";
-const skip = skipUnless([PYTHON, "-c", "import socket"], "python3");
+const skip = skipUnless([PYTHON, "-c", "import socket; socket.socket(socket.AF_INET6).bind(('::1', 0))"], "python3");
 
 /** Listens at addresses on one port, accepts nobody, and ends with its input. */
 const IDLE = `
