@@ -57,7 +57,7 @@ for (const [when, handler] of Object.entries(ways)) {
       peer.send("two\n");
       const { clean } = await w.until(report);
       assertEquals([peer.text, peer.end, clean], [`${SWITCH}echo: one\necho: two\n`, "fin", true]);
-      assert(since(peer) < 400, `${since(peer)} ms`);
+      assert(since(peer) < 650, `${since(peer)} ms`);
     });
 
     it("is cut and named when it goes on for ever", async () => {
