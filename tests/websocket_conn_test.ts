@@ -350,9 +350,9 @@ describe("the life of a WebSocket", () => {
       await w.pass(100);
     }
     assertEquals([peer.close, peer.messages.length, w.contexts[0].draining.aborted], [null, 10, true]);
-    await w.pass(300);
+    await w.pass(550);
     assertEquals([peer.close, peer.end], [{ code: 1001, reason: "old age" }, "fin"]);
-    assertLess(peer.closedAt, began + 1200);
+    assertLess(peer.closedAt, began + 1500);
     assertEquals(w.server.state, "running");
   });
 });
