@@ -117,7 +117,7 @@ function filesRefusal(): string | null {
  */
 async function missingFlag(address: Address): Promise<string | null> {
   const wanted: Permission[] = address.transport === "tcp"
-    ? [{ name: "net", host: hostOf(address) }]
+    ? [{ name: "net", host: describe(address) }]
     : [{ name: "read", path: address.path }, { name: "write", path: address.path }];
   for (const permission of wanted) {
     if (deno.permissions.querySync(permission).state === "granted") continue;
@@ -125,10 +125,6 @@ async function missingFlag(address: Address): Promise<string | null> {
     return `--allow-${permission.name}=${permission.host ?? permission.path}`;
   }
   return null;
-}
-
-function hostOf({ hostname, port }: { readonly hostname: string; readonly port: number }): string {
-  return hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
 }
 
 /** How often a listener is woken, in ms: a 25 µs probe twice a second, and half a second lost at the worst. */

@@ -206,7 +206,7 @@ class Network implements MemoryAdapter, MemoryWorld {
     if (tls !== undefined && !(tls.cert.includes("-----BEGIN") && tls.key.includes("-----BEGIN"))) {
       return Promise.reject(new ListenError("ERR_TLS_CERT", "Certificate or key is not PEM text"));
     }
-    const taken = this.#find(address).filter((other) => meets(other.address, address));
+    const taken = this.#meeting(address);
     if (taken.some((other) => !other.options.reusePort || !options.reusePort)) {
       const cause = systemError("listen", "EADDRINUSE");
       return Promise.reject(new ListenError("EADDRINUSE", `Address ${describe(address)} is in use`, { cause }));
@@ -250,7 +250,7 @@ class Network implements MemoryAdapter, MemoryWorld {
 
   acceptQueue(address: Address): number | null {
     if (address.transport === "unix") return null;
-    const found = this.#find(address).filter((listener) => meets(listener.address, address));
+    const found = this.#meeting(address);
     return found.length === 0 ? null : found.reduce((sum, { waiting }) => sum + waiting, 0);
   }
 
@@ -295,7 +295,9 @@ class Network implements MemoryAdapter, MemoryWorld {
     const way = this.schedule.latency("up");
     if (way > 0) await new Promise<void>((arrive) => this.schedule.later(way, arrive));
     await new Promise<void>((arrive) => this.schedule.later(this.schedule.deliveryDelay(), arrive));
-    const found = nearest(this.#find(options.address), options.address);
+    const exact = this.#meeting(options.address);
+    // Every other host name leads to this one machine, too.
+    const found = exact.length > 0 ? exact : this.#find(options.address);
     const listener = found[Math.floor(this.schedule.random() * found.length)];
     await listener?.room();
     if (
@@ -329,6 +331,11 @@ class Network implements MemoryAdapter, MemoryWorld {
     return [...this.listeners].filter((listener) => endpoint(listener.address) === key);
   }
 
+  /** Those that listen at the very address. */
+  #meeting(address: Address): Listener[] {
+    return this.#find(address).filter((listener) => meets(listener.address, address));
+  }
+
   #freePort(): number {
     const span = 65_536 - FIRST_EPHEMERAL_PORT;
     for (;;) {
@@ -347,12 +354,6 @@ function endpoint(address: Address): string {
 function meets(one: Address, other: Address): boolean {
   if (one.transport === "unix" || other.transport === "unix") return true;
   return isWildcard(one) || isWildcard(other) || one.hostname === other.hostname;
-}
-
-/** Those that listen at the very address, or else all at its port: every other host name leads to this machine, too. */
-function nearest(found: Listener[], address: Address): Listener[] {
-  const exact = found.filter((listener) => meets(listener.address, address));
-  return exact.length > 0 ? exact : found;
 }
 
 function isWildcard(address: Address): boolean {

@@ -196,7 +196,7 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
   if (times.holdUntil === 0) {
     if (!waitsForAnswers(conn)) return leaveNext(conn);
     // What is on its way comes within one window, lost once or not. Who never waits for answers never falls quiet.
-    times.holdUntil = timers.heard() + conn.rhythm.window({ quiet: plan.quiet, idleGrace: 0 });
+    times.holdUntil = timers.heard() + plan.quiet + conn.rhythm.shown;
     conn.hold();
   }
   const windowsEnd = Math.min(times.holdUntil + timers.deaf, holdEnd(plan));

@@ -404,7 +404,10 @@ export class ReconnectingWebSocket extends EventTarget {
       timeout,
       clock,
       ask: () =>
-        guarded(() => void link.socket!.send(dataOf((message ?? sluiceBeat)(), "heartbeat.message()")), undefined),
+        guarded(
+          () => void link.socket!.send(dataOf(message === null ? BEAT : message(), "heartbeat.message()")),
+          undefined,
+        ),
       unsent: () => link.socket!.bufferedAmount,
       dead: (silence) => this.#announcer.run(() => this.#late(link, `The server said nothing for ${silence} ms`)),
     });
@@ -527,10 +530,6 @@ export class ReconnectingWebSocket extends EventTarget {
     const unsentBytes = link.opened ? link.socket!.bufferedAmount : 0;
     return { code, reason, wasClean, error, opened: link.opened, unsentBytes, farewell: parseFarewell(reason) };
   }
-}
-
-function sluiceBeat(): string {
-  return BEAT;
 }
 
 /** False for what a server, or an application, decides; all else is an accident. */
