@@ -45,7 +45,8 @@ function checkCount(option: string, value: number, least: number): void {
 }
 
 /**
- * Waits for a number of tasks (Go: `sync.WaitGroup`).
+ * Waits for a number of tasks (Go: `sync.WaitGroup`) and tells how they ended (`golang.org/x/sync/errgroup`): a task's
+ * failure is told by `wait()`, and by nothing else.
  *
  * @example
  * ```ts
@@ -57,6 +58,7 @@ function checkCount(option: string, value: number, least: number): void {
 export class WaitGroup {
   readonly #waiters: Set<Waiter> = new Set();
   #count = 0;
+  #failure: { readonly reason: unknown } | null = null;
 
   /** Tasks still running. */
   get count(): number {
@@ -85,31 +87,40 @@ export class WaitGroup {
   }
 
   /**
-   * Starts `fn` at once and counts it until it has finished, well or not (Go: `WaitGroup.Go`).
+   * Starts `fn` at once and counts it until it has finished, well or not (Go: `WaitGroup.Go`, `errgroup.Group.Go`).
+   * What it returns is dropped; the first failure is `wait()`'s, until the counter rises from 0 again.
    *
-   * @returns What `fn` returns; its failure is the caller's to handle.
    * @throws {TypeError} Synchronously: `fn` is no function, and nothing is counted.
    */
-  go<T>(fn: () => T | Promise<T>): Promise<T> {
+  go(fn: () => unknown): void {
     if (typeof fn !== "function") throw new TypeError(`go() starts a function, got ${typeof fn}; pass () => work()`);
+    if (this.#count === 0) this.#failure = null;
     this.add(1);
-    return this.#run(fn);
+    void this.#run(fn);
   }
 
-  async #run<T>(fn: () => T | Promise<T>): Promise<T> {
+  async #run(fn: () => unknown): Promise<void> {
     try {
-      return await fn();
-    } finally {
-      this.done();
+      await fn();
+    } catch (reason) {
+      this.#failure ??= { reason };
     }
+    this.done();
   }
 
-  /** Fulfils when the counter is 0. @param ctx Gives up when it ends. @throws The context's cause. */
+  /**
+   * Waits until the counter is 0.
+   *
+   * @param ctx Gives up when it ends.
+   * @throws The first failure of a task that `go()` started, once all have finished; or the context's cause.
+   */
   async wait(ctx?: ContextParent): Promise<void> {
-    if (this.#count === 0) return;
-    const end = endOf(ctx);
-    if (end) throw end.reason;
-    await park(this.#waiters, 0, ctx, () => {});
+    if (this.#count > 0) {
+      const end = endOf(ctx);
+      if (end) throw end.reason;
+      await park(this.#waiters, 0, ctx, () => {});
+    }
+    if (this.#failure) throw this.#failure.reason;
   }
 }
 

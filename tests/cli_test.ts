@@ -12,7 +12,15 @@ import { connect, type ConnectOptions, type DrainReport, type Framed, type Holde
 import { helpText, VERSION } from "../src/cli/help.ts";
 import { listenHint, optionMessage } from "../src/cli/hints.ts";
 import { OPTIONS } from "../src/cli/options.ts";
-import { formatAddress, formatDuration, formatPhase, formatReport, formatUrl, tryCommand } from "../src/cli/print.ts";
+import {
+  formatAddress,
+  formatAddresses,
+  formatDuration,
+  formatPhase,
+  formatReport,
+  formatUrl,
+  tryCommand,
+} from "../src/cli/print.ts";
 import { commandLine, type Program, root, type StartOptions, startProgram, within } from "./support/processes.ts";
 import { TEST_CERT, TEST_KEY } from "./support/tls.ts";
 
@@ -28,6 +36,8 @@ describe("what is printed", () => {
     const ip6 = { transport: "tcp", hostname: "::1", port: 9000 } as const;
     const unix = { transport: "unix", path: "/tmp/a b" } as const;
     assertEquals([tcp, ip6, unix].map(formatAddress), ["127.0.0.1:9000", "[::1]:9000", "/tmp/a b"]);
+    assertEquals(formatAddresses([tcp, ip6], "ws://", "/ws"), "ws://127.0.0.1:9000/ws and ws://[::1]:9000/ws");
+    assertEquals(formatAddresses([unix]), "/tmp/a b");
     assertEquals(tryCommand({ ...tcp, hostname: "0.0.0.0" }, false), "nc localhost 9000");
     assertEquals(tryCommand(ip6, false), "nc ::1 9000");
     assertEquals(tryCommand(ip6, true), "openssl s_client -quiet -connect [::1]:9000");

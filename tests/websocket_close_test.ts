@@ -13,8 +13,8 @@ import { type WebSocketClose, WebSocketClosedError, type WebSocketConn, WebSocke
 import { Gate } from "./support/http_world.ts";
 import { echo, echoInTurn, noting, type WsWorld, wsWorld } from "./support/websocket_world.ts";
 import { trackedBy } from "./support/tracked.ts";
-import { masked, type RawPeer } from "./support/ws_raw.ts";
-import { TEXT } from "./support/ws_wire.ts";
+import { joined, masked, type RawPeer } from "./support/ws_raw.ts";
+import { CLOSE, closePayload, TEXT } from "./support/ws_wire.ts";
 
 /** Handler that takes messages into `got`, each for `ms`, and says when its loop has ended. */
 function slowly(w: () => WsWorld, got: string[], ms: number) {
@@ -265,6 +265,32 @@ describe("what came before the end of the connection", () => {
         assertGreaterOrEqual(got.length, 2);
         assertEquals((await made.settled(made.ws.closed)).code, code, what);
       }
+    }
+  });
+
+  it("is handed out to a slow handler, though all of it and the end came before its turn", async () => {
+    const ends: [string, number, Uint8Array][] = [
+      ["Close and FIN", 4000, masked(CLOSE, closePayload(4000))],
+      ["FIN", 1006, new Uint8Array(0)],
+    ];
+    for (const [what, code, close] of ends) {
+      const got: string[] = [];
+      const options = { maxConnections: 1, policy: "queue", ws: { readHighWaterMark: 1000 } } as const;
+      await using w = await wsWorld(async (ws) => {
+        for await (const message of ws) {
+          got.push(String(message));
+          await w.sleep(200);
+        }
+      }, options);
+      const before = await w.raw();
+      const peer = await w.dial({ behind: joined(...sent.map((text) => masked(TEXT, text)), close) });
+      peer.conn.closeWrite();
+      await w.pass(20);
+      assertEquals(w.served.length, 1);
+      before.sayClose(1000);
+      await w.pass(2000);
+      assertEquals(got, sent, what);
+      assertEquals((await w.settled(w.served[1].closed)).code, code, what);
     }
   });
 

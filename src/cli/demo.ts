@@ -9,7 +9,7 @@ import { answerLines } from "./answer_lines.ts";
 import { demoRoutes } from "./demo_routes.ts";
 import { DEFAULT_HOST, DEFAULT_HTTP_PORT, DEFAULT_TCP_PORT, type DemoOptions, limitsOf } from "./options.ts";
 import type { Print } from "./output.ts";
-import { formatAddress, formatUrl, tryCommand } from "./print.ts";
+import { formatAddresses, formatUrl, tryCommand } from "./print.ts";
 import { runServices, type Service } from "./services.ts";
 
 /**
@@ -29,9 +29,9 @@ function tcpEcho(options: DemoOptions): Service {
     at: { hostname, port },
     place: "--tcp-port",
     make: (common) => createServer({ ...limitsOf(options), ...common }, answerLines),
-    greeting: (address) => [
-      `tcp echo on ${formatAddress(address)}`,
-      `try it: ${tryCommand(address, false)}   (then type a line)`,
+    greeting: (addresses) => [
+      `tcp echo on ${formatAddresses(addresses)}`,
+      `try it: ${tryCommand(addresses[0], false)}   (then type a line)`,
     ],
   };
 }
@@ -43,10 +43,12 @@ function http(options: DemoOptions): Service {
     at: { hostname, port },
     place: "--http-port",
     make: (common, all) => createHttpServer({ ...limitsOf(options), ...common, accessLog }, demoRoutes(all)),
-    greeting: (address) => [
-      `http on http://${formatAddress(address)}/`,
-      `websocket echo on ws://${formatAddress(address)}/ws`,
-      `try it: curl ${formatUrl(address)}echo -d hello   (or open ${formatUrl(address)}; Ctrl-C here stops both)`,
+    greeting: (addresses) => [
+      `http on ${formatAddresses(addresses, "http://", "/")}`,
+      `websocket echo on ${formatAddresses(addresses, "ws://", "/ws")}`,
+      `try it: curl ${formatUrl(addresses[0])}echo -d hello   (or open ${
+        formatUrl(addresses[0])
+      }; Ctrl-C here stops both)`,
     ],
   };
 }

@@ -10,7 +10,7 @@ import { StartError } from "./errors.ts";
 import { flagOf } from "./hints.ts";
 import { DEFAULT_HOST, DEFAULT_TCP_PORT, type EchoOptions, limitsOf, OPTIONS } from "./options.ts";
 import type { Print } from "./output.ts";
-import { formatAddress, tryCommand } from "./print.ts";
+import { formatAddresses, tryCommand } from "./print.ts";
 import { runServices, type Service } from "./services.ts";
 
 /**
@@ -29,9 +29,9 @@ export async function echo(options: EchoOptions, print: Print): Promise<void> {
     at: { ...place, tls },
     place: "--port or --unix",
     make: (common) => createServer({ ...limitsOf(options), ...common, idleTimeout: options.idleTimeout }, answerLines),
-    greeting: (address) => [
-      `listening on ${formatAddress(address)}${tls === undefined ? "" : " (TLS)"}`,
-      `try it: ${tryCommand(address, tls !== undefined)}   (then type a line; Ctrl-C here stops it)`,
+    greeting: (addresses) => [
+      `listening on ${formatAddresses(addresses)}${tls === undefined ? "" : " (TLS)"}`,
+      `try it: ${tryCommand(addresses[0], tls !== undefined)}   (then type a line; Ctrl-C here stops it)`,
     ],
   };
   await runServices([service], options, print);

@@ -33,6 +33,11 @@ export function formatAddress(address: Address): string {
   return `${inBrackets(address.hostname)}:${address.port}`;
 }
 
+/** Addresses as people write them, each between what goes before and behind it. */
+export function formatAddresses(addresses: readonly Address[], before: string = "", behind: string = ""): string {
+  return addresses.map((address) => `${before}${formatAddress(address)}${behind}`).join(" and ");
+}
+
 /** A command that talks to the server, on the same machine. */
 export function tryCommand(address: Address, tls: boolean): string {
   if (address.transport === "unix") {

@@ -38,8 +38,8 @@ export interface Service {
   readonly place: string;
   /** Makes it; `servers` will be all of them, in order. */
   readonly make: (options: ServiceOptions, servers: readonly Server[]) => Server;
-  /** What to print when all have started. */
-  readonly greeting: (address: Address) => readonly string[];
+  /** What to print when all have started; `localhost` may be two addresses. */
+  readonly greeting: (addresses: readonly Address[]) => readonly string[];
 }
 
 /**
@@ -55,7 +55,7 @@ export async function runServices(services: readonly Service[], options: CommonO
   for (const [i, listener] of listeners.entries()) servers[i].serve(listener);
   const running = run(servers, { logger, onReport: ({ reports }) => printReports(reports, print) });
   // Not before: whoever reads that it runs may send a signal at once.
-  for (const [i, service] of services.entries()) service.greeting(servers[i].address).forEach((line) => print(line));
+  for (const [i, service] of services.entries()) service.greeting(servers[i].addresses).forEach((line) => print(line));
   await running;
 }
 

@@ -58,7 +58,7 @@ export async function playRound(options: RoundOptions): Promise<Findings> {
   } catch (error) {
     findings.check(false, `${(error as Error).message}; the server: ${describeExit(server)}`);
   }
-  findings.check(!/panic|Segmentation|out of memory/i.test(server.program.stderr), server.program.stderr.slice(-500));
+  findings.check(!/panic|Segmentation|out of memory/i.test(server.program.stderr), endOf(server.program.stderr));
   for (const [fault, times] of Object.entries(proxy.stats().faults)) findings.count(fault, times);
   return findings;
 }
@@ -208,6 +208,11 @@ async function signalAgain({ server, signal, againAfter }: Stop): Promise<void> 
   if (server.exit === null) server.program.signal(signal);
 }
 
+/** A panic tells its cause in some thousand characters before its stack. */
+function endOf(stderr: string): string {
+  return stderr.slice(-4000);
+}
+
 function describeExit({ exit }: ChaosServer): string {
-  return exit === null ? "it runs" : `code ${exit.code}, signal ${exit.signal}, ${exit.stderr.slice(-500)}`;
+  return exit === null ? "it runs" : `code ${exit.code}, signal ${exit.signal}, ${endOf(exit.stderr)}`;
 }
