@@ -13,25 +13,25 @@
  *
  * @module
  */
+export type { Address, TcpAddress, TlsConnectOptions, TlsListenOptions, UnixAddress } from "./src/endpoint.ts";
 export type {
-  Address,
+  Adapter,
   DeflateOptions,
   Deflater,
   Inflater,
   Isolated,
-  ListenerEvents,
-  RawSocket,
+  Platform,
   ResourceUse,
   ResponseBody,
+} from "./src/platform.ts";
+export type {
+  ListenerEvents,
+  RawSocket,
   SocketAdapter,
   SocketConnectOptions,
   SocketEvents,
   SocketListener,
   SocketListenOptions,
-  TcpAddress,
-  TlsConnectOptions,
-  TlsListenOptions,
-  UnixAddress,
 } from "./src/socket.ts";
 export type { Bytes } from "./src/bytes.ts";
 export { type Clock, systemClock } from "./src/clock.ts";
@@ -69,7 +69,7 @@ export {
   withoutCancel,
   withTimeout,
   withValue,
-} from "./src/context.ts";
+} from "./src/context/mod.ts";
 export {
   jsonLogger,
   type JsonLoggerOptions,
@@ -81,8 +81,8 @@ export {
   safeLogger,
   silentLogger,
 } from "./src/log.ts";
-export type { Conn, ConnState, Consumer } from "./src/server/conn_types.ts";
-export type { HandlerContext } from "./src/server/conn_context.ts";
+export type { Conn, ConnState, Consumer } from "./src/server/conn/conn.ts";
+export type { HandlerContext } from "./src/server/conn/handler_context.ts";
 export type {
   AdmissionOptions,
   AdmissionPolicy,
@@ -93,8 +93,8 @@ export type {
   ServeOptions,
   TlsOptions,
 } from "./src/server/options.ts";
-export type { AdmissionReason } from "./src/server/admission.ts";
-export type { HookFunction } from "./src/server/hooks.ts";
+export type { AdmissionReason } from "./src/server/accept/admission.ts";
+export type { HookFunction } from "./src/server/drain/hooks.ts";
 export type {
   BusyConn,
   ConnOutcome,
@@ -106,7 +106,7 @@ export type {
   Holder,
   HookResult,
   TruncatedConn,
-} from "./src/server/report.ts";
+} from "./src/server/drain/report.ts";
 export type {
   Handler,
   HookOptions,
@@ -115,11 +115,11 @@ export type {
   ShutdownBudget,
   ShutdownOptions,
 } from "./src/server/server_types.ts";
-export { listen, Listener } from "./src/server/listener.ts";
+export { listen, Listener } from "./src/server/accept/listener.ts";
 export { createServer, serve } from "./src/server/serve.ts";
 export { connect, type ConnectOptions, Dialer } from "./src/server/connect.ts";
-export { run } from "./src/server/run.ts";
-export type { RunHook, Runnable, Runnables, RunOptions, RunReport } from "./src/server/run_types.ts";
+export { run } from "./src/server/run/run.ts";
+export type { RunHook, Runnable, Runnables, RunOptions, RunReport } from "./src/server/run/run_options.ts";
 export { Once, Semaphore, SingleFlight, WaitGroup } from "./src/sync.ts";
 export {
   type ByteLineOptions,

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { SocketAdapter } from "./socket.ts";
+import type { Adapter } from "./platform.ts";
 
 /** The adapter for the runtime this runs on. It is loaded only when asked for. */
-export async function defaultAdapter(): Promise<SocketAdapter> {
-  if ("Deno" in globalThis) return (await import("../adapters/deno.ts")).adapter;
-  if ("Bun" in globalThis) return (await import("../adapters/bun.ts")).adapter;
-  return (await import("../adapters/node.ts")).adapter;
+export async function defaultAdapter(): Promise<Adapter> {
+  if ("Deno" in globalThis) return (await import("../adapters/deno/mod.ts")).adapter;
+  if ("Bun" in globalThis) return (await import("../adapters/bun/mod.ts")).adapter;
+  return (await import("../adapters/node/mod.ts")).adapter;
 }

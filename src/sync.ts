@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { afterFunc, type ContextParent } from "./context.ts";
+import { afterFunc, type ContextParent } from "./context/mod.ts";
 import { OptionError } from "./errors.ts";
 
 interface Waiter {

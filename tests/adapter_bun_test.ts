@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { adapter } from "../adapters/bun.ts";
-import { BunSocket, HANDLERS, IdleOwner, type NativeSocket } from "../adapters/bun_socket.ts";
+import { adapter } from "../adapters/bun/mod.ts";
+import { BunSocket, HANDLERS, IdleOwner, type NativeSocket } from "../adapters/bun/socket.ts";
 import { OptionError } from "../src/errors.ts";
-import type { Address } from "../src/socket.ts";
+import type { Address } from "../src/endpoint.ts";
 import { conformance } from "./conformance.ts";
 import { bytes, pattern, Recorder, Rig } from "./support/rig.ts";
 

@@ -14,7 +14,7 @@ async function outcome(permissions: string[], address: object): Promise<string[]
 if (runtimeName() !== "deno") {
   describe("deno adapter", () => it("needs Deno", { skip: "runs on Deno only" }, () => {}));
 } else {
-  conformance("deno", async () => (await import("../adapters/deno.ts")).adapter, {
+  conformance("deno", async () => (await import("../adapters/deno/mod.ts")).adapter, {
     tls: true,
     unix: true,
     ipv6: true,

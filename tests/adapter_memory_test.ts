@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { memoryAdapter } from "../adapters/memory.ts";
-import type { MemoryAdapter, MemoryOptions, MemorySocket } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
+import type { MemoryAdapter, MemoryOptions, MemorySocket } from "../adapters/memory/mod.ts";
 import type { Clock } from "../src/clock.ts";
 import { conformance } from "./conformance.ts";
 import { ConnectError, ListenError } from "../src/errors.ts";

@@ -1,4 +1,4 @@
-import { NodeAdapter } from "../adapters/node.ts";
+import { NodeAdapter } from "../adapters/node/mod.ts";
 import { conformance } from "./conformance.ts";
 
 conformance("node", () => Promise.resolve(new NodeAdapter()), {

@@ -2,7 +2,7 @@ import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ResourceReader } from "../adapters/resources.ts";
+import { ResourceReader } from "../adapters/shared/resources.ts";
 import type { ResourceUse } from "../mod.ts";
 import { defaultAdapter } from "../src/runtime.ts";
 import { runtimeName, startProgram } from "./support/processes.ts";

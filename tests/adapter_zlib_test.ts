@@ -2,9 +2,9 @@ import process from "node:process";
 import { constants, createInflateRaw } from "node:zlib";
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Zlib } from "../adapters/zlib.ts";
-import { Output } from "../adapters/zlib_native.ts";
-import { MIN_CHUNK, ZlibStream } from "../adapters/zlib_stream.ts";
+import { Zlib } from "../adapters/shared/zlib/mod.ts";
+import { Output } from "../adapters/shared/zlib/native.ts";
+import { MIN_CHUNK, ZlibStream } from "../adapters/shared/zlib/stream.ts";
 import { deflateRules } from "./conformance/deflate.ts";
 import { noise, records } from "./fixtures/deflate_messages.ts";
 

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createServer, type Server as NetServer } from "node:net";
 import { connect, type DrainReport, type Framed, lines } from "../mod.ts";
-import { connectWebSocket } from "../src/websocket/connect.ts";
+import { connectWebSocket } from "../src/websocket/client/connect.ts";
 import { askOnce, CLI, type Demo, startDemo } from "./support/demo.ts";
 import { bodyText, HttpClient, httpRequest, type RequestParts } from "./support/http_client.ts";
 import { startProgram, within } from "./support/processes.ts";

@@ -6,7 +6,7 @@
 import { after, before, describe, it } from "node:test";
 import { readdirSync, readlinkSync } from "node:fs";
 import { assert } from "@std/assert";
-import type { SocketAdapter } from "../src/socket.ts";
+import type { Adapter } from "../src/platform.ts";
 import { Rig } from "./support/rig.ts";
 import { closeRules } from "./conformance/close.ts";
 import { dataRules } from "./conformance/data.ts";
@@ -39,9 +39,9 @@ export interface Features {
 export type Rule = (name: string, body: (rig: Rig) => Promise<void>) => void;
 
 /** Runs the whole suite against the adapter that `makeAdapter` gives. */
-export function conformance(name: string, makeAdapter: () => Promise<SocketAdapter>, features: Features): void {
+export function conformance(name: string, makeAdapter: () => Promise<Adapter>, features: Features): void {
   describe(`${name} adapter`, () => {
-    let adapter: SocketAdapter;
+    let adapter: Adapter;
     let descriptors = 0;
     const rule: Rule = (title, body) => {
       it(title, async () => {

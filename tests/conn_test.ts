@@ -15,7 +15,7 @@ import {
   lines,
   SluiceError,
 } from "../mod.ts";
-import { parseIpv6 } from "../src/server/address.ts";
+import { parseIpv6 } from "../src/address.ts";
 import { trackedBy } from "./support/tracked.ts";
 import { echoLines, type World, world } from "./support/world.ts";
 

@@ -4,7 +4,7 @@ import process from "node:process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { Clock } from "../src/clock.ts";
-import { afterFunc, background, type ContextParent, withCancel, withTimeout, withValue } from "../src/context.ts";
+import { afterFunc, background, type ContextParent, withCancel, withTimeout, withValue } from "../src/context/mod.ts";
 
 const MiB = 2 ** 20;
 const CHILDREN = 1_000_000;

@@ -24,7 +24,7 @@ import {
   withoutCancel,
   withTimeout,
   withValue,
-} from "../src/context.ts";
+} from "../src/context/mod.ts";
 import { OptionError, SluiceError } from "../src/errors.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 
@@ -516,7 +516,7 @@ describe("an abort listener that throws", () => {
   it("is the runtime's uncaught exception, and siblings, children and functions still see the end", () => {
     // In a process of its own: a test runner would take the uncaught exception for its own.
     const code = `
-      import { afterFunc, withCancel } from ${JSON.stringify(new URL("../src/context.ts", import.meta.url).href)};
+      import { afterFunc, withCancel } from ${JSON.stringify(new URL("../src/context/mod.ts", import.meta.url).href)};
       import process from "node:process";
       let uncaught = 0;
       process.on("uncaughtException", () => uncaught++);

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { MemoryFaults } from "../adapters/memory.ts";
+import type { MemoryFaults } from "../adapters/memory/mod.ts";
 import { type DrainReport, type Handler, lines, type ServeOptions } from "../mod.ts";
 import { dice, eachSeed } from "./support/dice.ts";
 import { type Client, type NetworkOptions, WIRES, type World, world } from "./support/world.ts";

@@ -1,7 +1,8 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import {
+  type Adapter,
   type Address,
   connect,
   defaultAdapter,
@@ -11,7 +12,6 @@ import {
   serve,
   type Server,
   silentLogger,
-  type SocketAdapter,
 } from "../mod.ts";
 import { serveHttp } from "../src/http/mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
@@ -22,7 +22,7 @@ import { startCommand } from "./support/processes.ts";
 const quiet = { logger: silentLogger, idleGrace: 0, quiet: 20 };
 
 /** An adapter in memory for which `fault` gives the code that listening fails with, if any. */
-function faulty(fault: (hostname: string, port: number) => string | null): SocketAdapter {
+function faulty(fault: (hostname: string, port: number) => string | null): Adapter {
   const adapter = memoryAdapter({ clock: new VirtualClock({ turns: 1 }) });
   const { listen } = adapter;
   adapter.listen = async (options) => {

@@ -1,8 +1,8 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertInstanceOf, assertStringIncludes, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import { AccessLog, accessLogFrom, type AccessLogOptions, type AccessRecord } from "../src/http/access_log.ts";
-import { Sampler } from "../src/http/sampling.ts";
+import { AccessLog, accessLogFrom, type AccessLogOptions, type AccessRecord } from "../src/http/extras/access_log.ts";
+import { Sampler } from "../src/http/extras/sampling.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 
 const RECORD: AccessRecord = {

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { MemoryFaults } from "../adapters/memory.ts";
+import type { MemoryFaults } from "../adapters/memory/mod.ts";
 import type { DrainReport } from "../mod.ts";
 import { type HttpHandler, type HttpOptions, reply } from "../src/http/mod.ts";
 import { dice, eachSeed } from "./support/dice.ts";

@@ -1,7 +1,12 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import { eventStream, type EventStreamOptions, formatEvent, type ServerSentEvent } from "../src/http/event_stream.ts";
+import {
+  eventStream,
+  type EventStreamOptions,
+  formatEvent,
+  type ServerSentEvent,
+} from "../src/http/extras/event_stream.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 
 /** A source that is fed by hand, and notes what it is asked. */

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import { type HealthHandler, healthHandler, type HealthOptions, livez, readyz } from "../src/http/health.ts";
+import { type HealthHandler, healthHandler, type HealthOptions, livez, readyz } from "../src/http/extras/health.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 
 const SERVER = { name: "web", ready: true };

@@ -1,10 +1,10 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { OptionError } from "../src/errors.ts";
-import { formatAddress } from "../src/server/address.ts";
-import { ProxyTrust } from "../src/http/proxy.ts";
-import { inRange, parseIp, parseIpRange } from "../src/http/ip_ranges.ts";
-import type { Address } from "../src/socket.ts";
+import { formatAddress } from "../src/address.ts";
+import { ProxyTrust } from "../src/http/request/proxy.ts";
+import { inRange, parseIp, parseIpRange } from "../src/http/request/ip_ranges.ts";
+import type { Address } from "../src/endpoint.ts";
 
 type Fields = Record<string, string>;
 type Trust = boolean | readonly string[];

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { RequestLimit, type RequestLimits, type RequestWaiter } from "../src/http/request_limit.ts";
+import { RequestLimit, type RequestLimits, type RequestWaiter } from "../src/http/conn/request_limit.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 
 function setUp(limits: Partial<RequestLimits> = {}) {

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { connKey, parseKernelTable } from "../src/server/kernel_table.ts";
+import { connKey, parseKernelTable } from "../src/server/drain/kernel_table.ts";
 
 const HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
 const row = (local: string, remote: string, state: string, queues: string) =>

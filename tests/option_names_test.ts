@@ -30,7 +30,7 @@ import {
 } from "../mod.ts";
 import { createHttpServer, eventStream, healthHandler, livez, readyz, serveHttp } from "../src/http/mod.ts";
 import { runLoad } from "../src/load/mod.ts";
-import { memoryAdapter, startFaultProxy, VirtualClock } from "../src/testing.ts";
+import { memoryAdapter, startFaultProxy, VirtualClock } from "../src/testing/mod.ts";
 import { watchResources } from "../src/watch/mod.ts";
 import { connectWebSocket, Hub, upgradeWebSocket } from "../src/websocket/mod.ts";
 import { ReconnectingWebSocket } from "../src/websocket/reconnect/mod.ts";

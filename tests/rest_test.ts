@@ -1,9 +1,9 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import type { Clock } from "../mod.ts";
-import { Dues, Habits } from "../src/server/dues.ts";
-import { Rhythm } from "../src/server/rhythm.ts";
-import { TIMER_GRANULARITY, TimerQueue, type TimerTarget } from "../src/server/timers.ts";
+import { Dues, Habits } from "../src/server/conn/dues.ts";
+import { Rhythm } from "../src/server/conn/rhythm.ts";
+import { TIMER_GRANULARITY, TimerQueue, type TimerTarget } from "../src/server/conn/timers.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 import { type Client, echoLines, world } from "./support/world.ts";
 

@@ -15,7 +15,7 @@ import {
   silentLogger,
 } from "../mod.ts";
 import { healthHandler, type HealthOptions, livez, readyz, reply, serveHttp } from "../src/http/mod.ts";
-import { stagesGiven, stagesOf } from "../src/server/stages.ts";
+import { stagesGiven, stagesOf } from "../src/server/run/stages.ts";
 import { Client, echoLines, World } from "./support/world.ts";
 
 const never: Handler = () => new Promise(() => {});

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertLess, assertRejects, assertThrows } from "@std/assert";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import {
   createServer,
   jsonLogger,

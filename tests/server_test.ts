@@ -21,7 +21,7 @@ import {
   ServerClosedError,
   silentLogger,
 } from "../mod.ts";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 import { type Client, echoLines, world } from "./support/world.ts";
 

@@ -1,6 +1,13 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { background, Canceled, DeadlineExceeded, withCancel, withCancelCause, withTimeout } from "../src/context.ts";
+import {
+  background,
+  Canceled,
+  DeadlineExceeded,
+  withCancel,
+  withCancelCause,
+  withTimeout,
+} from "../src/context/mod.ts";
 import { OptionError } from "../src/errors.ts";
 import { Once, Semaphore, SingleFlight, WaitGroup } from "../src/sync.ts";
 import { VirtualClock } from "../src/testing/clock.ts";

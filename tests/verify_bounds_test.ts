@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import { type Conn, Dialer, listen } from "../mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 import { type ScenarioRun, SCENARIOS, type ScenarioWorld, VerifyError, type VerifyKind } from "../src/verify/mod.ts";

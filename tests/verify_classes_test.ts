@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { MemoryFaults } from "../adapters/memory.ts";
+import type { MemoryFaults } from "../adapters/memory/mod.ts";
 import type { LossName, ScenarioName, VerifyKind } from "../src/verify/mod.ts";
 import { eachSeed } from "./support/dice.ts";
 import { type Faults, loser } from "./support/verify_losers.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { type MemoryAdapter, memoryAdapter } from "../adapters/memory.ts";
+import { type MemoryAdapter, memoryAdapter } from "../adapters/memory/mod.ts";
 import { type Conn, type Consumer, Dialer, listen } from "../mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 import { Lookout } from "../src/verify/lookout.ts";

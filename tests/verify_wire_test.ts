@@ -1,7 +1,7 @@
 /** The long way of `sluice verify`, in virtual time: what leaves one end arrives at the other, when, and how. */
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
-import { type MemoryAdapter, memoryAdapter } from "../adapters/memory.ts";
+import { type MemoryAdapter, memoryAdapter } from "../adapters/memory/mod.ts";
 import { type Conn, ConnectError, Dialer, listen } from "../mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
 import { type ClientConn, connectOver } from "../src/verify/mod.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import { type Clock, type Logger, OptionError, type ResourceUse, silentLogger } from "../mod.ts";
 import { type ResourceWarning, type ResourceWatch, type WatchOptions, watchResources } from "../src/watch/mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import { Connection } from "../src/server/connection.ts";
+import { Connection } from "../src/server/conn/connection.ts";
 import { Gate } from "./support/http_world.ts";
 import { echo, echoInTurn, noting, wsWorld } from "./support/websocket_world.ts";
 

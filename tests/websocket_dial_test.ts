@@ -2,7 +2,7 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import {
   background,
   type Conn,
@@ -14,7 +14,7 @@ import {
 } from "../mod.ts";
 import { Dialer } from "../src/server/connect.ts";
 import { VirtualClock } from "../src/testing/clock.ts";
-import { type ConnectWebSocketOptions, type Dialled, dialWebSocket } from "../src/websocket/dial.ts";
+import { type ConnectWebSocketOptions, type Dialled, dialWebSocket } from "../src/websocket/client/dial.ts";
 import { HandshakeError } from "../src/websocket/errors.ts";
 import { acceptKey } from "../src/websocket/handshake/accept_key.ts";
 import { latin1Bytes } from "./fixtures/http_parser_tools.ts";

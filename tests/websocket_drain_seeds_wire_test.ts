@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import type { MemoryFaults } from "../adapters/memory.ts";
+import type { MemoryFaults } from "../adapters/memory/mod.ts";
 import { eachSeed } from "./support/dice.ts";
 import { wsRound } from "./support/websocket_rounds.ts";
 import type { WsWorldOptions } from "./support/websocket_world.ts";

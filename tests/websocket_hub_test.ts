@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertThrows } from "@std/assert";
 import { OptionError } from "../mod.ts";
-import type { DeflateOptions, Deflater } from "../src/socket.ts";
+import type { DeflateOptions, Deflater } from "../src/platform.ts";
 import { Hub, type WebSocketConn, type WebSocketHandler } from "../src/websocket/mod.ts";
 import { noting, type WsWorld, wsWorld, type WsWorldOptions } from "./support/websocket_world.ts";
 import { writesOf } from "./support/ws_raw.ts";

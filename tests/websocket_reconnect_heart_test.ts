@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import { memoryAdapter } from "../adapters/memory.ts";
+import { memoryAdapter } from "../adapters/memory/mod.ts";
 import { type Clock, silentLogger } from "../mod.ts";
 import { serveHttp } from "../src/http/mod.ts";
 import { VirtualClock } from "../src/testing/clock.ts";

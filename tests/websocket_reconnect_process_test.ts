@@ -9,7 +9,7 @@ import {
   type ReconnectOptions,
   type Transport,
 } from "../src/websocket/reconnect/mod.ts";
-import { webSocketTransport } from "../src/websocket/transport.ts";
+import { webSocketTransport } from "../src/websocket/client/transport.ts";
 import { leakCheck } from "./support/leaks.ts";
 import { type Program, root, runtimeName, startProgram, within } from "./support/processes.ts";
 

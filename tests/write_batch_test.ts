@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { type Flushable, WriteBatch } from "../src/server/write_batch.ts";
-import { VirtualClock } from "../src/testing.ts";
+import { type Flushable, WriteBatch } from "../src/server/conn/write_batch.ts";
+import { VirtualClock } from "../src/testing/mod.ts";
 
 describe("the writes of one turn", () => {
   it("leave though one of them fails, which ends that connection only, and so do those of later turns", async () => {

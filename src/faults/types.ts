@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address, Clock, Logger, Server, SocketAdapter } from "../../mod.ts";
+import type { Adapter, Address, Clock, Logger, Server } from "../../mod.ts";
 
 /** Which bytes a fault is for: those to the upstream, those to the client, or all. */
 export type FaultDirection = "up" | "down" | "both";
@@ -126,7 +126,7 @@ export interface FaultProxyOptions {
   /** Start of all random choices: with the same seed the n-th connection meets the same. @default a random one */
   readonly seed?: number;
   /** The runtime's sockets. @default the runtime that runs this */
-  readonly adapter?: SocketAdapter;
+  readonly adapter?: Adapter;
   /** Time, for tests. @default the machine's */
   readonly clock?: Clock;
   /** Where records go. @default warnings as JSON lines on stderr */

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNames, type Names } from "../names.ts";
-import type { Conn } from "../server/conn_types.ts";
+import type { Conn } from "../server/conn/conn.ts";
 import type { Codec, Decoder } from "./decoder.ts";
 import { type FrameConn, type FrameStreamOptions, STREAM_NAMES } from "./intake.ts";
 import { LINE_NAMES, lineCodecOf, type LineEncoderOptions, type LineOptions } from "./lines.ts";

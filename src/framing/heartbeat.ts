@@ -6,7 +6,7 @@
 import { type Clock, MAX_TIMER_DELAY, systemClock } from "../clock.ts";
 import { ConnClosedError, DeadlineError, OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
-import type { Conn } from "../server/conn_types.ts";
+import type { Conn } from "../server/conn/conn.ts";
 import { oneOf, positiveInteger } from "./options.ts";
 
 /** What a heartbeat needs of a framed connection. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Names } from "../names.ts";
-import type { Conn, Consumer } from "../server/conn_types.ts";
+import type { Conn, Consumer } from "../server/conn/conn.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Decoder } from "./decoder.ts";
 import { positiveInteger } from "./options.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Delivery, DONE } from "../server/delivery.ts";
+import { Delivery, DONE } from "../server/conn/hand_out.ts";
 import type { Decoder } from "./decoder.ts";
 import { type FrameConn, FrameIntake, type FrameStreamOptions } from "./intake.ts";
 

@@ -11,7 +11,7 @@
  *
  * @module
  */
-export type { AccessLogOptions, AccessRecord } from "./access_log.ts";
+export type { AccessLogOptions, AccessRecord } from "./extras/access_log.ts";
 export {
   RESPONSE_END,
   type ResponseEvent,
@@ -27,8 +27,8 @@ export {
   type EventStreamOptions,
   formatEvent,
   type ServerSentEvent,
-} from "./event_stream.ts";
-export { FastResponse } from "./fast_response.ts";
+} from "./extras/event_stream.ts";
+export { FastResponse } from "./answer/fast_response.ts";
 export {
   type HealthCheck,
   type HealthContext,
@@ -39,12 +39,12 @@ export {
   type HealthServer,
   livez,
   readyz,
-} from "./health.ts";
+} from "./extras/health.ts";
 export { END, type ParserEvent, type ParserLimits, RequestHead, RequestParser, type TargetForm } from "./parser/mod.ts";
-export { reply, type ReplyInit } from "./reply.ts";
-export { contextOf } from "./context_of.ts";
-export { nativeRequest } from "./request.ts";
-export type { Sample } from "./sampling.ts";
+export { reply, type ReplyInit } from "./answer/reply.ts";
+export { contextOf } from "./request/context_of.ts";
+export { nativeRequest } from "./request/request.ts";
+export type { Sample } from "./extras/sampling.ts";
 export { createHttpServer, serveHttp } from "./server.ts";
 export type {
   HeaderFields,

@@ -5,7 +5,7 @@
  */
 import type { Names } from "../names.ts";
 import { CONFIGURE_NAMES, type ConfigureOptions, SERVE_NAMES, type ServeOptions } from "../server/options.ts";
-import { count, duration, integer } from "../server/validate.ts";
+import { count, duration, integer } from "../validate.ts";
 import type { ParserLimits } from "./parser/mod.ts";
 import type { HttpLimitOptions, HttpOptions } from "./types.ts";
 

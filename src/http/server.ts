@@ -3,20 +3,20 @@
  *
  * @module
  */
-import type { Connection } from "../server/connection.ts";
+import type { Connection } from "../server/conn/connection.ts";
 import { checkNames } from "../names.ts";
-import { openListener } from "../server/listener.ts";
+import { openListener } from "../server/accept/listener.ts";
 import type { ConfigureOptions } from "../server/options.ts";
-import type { BusyConn } from "../server/report.ts";
+import type { BusyConn } from "../server/drain/report.ts";
 import { TcpServer } from "../server/server.ts";
-import { callable, checkServer } from "../server/validate.ts";
-import { accessLogFrom } from "./access_log.ts";
-import { isHealthHandler } from "./health.ts";
-import { HttpConn } from "./http_conn.ts";
+import { callable, checkServer } from "../validate.ts";
+import { accessLogFrom } from "./extras/access_log.ts";
+import { isHealthHandler } from "./extras/health.ts";
+import { HttpConn } from "./conn/http_conn.ts";
 import { coreOptions, HTTP_CONFIGURE_NAMES, HTTP_NAMES, type HttpLimits, httpLimits, tlsOptions } from "./options.ts";
-import { ProxyTrust } from "./proxy.ts";
-import { overloadAnswer } from "./refusals.ts";
-import { HttpService } from "./service.ts";
+import { ProxyTrust } from "./request/proxy.ts";
+import { overloadAnswer } from "./conn/refusals.ts";
+import { HttpService } from "./conn/service.ts";
 import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
 
 /** A handler of CONNECT that can't open a tunnel by an answer with a length: that would be the proxy's undoing. */

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { HandlerContext } from "../server/conn_context.ts";
-import type { Conn } from "../server/conn_types.ts";
+import type { HandlerContext } from "../server/conn/handler_context.ts";
+import type { Conn } from "../server/conn/conn.ts";
 import type { ConfigureOptions, ServeOptions } from "../server/options.ts";
 import type { Server } from "../server/server_types.ts";
-import type { Address } from "../socket.ts";
-import type { AccessLogOptions } from "./access_log.ts";
+import type { Address } from "../endpoint.ts";
+import type { AccessLogOptions } from "./extras/access_log.ts";
 import type { RefusalReason } from "./errors.ts";
 
 /** What a handler gives; undefined only after `ctx.hijack()`. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, ConnectOptions, ContextParent, SocketAdapter } from "../../mod.ts";
+import type { Adapter, Clock, ConnectOptions, ContextParent } from "../../mod.ts";
 
 /** What the clients speak: lines over TCP or a Unix socket, HTTP/1.1, or WebSocket. */
 export type LoadKind = "tcp" | "http" | "ws";
@@ -86,7 +86,7 @@ export interface LoadOptions {
   /** Makes every choice repeatable. @default another one each time */
   seed?: number;
   /** The runtime's sockets. @default the runtime that runs this */
-  adapter?: SocketAdapter;
+  adapter?: Adapter;
   /** Time, for tests. @default the machine's */
   clock?: Clock;
   /** Ends the load early when it ends; the report is of what was done so far. */

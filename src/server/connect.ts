@@ -4,16 +4,17 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { background, type ContextParent, withTimeout } from "../context.ts";
+import { background, type ContextParent, withTimeout } from "../context/mod.ts";
 import { ConnectError, OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { defaultAdapter } from "../runtime.ts";
-import type { Address, SocketAdapter, TlsConnectOptions } from "../socket.ts";
-import { formatAddress } from "./address.ts";
-import type { Conn } from "./conn_types.ts";
+import type { Address, TlsConnectOptions } from "../endpoint.ts";
+import type { Adapter } from "../platform.ts";
+import { formatAddress } from "../address.ts";
+import type { Conn } from "./conn/conn.ts";
 import { CONN_NAMES, connLimits, type ConnOptions, hostOf } from "./options.ts";
-import { SoloHost } from "./solo_host.ts";
-import { duration, integer, oneOf, text } from "./validate.ts";
+import { SoloHost } from "./conn/solo_host.ts";
+import { duration, integer, oneOf, text } from "../validate.ts";
 
 /** Where to connect, and what the connection is like. */
 export interface ConnectOptions extends ConnOptions {
@@ -34,7 +35,7 @@ export interface ConnectOptions extends ConnOptions {
   /** Gives up when it ends. */
   context?: ContextParent;
   /** The runtime's sockets. @default the runtime that runs this */
-  adapter?: SocketAdapter;
+  adapter?: Adapter;
   /** Time, for tests. @default the machine's */
   clock?: Clock;
 }

@@ -8,11 +8,13 @@ import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import type { Logger } from "../log.ts";
-import type { Address, SocketAdapter, SocketListenOptions, TlsListenOptions } from "../socket.ts";
-import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn_host.ts";
-import type { Conn, ConnState } from "./conn_types.ts";
-import type { DrainPhase } from "./report.ts";
-import { callable, count, duration, integer, oneOf, share, text, yesOrNo } from "./validate.ts";
+import type { Address, TlsListenOptions } from "../endpoint.ts";
+import type { Adapter } from "../platform.ts";
+import type { SocketListenOptions } from "../socket.ts";
+import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn/host.ts";
+import type { Conn, ConnState } from "./conn/conn.ts";
+import type { DrainPhase } from "./drain/report.ts";
+import { callable, count, duration, integer, oneOf, share, text, yesOrNo } from "../validate.ts";
 
 /** Certificate and key of a TLS listener. */
 export interface TlsOptions {
@@ -49,7 +51,7 @@ export interface ListenOptions {
   /** Several processes share the port (SO_REUSEPORT). Refused where the runtime has no such thing. @default false */
   reusePort?: boolean;
   /** The runtime's sockets. @default the runtime that runs this */
-  adapter?: SocketAdapter;
+  adapter?: Adapter;
   /** Time, for tests. @default the machine's */
   clock?: Clock;
 }

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { openListener } from "./listener.ts";
+import { openListener } from "./accept/listener.ts";
 import { SERVE_NAMES, type ServeOptions } from "./options.ts";
 import { TcpServer } from "./server.ts";
 import type { Handler, Server } from "./server_types.ts";
-import { checkServer } from "./validate.ts";
+import { checkServer } from "../validate.ts";
 
 /**
  * Makes a server that listens nowhere yet; give it listeners with `serve()`.

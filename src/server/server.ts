@@ -4,30 +4,32 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { background, CancelContext } from "../context.ts";
+import { background, CancelContext } from "../context/mod.ts";
 import { ServerClosedError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
-import type { Address, Isolated, RawSocket, SocketAdapter } from "../socket.ts";
-import { farewell } from "./conn_leave.ts";
-import { AcceptLoop, type AcceptSink } from "./accept_loop.ts";
-import { Admission } from "./admission.ts";
-import { AdmissionQueue } from "./admission_queue.ts";
-import { ConnContext } from "./conn_context.ts";
-import { formatAddress, queuedAt, urlOf } from "./address.ts";
-import * as flag from "./conn_flags.ts";
-import type { ConnHost, ConnLimits } from "./conn_host.ts";
-import type { Conn, ConnState } from "./conn_types.ts";
-import { Connection } from "./connection.ts";
-import { Departures } from "./departures.ts";
-import { Habits } from "./dues.ts";
-import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain.ts";
-import { lateLimits, leastBudget } from "./drain_late.ts";
-import { endFailed } from "./handler_end.ts";
-import { busyOf, holdersOf } from "./holders.ts";
-import { type Hook, type HookFunction, hooksBudget } from "./hooks.ts";
-import { KeepAlive } from "./keep_alive.ts";
-import type { Listener } from "./listener.ts";
+import type { Address } from "../endpoint.ts";
+import type { Adapter, Isolated } from "../platform.ts";
+import type { RawSocket } from "../socket.ts";
+import { farewell } from "./conn/leave.ts";
+import { AcceptLoop, type AcceptSink } from "./accept/accept_loop.ts";
+import { Admission } from "./accept/admission.ts";
+import { AdmissionQueue } from "./accept/admission_queue.ts";
+import { ConnContext } from "./conn/handler_context.ts";
+import { formatAddress, queuedAt, urlOf } from "../address.ts";
+import * as flag from "./conn/flags.ts";
+import type { ConnHost, ConnLimits } from "./conn/host.ts";
+import type { Conn, ConnState } from "./conn/conn.ts";
+import { Connection } from "./conn/connection.ts";
+import { Departures } from "./conn/departures.ts";
+import { Habits } from "./conn/dues.ts";
+import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain/drain.ts";
+import { lateLimits, leastBudget } from "./drain/late.ts";
+import { endFailed } from "./conn/handler_end.ts";
+import { busyOf, holdersOf } from "./drain/holders.ts";
+import { type Hook, type HookFunction, hooksBudget } from "./drain/hooks.ts";
+import { KeepAlive } from "./conn/keep_alive.ts";
+import type { Listener } from "./accept/listener.ts";
 import {
   admissionLimits,
   CONFIGURE_NAMES,
@@ -38,13 +40,13 @@ import {
   drainLimits,
   type ServeOptions,
 } from "./options.ts";
-import type { BusyConn, DrainPhase, DrainReport, Holder } from "./report.ts";
+import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_types.ts";
-import { longestIdle } from "./shed.ts";
-import type { ReadAhead } from "./read_ahead.ts";
-import { TimerQueue } from "./timers.ts";
-import { checkParts, checkPromise, duration, text } from "./validate.ts";
-import { WriteBatch } from "./write_batch.ts";
+import { longestIdle } from "./accept/shed.ts";
+import type { ReadAhead } from "./accept/read_ahead.ts";
+import { TimerQueue } from "./conn/timers.ts";
+import { checkParts, checkPromise, duration, text } from "../validate.ts";
+import { WriteBatch } from "./conn/write_batch.ts";
 
 /** Default time of a shutdown hook, in ms. */
 const HOOK_TIMEOUT = 1000;
@@ -69,7 +71,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Those of them that can still be talked to. */
   readonly connections: Set<Connection> = new Set();
   readonly closed: Promise<DrainReport>;
-  adapter: SocketAdapter | null;
+  adapter: Adapter | null;
   /** Handlers begin in the async context in which the server began to serve, whoever's turn starts them (issue 11). */
   isolated: Isolated = (run, given) => run(given);
   limits: ConnLimits;

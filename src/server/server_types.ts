@@ -4,14 +4,15 @@
  * @module
  */
 import type { Logger } from "../log.ts";
-import type { Address, SocketAdapter } from "../socket.ts";
-import type { AdmissionReason } from "./admission.ts";
-import type { HandlerContext } from "./conn_context.ts";
-import type { Conn } from "./conn_types.ts";
-import type { HookFunction } from "./hooks.ts";
-import type { Listener } from "./listener.ts";
+import type { Address } from "../endpoint.ts";
+import type { Adapter } from "../platform.ts";
+import type { AdmissionReason } from "./accept/admission.ts";
+import type { HandlerContext } from "./conn/handler_context.ts";
+import type { Conn } from "./conn/conn.ts";
+import type { HookFunction } from "./drain/hooks.ts";
+import type { Listener } from "./accept/listener.ts";
 import type { ConfigureOptions, DrainOptions } from "./options.ts";
-import type { BusyConn, DrainReport, Holder } from "./report.ts";
+import type { BusyConn, DrainReport, Holder } from "./drain/report.ts";
 
 /**
  * Serves one connection. When it settles, the connection is closed gracefully, unless it handed the bytes to a
@@ -71,7 +72,7 @@ export interface Server extends AsyncDisposable {
   /** Its name. */
   readonly name: string;
   /** The runtime it runs on; null until it has a listener, if none was given. */
-  readonly adapter: SocketAdapter | null;
+  readonly adapter: Adapter | null;
   /** Where its records go: the option `logger`, whose failures reach nobody; `run()` uses it, too. */
   readonly log: Required<Logger>;
   /**

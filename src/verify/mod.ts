@@ -6,6 +6,7 @@
 export { Account, type AccountLoss, type AnswerState, type EndKind, type Message } from "./account.ts";
 export { addLosses, BLAMED, GOOD_CODES, LOSSES, noLosses } from "./classes.ts";
 export { Ledger } from "./ledger.ts";
+export type { Scenario, ScenarioRun, ScenarioWorld } from "./scenario.ts";
 export { expectationIn, SCENARIOS } from "./scenarios.ts";
 export { VerifyError } from "./stage.ts";
 export type {
@@ -16,10 +17,7 @@ export type {
   LossName,
   MessageCounts,
   RoundReport,
-  Scenario,
   ScenarioName,
-  ScenarioRun,
-  ScenarioWorld,
   StopResult,
   VerifyKind,
   VerifyReport,

@@ -8,7 +8,8 @@ import { bigMessage, halfMessage, slowReader, stream, upload } from "./scenarios
 import { connectStorm, halfClosed, secondSignal, silent } from "./scenarios/leaving.ts";
 import { fits, ORDERLY } from "./scenarios/roles.ts";
 import { type Role, Stage } from "./stage.ts";
-import type { Expectation, Scenario, ScenarioName, ScenarioWorld, VerifyKind } from "./types.ts";
+import type { Scenario, ScenarioWorld } from "./scenario.ts";
+import type { Expectation, ScenarioName, VerifyKind } from "./types.ts";
 
 const ALL: readonly VerifyKind[] = ["tcp", "http", "ws"];
 

@@ -11,7 +11,8 @@ import { HttpTalk } from "./talk/http.ts";
 import type { Talk, TalkEvents, TalkOptions } from "./talk/talk.ts";
 import { LineTalk } from "./talk/tcp.ts";
 import { WsTalk } from "./talk/ws.ts";
-import type { Expectation, ScenarioRun, ScenarioWorld, StopResult } from "./types.ts";
+import type { ScenarioRun, ScenarioWorld } from "./scenario.ts";
+import type { Expectation, StopResult } from "./types.ts";
 import type { ClientConn } from "./wire.ts";
 
 /** Longest wait in ms until all clients are as busy as the scenario wants: what isn't busy by then won't be. */

@@ -4,13 +4,13 @@
  * @module
  */
 import {
+  type Adapter,
   checkNames,
   type Clock,
   jsonLogger,
   type Logger,
   type Names,
   OptionError,
-  type SocketAdapter,
   systemClock,
 } from "../../mod.ts";
 import type { ResourceKind, ResourceLimit, ResourceWarning, WatchedServer, WatchOptions } from "./types.ts";
@@ -34,7 +34,7 @@ export interface WatchSettings {
   readonly overloadedBy: readonly ResourceKind[];
   readonly logger: Logger;
   /** Null: the runtime's, that has to be loaded. */
-  readonly adapter: SocketAdapter | null;
+  readonly adapter: Adapter | null;
   readonly clock: Clock;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock, Logger, Server, SocketAdapter } from "../../mod.ts";
+import type { Adapter, Clock, Logger, Server } from "../../mod.ts";
 
 /** What is watched: counts, bytes, and ages in ms. */
 export type ResourceKind = "descriptors" | "heap" | "rss" | "lag" | "handlers" | "connections";
@@ -39,7 +39,7 @@ export interface WatchOptions {
   /** Where records go. @default JSON lines on stderr */
   readonly logger?: Logger;
   /** What tells of descriptors and memory. @default the runtime that runs this */
-  readonly adapter?: SocketAdapter;
+  readonly adapter?: Adapter;
   /** Time, for tests. @default the machine's */
   readonly clock?: Clock;
 }

@@ -3,14 +3,7 @@
  *
  * @module
  */
-import {
-  type Clock,
-  defaultAdapter,
-  type Logger,
-  type ResourceUse,
-  safeLogger,
-  type SocketAdapter,
-} from "../../mod.ts";
+import { type Adapter, type Clock, defaultAdapter, type Logger, type ResourceUse, safeLogger } from "../../mod.ts";
 import { AgeList, type Ages, BusyView } from "./busy_view.ts";
 import { Gauge } from "./gauge.ts";
 import { checkServer, type WatchSettings, watchSettings } from "./options.ts";
@@ -45,7 +38,7 @@ class Watch implements ResourceWatch {
   readonly #period: number;
   /** Looks of the timer between two samples. */
   readonly #ticks: number;
-  #adapter: SocketAdapter | null;
+  #adapter: Adapter | null;
   /** Why there is no adapter. */
   #adapterError = "The runtime's adapter is not loaded yet";
   #tick = 0;

@@ -6,9 +6,9 @@
 import { type Bytes, dataOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
-import { SharedFrame } from "./shared_frame.ts";
+import { SharedFrame } from "./conn/shared_frame.ts";
 import type { WebSocketConn } from "./types.ts";
-import { WsConn } from "./ws_conn.ts";
+import { WsConn } from "./conn/ws_conn.ts";
 
 /** How one message is published. */
 export interface PublishOptions {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { connectWebSocket, type ConnectWebSocketOptions } from "./connect.ts";
+export { connectWebSocket, type ConnectWebSocketOptions } from "./client/connect.ts";
 export {
   HandshakeError,
   type HandshakeErrorOptions,
@@ -14,8 +14,8 @@ export {
 } from "./errors.ts";
 export { type Farewell, type FarewellFlag, parseFarewell } from "./farewell.ts";
 export { Hub, type PublishOptions } from "./hub.ts";
-export { webSocketTransport } from "./transport.ts";
-export { upgradeWebSocket } from "./upgradable.ts";
+export { webSocketTransport } from "./client/transport.ts";
+export { upgradeWebSocket } from "./server/upgrade.ts";
 export type {
   CompressionOptions,
   HeartbeatOptions,

@@ -5,12 +5,12 @@
  */
 import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
-import { count, duration, integer, oneOf, text, yesOrNo } from "../server/validate.ts";
-import { MAX_FAREWELL_MS } from "./farewell.ts";
-import { MAX_REASON_BYTES } from "./farewell.ts";
+import { count, duration, integer, oneOf, text, yesOrNo } from "../validate.ts";
+import { MAX_FAREWELL_MS, MAX_REASON_BYTES } from "./farewell.ts";
 import type { Role } from "./codec/mod.ts";
-import { headerLines, isToken, kindOf } from "./handshake/fields.ts";
-import { type OriginRule, originRule, ownOrigin } from "./handshake/origin.ts";
+import { headerLines, isToken, kindOf } from "./fields.ts";
+import type { ClientHandshakeOptions, ServerHandshakeOptions } from "./handshake/handshake_options.ts";
+import { originRule, ownOrigin } from "./handshake/origin.ts";
 import type {
   CompressionOptions,
   HeartbeatOptions,
@@ -34,32 +34,11 @@ export interface WebSocketLimits {
   readonly compression: Required<CompressionOptions> | null;
 }
 
-/** Checked options of a server's handshake. */
-export interface ServerHandshakeOptions {
-  readonly protocols: readonly string[] | ((offered: readonly string[]) => string | null | undefined);
-  readonly origins: OriginRule;
-  /** The user's fields, each with its CRLF. */
-  readonly lines: string;
-  /** Null for none. */
-  readonly compression: Required<CompressionOptions> | null;
-}
-
 /** What a client's handshake can be told. */
 export interface ClientHandshake extends WebSocketLimitOptions {
   readonly protocols?: readonly string[];
   readonly origin?: string;
   readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** Checked options of a client's handshake. */
-export interface ClientHandshakeOptions {
-  readonly protocols: readonly string[];
-  /** Null for none. */
-  readonly origin: string | null;
-  /** The user's fields, each with its CRLF. */
-  readonly lines: string;
-  /** Null for none. */
-  readonly compression: Required<CompressionOptions> | null;
 }
 
 /** Checked options of a drain's end. */

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Bytes } from "../bytes.ts";
-import type { HandlerContext } from "../server/conn_context.ts";
-import type { Conn } from "../server/conn_types.ts";
+import type { HandlerContext } from "../server/conn/handler_context.ts";
+import type { Conn } from "../server/conn/conn.ts";
 
 /** Text or binary; what is received is a string or bytes of its own. */
 export type WebSocketMessage = string | Uint8Array;

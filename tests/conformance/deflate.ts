@@ -5,7 +5,7 @@
  */
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import type { SocketAdapter } from "../../src/socket.ts";
+import type { Adapter } from "../../src/platform.ts";
 import {
   CORRUPT_CASES,
   FLUSHED,
@@ -19,7 +19,7 @@ import {
 import { bytes, concat, firstDifference } from "../support/rig.ts";
 
 /** What an adapter has of it. */
-export type Compressors = Required<Pick<SocketAdapter, "deflater" | "inflater">>;
+export type Compressors = Required<Pick<Adapter, "deflater" | "inflater">>;
 
 /** One rule: the test's name says what holds. */
 export type DeflateRule = (name: string, body: (compressors: Compressors) => void | Promise<void>) => void;

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { ConnectError, ListenError, UnsupportedError } from "../../src/errors.ts";
-import type { Address } from "../../src/socket.ts";
+import type { Address } from "../../src/endpoint.ts";
 import type { Features, Rule } from "../conformance.ts";
 import { bytes } from "../support/rig.ts";
 

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { ReconnectingWebSocket } from "../../src/websocket/reconnect/mod.ts";
-import { webSocketTransport } from "../../src/websocket/transport.ts";
+import { webSocketTransport } from "../../src/websocket/client/transport.ts";
 
 const [, , url, kind] = process.argv;
 const transport = kind === "dialled" ? webSocketTransport() : undefined;

@@ -1,5 +1,5 @@
 /** Load clients and the server's end of their connections, played by a test: in memory and in virtual time. */
-import { type MemoryAdapter, memoryAdapter } from "../../adapters/memory.ts";
+import { type MemoryAdapter, memoryAdapter } from "../../adapters/memory/mod.ts";
 import { type Conn, listen, type Listener } from "../../mod.ts";
 import {
   type ClientEvents,

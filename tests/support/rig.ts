@@ -4,16 +4,9 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type {
-  Address,
-  ListenerEvents,
-  RawSocket,
-  SocketAdapter,
-  SocketEvents,
-  SocketListener,
-  SocketListenOptions,
-  TlsConnectOptions,
-} from "../../src/socket.ts";
+import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
+import type { Adapter } from "../../src/platform.ts";
+import type { ListenerEvents, RawSocket, SocketEvents, SocketListener, SocketListenOptions } from "../../src/socket.ts";
 
 /** How long a test waits for anything, in ms. */
 export const PATIENCE = 10_000;
@@ -190,13 +183,13 @@ export type Started = "both" | "client" | "server" | "none";
 
 /** Everything one test opened. */
 export class Rig {
-  readonly adapter: SocketAdapter;
+  readonly adapter: Adapter;
   #doors: Door[] = [];
   #sockets: RawSocket[] = [];
   #recorders: Recorder[] = [];
   #echo: Door | undefined;
 
-  constructor(adapter: SocketAdapter) {
+  constructor(adapter: Adapter) {
     this.adapter = adapter;
   }
 

@@ -1,5 +1,5 @@
 /** Scenarios of `sluice verify` against servers in memory and in virtual time. */
-import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adapters/memory.ts";
+import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adapters/memory/mod.ts";
 import { Dialer, serve, type ServeOptions, type Server, silentLogger } from "../../mod.ts";
 import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";

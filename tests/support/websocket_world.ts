@@ -4,8 +4,8 @@ import { Dialer, type DrainReport, type Logger, type LogLevel } from "../../mod.
 import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { reply, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
-import type { HandlerContext } from "../../src/server/conn_context.ts";
-import { connectWebSocket, type ConnectWebSocketOptions } from "../../src/websocket/connect.ts";
+import type { HandlerContext } from "../../src/server/conn/handler_context.ts";
+import { connectWebSocket, type ConnectWebSocketOptions } from "../../src/websocket/client/connect.ts";
 import type { WebSocketConn, WebSocketHandler, WebSocketMessage, WebSocketOptions } from "../../src/websocket/types.ts";
 import { HttpWorld, type HttpWorldOptions } from "./http_world.ts";
 import type { NetworkOptions } from "./world.ts";

@@ -1,5 +1,5 @@
 /** A server and its clients in memory and in virtual time: races repeat exactly, and nothing sleeps. */
-import { type MemoryAdapter, memoryAdapter, type MemoryOptions, type MemoryWire } from "../../adapters/memory.ts";
+import { type MemoryAdapter, memoryAdapter, type MemoryOptions, type MemoryWire } from "../../adapters/memory/mod.ts";
 import {
   type Conn,
   Dialer,

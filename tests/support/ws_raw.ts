@@ -1,5 +1,5 @@
 /** A raw WebSocket client over in-process sockets, that writes down each frame. */
-import type { MemorySocket } from "../../adapters/memory.ts";
+import type { MemorySocket } from "../../adapters/memory/mod.ts";
 import type { Conn } from "../../mod.ts";
 import {
   BINARY,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, type ContextParent, SluiceError, type SocketAdapter } from "../../../mod.ts";
+import { type Adapter, type Clock, type ContextParent, SluiceError } from "../../../mod.ts";
 import type { FaultClass, ResolvedLoadOptions } from "../types.ts";
 
 /** What a client tells the engine, always synchronously. */
@@ -48,7 +48,7 @@ export interface ResolvedClientOptions extends
   /** Makes the contents repeatable. */
   readonly seed: number;
   /** The runtime's sockets. */
-  readonly adapter?: SocketAdapter;
+  readonly adapter?: Adapter;
   /** Time, for tests. */
   readonly clock?: Clock;
   /** Ends attempts to connect. */

@@ -5,7 +5,8 @@
  */
 import type { Client, ClientOptions } from "../client.ts";
 import type { Stage } from "../stage.ts";
-import type { Expectation, ScenarioWorld } from "../types.ts";
+import type { ScenarioWorld } from "../scenario.ts";
+import type { Expectation } from "../types.ts";
 
 /** One signal, the whole grace, nothing forgiven. */
 export const ORDERLY: Expectation = { signals: 1, secondAfter: 0, within: null, forced: false, rude: false };

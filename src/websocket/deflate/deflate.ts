@@ -4,14 +4,14 @@
  * @module
  */
 import { UnsupportedError } from "../../errors.ts";
-import type { Deflater, Inflater, SocketAdapter } from "../../socket.ts";
+import type { Adapter, Deflater, Inflater } from "../../platform.ts";
 import type { Role } from "../codec/mod.ts";
 import { WebSocketError } from "../errors.ts";
 import type { CompressionOptions } from "../types.ts";
 import type { DeflateParams } from "./negotiate.ts";
 
 /** What makes compressors: an adapter. */
-export type Compressors = Pick<SocketAdapter, "deflater" | "inflater">;
+export type Compressors = Pick<Adapter, "deflater" | "inflater">;
 
 /** RFC 6455 §7.4.1: bytes that are not what their message says they are. */
 const INVALID_PAYLOAD = 1007;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isToken } from "../handshake/fields.ts";
+import { isToken } from "../fields.ts";
 
 /** A parameter; its value is null if it has none. */
 export type ExtensionParam = readonly [name: string, value: string | null];

@@ -4,7 +4,7 @@
  * @module
  */
 import { HandshakeError } from "../errors.ts";
-import { isToken, trimmed } from "./fields.ts";
+import { isToken, trimmed } from "../fields.ts";
 
 /** What Node, nginx and most others take at most; a handshake's answer has a few hundred bytes. */
 const MAX_HEAD_BYTES = 16 * 1024;

@@ -6,10 +6,10 @@
 import { checkAnswer as checkDeflate, type DeflateParams, makeOffer } from "../deflate/negotiate.ts";
 import { HandshakeError } from "../errors.ts";
 import { FAREWELL_EXTENSION, takeFarewell } from "../farewell.ts";
-import type { ClientHandshakeOptions } from "../options.ts";
+import type { ClientHandshakeOptions } from "./handshake_options.ts";
 import { acceptKey, randomKey } from "./accept_key.ts";
 import type { AnswerHead } from "./answer_head.ts";
-import { hasToken } from "./fields.ts";
+import { hasToken } from "../fields.ts";
 import type { WebSocketTarget } from "./url.ts";
 
 /** A request, and what its answer is checked against. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../../errors.ts";
-import { kindOf } from "./fields.ts";
+import { kindOf } from "../fields.ts";
 
 /** Scheme, host and port, if any; no path, no wildcard. */
 const ORIGIN = /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\,;*%"']+)(?::(\d{1,5}))?$/i;

@@ -4,9 +4,9 @@
  * @module
  */
 import { OptionError } from "../../errors.ts";
-import type { ServerHandshakeOptions } from "../options.ts";
+import type { ServerHandshakeOptions } from "./handshake_options.ts";
 import { isOwnProtocol } from "../own_protocols.ts";
-import { isToken, kindOf, listOf } from "./fields.ts";
+import { isToken, kindOf, listOf } from "../fields.ts";
 
 const NONE: readonly string[] = [];
 

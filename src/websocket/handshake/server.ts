@@ -6,10 +6,10 @@
 import { acceptOffers, type DeflateParams } from "../deflate/negotiate.ts";
 import { HEARTBEAT_PROTOCOL } from "../beat.ts";
 import { FAREWELL_EXTENSION, FAREWELL_PROTOCOL, takeFarewell } from "../farewell.ts";
-import type { ServerHandshakeOptions } from "../options.ts";
+import type { ServerHandshakeOptions } from "./handshake_options.ts";
 import { isOwnProtocol } from "../own_protocols.ts";
 import { acceptKey, isKey } from "./accept_key.ts";
-import { hasToken } from "./fields.ts";
+import { hasToken } from "../fields.ts";
 import { isAllowedOrigin } from "./origin.ts";
 import { chooseProtocol, offeredProtocols } from "./protocols.ts";
 

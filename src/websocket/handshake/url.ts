@@ -4,7 +4,7 @@
  * @module
  */
 import { OptionError } from "../../errors.ts";
-import { kindOf } from "./fields.ts";
+import { kindOf } from "../fields.ts";
 
 /** Where a WebSocket is. */
 export interface WebSocketTarget {

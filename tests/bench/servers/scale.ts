@@ -6,6 +6,7 @@
  */
 import process from "node:process";
 import {
+  type Adapter,
   type Address,
   type Clock,
   createServer,
@@ -14,7 +15,6 @@ import {
   type RawSocket,
   type Server,
   silentLogger,
-  type SocketAdapter,
   type SocketEvents,
 } from "../../../mod.ts";
 
@@ -105,7 +105,7 @@ class World {
     const adapter = {
       name: "idle",
       listen: () => Promise.resolve({ address: ADDRESS, start: events, resume() {}, close: () => Promise.resolve() }),
-    } as unknown as SocketAdapter;
+    } as unknown as Adapter;
     this.#server.serve(await listen({ adapter, clock: this.clock }));
     for (let i = 0; i < connections; i++) {
       this.come();

@@ -1,0 +1,370 @@
+/**
+ * Sockets of Node (`node:net`, `node:tls`), also used underneath the Deno adapter.
+ *
+ * Accepting at EMFILE is libuv's own affair: it accepts with a spare descriptor and resets the surplus at once, so
+ * `failed` is not called for it, and accepting goes on by itself when descriptors return.
+ *
+ * @module
+ */
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { lstat, unlink } from "node:fs/promises";
+import net from "node:net";
+import { constants } from "node:os";
+import { dirname } from "node:path";
+import process from "node:process";
+import tls from "node:tls";
+import { getHeapStatistics } from "node:v8";
+import { ConnectError, ListenError, OptionError, UnsupportedError } from "../../src/errors.ts";
+import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
+import type { Adapter, Isolated, ResourceUse } from "../../src/platform.ts";
+import type { ListenerEvents, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import { scopeForEach } from "../shared/async_scope.ts";
+import { nodeDecodes } from "../shared/fetch_decodes.ts";
+import { readAcceptQueue, readTables } from "../shared/kernel_table.ts";
+import { describe, listenError } from "../shared/listen_error.ts";
+import { type HeapUse, ResourceReader } from "../shared/resources.ts";
+import { findProbe, type Probe } from "./response_body.ts";
+import { addressOf, NodeSocket } from "./socket.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
+import { Zlib } from "../shared/zlib/mod.ts";
+
+/** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
+const HANDSHAKE_TIMEOUT = 10_000;
+
+type SystemError = Error & { readonly code?: string };
+
+/** The adapter for Node. */
+export class NodeAdapter implements Adapter {
+  #probe: Probe | null | undefined;
+  readonly #zlib: Zlib = new Zlib();
+  protected readonly reader: ResourceReader = new ResourceReader({ heap: readHeap });
+  readonly name: string = "node";
+  readonly deflater: Zlib["deflater"] = this.#zlib.deflater;
+  readonly inflater: Zlib["inflater"] = this.#zlib.inflater;
+
+  async listen(options: SocketListenOptions): Promise<SocketListener> {
+    if (options.reusePort) requireReusePort();
+    if (options.tls) checkCertificate(options.tls);
+    return new NodeListener(await openServer(options), options);
+  }
+
+  async connect(options: SocketConnectOptions): Promise<NodeSocket> {
+    const { address, signal } = options;
+    signal?.throwIfAborted();
+    checkConnectPath(address);
+    const raw = net.connect({ ...target(address), allowHalfOpen: true, noDelay: true });
+    const tlsClient = options.tls && tlsOptions(address, options.tls);
+    try {
+      if (!tlsClient) return await ready(raw, "connect", () => client(raw, address), signal);
+      raw.on("error", ignore);
+      const secure = await ready(raw, "connect", () => tls.connect({ socket: raw, ...tlsClient }), signal);
+      return await ready(secure, "secureConnect", () => client(secure, address), signal);
+    } catch (error) {
+      raw.destroy();
+      if (signal?.aborted) throw signal.reason;
+      throw connectError(address, error);
+    }
+  }
+
+  onSignal(name: string, fn: () => void): () => void {
+    checkSignal(name);
+    const listener = () => fn();
+    process.on(name, listener);
+    return () => void process.off(name, listener);
+  }
+
+  exit(code: number): void {
+    process.exit(code);
+  }
+
+  fetchDecodes(coding: string): boolean {
+    return nodeDecodes(coding);
+  }
+
+  isolate(): Isolated {
+    return scopeForEach();
+  }
+
+  kernelTable(): Promise<string | null> {
+    return readTables();
+  }
+
+  acceptQueue(address: Address): number | null {
+    return readAcceptQueue(address);
+  }
+
+  resources(): ResourceUse {
+    return this.reader.read();
+  }
+
+  /** Found at the first use: whoever speaks no HTTP has no use for it. */
+  get responseBody(): Probe | undefined {
+    if (this.#probe === undefined) this.#probe = findProbe();
+    return this.#probe ?? undefined;
+  }
+}
+
+/** V8's. */
+export function readHeap(): HeapUse {
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  return { used, limit };
+}
+
+/** A `net.Server` or `tls.Server` behind `SocketListener`. */
+export class NodeListener implements SocketListener {
+  readonly address: Address;
+  readonly #server: net.Server;
+  /** Accepted and not yet given away: before `start`, or between `failed` and `resume`. */
+  #held: NodeSocket[] = [];
+  /** TLS handshakes under way. */
+  readonly #greeting = new Set<net.Socket>();
+  #events: ListenerEvents | null = null;
+  /** Of a Unix socket. */
+  readonly #file: number;
+  #failing = false;
+  #closing: Promise<void> | null = null;
+
+  constructor(server: net.Server, options: SocketListenOptions) {
+    this.#server = server;
+    const bound = server.address();
+    this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
+    this.#file = fileAt(this.address);
+    server.on("error", (error) => this.fail(error));
+    server.on("connection", (socket) => this.#connected(socket));
+    // Handshakes that fail cost their own connection only.
+    server.on("tlsClientError", (_error, socket: net.Socket) => void socket.destroy());
+    server.on("secureConnection", (socket: net.Socket) => this.#greeted(socket));
+  }
+
+  start(events: ListenerEvents): void {
+    this.#events = events;
+    this.resume();
+  }
+
+  resume(): void {
+    this.#failing = false;
+    const held = this.#held;
+    if (this.#events === null || held.length === 0) return;
+    this.#held = [];
+    for (const socket of held) queueMicrotask(() => this.#give(socket));
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= new Promise((resolve) => {
+      // The callback of close() would wait for the accepted sockets too; the descriptor is closed in the call.
+      closeBeside(this.address, this.#file, () => this.#server.close());
+      for (const socket of this.#held) socket.destroy();
+      this.#held = [];
+      setImmediate(resolve);
+    });
+  }
+
+  handshakes(): number {
+    return this.#greeting.size;
+  }
+
+  dropHandshakes(): readonly Address[] {
+    const begun = [...this.#greeting].filter((socket) => socket.bytesRead > 0);
+    const peers = begun.map((socket) => addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0));
+    for (const socket of this.#greeting) socket.destroy();
+    return peers;
+  }
+
+  /** Tells that accepting failed; after EMFILE or ENFILE, once until `resume`. */
+  protected fail(error: Error & { readonly code?: string }): void {
+    if (this.#events === null || this.#failing || this.#closing) return;
+    this.#failing = error.code === "EMFILE" || error.code === "ENFILE";
+    this.#events.failed(error);
+  }
+
+  /** True from `failed` with EMFILE or ENFILE until `resume`. */
+  protected get failing(): boolean {
+    return this.#failing;
+  }
+
+  #connected(socket: net.Socket): void {
+    if (!(this.#server instanceof tls.Server)) return this.#accept(socket);
+    this.#greeting.add(socket);
+    socket.on("error", ignore);
+    socket.once("close", () => this.#greeting.delete(socket));
+  }
+
+  #greeted(socket: net.Socket): void {
+    this.#greeting.delete((socket as { _parent?: net.Socket })._parent ?? socket);
+    const accepted = this.#wrap(socket);
+    // It was begun before the listener closed: whoever is served out takes it in.
+    if (this.#closing !== null && this.#events !== null) this.#events.accepted(accepted);
+    else this.#give(accepted);
+  }
+
+  #accept(socket: net.Socket): void {
+    this.#give(this.#wrap(socket));
+  }
+
+  #wrap(socket: net.Socket): NodeSocket {
+    const unix = this.address.transport === "unix" ? this.address : null;
+    return new NodeSocket(socket, unix, unix && { transport: "unix", path: "" });
+  }
+
+  #give(socket: NodeSocket): void {
+    if (this.#closing) socket.destroy();
+    else if (this.#events === null || this.#failing) this.#held.push(socket);
+    else this.#events.accepted(socket);
+  }
+}
+
+function ignore(): void {}
+
+/** Opens a listening server, over a dead Unix socket's file if need be; rejects with `ListenError`. */
+export async function openServer(options: SocketListenOptions): Promise<net.Server> {
+  const { address } = options;
+  checkListenPath(address);
+  try {
+    return await listening(options);
+  } catch (error) {
+    if (!(await isStale(address, error))) throw listenError(address, await honest(address, error));
+  }
+  try {
+    if (address.transport === "unix") await unlink(address.path);
+    return await listening(options);
+  } catch (error) {
+    throw listenError(address, error);
+  }
+}
+
+function listening(options: SocketListenOptions): Promise<net.Server> {
+  const server = createServer(options);
+  const { address, backlog, reusePort } = options;
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ ...target(address), backlog, ...(reusePort ? { reusePort } : {}) }, () => {
+      server.off("error", reject);
+      try {
+        setMode(options);
+        resolve(server);
+      } catch (error) {
+        server.close();
+        reject(error);
+      }
+    });
+  });
+}
+
+function createServer(options: SocketListenOptions): net.Server {
+  const common = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
+  if (!options.tls) return net.createServer(common);
+  const { cert, key, alpnProtocols } = options.tls;
+  const ALPNProtocols = alpnProtocols && [...alpnProtocols];
+  return tls.createServer({ ...common, cert, key, ALPNProtocols, handshakeTimeout: HANDSHAKE_TIMEOUT });
+}
+
+function target(address: Address): { host: string; port: number } | { path: string } {
+  return address.transport === "unix" ? { path: address.path } : { host: address.hostname, port: address.port };
+}
+
+function client(socket: net.Socket, address: Address): NodeSocket {
+  const unix = address.transport === "unix" ? address : null;
+  return new NodeSocket(socket, unix && { transport: "unix", path: "" }, unix);
+}
+
+function tlsOptions(address: Address, options: TlsConnectOptions): tls.ConnectionOptions {
+  const name = options.serverName ?? (address.transport === "tcp" ? address.hostname : "localhost");
+  const { ca, alpnProtocols, insecure } = options;
+  const ALPNProtocols = alpnProtocols && [...alpnProtocols];
+  // RFC 6066, section 3: no address may be sent as a server's name.
+  const unchecked = insecure ? { rejectUnauthorized: false } : {};
+  return { host: name, servername: net.isIP(name) ? "" : name, ca, ALPNProtocols, ...unchecked };
+}
+
+/**
+ * What `make` makes of the socket at `event`, in the very callback, so that nothing is missed in between. Rejects on
+ * error, an early close or an abort, and leaves no listener.
+ */
+function ready<T>(
+  socket: net.Socket,
+  event: "connect" | "secureConnect",
+  make: () => T,
+  signal?: AbortSignal,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const closed = () => failed(new Error("closed before the connection was made"));
+    const aborted = () => failed(signal?.reason);
+    const settle = () => {
+      socket.off(event, opened).off("error", failed).off("close", closed);
+      signal?.removeEventListener("abort", aborted);
+    };
+    const opened = () => {
+      settle();
+      resolve(make());
+    };
+    const failed = (error: unknown) => {
+      settle();
+      socket.on("error", ignore);
+      socket.destroy();
+      reject(error);
+    };
+    if (signal?.aborted) return aborted();
+    socket.on(event, opened).on("error", failed).on("close", closed);
+    signal?.addEventListener("abort", aborted);
+  });
+}
+
+function connectError(address: Address, error: unknown): ConnectError {
+  const { code = "ERR_CONNECT", message } = error as SystemError;
+  return new ConnectError(code, `cannot connect to ${describe(address)}: ${message || code}`, { cause: error });
+}
+
+/** Throws `ListenError` unless certificate and key can be read and belong together. */
+export function checkCertificate(options: TlsListenOptions): void {
+  const certificate = parsed("certificate", () => new X509Certificate(options.cert));
+  const key = parsed("private key", () => createPrivateKey(options.key));
+  if (certificate.checkPrivateKey(key)) return;
+  throw new ListenError("ERR_TLS", "the TLS private key does not belong to the certificate");
+}
+
+function parsed<T>(what: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    throw new ListenError("ERR_TLS", `the TLS ${what} is not readable PEM: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/** libuv says EACCES for a folder that is not there. */
+async function honest(address: Address, error: unknown): Promise<unknown> {
+  if (address.transport !== "unix" || (error as SystemError).code !== "EACCES") return error;
+  return await lstat(dirname(address.path)).then(() => error, (cause) => cause);
+}
+
+/** True for a Unix socket's file that nobody listens on any more. */
+async function isStale(address: Address, error: unknown): Promise<boolean> {
+  if (address.transport !== "unix" || (error as SystemError).code !== "EADDRINUSE") return false;
+  try {
+    // connect() to a plain file is refused as well, and a plain file must stay.
+    if (!(await lstat(address.path)).isSocket()) return false;
+  } catch {
+    return false;
+  }
+  const probe = net.connect(address.path);
+  const outcome = await ready(probe, "connect", () => "").catch((cause: SystemError) => cause.code);
+  probe.destroy();
+  return outcome === "ECONNREFUSED";
+}
+
+/** Node has the option since 22.12 and 23.1; older ones would ignore it. */
+function requireReusePort(): void {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)) return;
+  throw new UnsupportedError(`reusePort needs Node 22.12 or 23.1; this is ${process.versions.node}`);
+}
+
+/** Throws `OptionError` for a name that is no signal, or one that no process can catch. */
+export function checkSignal(name: string): void {
+  const caught = name !== "SIGKILL" && name !== "SIGSTOP";
+  if (caught && Object.hasOwn(constants.signals, name)) return;
+  const why = caught ? "is not a signal here" : "can't be caught";
+  throw new OptionError("signals", `signals: ${JSON.stringify(name)} ${why}`);
+}
+
+/** The adapter for Node. */
+export const adapter: Adapter = new NodeAdapter();

@@ -1,0 +1,107 @@
+/**
+ * Reads the kernel's TCP tables, through `node:fs`, which all three runtimes have.
+ *
+ * @module
+ */
+import { closeSync, openSync, readSync } from "node:fs";
+import { open } from "node:fs/promises";
+import type { Address } from "../../src/endpoint.ts";
+
+/** The files of IPv4 and IPv6. */
+export const TABLES: readonly string[] = ["/proc/self/net/tcp", "/proc/self/net/tcp6"];
+
+const READ_SIZE = 65_536;
+/** Length of a row of IPv4; one of IPv6 is a little longer. */
+const ROW_SIZE = 150;
+/** Socket state in the column `st`. */
+const LISTEN = "0A";
+/** The tables grow with every socket of the machine; this is about a hundred thousand. */
+const MAX_SIZE = 16 << 20;
+
+/** Both tables as text; null where there are none. */
+export async function readTables(): Promise<string | null> {
+  const [tcp, tcp6] = await Promise.all(TABLES.map(readTable));
+  return tcp === null ? null : tcp + (tcp6 ?? "");
+}
+
+/**
+ * The length of a listener's accept queue; null if it is not in the tables. Another process may have the same port at
+ * another address.
+ */
+export function readAcceptQueue(address: Address): number | null {
+  if (address.transport === "unix") return null;
+  const { hostname, port } = address;
+  const place = `${printed(hostname)}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const row = findListener(TABLES[hostname.includes(":") ? 1 : 0], place);
+  return row === null ? null : parseInt(row[4].split(":")[1], 16);
+}
+
+/** An IP address as the tables have it: each 32-bit word in the machine's byte order, which is little-endian here. */
+function printed(ip: string): string {
+  return bytesOf(ip).map((_, i, bytes) => bytes[(i & ~3) + 3 - (i & 3)])
+    .map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join("");
+}
+
+function bytesOf(ip: string): number[] {
+  if (!ip.includes(":")) return ip.split(".").map(Number);
+  const [head, tail = ""] = ip.split("%")[0].split("::").map((half) => half === "" ? [] : half.split(":"));
+  const groups = [...head, ...new Array<string>(8 - head.length - tail.length).fill("0"), ...tail];
+  return groups.flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]);
+}
+
+/** The row of a listening socket, as fields. Listening sockets come first. */
+function findListener(path: string, place: string): string[] | null {
+  let file: number;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return null;
+  }
+  try {
+    for (const line of rowsOf(file)) {
+      const row = line.trim().split(/\s+/);
+      if (row[0] === "sl") continue;
+      if (row[3] !== LISTEN) return null;
+      if (row[1] === place) return row;
+    }
+    return null;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Row by row: a larger read makes the kernel walk through its whole hash of connections, for tens of ms. */
+function* rowsOf(file: number): Generator<string> {
+  const buffer = new Uint8Array(ROW_SIZE);
+  const decoder = new TextDecoder();
+  let text = "";
+  for (;;) {
+    const read = readSync(file, buffer, 0, ROW_SIZE, null);
+    if (read === 0) return;
+    const lines = (text + decoder.decode(buffer.subarray(0, read))).split("\n");
+    text = lines.pop()!;
+    yield* lines;
+  }
+}
+
+async function readTable(path: string): Promise<string | null> {
+  try {
+    const file = await open(path);
+    try {
+      // Files under /proc have no size to go by.
+      const buffer = new Uint8Array(READ_SIZE);
+      const decoder = new TextDecoder();
+      let text = "";
+      while (text.length < MAX_SIZE) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, null);
+        if (bytesRead === 0) break;
+        text += decoder.decode(buffer.subarray(0, bytesRead));
+      }
+      return text;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The answers of one connection on their way out.
+ *
+ * @module
+ */
+import type { Connection } from "../../server/conn/connection.ts";
+import { latin1 } from "./fields.ts";
+import { statusLine } from "./status.ts";
+
+/** A whole answer but for its Connection field, which depends on what else arrives. */
+export interface WholeAnswer {
+  /** Its head, without the Connection field and the empty line. */
+  readonly head: string;
+  /** Nobody changes it any more. */
+  readonly body: Uint8Array | string | null;
+  /** The client's minor version. */
+  readonly minor: 0 | 1;
+  /** The head has characters beyond ASCII: each is one byte. */
+  readonly latin: boolean;
+}
+
+/** The line that ends a head, with the Connection field before it if there is need for one (RFC 9112 §9.3). */
+export function headEnd(close: boolean, minor: 0 | 1): string {
+  if (close) return "connection: close\r\n\r\n";
+  return minor === 0 ? "connection: keep-alive\r\n\r\n" : "\r\n";
+}
+
+/** Writes answers, and withholds one. */
+export class Outgoing {
+  readonly #conn: Connection;
+  #withheld: WholeAnswer | null = null;
+
+  constructor(conn: Connection) {
+    this.#conn = conn;
+  }
+
+  write({ head, body, minor, latin }: WholeAnswer, close: boolean): void {
+    const text = head + headEnd(close, minor);
+    if (typeof body === "string" && !latin) {
+      this.#conn.write(text + body);
+      return;
+    }
+    this.#conn.writeOwn(latin ? latin1(text) : text);
+    if (body !== null) this.#conn.writeOwn(body);
+  }
+
+  /** An informational answer, at once (RFC 9110 §15.2). */
+  inform(status: number, lines: string): void {
+    this.#conn.write(latin1(`${statusLine(status)}${lines}\r\n`));
+    this.#conn.flush();
+  }
+
+  /** Keeps an answer until it is known whether it is the last. */
+  withhold(answer: WholeAnswer): void {
+    this.#withheld = answer;
+  }
+
+  /** Lets go of what is withheld, if anything is. */
+  release(close: boolean): void {
+    const answer = this.#withheld;
+    if (answer === null) return;
+    this.#withheld = null;
+    this.write(answer, close);
+  }
+}

@@ -1,0 +1,337 @@
+/**
+ * One request and its answer: the context that its handler gets.
+ *
+ * @module
+ */
+import { CancelContext, DeadlineExceeded } from "../../context/mod.ts";
+import { DrainTimeoutError, SluiceError } from "../../errors.ts";
+import { formatAddress } from "../../address.ts";
+import type { Conn } from "../../server/conn/conn.ts";
+import type { Connection } from "../../server/conn/connection.ts";
+import type { Address } from "../../endpoint.ts";
+import type { AccessRecord } from "../extras/access_log.ts";
+import { BodyError } from "../errors.ts";
+import { fieldLine, pairsOf } from "../answer/fields.ts";
+import type { RequestHead, RequestParser } from "../parser/mod.ts";
+import type { ProxyView } from "../request/proxy.ts";
+import type { QueuePlace } from "./request_limit.ts";
+import type { HttpService } from "./service.ts";
+import { type BodySource, RequestBody } from "../request/body.ts";
+import { continueTrace } from "../extras/traceparent.ts";
+import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../types.ts";
+
+/** How far an answer has come. */
+export type AnswerState = "none" | "begun" | "done";
+
+/** A protocol that the connection may be handed over to. */
+export interface Upgrading {
+  /** Whether this is the answer that begins it. */
+  takes(response: HttpResult): boolean;
+  /** Begins it, behind the answer; false if it is too late. */
+  begin(response: Response): boolean;
+  /** The answer then. */
+  tooLate(): Response;
+}
+
+/** A connection that speaks HTTP. */
+export interface ExchangeHost {
+  readonly conn: Connection;
+  readonly service: HttpService;
+  readonly parser: RequestParser;
+  /** A drain has begun, for all or for this connection. */
+  readonly isLeaving: boolean;
+  /**
+   * The next part of the body; null at its end, undefined if it isn't here.
+   *
+   * @throws {HttpError} The peer broke the protocol or a limit.
+   */
+  pullBody(): Uint8Array | null | undefined;
+  /** Somebody waits for a part of the body. */
+  bodyWanted(): void;
+  /** Sends an informational answer at once (RFC 9110 §15.2). */
+  inform(status: number, lines: string): void;
+  /** Gives the connection away, with what is unread. */
+  handOver(exchange: HttpExchange): Conn;
+  /** Another protocol has the connection: the request is over, and its context is when `serving` settles. */
+  switched(exchange: HttpExchange, serving: Promise<void>): void;
+  /** Whether the connection ends with this exchange's answer. @param isWhole All of it is here. */
+  closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean;
+  /** Sends a whole answer. @param head Its head, without the Connection field and the empty line. */
+  send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void;
+  /** A stream whose length nobody has said is to be the answer; false if its client has closed, and it is let go. */
+  opens(exchange: HttpExchange): boolean;
+  /** The end of a streamed answer. */
+  sent(exchange: HttpExchange, tail: string, close: boolean): void;
+  /** The handler failed, or its answer can't be sent. */
+  failed(exchange: HttpExchange, error: unknown): void;
+  /** Does something that no data of this connection began. */
+  outside(step: () => void): void;
+}
+
+/** The context of one request. */
+export class HttpExchange extends CancelContext implements HttpContext, BodySource {
+  readonly http: ExchangeHost;
+  readonly head: RequestHead;
+  /** Number within its connection, from 1. */
+  readonly number: number;
+  readonly body: RequestBody | null;
+  state: AnswerState = "none";
+  /** The handler has taken the connection. */
+  hijacked = false;
+  /** The client was told to send its body. */
+  continued = false;
+  /** Status of the answer; 0 before there is one. */
+  status = 0;
+  /** The answer's head has characters beyond ASCII. */
+  latin = false;
+  /** Bytes of the answer's body. */
+  bytesOut = 0;
+  /** Its handler was called, and its answer is not out, or the handler is still running. */
+  running = false;
+  /** Its place among those who wait for their turn. */
+  place: QueuePlace | null = null;
+  /** Its handler, while that runs. */
+  handling: Promise<unknown> | null = null;
+  /** Another protocol, once the handler returns the answer that begins it. */
+  upgrading: Upgrading | null = null;
+  /** Ends the stream that its answer is read from. */
+  stop: ((reason: unknown) => void) | null = null;
+  /** Its answer is a stream, and how long that will be nobody has said. */
+  isEndless = false;
+  /** Ms on the clock; 0 if nothing depends on it. */
+  startedAt: number;
+  /** When its handler's time is over, in ms on the clock; Infinity for never. */
+  dueAt = Infinity;
+  #deadline: number | null = null;
+  #traceparent = "";
+  #view: ProxyView | null = null;
+  #trailers: Headers | null = null;
+  #draining: AbortController | null = null;
+  #leaving: AbortController | null = null;
+  /** For the `Request`, which does not end with a whole answer. */
+  #lost: AbortController | null = null;
+  #isComplete = false;
+  /** It began after its connection was asked to finish. */
+  readonly #isLate: boolean;
+
+  constructor(http: ExchangeHost, head: RequestHead, number: number, startedAt: number) {
+    super(http.conn.ctx!);
+    this.http = http;
+    this.head = head;
+    this.number = number;
+    this.startedAt = startedAt;
+    this.#isLate = http.conn.ctx!.drainCause !== undefined;
+    this.body = head.hasBody ? new RequestBody(this) : null;
+  }
+
+  // For the handler.
+
+  /** Its own: who listens does so for this request, not for the life of the connection (issue 11). */
+  get draining(): AbortSignal {
+    if (this.#draining === null) {
+      const { ctx } = this.http.conn;
+      this.#draining = new AbortController();
+      // In the lame duck newcomers are served as ever: they are asked when it is over.
+      const isSpared = this.#isLate && this.http.service.server.isLameDuck;
+      if (ctx!.drainCause !== undefined && !isSpared) this.#draining.abort(ctx!.drainCause);
+      if (!this.done) ctx!.follow(this);
+    }
+    return this.#draining.signal;
+  }
+
+  /** As `draining`, when the lame duck is over: what has no end of its own is ended then, and not before. */
+  get leaving(): AbortSignal {
+    if (this.#leaving === null) {
+      const { ctx } = this.http.conn;
+      this.#leaving = new AbortController();
+      this.#leaveFor(ctx!.drainCause);
+      if (!this.done) ctx!.follow(this);
+    }
+    return this.#leaving.signal;
+  }
+
+  override get deadline(): number | null {
+    return this.#deadline ?? super.deadline;
+  }
+
+  get conn(): Conn {
+    return this.http.conn;
+  }
+
+  get server(): HttpServer {
+    return this.http.service.server;
+  }
+
+  get remote(): Address {
+    return this.#proxied()?.remote ?? this.http.conn.remote;
+  }
+
+  get target(): string {
+    return this.head.target;
+  }
+
+  get requestId(): string {
+    return `${this.http.conn.id}-${this.number}`;
+  }
+
+  get traceparent(): string {
+    return this.#traceparent === ""
+      ? this.#traceparent = continueTrace(this.head.header("traceparent"))
+      : this.#traceparent;
+  }
+
+  get trailers(): Headers | null {
+    return this.#trailers;
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.server.waitUntil(promise);
+  }
+
+  hijack(): Conn {
+    this.checkFree("hijack()");
+    this.hijacked = true;
+    return this.http.handOver(this);
+  }
+
+  /** @throws {SluiceError} Nobody can take the connection any more. */
+  checkFree(call: string): void {
+    if (this.state === "none" && !this.hijacked && !this.done) return;
+    throw new SluiceError("ERR_HIJACK", `The request is answered or its connection is gone, call ${call} before`);
+  }
+
+  /** Takes the connection for another protocol, whose answer the caller writes. */
+  upgrade(): Connection {
+    const conn = this.hijack();
+    this.status = 101;
+    this.http.service.answered(this.status);
+    return conn as Connection;
+  }
+
+  earlyHints(headers: HeaderFields): void {
+    let lines = "";
+    for (const [name, value] of pairsOf(headers)) lines += fieldLine(name, value);
+    if (this.state === "none" && this.head.minor === 1 && !this.hijacked) this.http.inform(103, lines);
+  }
+
+  // For the request.
+
+  /** Aborts when the client has gone, or the request is ordered to stop; not when its answer is out. */
+  get lostSignal(): AbortSignal {
+    if (this.#lost === null) {
+      this.#lost = new AbortController();
+      if (this.done && !this.#isComplete) this.#lost.abort(this.cause());
+    }
+    return this.#lost.signal;
+  }
+
+  get scheme(): string {
+    return this.#proxied()?.scheme ?? this.http.service.schemeOf(this.http.conn);
+  }
+
+  get host(): string {
+    return this.#proxied()?.host ?? (this.head.host || formatAddress(this.http.conn.local));
+  }
+
+  get declared(): number {
+    return this.head.contentLength;
+  }
+
+  pull(): Uint8Array | null | undefined {
+    const part = this.http.pullBody();
+    if (part === null && this.http.parser.trailers !== null) this.#trailers = new Headers(this.http.parser.trailers);
+    return part;
+  }
+
+  wanted(): void {
+    if (this.head.expectContinue && !this.continued && this.state === "none") {
+      this.continued = true;
+      this.http.inform(100, "");
+    }
+    this.http.bodyWanted();
+  }
+
+  // For the connection.
+
+  beginDraining(cause: unknown): void {
+    this.#draining?.abort(cause);
+    this.#leaveFor(cause);
+  }
+
+  #leaveFor(cause: unknown): void {
+    if (cause !== undefined && !this.http.service.server.isLameDuck) this.#leaving?.abort(cause);
+  }
+
+  /** Who looks from now on sees a fresh signal. */
+  endDraining(): void {
+    if (this.#draining?.signal.aborted) this.#draining = null;
+  }
+
+  /** The answer is out, and the handler has left: its context ends. */
+  complete(): void {
+    if (this.done) return;
+    this.#isComplete = true;
+    this.cancel();
+  }
+
+  /** Sets the handler's time. @param due Ms on the connection's clock. */
+  limitTo(due: number): void {
+    this.dueAt = due;
+    const { clock } = this.http.conn.host;
+    this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
+  }
+
+  /** What the access log says of it; its getters run if its line is written. */
+  record(error: unknown): AccessRecord {
+    // deno-lint-ignore no-this-alias
+    const exchange = this;
+    const { http, head } = this;
+    return {
+      method: head.method,
+      target: head.target,
+      status: this.status,
+      duration: http.service.clock.now() - this.startedAt,
+      bytesIn: this.body?.size ?? 0,
+      bytesOut: this.bytesOut,
+      conn: http.conn.id,
+      request: this.requestId,
+      get remote() {
+        return exchange.remote;
+      },
+      get traceparent() {
+        return exchange.traceparent;
+      },
+      error,
+    };
+  }
+
+  /** The handler's time is over. */
+  expire(): void {
+    this.finish(true, undefined);
+  }
+
+  /** Ordered to stop: whoever reads the body hears of it where it waits, not only if it looks at the signal. */
+  protected override ended(): void {
+    this.http.conn.ctx!.unfollow(this);
+    if (!this.#isComplete) this.#lost?.abort(this.cause());
+    if (this.bodyDone || !this.isOverdue) return;
+    this.body!.stop(new BodyError("The request's time is over before the end of its body", { cause: this.cause() }));
+  }
+
+  /** The grace of a drain, or the handler's own time, is over. */
+  get isOverdue(): boolean {
+    const cause = this.cause();
+    return cause instanceof DrainTimeoutError || cause instanceof DeadlineExceeded;
+  }
+
+  /** Whether the body needs no more attention. */
+  get bodyDone(): boolean {
+    return this.body === null || this.body.ended;
+  }
+
+  #proxied(): ProxyView | null {
+    const { trust } = this.http.service;
+    if (!trust.enabled) return null;
+    return this.#view ??= trust.resolve(this.http.conn.remote, (name) => this.head.header(name));
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * What all connections of one HTTP server share: its handler, its limits and its counters.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { Logger } from "../../log.ts";
+import type { Connection } from "../../server/conn/connection.ts";
+import type { Conn } from "../../server/conn/conn.ts";
+import { holderOf } from "../../server/drain/holders.ts";
+import type { BusyConn } from "../../server/drain/report.ts";
+import type { Adapter, Isolated } from "../../platform.ts";
+import type { AccessLog, AccessRecord } from "../extras/access_log.ts";
+import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../errors.ts";
+import type { HttpLimits } from "../options.ts";
+import type { ProxyTrust } from "../request/proxy.ts";
+import { RequestLimit } from "./request_limit.ts";
+import { DateField } from "../answer/status.ts";
+import type { HttpHandler, HttpServer, HttpStats } from "../types.ts";
+
+/** The server below, as far as HTTP's connections need it. */
+export interface ServiceServer extends HttpServer {
+  readonly log: Required<Logger>;
+  readonly adapter: Adapter | null;
+  readonly isolated: Isolated;
+  /** A drain has begun, and newcomers are still let in. */
+  readonly isLameDuck: boolean;
+  /** A hijacked connection lives until `handling` settles. */
+  attend(conn: Connection, handling: Promise<void>): void;
+}
+
+/** An exchange, as far as it is counted. */
+export interface Accounted {
+  readonly conn: Conn;
+  /** Number within its connection, from 1. */
+  readonly number: number;
+  /** Its handler was called and has not left. */
+  running: boolean;
+  /** The handler, while it goes on. */
+  readonly handling: Promise<unknown> | null;
+  record(error: unknown): AccessRecord;
+}
+
+/** Parts that a service is made of. */
+export interface ServiceParts {
+  readonly server: ServiceServer;
+  readonly handler: HttpHandler;
+  /** For CONNECT; null where no tunnels are served. */
+  readonly onConnect: HttpHandler | null;
+  readonly limits: HttpLimits;
+  readonly clock: Clock;
+  readonly trust: ProxyTrust;
+  readonly accessLog: AccessLog | null;
+  /** Every connection is TLS. */
+  readonly secure: boolean;
+}
+
+/** One per server. */
+export class HttpService {
+  readonly server: ServiceServer;
+  readonly handler: HttpHandler;
+  readonly onConnect: HttpHandler | null;
+  readonly clock: Clock;
+  readonly trust: ProxyTrust;
+  readonly secure: boolean;
+  readonly accessLog: AccessLog | null;
+  limits: HttpLimits;
+  /** Null while handlers are not limited. */
+  limit: RequestLimit | null = null;
+  requests = 0;
+  active = 0;
+  handlerErrors = 0;
+  aborted = 0;
+  /** Those whose handlers go on though no connection waits for them. */
+  readonly #outliving: Set<Accounted> = new Set();
+  readonly #statuses = [0, 0, 0, 0, 0, 0];
+  readonly #refused: Record<RefusalReason, number>;
+  readonly #date: DateField = new DateField();
+
+  constructor(parts: ServiceParts) {
+    this.server = parts.server;
+    this.handler = parts.handler;
+    this.onConnect = parts.onConnect;
+    this.clock = parts.clock;
+    this.trust = parts.trust;
+    this.accessLog = parts.accessLog;
+    this.secure = parts.secure;
+    this.limits = parts.limits;
+    this.#refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>;
+    this.configure(parts.limits);
+  }
+
+  get stats(): HttpStats {
+    const [, ones, twos, threes, fours, fives] = this.#statuses;
+    return {
+      requests: this.requests,
+      active: this.active,
+      queued: this.limit?.queued ?? 0,
+      statuses: { "1xx": ones, "2xx": twos, "3xx": threes, "4xx": fours, "5xx": fives },
+      refused: { ...this.#refused },
+      handlerErrors: this.handlerErrors,
+      aborted: this.aborted,
+    };
+  }
+
+  configure(limits: HttpLimits): void {
+    this.limits = limits;
+    if (this.limit !== null) this.limit.configure(limits);
+    else if (limits.maxConcurrentRequests !== Infinity) this.limit = new RequestLimit(limits, this.clock, this.active);
+  }
+
+  /** Whether each request notes when it began. */
+  get isTimed(): boolean {
+    return this.accessLog !== null || this.limits.handlerTimeout > 0;
+  }
+
+  schemeOf(conn: Connection): "http" | "https" {
+    return this.secure || conn.alpnProtocol !== null ? "https" : "http";
+  }
+
+  /** The Date field's line. */
+  date(): string {
+    return this.#date.at(this.clock.wall?.() ?? Date.now());
+  }
+
+  /** An answer's head is on its way. */
+  answered(status: number): void {
+    this.#statuses[Math.floor(status / 100)]++;
+  }
+
+  refused(error: HttpError): void {
+    this.#refused[error.reason]++;
+  }
+
+  /** An exchange is over, well or not. */
+  finished(exchange: Accounted, error?: unknown): void {
+    if (exchange.running) {
+      const { handling } = exchange;
+      // A handler that goes on behind its answer, or without its client, still counts, and a drain waits for it.
+      if (handling === null) this.#left(exchange);
+      else this.#outlived(exchange, handling);
+    }
+    if (this.accessLog !== null) this.accessLog.record(exchange.record(error));
+  }
+
+  /** The handlers that go on though their connection doesn't wait for them. */
+  outliving(now: number): BusyConn[] {
+    return Array.from(this.#outliving, ({ conn, number }) => {
+      return { ...holderOf(conn as Connection, now), state: "closed", waitsFor: "handler", handling: number, bytes: 0 };
+    });
+  }
+
+  /** A handler goes on by itself: a drain waits for it, and `busy()` names it. */
+  #outlived(exchange: Accounted, handling: Promise<unknown>): void {
+    const left = (): void => {
+      this.#left(exchange);
+      this.#outliving.delete(exchange);
+    };
+    this.#outliving.add(exchange);
+    this.server.waitUntil(Promise.resolve(handling).then(left, left));
+  }
+
+  #left(exchange: Accounted): void {
+    exchange.running = false;
+    this.active--;
+    this.limit?.leave();
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * Answers that flow: a stream is read no faster than the client takes it.
+ *
+ * @module
+ */
+import { bytesOf } from "../../bytes.ts";
+import { SMALL_BYTES } from "../../server/conn/write_batch.ts";
+import type { HttpExchange } from "./exchange.ts";
+import { latin1, type OwnFields } from "../answer/fields.ts";
+import { discardReader } from "../answer/discard.ts";
+import { headEnd } from "../answer/outgoing.ts";
+import { openHead, sendWhole } from "./whole_answer.ts";
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Part = ReadableStreamReadResult<Uint8Array>;
+
+/** Microtasks that a stream gets to show a body that is in memory already. */
+const PROMPT_TURNS = 4;
+
+/** Who takes the chunks, in errors. */
+const STREAM = "A body's stream";
+
+/** How the parts are framed (RFC 9112 §6). */
+interface Framing {
+  readonly chunked: boolean;
+  /** Declared by the handler; -1 for none. */
+  readonly length: number;
+  readonly close: boolean;
+  /** What the last chunk still lacks. */
+  owed: string;
+}
+
+/** Sends an answer from a stream. */
+export function sendStream(
+  exchange: HttpExchange,
+  status: number,
+  phrase: string,
+  own: OwnFields,
+  stream: ReadableStream<Uint8Array>,
+): void {
+  if (exchange.head.isHead || status === 204 || status === 304 || status === 205) {
+    discardReader(stream.getReader(), own);
+    return sendWhole(exchange, status, phrase, own, null);
+  }
+  const reader = stream.getReader();
+  let stopped = false;
+  exchange.stop = (reason) => {
+    if (stopped) return;
+    stopped = true;
+    discardReader(reader, own, reason);
+  };
+  const { http } = exchange;
+  pump(exchange, reader, status, phrase, own)
+    .catch((error) => http.outside(() => http.failed(exchange, error)))
+    .catch((error) => http.conn.abort(error));
+}
+
+async function pump(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {
+  let next = reader.read();
+  let opening: Uint8Array | null = null;
+  if (own.length < 0) {
+    // Where a Response doesn't show what it was made of, a body in memory is a stream of one part.
+    const first = await promptly(next);
+    if (first !== undefined && !first.done) {
+      // What can't be sent is found before the head is. Whoever is asked for the next part may use this one's memory.
+      opening = new Uint8Array(bytesOf(first.value, STREAM));
+      next = reader.read();
+    }
+    const second = first === undefined || first.done ? first : await promptly(next);
+    if (exchange.state !== "none") return;
+    if (second?.done) {
+      return exchange.http.outside(() => sendWhole(exchange, status, phrase, own, opening));
+    }
+  }
+  if (exchange.state !== "none" || (own.length < 0 && !exchange.http.opens(exchange))) return;
+  const framing = begin(exchange, status, phrase, own);
+  if (opening !== null) await send(exchange, opening, framing);
+  for (let part = await next; !part.done; part = await reader.read()) {
+    await send(exchange, bytesOf(part.value, STREAM), framing);
+  }
+  if (framing.length >= 0 && exchange.bytesOut < framing.length) {
+    throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
+  }
+  exchange.http.sent(exchange, framing.chunked ? `${framing.owed}0\r\n\r\n` : "", framing.close);
+}
+
+/** What the promise has within a few microtasks; undefined if it needs longer. @throws What it rejects with by then. */
+async function promptly<T>(promise: Promise<T>): Promise<T | undefined> {
+  let got: T | undefined;
+  let failed = false;
+  promise.then((value) => got = value, () => failed = true);
+  for (let i = 0; i < PROMPT_TURNS && got === undefined && !failed; i++) await undefined;
+  return failed ? promise : got;
+}
+
+function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): Framing {
+  const { http, head } = exchange;
+  const chunked = own.length < 0 && head.minor === 1;
+  // Without length or chunks the end of the connection is the end of the body (HTTP/1.0).
+  const close = http.closes(exchange, own.close || (own.length < 0 && !chunked), false);
+  let text = openHead(exchange, status, phrase, own);
+  text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
+  text += headEnd(close, head.minor);
+  http.conn.gather(false);
+  http.conn.write(exchange.latin ? latin1(text) : text);
+  return { chunked, length: own.length, close, owed: "" };
+}
+
+function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Promise<void> {
+  const { http } = exchange;
+  if (bytes.length === 0) return http.conn.write(bytes);
+  exchange.bytesOut += bytes.length;
+  if (framing.length >= 0 && exchange.bytesOut > framing.length) {
+    throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);
+  }
+  const isSmall = bytes.length < SMALL_BYTES;
+  http.conn.cork();
+  if (framing.chunked) http.conn.write(`${framing.owed}${bytes.length.toString(16)}\r\n`);
+  let written = http.conn.write(bytes);
+  // The line end behind a large chunk goes out with what follows it: one system call less.
+  framing.owed = isSmall ? "" : "\r\n";
+  if (framing.chunked && isSmall) written = http.conn.write("\r\n");
+  http.conn.uncork(isSmall);
+  // In a drain answers may be withheld; one that flows must not be.
+  if (http.isLeaving) http.conn.flush();
+  return written;
+}

@@ -1,0 +1,54 @@
+/**
+ * Answers that are known whole: a head with its length, and the body with it.
+ *
+ * @module
+ */
+import type { HttpExchange } from "./exchange.ts";
+import { checkPhrase, isAscii, type OwnFields } from "../answer/fields.ts";
+import { statusLine } from "../answer/status.ts";
+
+/** Text up to here is counted by hand; a longer one is encoded at once, which counts it too. */
+const SHORT_TEXT = 2048;
+
+const encoder = new TextEncoder();
+
+/** Sends an answer whose body is known. */
+export function sendWhole(
+  exchange: HttpExchange,
+  status: number,
+  phrase: string,
+  own: OwnFields,
+  body: Uint8Array | string | null,
+): void {
+  const { head } = exchange;
+  let content = body;
+  if (typeof content === "string" && (content.length > SHORT_TEXT || !isAscii(content))) {
+    content = encoder.encode(content);
+  }
+  let text = openHead(exchange, status, phrase, own);
+  if (status === 204) content = null;
+  else if (status === 205) {
+    // It has no body, and unlike a 204 it says so (RFC 9110 §15.3.6).
+    content = null;
+    text += "content-length: 0\r\n";
+  } else if (status === 304 || (head.isHead && content === null)) {
+    if (own.length >= 0) text += `content-length: ${own.length}\r\n`;
+    content = null;
+  } else {
+    text += `content-length: ${content === null ? 0 : content.length}\r\n`;
+  }
+  if (head.isHead) content = null;
+  exchange.bytesOut = content === null ? 0 : content.length;
+  exchange.http.send(exchange, text, content, own.close);
+}
+
+/** Status line, fields and Date; the answer begins with it. */
+export function openHead(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): string {
+  const { service } = exchange.http;
+  if (phrase !== "") checkPhrase(phrase);
+  exchange.state = "begun";
+  exchange.status = status;
+  exchange.latin = own.latin || (phrase !== "" && !isAscii(phrase));
+  service.answered(status);
+  return statusLine(status, phrase) + own.lines + (own.dated ? "" : service.date());
+}

@@ -1,0 +1,159 @@
+/**
+ * The body of a request: not read until somebody asks, and then no faster than it is taken.
+ *
+ * @module
+ */
+import { BodyError } from "../errors.ts";
+
+/** Where the parts of a body come from. */
+export interface BodySource {
+  /** Content-Length, or -1. */
+  readonly declared: number;
+  /**
+   * The next part, null at the end, undefined if none has arrived.
+   *
+   * @throws {HttpError} The peer broke the protocol or a limit.
+   */
+  pull(): Uint8Array | null | undefined;
+  /** Somebody waits for what `pull` could not give. */
+  wanted(): void;
+}
+
+type Part = Uint8Array | null;
+
+interface Waiter {
+  readonly resolve: (part: Part) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Up to here room for a whole body is made at once, on the peer's word; beyond, as it arrives. */
+const TRUSTED_LENGTH = 1 << 20;
+
+/** Reads one request's body. */
+export class RequestBody {
+  /** Somebody has begun to read it. */
+  used = false;
+  /** Its last byte was taken. */
+  ended = false;
+  /** Bytes taken. */
+  size = 0;
+  readonly #source: BodySource;
+  #waiter: Waiter | null = null;
+  #failure: Error | null = null;
+  /** Why nothing arrives any more, beyond what is here. */
+  #end: Error | null = null;
+
+  constructor(source: BodySource) {
+    this.#source = source;
+  }
+
+  get failed(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** Bytes that are still to come, as far as declared. */
+  get remaining(): number {
+    const { declared } = this.#source;
+    return this.ended ? 0 : declared < 0 ? Infinity : declared - this.size;
+  }
+
+  /** The next part, or null at the end. */
+  read(): Promise<Part> {
+    this.used = true;
+    return new Promise((resolve, reject) => {
+      try {
+        const part = this.take();
+        if (part !== undefined) return resolve(part);
+      } catch (error) {
+        return reject(error);
+      }
+      this.#waiter = { resolve, reject };
+      this.#source.wanted();
+    });
+  }
+
+  /** The next part if it is here; undefined if not. */
+  take(): Part | undefined {
+    if (this.ended) return null;
+    if (this.#failure !== null) throw this.#failure;
+    let part: Part | undefined;
+    try {
+      part = this.#source.pull();
+    } catch (error) {
+      this.fail(new BodyError((error as Error).message, { cause: error }));
+      throw this.#failure;
+    }
+    if (part === null) this.ended = true;
+    else if (part !== undefined) this.size += part.length;
+    else if (this.#end !== null) throw this.#failure = this.#end;
+    return part;
+  }
+
+  /** More has arrived. */
+  arrived(): void {
+    const waiter = this.#waiter;
+    if (waiter === null) return;
+    try {
+      const part = this.take();
+      if (part === undefined) return;
+      this.#waiter = null;
+      waiter.resolve(part);
+    } catch (error) {
+      this.#waiter = null;
+      waiter.reject(error as Error);
+    }
+  }
+
+  /** Nothing more will arrive; what is here can still be read. */
+  cutOff(error: Error): void {
+    if (this.#waiter === null) this.#end = error;
+    else this.fail(error);
+  }
+
+  /** Its reader is to stop; who has not begun can still read what is here. */
+  stop(error: Error): void {
+    if (this.used) this.fail(error);
+    else this.cutOff(error);
+  }
+
+  /** Nothing more can be read. */
+  fail(error: Error): void {
+    if (this.ended || this.#failure !== null) return;
+    this.#failure = error;
+    this.#waiter?.reject(error);
+    this.#waiter = null;
+  }
+
+  /** All of it, in memory of its own. */
+  async collect(): Promise<Uint8Array<ArrayBuffer>> {
+    const { declared } = this.#source;
+    let part = await this.read();
+    let whole = new Uint8Array(Math.min(Math.max(declared, part?.length ?? 0), TRUSTED_LENGTH));
+    let length = 0;
+    for (; part !== null; part = await this.read()) {
+      if (length + part.length > whole.length) whole = grown(whole, length + part.length, declared);
+      whole.set(part, length);
+      length += part.length;
+    }
+    return length === whole.length ? whole : whole.slice(0, length);
+  }
+
+  /** As a stream that reads when it is read. */
+  stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
+    this.used = true;
+    return new ReadableStream({
+      pull: async (controller) => {
+        const part = await this.read();
+        if (part === null) controller.close();
+        else controller.enqueue(part as Uint8Array<ArrayBuffer>);
+      },
+    }, { highWaterMark: 0 });
+  }
+}
+
+function grown(bytes: Uint8Array, needed: number, declared: number): Uint8Array<ArrayBuffer> {
+  const room = Math.max(needed, bytes.length * 2);
+  const whole = new Uint8Array(declared < 0 ? room : Math.max(needed, Math.min(room, declared)));
+  whole.set(bytes);
+  return whole;
+}

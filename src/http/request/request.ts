@@ -1,0 +1,179 @@
+/**
+ * The `Request` that a handler sees: what isn't touched isn't built.
+ *
+ * @module
+ */
+import { HttpError } from "../errors.ts";
+import type { RequestHead } from "../parser/mod.ts";
+import { type Lazy, standInFor } from "../lazy.ts";
+import type { RequestBody } from "./body.ts";
+
+/** What a request needs of its exchange. */
+export interface RequestSource {
+  readonly head: RequestHead;
+  readonly body: RequestBody | null;
+  /** Of the request, not of its context. */
+  readonly lostSignal: AbortSignal;
+  readonly scheme: string;
+  readonly host: string;
+}
+
+/** The source of a request that a server gave. */
+const SOURCE = Symbol("sluice.source");
+
+const EMPTY: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+const decoder = new TextDecoder();
+
+/** What a URL parser would change of a target in origin form: characters that it encodes, and dot segments. */
+const UNUSUAL = /[\\^`{|}"<>']|\/\.|%2[eE]/;
+/** What it would leave of an authority: names in lower case and IPv4 addresses, with a port that is no default. */
+const PLAIN =
+  /^(?:(?!.*xn--)(?:[a-z0-9_-]+\.)*[a-z][a-z0-9_-]*|(?:\d|[1-9]\d|1\d\d)(?:\.(?:\d|[1-9]\d|1\d\d)){3})(?::(?!80$|443$)[1-9]\d*)?$/;
+
+/** Looks like a `Request`, and is one as soon as somebody needs more than this. */
+export class LazyRequest implements Lazy<Request> {
+  readonly #source: RequestSource;
+  #url = "";
+  #headers: Headers | null = null;
+  #stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
+  #native: Request | null = null;
+
+  constructor(source: RequestSource) {
+    this.#source = source;
+  }
+
+  get [SOURCE](): RequestSource {
+    return this.#source;
+  }
+
+  get method(): string {
+    return this.#source.head.method;
+  }
+
+  get url(): string {
+    return this.#url === "" ? this.#url = urlOf(this.#source) : this.#url;
+  }
+
+  get headers(): Headers {
+    return this.#native?.headers ?? (this.#headers ??= headersOf(this.#source.head));
+  }
+
+  get signal(): AbortSignal {
+    return this.#source.lostSignal;
+  }
+
+  get duplex(): "half" {
+    return "half";
+  }
+
+  get body(): ReadableStream<Uint8Array<ArrayBuffer>> | null {
+    if (this.#native !== null) return this.#native.body as ReadableStream<Uint8Array<ArrayBuffer>> | null;
+    const { body } = this.#source;
+    if (body === null) return null;
+    if (this.#stream === null && body.used) return new ReadableStream({ start: (c) => c.error(usedUp()) });
+    return this.#stream ??= body.stream();
+  }
+
+  get bodyUsed(): boolean {
+    if (this.#native !== null) return this.#native.bodyUsed;
+    const { body } = this.#source;
+    return body !== null && (this.#stream === null ? body.used : this.#stream.locked || body.size > 0);
+  }
+
+  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    if (this.#native !== null || this.#stream !== null) return new Uint8Array(await this.native().arrayBuffer());
+    const { body } = this.#source;
+    if (body === null) return EMPTY.slice();
+    if (body.used) throw usedUp();
+    return await body.collect();
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.bytes()).buffer;
+  }
+
+  async text(): Promise<string> {
+    return decoder.decode(await this.bytes());
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text());
+  }
+
+  async blob(): Promise<Blob> {
+    return new Blob([await this.bytes()], { type: this.headers.get("content-type") ?? "" });
+  }
+
+  async formData(): Promise<FormData> {
+    const headers = { "content-type": this.headers.get("content-type") ?? "" };
+    return await new Response(await this.bytes(), { headers }).formData();
+  }
+
+  clone(): Request {
+    if (this.bodyUsed) throw usedUp();
+    return this.native().clone();
+  }
+
+  native(): Request {
+    return this.#native ??= this.#build();
+  }
+
+  #build(): Request {
+    const { method, headers, signal } = this;
+    // A body that is read already stays read: the real one has none.
+    const body = this.#stream === null && this.bodyUsed ? null : this.body;
+    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
+    if (body !== null && method !== "GET" && method !== "HEAD") init.body = body;
+    const native = new Request(this.url, init);
+    // The runtime's own is as good to whoever looks for the connection.
+    Object.defineProperty(native, SOURCE, { value: this.#source });
+    return native;
+  }
+}
+
+standInFor(LazyRequest, Request, new Request("http://localhost"));
+
+function usedUp(): TypeError {
+  return new TypeError("The request's body was read already");
+}
+
+function headersOf(head: RequestHead): Headers {
+  const fields = head.fields();
+  const headers = new Headers(fields);
+  // The target's authority goes before the Host field (RFC 9112 §3.2.2).
+  if (head.form === "absolute") headers.set("host", head.host!);
+  let cookies = 0;
+  for (const [name] of fields) if (name === "cookie") cookies++;
+  // Not every runtime knows that cookies are not joined with a comma (RFC 9113 §8.2.3).
+  if (cookies > 1) headers.set("cookie", head.header("cookie")!);
+  return headers;
+}
+
+function urlOf({ head, scheme, host }: RequestSource): string {
+  const { form, target } = head;
+  if (form === "origin") {
+    const url = `${scheme}://${host}${target}`;
+    return PLAIN.test(host) && !UNUSUAL.test(target) ? url : normalised(url);
+  }
+  if (form === "absolute") return normalised(target);
+  return normalised(form === "asterisk" ? `${scheme}://${host}/*` : `${scheme}://${target}/`);
+}
+
+/** @throws {HttpError} No URL parser takes the host, so nobody could do anything with it: `1.2.3.4.5`, `[:::]`. */
+function normalised(url: string): string {
+  if (!URL.canParse(url)) throw new HttpError("badHost");
+  return new URL(url).href;
+}
+
+/**
+ * The runtime's own `Request` behind the one that a handler got, for code that insists on it: on Node from 22 on and on
+ * Bun, `new Request(request)` and `fetch(request)` look behind the prototype.
+ */
+export function nativeRequest(request: Request): Request {
+  return request instanceof LazyRequest ? (request as LazyRequest).native() : request;
+}
+
+/** The source of a request that a server gave, or of the runtime's own behind it; undefined of any other. */
+export function sourceOf(request: Request): RequestSource | undefined {
+  return (request as { [SOURCE]?: RequestSource } | null | undefined)?.[SOURCE];
+}

@@ -1,0 +1,56 @@
+/**
+ * Why a connection gives or takes nothing.
+ *
+ * @module
+ */
+import { ConnClosedError, DeadlineError, DrainedError, InUseError } from "../../errors.ts";
+import type { ConnBase } from "./base.ts";
+import * as flag from "./flags.ts";
+
+/** Why nobody else can have the bytes; null if nobody has them, or only somebody who counts what comes too late. */
+export function takenBy(conn: ConnBase): InUseError | null {
+  if (conn.consumer !== null && conn.consumer.spent !== true) {
+    return new InUseError(
+      "A consumer has this connection's bytes (lines(), framed(), a protocol), use that one, or end it first: " +
+        "break out of its loop, await its return(), or call release()",
+    );
+  }
+  return conn.isAwaitingRead ? new InUseError("Another read() is pending on this connection, await it first") : null;
+}
+
+/**
+ * Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense.
+ *
+ * @throws {InUseError} Somebody else has the bytes: the caller's mistake, which a promise might hide.
+ */
+export function readRefusal(conn: ConnBase): Error | null | undefined {
+  const taken = takenBy(conn);
+  if (taken !== null) throw taken;
+  if (conn.failure !== null) return conn.failure;
+  if (conn.is(flag.CLOSING)) return closedError();
+  if (conn.is(flag.DRAINED)) return drainedError();
+  if (conn.is(flag.READ_ENDED | flag.SEALED | flag.GONE)) return null;
+  if (conn.times !== null && conn.host.clock.now() >= conn.times.readDeadline) {
+    return new DeadlineError("The read deadline has passed, set a later one to read on");
+  }
+  return undefined;
+}
+
+/** Why nothing is written: the write deadline has passed; null while it has not. */
+export function lateWrite({ times, host }: ConnBase): DeadlineError | null {
+  if (times === null || times.writeDeadline === Infinity || host.clock.now() < times.writeDeadline) return null;
+  return new DeadlineError("The write deadline has passed, set a later one to write on");
+}
+
+/** A drain, a timeout or its age has ended it. */
+export function drainedError(): DrainedError {
+  return new DrainedError(
+    "The server has said goodbye on this connection at a quiet moment; its peer had not finished. A handler that still " +
+      "works for it holds it with waitUntil()",
+  );
+}
+
+/** It was closed here. */
+export function closedError(): ConnClosedError {
+  return new ConnClosedError("The connection is closed");
+}

@@ -1,0 +1,69 @@
+/**
+ * The one decision: when is a connection at rest, so that it may be told goodbye? The drain, `idleTimeout`,
+ * `maxLifetime` and `shedIdle` all ask here.
+ *
+ * At rest is who is at a boundary, has nothing unsent, owes nothing and is held by nobody, when no byte went either way
+ * for as long as this connection's own rhythm says that one may still be on its way.
+ *
+ * @module
+ */
+import type { ConnBase } from "./base.ts";
+import type { Silence } from "./rhythm.ts";
+
+/**
+ * When it will be at rest if nothing happens, in ms on the clock; Infinity if something has to happen first.
+ *
+ * @param window How long the silence must last, in ms.
+ */
+export function restAt(conn: ConnBase, window: number = windowOf(conn, conn.host.limits)): number {
+  return Math.max(quietAt(conn, window), owedUntil(conn));
+}
+
+/** How long its silence must last, in ms. Bytes without a protocol have boundaries that nobody knows: they get more. */
+export function windowOf({ consumer, rhythm }: ConnBase, silence: Silence): number {
+  const window = rhythm.window(silence);
+  return consumer === null ? Math.max(window, silence.idleGrace) : window;
+}
+
+/** The same for one that is not waited for any longer than it must: what it may owe does not count. */
+export function quietAt(conn: ConnBase, window: number): number {
+  const busy = busyUntil(conn);
+  if (busy === Infinity || conn.isPartial || conn.unsent > 0) return Infinity;
+  return Math.max(busy, conn.rhythm.last + window + unheard(conn));
+}
+
+/**
+ * Until when a handler is known to be at work, or something holds the connection, if nothing happens; Infinity where only
+ * an event ends it.
+ */
+export function busyUntil(conn: ConnBase): number {
+  if (conn.isHeldByWork) return Infinity;
+  return conn.isAtWork ? endBelievedAt(conn) : -Infinity;
+}
+
+/**
+ * When it is believed that a handler which has asked for `closed` does nothing but wait for that. Many ask for it and go
+ * on working, to clean up or to give up behind a client that leaves: so it takes as long as an answer is waited for, or
+ * the end of a drain's patience; and one that has asked before it took its last message, and has not answered that, is
+ * believed to be working on it.
+ */
+function endBelievedAt(conn: ConnBase): number {
+  const { dues, host, rhythm, times } = conn;
+  if (conn.endAwaited === "no" || conn.isToldOfEnd) return Infinity;
+  if (dues === null) return conn.endAskedAt;
+  if (conn.endAwaited === "earlier" && dues.owed > 0) return Infinity;
+  const silent = Math.max(rhythm.last, conn.endAskedAt) + host.limits.patience;
+  return Math.min(silent, times?.plan?.patienceAt ?? Infinity);
+}
+
+/** Until when an answer is presumed to follow, in ms on the clock; in the past if none is. */
+export function owedUntil(conn: ConnBase): number {
+  const { dues, host, rhythm } = conn;
+  if (dues === null || !conn.answers || !host.limits.answers) return -Infinity;
+  return dues.owedUntil(rhythm.last, host.limits.patience, host.habits) + unheard(conn);
+}
+
+/** Silence counts only while this process could have heard something. */
+function unheard({ host, rhythm }: ConnBase): number {
+  return host.timers.deaf - rhythm.deafAt;
+}

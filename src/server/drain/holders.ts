@@ -1,0 +1,49 @@
+/**
+ * Live answers to "who holds the drain up" and "who is busy".
+ *
+ * @module
+ */
+import { formatAddress } from "../../address.ts";
+import * as flag from "../conn/flags.ts";
+import type { Connection } from "../conn/connection.ts";
+import type { BusyConn, Holder } from "./report.ts";
+import { owedUntil } from "../conn/rest.ts";
+
+/** Describes the connections that a drain waits for. */
+export function holdersOf(connections: Iterable<Connection>, now: number): Holder[] {
+  return Array.from(connections, (conn) => holderOf(conn, now));
+}
+
+/** Describes one connection; `conn` may be gone, while its handler goes on. */
+export function holderOf(conn: Connection, now: number): Holder {
+  return {
+    id: conn.id,
+    peer: formatAddress(conn.remote),
+    state: conn.state,
+    waitsFor: waitsFor(conn),
+    age: now - conn.openedAt,
+    holds: conn.holds,
+  };
+}
+
+/** Describes the connections that have something under way. */
+export function busyOf(connections: Iterable<Connection>, now: number): BusyConn[] {
+  const busy: BusyConn[] = [];
+  for (const conn of connections) {
+    const { handling } = conn;
+    if (handling === 0 && !conn.isBusy && !conn.isPartial && conn.unsent === 0) continue;
+    // Field by field: there may be many, and to spread them costs several times as much.
+    const { id, peer, state, waitsFor, age, holds } = holderOf(conn, now);
+    busy.push({ id, peer, state, waitsFor, age, holds, handling, bytes: conn.bytesRead + conn.bytesFlushed });
+  }
+  return busy;
+}
+
+function waitsFor(conn: Connection): Holder["waitsFor"] {
+  if (conn.is(flag.GONE)) return conn.is(flag.HANDLED) ? "handler" : "work";
+  if (conn.unsent > 0) return "delivery";
+  if (conn.isSealed) return conn.is(flag.HANDLED) ? "handler" : "peerFin";
+  if (conn.isBusy) return conn.holds > 0 ? "work" : "answer";
+  if (conn.isPartial) return "message";
+  return owedUntil(conn) > conn.host.clock.now() ? "answer" : "quiet";
+}

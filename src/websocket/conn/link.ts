@@ -1,0 +1,448 @@
+/**
+ * The state machine of one WebSocket: what comes in, the closing handshake, and the end.
+ *
+ * @module
+ */
+import { nextTurn } from "../../clock.ts";
+import { ConnResetError, DeadlineError } from "../../errors.ts";
+import * as flag from "../../server/conn/flags.ts";
+import type { Consumer } from "../../server/conn/conn.ts";
+import type { Connection } from "../../server/conn/connection.ts";
+import { Delivery, type ItemSource } from "../../server/conn/hand_out.ts";
+import { BEAT } from "../beat.ts";
+import { ABNORMAL, NO_STATUS } from "../close_code.ts";
+import { type ControlEvent, FrameDecoder } from "../codec/mod.ts";
+import type { PerMessageDeflate } from "../deflate/mod.ts";
+import { WebSocketClosedError, WebSocketError } from "../errors.ts";
+import { MessageQueue } from "./message_queue.ts";
+import { Outflow } from "./outflow.ts";
+import { Pings } from "./pings.ts";
+import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
+import { type TimedSocket, WebSocketTimes } from "./times.ts";
+import type { WebSocketClose, WebSocketMessage } from "../types.ts";
+
+/**
+ * A Close is answered when whoever takes the messages before it has neither taken nor answered one for so long, in ms:
+ * as soon as practical (RFC 6455 §5.5.1), but not before answers that come at once.
+ */
+const TAKER_REST = 100;
+
+/** After so many messages in one chunk the others' turn comes: a flood of small ones is read on after theirs. */
+const TURN_MESSAGES = 2048;
+
+/** Of what waits to be decoded when a connection ends, so many messages of the largest size are taken all the same. */
+const REST_MESSAGES = 4;
+
+/** What the link asks of the WebSocket above it. */
+export interface LinkOwner {
+  /** A drain, or the connection's own graceful end, has found its quiet moment. Fulfils when all is said. */
+  sayGoodbye(): Promise<void>;
+}
+
+/** Both directions of one WebSocket. */
+export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, TimedSocket {
+  readonly conn: Connection;
+  readonly settings: WebSocketSettings;
+  readonly out: Outflow;
+  readonly delivery: Delivery<WebSocketMessage>;
+  /** A heartbeat takes the place of the idle timeout. */
+  readonly longLived = true;
+  /** The closing handshake has limits of its own. */
+  readonly timesGoodbye = true;
+  /** Round trip of the last answered ping, in ms. */
+  roundTrip: number | null = null;
+  /** Our Close is out. */
+  sentClose = false;
+  /** How it ended; null while it has not. */
+  outcome: WebSocketClose | null = null;
+  /** Called when it has ended. */
+  onOutcome: ((outcome: WebSocketClose) => void) | null = null;
+  readonly #owner: LinkOwner;
+  readonly #decoder: FrameDecoder;
+  readonly #deflate: PerMessageDeflate | null;
+  readonly #beats: boolean;
+  readonly #inbox: MessageQueue = new MessageQueue();
+  readonly #times: WebSocketTimes;
+  #pings: Pings | null = null;
+  /** A message is with its taker. */
+  #taken = false;
+  /** Messages that were taken, and one more. */
+  #number = 1;
+  /** Nobody will take a message any more. */
+  #unwanted = false;
+  /** Input is over: a Close, the peer's FIN, or nonsense. */
+  #deaf = false;
+  /** Messages that were taken when our Close was out. */
+  #takenLate = 0;
+  #received: ControlEvent | null = null;
+  /** Why nothing more comes, while frames that came before wait to be decoded; null otherwise. */
+  #cutOff: Error | null = null;
+  #error: Error | undefined = undefined;
+  /** Frames may be here that wait until there is room for them. */
+  #behind = false;
+  #paused = false;
+  /** Reads on when the others have had their turn. */
+  #resting = false;
+  #busy = false;
+  #partial = false;
+
+  constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement, owner: LinkOwner) {
+    const { role, limits } = settings;
+    const { deflate } = agreement;
+    this.conn = conn;
+    this.settings = settings;
+    conn.answers = limits.answers;
+    this.out = new Outflow(conn, settings, deflate);
+    this.delivery = new Delivery<WebSocketMessage>(this);
+    this.#owner = owner;
+    this.#deflate = deflate;
+    this.#beats = agreement.beats;
+    this.#times = new WebSocketTimes(this, limits);
+    const inflate = deflate === null ? null : (data: Uint8Array, limit: number) => deflate.inflate(data, limit);
+    const { maxMessageBytes, maxFragments } = limits;
+    this.#decoder = new FrameDecoder({ role, maxMessageBytes, maxFragments, inflate });
+  }
+
+  /** Takes the connection's bytes, unread ones first. */
+  start(): void {
+    this.#times.start();
+    this.conn.consume(this);
+    if (!this.#busy && !this.#partial) this.conn.report(false, false);
+  }
+
+  /** A Close is out, or came. */
+  get isClosing(): boolean {
+    return this.sentClose || this.#deaf;
+  }
+
+  // For whoever takes messages.
+
+  get size(): number {
+    return this.#inbox.size;
+  }
+
+  get ended(): boolean {
+    return this.#deaf || this.#unwanted;
+  }
+
+  get handling(): number {
+    return this.#handled ? 0 : this.#number;
+  }
+
+  take(): WebSocketMessage {
+    this.#taken = true;
+    this.#number++;
+    this.conn.owe("messages");
+    if (this.sentClose) this.#takenLate++;
+    this.#stirred();
+    return this.#inbox.take();
+  }
+
+  /** An answer was given, as far as can be told. */
+  gave(): void {
+    const { dues } = this.conn;
+    if (dues === null || dues.owed === 0) return;
+    dues.gave();
+    this.#stirred();
+  }
+
+  /**
+   * Our Close is out: a message is dropped. A drain tells of it where messages are taken here, unless it may answer one
+   * that was taken behind the Close.
+   */
+  refuse(data: string | Uint8Array | ArrayBuffer): Promise<void> {
+    const { dues } = this.conn;
+    if (this.#takenLate > 0) this.#takenLate--;
+    else if (dues !== null && this.conn.is(flag.FAREWELL)) {
+      this.conn.refusedWrites++;
+      this.conn.refusedBytes += typeof data === "string" ? data.length : data.byteLength;
+    }
+    return this.out.drop();
+  }
+
+  /** What comes before a Close is being dealt with. */
+  #stirred(): void {
+    if (this.#deaf && this.outcome === null) this.#times.expectTaker(this.#takerRest);
+  }
+
+  get #takerRest(): number {
+    return Math.min(TAKER_REST, this.settings.limits.closeTimeout);
+  }
+
+  takeEnd(): null {
+    return null;
+  }
+
+  idle(): void {
+    if (this.#inbox.size > 0) return;
+    this.#taken = false;
+    this.#settle();
+  }
+
+  /** Nobody will take a message any more. */
+  unwant(): void {
+    this.#unwanted = true;
+    this.#taken = false;
+    this.#inbox.clear();
+    this.delivery.wake();
+    this.#settle();
+  }
+
+  // What the connection says.
+
+  get buffered(): number {
+    return this.#decoder.buffered;
+  }
+
+  data(chunk: Uint8Array): void {
+    if (this.#deaf) return;
+    this.#decoder.feed(chunk);
+    this.out.gather();
+    if (this.#decode() >= TURN_MESSAGES) this.#rest();
+    this.#settle();
+    this.out.release();
+  }
+
+  end(): void {
+    this.#over(new ConnResetError("The peer closed the connection without a Close frame"));
+    if (this.outcome !== null) this.conn.close();
+    else this.#settle();
+  }
+
+  drained(): void {
+    this.out.drained();
+    if (this.sentClose && !this.#deaf) this.#times.taken();
+    this.#settle();
+  }
+
+  closed(error?: Error): void {
+    const reason = this.#cutOff ?? error ?? new ConnResetError("The connection ended without a Close frame");
+    const isReset = this.conn.is(flag.RESET);
+    if (!this.#deaf && !isReset) this.#decodeRest(reason);
+    this.#deaf = true;
+    this.#taken = false;
+    // What came is handed out all the same, but not behind a reset of ours; in a drain nothing runs that can't be
+    // answered.
+    if (isReset || this.conn.isParting) this.#inbox.clear();
+    if (this.outcome === null) {
+      this.#error ??= this.#received === null ? reason : undefined;
+      this.#conclude();
+    }
+    this.#times.stop();
+    this.#deflate?.close();
+    this.delivery.wake();
+  }
+
+  hurry(): void {
+    this.#settle();
+  }
+
+  goodbye(): Promise<void> {
+    return this.#owner.sayGoodbye();
+  }
+
+  // Frames.
+
+  /** Gives how many messages came out. */
+  #decode(): number {
+    let count = 0;
+    try {
+      this.#behind = true;
+      while (!this.#deaf && !this.#full && this.#behind) {
+        this.#behind = this.#decodeOne();
+        if (this.#behind) count++;
+      }
+    } catch (error) {
+      this.#deafen(error as Error);
+    }
+    if (this.#unwanted) this.#inbox.clear();
+    if (!this.#behind && this.#cutOff !== null && !this.#deaf) this.#deafen(this.#cutOff);
+    this.delivery.wake();
+    return count;
+  }
+
+  /** False if nothing whole is here. @throws {WebSocketError} The peer broke the protocol. */
+  #decodeOne(): boolean {
+    const event = this.#decoder.next();
+    if (event === null) return false;
+    if (typeof event === "string" || event instanceof Uint8Array) {
+      if (this.#beats && event === BEAT) this.sayBeat();
+      else this.#inbox.push(event);
+    } else this.#control(event);
+    return true;
+  }
+
+  /** Nothing more comes. What waits for room in the inbox is decoded as that gets free: a Close may be behind it. */
+  #over(reason: Error): void {
+    if (this.#deaf || this.#cutOff !== null) return;
+    this.#cutOff = reason;
+    if (!this.#behind) this.#deafen(reason);
+    else this.#times.expectTaker(this.#takerRest);
+  }
+
+  /** The rest of what came, whether there is room or not; what a peer could blow up beyond reason is left. */
+  #decodeRest(reason: Error): void {
+    const { readHighWaterMark, maxMessageBytes } = this.settings.limits;
+    const most = readHighWaterMark + REST_MESSAGES * maxMessageBytes;
+    try {
+      while (!this.#deaf && this.#behind && this.#inbox.volume <= most) this.#behind = this.#decodeOne();
+    } catch (error) {
+      this.#deafen(error as Error);
+    }
+    if (this.#unwanted) this.#inbox.clear();
+    if (!this.#deaf) this.#deafen(reason);
+  }
+
+  #rest(): void {
+    this.#resting = true;
+    nextTurn(this.conn.host.clock, () => {
+      this.#resting = false;
+      this.#settle();
+    });
+  }
+
+  #control(event: ControlEvent): void {
+    if (event.type === "ping") {
+      if (!this.sentClose) this.out.pong(event.data);
+    } else if (event.type === "pong") {
+      this.roundTrip = this.#pings?.answered(event.data) ?? this.roundTrip;
+    } else {
+      this.#received = event;
+      this.#deafen(undefined);
+    }
+  }
+
+  /** Takes in nothing more. */
+  #deafen(error: Error | undefined): void {
+    this.#deaf = true;
+    this.#error = error;
+    this.#times.expectTaker(this.#takerRest);
+  }
+
+  /** Says to a client that can't ping that we are here; what waits for it to read says so, too. */
+  sayBeat(): void {
+    if (!this.sentClose && !this.conn.isClogged) void this.out.message(BEAT, false);
+  }
+
+  /** Sends a ping. */
+  beat(): void {
+    if (!this.isClosing) this.ping();
+  }
+
+  ping(data?: Uint8Array): Promise<number> {
+    const pings = this.#pings ?? (this.#pings = new Pings(this.conn.host.clock));
+    const payload = data ?? pings.payload();
+    this.out.ping(payload);
+    return pings.sent(payload);
+  }
+
+  // Ends.
+
+  /** Begins the closing handshake, or answers the peer's at once. */
+  close(code: number | null, reason: string, wait: number = this.settings.limits.closeTimeout): void {
+    if (this.sentClose || this.outcome !== null) return;
+    this.sentClose = true;
+    this.out.close(code, reason);
+    this.out.release();
+    // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
+    this.conn.unhold();
+    if (!this.#deaf) this.#times.expectClose(wait);
+    this.#settle();
+  }
+
+  /** As `close`, by whoever takes the messages: the one in hand needs no answer any more. */
+  closeByTaker(code: number, reason: string): void {
+    this.#taken = false;
+    this.close(code, reason);
+  }
+
+  dead(error: DeadlineError): void {
+    this.#error = error;
+    this.conn.abort(error);
+  }
+
+  closeLate(): void {
+    if (this.outcome !== null) return void this.conn.close();
+    if (this.#cutOff !== null && !this.#deaf) this.#decodeRest(this.#cutOff);
+    if (this.#deaf) this.#conclude();
+    else this.dead(new DeadlineError("The peer did not answer the Close in time"));
+  }
+
+  /** Nothing of what came is left to deal with. */
+  get #handled(): boolean {
+    return this.#unwanted || (this.#inbox.size === 0 && !this.#taken);
+  }
+
+  /** The last word, and the end. */
+  #conclude(): void {
+    const received = this.#received;
+    if (!this.sentClose && !this.conn.is(flag.GONE)) this.#answer(received);
+    const wasClean = received !== null && !this.conn.is(flag.RESET);
+    this.outcome = { ...this.#lastWord(received), wasClean, error: this.#error };
+    if (this.#error instanceof WebSocketError) {
+      this.#tell("A peer broke the WebSocket protocol, closing its connection");
+    } else if (this.#error instanceof DeadlineError) this.#tell("A WebSocket's peer is gone, dropping its connection");
+    this.#pings?.fail(new WebSocketClosedError("The WebSocket closed before the pong came"));
+    this.out.release();
+    this.#report(false, false);
+    // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
+    if (this.settings.role === "client" && wasClean && !this.conn.is(flag.READ_ENDED)) this.#times.expectClose();
+    else this.conn.close();
+    this.onOutcome?.(this.outcome);
+  }
+
+  /** The peer's Close; or ours, to a peer that broke the protocol and is not listened to any more. */
+  #lastWord(received: ControlEvent | null): { code: number; reason: string } {
+    if (received !== null) return { code: received.code, reason: received.reason };
+    const error = this.#error;
+    return error instanceof WebSocketError
+      ? { code: error.closeCode, reason: error.message }
+      : { code: ABNORMAL, reason: "" };
+  }
+
+  #tell(what: string): void {
+    this.settings.failed(what, this.#error, this.conn);
+  }
+
+  #answer(received: ControlEvent | null): void {
+    this.sentClose = true;
+    if (received !== null) this.out.close(received.code === NO_STATUS ? null : received.code, received.reason);
+    else if (this.#error instanceof WebSocketError) this.out.close(this.#error.closeCode, this.#error.message);
+  }
+
+  // State.
+
+  /** More is here than its takers, or the peer, should have waiting. */
+  get #full(): boolean {
+    const { readHighWaterMark, slowConsumer } = this.settings.limits;
+    if (this.#inbox.volume >= readHighWaterMark || this.out.owesPongs) return true;
+    return slowConsumer === "wait" && this.out.isPiled;
+  }
+
+  #settle(): void {
+    while (this.outcome === null && this.#behind && !this.#deaf && !this.#full) this.#decode();
+    if (this.outcome !== null) return;
+    if (this.#deaf && this.#handled) return this.#conclude();
+    this.#press(!this.#deaf && (this.#full || this.#resting || this.#isLast));
+    this.#report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
+  }
+
+  /** What is here is answered, and nothing more is taken in until the Close is out. */
+  get #isLast(): boolean {
+    return this.conn.is(flag.FIN_NEXT) && !this.sentClose && !this.#decoder.partial;
+  }
+
+  #press(full: boolean): void {
+    if (full === this.#paused) return;
+    this.#paused = full;
+    if (full) this.conn.pause();
+    else this.conn.resume();
+  }
+
+  #report(busy: boolean, partial: boolean): void {
+    if (busy === this.#busy && partial === this.#partial) return;
+    this.#busy = busy;
+    this.#partial = partial;
+    this.conn.report(busy, partial);
+  }
+}

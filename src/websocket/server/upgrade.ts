@@ -1,0 +1,172 @@
+/**
+ * From a request of an HTTP server to a WebSocket.
+ *
+ * @module
+ */
+import { formatAddress } from "../../address.ts";
+import { OptionError } from "../../errors.ts";
+import type { HttpExchange } from "../../http/conn/exchange.ts";
+import { exchangeOf, switchingTo } from "../../http/conn/upgrade.ts";
+import { reply } from "../../http/mod.ts";
+import { checkNames } from "../../names.ts";
+import type { Connection } from "../../server/conn/connection.ts";
+import { FrameEncoder } from "../codec/mod.ts";
+import type { WebSocketSettings } from "../conn/settings.ts";
+import { WsConn } from "../conn/ws_conn.ts";
+import { canCompress, PerMessageDeflate } from "../deflate/mod.ts";
+import type { ServerHandshakeOptions } from "../handshake/handshake_options.ts";
+import { checkUpgrade, type UpgradeAnswer, type UpgradeRefusal, type UpgradeRequest } from "../handshake/server.ts";
+import { farewellOptions, handshakeOptions, WEBSOCKET_NAMES, webSocketLimits } from "../options.ts";
+import type { WebSocketHandler, WebSocketOptions } from "../types.ts";
+import { serveWebSocket } from "./serve.ts";
+
+const FORBIDDEN = 403;
+const ACCEPT = "sec-websocket-accept";
+/** Fields that are the handshake's. */
+const OWN = [ACCEPT, "sec-websocket-protocol", "sec-websocket-extensions"];
+
+/** Where no options are given. */
+const DEFAULTS: WebSocketOptions = {};
+
+type HttpService = HttpExchange["http"]["service"];
+
+/** Options, checked. */
+interface Checked {
+  readonly settings: WebSocketSettings;
+  readonly handshake: ServerHandshakeOptions;
+}
+
+/** What the WebSockets of one server share, made once for each object of options. */
+class Shared {
+  readonly #service: HttpService;
+  readonly #encoder: FrameEncoder = new FrameEncoder("server");
+  readonly #known: WeakMap<WebSocketOptions, Checked> = new WeakMap();
+
+  constructor(service: HttpService) {
+    this.#service = service;
+  }
+
+  /** @throws {OptionError} An option can't be used. */
+  check(options: WebSocketOptions): Checked {
+    let checked = this.#known.get(options);
+    if (checked === undefined) {
+      checkNames("upgradeWebSocket()", options, WEBSOCKET_NAMES);
+      const limits = webSocketLimits(options, "server");
+      const settings: WebSocketSettings = {
+        role: "server",
+        limits,
+        encoder: this.#encoder,
+        manners: farewellOptions(options),
+        failed: (what, error, conn) => this.#failed(what, error, conn),
+      };
+      const handshake = handshakeOptions(options);
+      const { adapter } = this.#service.server;
+      checked = { settings, handshake: canCompress(adapter!) ? handshake : { ...handshake, compression: null } };
+      this.#known.set(options, checked);
+    }
+    return checked;
+  }
+
+  #failed(what: string, error: unknown, conn: Connection): void {
+    const { server } = this.#service;
+    server.log.info(what, { server: server.name, conn: conn.id, peer: formatAddress(conn.remote), error });
+  }
+}
+
+const shared: WeakMap<HttpService, Shared> = new WeakMap();
+
+function sharedOf(service: HttpService): Shared {
+  let found = shared.get(service);
+  if (found === undefined) shared.set(service, found = new Shared(service));
+  return found;
+}
+
+/**
+ * Answers a WebSocket's handshake (RFC 6455 §4.2) and serves it with `handler`: return the `Response` that it gives, of
+ * status 101. The handshake's answer leaves when the HTTP handler returns it, with the fields that middleware has added,
+ * on it or on a copy; whoever returns another answer refuses the WebSocket. A request that is no handshake is answered
+ * with 400, 403, 405 or 426, and with 503 in a drain. The request's context lives as long as the WebSocket.
+ *
+ * @param request The one that the handler of `serveHttp()` was given, or a framework handed on (Hono: `c.req.raw`).
+ * @example
+ * ```ts
+ * await serveHttp({ port: 8080 }, (request) =>
+ *   upgradeWebSocket(request, async (ws) => {
+ *     for await (const message of ws) await ws.send(message);
+ *   }));
+ * ```
+ * @throws {TypeError} The request has no connection: it is a copy, or another server's.
+ * @throws {OptionError} An option can't be used.
+ * @throws {SluiceError} The request is answered already, or its connection is gone.
+ */
+export function upgradeWebSocket(
+  request: Request,
+  handler: WebSocketHandler,
+  options: WebSocketOptions = DEFAULTS,
+): Response {
+  const exchange = exchangeOf(request);
+  if (exchange === undefined) {
+    throw new TypeError(
+      "upgradeWebSocket() needs the request that the handler of serveHttp() was given, " +
+        `got ${describe(request)}; a copy of it has no connection`,
+    );
+  }
+  if (typeof handler !== "function") {
+    throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
+  }
+  const { settings, handshake } = sharedOf(exchange.http.service).check(options);
+  exchange.checkFree("upgradeWebSocket()");
+  const answer = checkUpgrade(requestOf(exchange), handshake);
+  if ("status" in answer) return refusal(exchange, answer);
+  return switchingTo({
+    lines: answer.lines,
+    extra: answer.extra,
+    owns: OWN,
+    proof: [ACCEPT, answer.accept],
+    serve: (conn) => {
+      const deflate = deflateFor(exchange.http.service, settings, answer);
+      return serveWebSocket(begin(conn, settings, answer, deflate), handler, conn.ctx!);
+    },
+  }, exchange);
+}
+
+function deflateFor(
+  { server }: HttpService,
+  { limits }: WebSocketSettings,
+  { deflate }: UpgradeAnswer,
+): PerMessageDeflate | null {
+  return deflate === null ? null : new PerMessageDeflate(server.adapter!, "server", deflate, limits.compression!);
+}
+
+function begin(
+  conn: Connection,
+  settings: WebSocketSettings,
+  answer: UpgradeAnswer,
+  deflate: PerMessageDeflate | null,
+): WsConn {
+  const { protocol, extensions, farewell, beats } = answer;
+  const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell, beats });
+  ws.start();
+  return ws;
+}
+
+/** Whoever set the server up has to hear of an origin that is not let in: to the page it is a failed connection. */
+function refusal(exchange: HttpExchange, { status, headers, message }: UpgradeRefusal): Response {
+  if (status === FORBIDDEN) {
+    const { server } = exchange.http.service;
+    const origin = exchange.head.header("origin");
+    server.log.warn("Refused a WebSocket for its origin", { server: server.name, origin, host: exchange.host });
+  }
+  return reply(`${message}\n`, { status, headers });
+}
+
+function requestOf(exchange: HttpExchange): UpgradeRequest {
+  const { head } = exchange;
+  const { method, minor } = head;
+  return { method, minor, host: exchange.host, scheme: exchange.scheme, header: (name) => head.header(name) };
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
+  return Object.getPrototypeOf(value)?.constructor?.name ?? "object";
+}
