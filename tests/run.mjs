@@ -4,7 +4,7 @@
  * `N passed, N failed`, with `, N skipped` where tests were skipped. A check that fails counts as one failed.
  *
  *   npm test -- --only node        one or more of check, node, deno, bun, separated by commas
- *   npm test -- --filter framing   only test files whose name has this in it
+ *   npm test -- --filter framing   only test files whose path under tests/ has this in it
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -156,7 +156,7 @@ function stop(signal) {
 }
 
 function usage(message) {
-  console.error(`${message}\nusage: npm test -- [--only check,node,deno,bun] [--filter part-of-a-file-name]`);
+  console.error(`${message}\nusage: npm test -- [--only check,node,deno,bun] [--filter part-of-a-path]`);
   process.exit(2);
 }
 
@@ -166,9 +166,9 @@ function options() {
   const all = ["check", ...Object.keys(suites)];
   const names = only?.split(",") ?? all;
   for (const name of names) if (!all.includes(name)) usage(`--only: there is no "${name}"`);
-  const files = readdirSync(join(root, "tests")).filter((name) => name.endsWith("_test.ts") && name.includes(filter))
-    .sort().map((name) => `tests/${name}`);
-  if (files.length === 0) usage(`--filter: no test file has "${filter}" in its name`);
+  const files = readdirSync(join(root, "tests"), { recursive: true })
+    .filter((path) => path.endsWith("_test.ts") && path.includes(filter)).sort().map((path) => `tests/${path}`);
+  if (files.length === 0) usage(`--filter: no test file has "${filter}" in its path`);
   return { names, files };
 }
 

@@ -1,0 +1,52 @@
+import { describe, it } from "node:test";
+import { assertEquals, assertMatch } from "@std/assert";
+import { conformance } from "./conformance/mod.ts";
+import { runtimeName, startProgram } from "../support/processes.ts";
+
+/** What the program prints on Deno with these permissions. */
+async function outcome(permissions: string[], address: object): Promise<string[]> {
+  const options = { permissions: ["--no-prompt", ...permissions], args: [JSON.stringify(address)] };
+  await using program = startProgram("tests/programs/listen_server.ts", options);
+  const { stdout } = await program.exited();
+  return stdout.trim().split("\n");
+}
+
+if (runtimeName() !== "deno") {
+  describe("deno adapter", () => it("needs Deno", { skip: "runs on Deno only" }, () => {}));
+} else {
+  conformance("deno", async () => (await import("../../adapters/deno/mod.ts")).adapter, {
+    tls: true,
+    unix: true,
+    ipv6: true,
+    kernel: true,
+    lateAddresses: true,
+    // Deno's TLS client takes ECONNRESET for an end (the server's side sends the reset).
+    tlsReset: false,
+  });
+
+  describe("deno adapter's permissions", () => {
+    const address = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
+
+    it("needs --allow-net and nothing more", async () => {
+      assertEquals(await outcome(["--allow-net"], address), ["echo", "kernel table: none"]);
+    });
+
+    it("reads the kernel's table where everything is allowed", async () => {
+      assertEquals(await outcome(["-A"], address), ["echo", "kernel table: some"]);
+    });
+
+    it("names the flag that is missing to listen", async () => {
+      assertEquals(await outcome(["--allow-net=127.0.0.1:1"], { ...address, port: 8000 }), [
+        "ListenError: cannot listen on 127.0.0.1:8000: run with --allow-net=127.0.0.1:8000",
+      ]);
+      assertEquals(await outcome(["--allow-net"], { transport: "unix", path: "/tmp/x.sock" }), [
+        "ListenError: cannot listen on /tmp/x.sock: run with --allow-read=/tmp/x.sock",
+      ]);
+    });
+
+    it("names the flag that is missing to connect", async () => {
+      const [line] = await outcome(["--allow-net=127.0.0.1:0"], address);
+      assertMatch(line, /^ConnectError: cannot connect to 127.0.0.1:\d+: run with --allow-net=127.0.0.1:\d+$/);
+    });
+  });
+}

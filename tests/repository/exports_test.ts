@@ -1,0 +1,87 @@
+/** Holds the library to what it exports, and to one manifest. */
+import { describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import { readFileSync } from "node:fs";
+import { root } from "../support/processes.ts";
+import { readSource, sourcesUnder } from "../support/sources.ts";
+
+/** One statement of mod.ts: `export { a, type B } from "./src/x.ts";` */
+const REEXPORT = /export\s+(type\s+)?\{([^}]*)\}\s*from\s*"[^"]+";/g;
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly license: string;
+  readonly exports: Record<string, unknown>;
+  readonly dependencies: Record<string, string>;
+}
+
+const deno = readJson("deno.json");
+const npm = readJson("package.json");
+
+/** The entries that people import, and the lists that pin them. */
+const ENTRIES: readonly (readonly [source: string, list: string])[] = [
+  ["mod.ts", "exports.txt"],
+  ["src/http/mod.ts", "exports_http.txt"],
+  ["src/websocket/mod.ts", "exports_websocket.txt"],
+  ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
+  ["src/load/mod.ts", "exports_load.txt"],
+  ["src/watch/mod.ts", "exports_watch.txt"],
+  ["src/testing/mod.ts", "exports_testing.txt"],
+];
+
+for (const [source, list] of ENTRIES) {
+  describe(`the public entry ${source}`, () => {
+    it(`exports exactly the names listed in tests/fixtures/${list}`, () => {
+      const listed = readFileSync(`${root}tests/fixtures/${list}`, "utf8").trim().split("\n");
+      assertEquals(exportedNames(source), listed);
+    });
+
+    it("exports at run time the values among them and nothing else", async () => {
+      const values = exportedNames(source).filter((name) => !name.startsWith("type "));
+      assertEquals(Object.keys(await import(`../../${source}`)).sort(), values);
+    });
+
+    it("only re-exports, each by name", () => {
+      assertEquals(readSource(source).code.replace(REEXPORT, "").trim(), "");
+    });
+  });
+}
+
+describe("the two manifests", () => {
+  it("agree on name, version and license", () => {
+    assertEquals([npm.name, npm.version, npm.license], [deno.name, deno.version, deno.license]);
+    assertEquals(npm.name, "@sluice/sluice");
+  });
+
+  it("export the same entries, built ones for npm", () => {
+    const built = Object.entries(deno.exports).map(([entry, source]) => {
+      const base = String(source).replace("./", "./dist/").replace(/\.ts$/, "");
+      return [entry, { types: `${base}.d.ts`, default: `${base}.js` }];
+    });
+    const { "./package.json": _, ...entries } = npm.exports;
+    assertEquals(entries, Object.fromEntries(built));
+  });
+
+  it("ask for one dependency at run time, which only the recorder of `./load` imports", () => {
+    assertEquals(Object.keys(npm.dependencies), ["hdr-histogram-js"]);
+    const users = sourcesUnder("src").filter(({ imports }) => imports.includes("hdr-histogram-js"));
+    assertEquals(users.map(({ path }) => path), ["src/load/recorder.ts"]);
+  });
+});
+
+/** Sorted; types are marked as such: `type Conn`. */
+function exportedNames(source: string): string[] {
+  const names: string[] = [];
+  for (const [, type = "", list] of readSource(source).code.matchAll(REEXPORT)) {
+    for (const item of list.split(",").map((part) => part.trim()).filter((part) => part !== "")) {
+      const name = item.replace(/^type\s+/, "").replace(/^.*\sas\s+/, "");
+      names.push(type !== "" || item.startsWith("type ") ? `type ${name}` : name);
+    }
+  }
+  return names.sort();
+}
+
+function readJson(path: string): Manifest {
+  return JSON.parse(readFileSync(root + path, "utf8"));
+}

@@ -1,0 +1,155 @@
+/** Holds the library to its rooms: who may import whom, no circles, and what an entry loads. */
+import { describe, it } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { readSource, type Source, sourcesUnder, withoutComments } from "../support/sources.ts";
+
+/** Names of a runtime that code under src/ must not know. */
+const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\bglobalThis\.process\b|\bBuffer\b/;
+
+/** Files under src/ that stand alone and that every layer may use. */
+const BASE = /^src\/(?!runtime\.ts)([^/]+\.ts|context\/.*)$/;
+const RUNTIME = /^src\/runtime\.ts$/;
+
+/** What every command may use. */
+const TOOL = /^mod\.ts$|^node:/;
+
+/** Who may import what, first match decides. A file that no row knows fails: a new folder needs a row. */
+const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[] = [
+  // The seam to the runtimes.
+  [/^src\/endpoint\.ts$/, []],
+  [/^src\/socket\.ts$/, [/^src\/endpoint\.ts$/]],
+  [/^src\/platform\.ts$/, [/^src\/(endpoint|socket)\.ts$/]],
+  [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock)\.ts$/, /^adapters\/memory\//]],
+  [/^adapters\/shared\//, [/^src\/(socket|platform|endpoint|errors)\.ts$/, /^adapters\/shared\//, /^node:/]],
+  [/^adapters\/node\//, [/^src\/(socket|platform|endpoint|errors|clock)\.ts$/, /^adapters\/(node|shared)\//, /^node:/]],
+  [/^adapters\/deno\//, [
+    /^src\/(socket|platform|endpoint|errors|clock)\.ts$/,
+    /^adapters\/(deno|node|shared)\//,
+    /^node:/,
+  ]],
+  [/^adapters\/bun\//, [/^src\/(socket|platform|endpoint|errors|clock)\.ts$/, /^adapters\/(bun|shared)\//, /^node:/]],
+  [/^src\/runtime\.ts$/, [BASE, /^adapters\//]],
+  // The base, and what stands beside it.
+  [BASE, [BASE]],
+  [/^src\/testing\//, [BASE, /^adapters\/memory\//, /^src\/(testing|server|framing)\//, /^src\/faults\/mod\.ts$/]],
+  // The server's rooms.
+  [/^src\/server\/conn\//, [BASE, /^src\/server\/conn\//]],
+  [/^src\/server\/options\.ts$/, [BASE, /^src\/server\/(conn\/|drain\/report\.ts$)/]],
+  [/^src\/server\/connect\.ts$/, [BASE, RUNTIME, /^src\/server\/(conn\/|options\.ts$)/]],
+  [/^src\/server\/drain\//, [BASE, /^src\/server\/(conn\/|drain\/|options\.ts$)/]],
+  [/^src\/server\/accept\//, [BASE, RUNTIME, /^src\/server\/(conn\/|accept\/|options\.ts$)/]],
+  [/^src\/server\/run\//, [BASE, RUNTIME, /^src\/server\/(drain\/|run\/|(options|server_types)\.ts$)/]],
+  [/^src\/server\//, [BASE, RUNTIME, /^src\/server\/(?!run\/)/]],
+  [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
+  // HTTP's.
+  [/^src\/http\/(errors|lazy)\.ts$/, [BASE]],
+  [/^src\/http\/parser\//, [/^src\/errors\.ts$/, /^src\/http\/(errors\.ts$|parser\/)/]],
+  [/^src\/http\/client\//, [/^src\/errors\.ts$/, /^src\/http\/(errors\.ts$|parser\/|client\/)/]],
+  [/^src\/http\/types\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(errors\.ts$|extras\/)/]],
+  [/^src\/http\/options\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(types\.ts$|parser\/)/]],
+  [/^src\/http\/request\//, [BASE, /^src\/http\/((errors|lazy|types)\.ts$|parser\/|request\/)/]],
+  [/^src\/http\/answer\//, [BASE, /^src\/server\/conn\//, /^src\/http\/((errors|lazy|types)\.ts$|answer\/)/]],
+  [/^src\/http\/extras\//, [BASE, /^src\/http\/((errors|types)\.ts$|answer\/|extras\/)/]],
+  [/^src\/http\/conn\//, [
+    BASE,
+    /^src\/server\/(conn|drain)\//,
+    /^src\/http\/((errors|types|options)\.ts$|(parser|request|answer|extras|conn)\/)/,
+  ]],
+  [/^src\/http\//, [BASE, RUNTIME, /^src\/(server|http)\//]],
+  // WebSocket's: these run in browsers, and need no socket.
+  [/^src\/websocket\/(errors|farewell|beat)\.ts$/, [/^src\/errors\.ts$/]],
+  [/^src\/websocket\/own_protocols\.ts$/, [/^src\/websocket\/(beat|farewell)\.ts$/]],
+  [/^src\/websocket\/reconnect\//, [
+    /^src\/(bytes|clock|errors|names|websocket\/(errors|farewell|beat|own_protocols))\.ts$/,
+    /\/reconnect\//,
+  ]],
+  [/^src\/websocket\/server\//, [BASE, /^src\/server\/conn\//, /^src\/http\//, /^src\/websocket\//]],
+  [/^src\/websocket\//, [BASE, RUNTIME, /^src\/(server|websocket)\//]],
+  // The tools stand on what everybody can import.
+  [/^src\/faults\//, [/^mod\.ts$/, /^src\/http\/mod\.ts$/, /^src\/faults\//]],
+  [/^src\/load\/recorder/, [/^src\/load\//, /^hdr-histogram-js$/]],
+  [/^src\/load\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/load\//]],
+  [/^src\/verify\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/verify\//]],
+  [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
+  [/^src\/report_page\//, [/^src\/load\/types\.ts$|^src\/verify\/mod\.ts$/, /^src\/report_page\//]],
+  [/^src\/cli\/load\//, [TOOL, /^src\/(load|report_page)\/mod\.ts$/, /^src\/cli\/(load\/|[^/]+$)/]],
+  [/^src\/cli\/verify\//, [TOOL, /^src\/(verify|report_page)\/mod\.ts$/, /^src\/cli\/(verify\/|[^/]+$)/]],
+  [/^src\/cli\/faults\//, [TOOL, /^src\/(faults|http)\/mod\.ts$/, /^src\/cli\/(faults\/|[^/]+$)/]],
+  [/^src\/cli\//, [TOOL, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\/([^/]+$|[a-z]+\/command\.ts$)/]],
+  [/^mod\.ts$/, [/^src\/(?!(cli|faults|http|websocket|load|verify|watch|report_page|testing)\b)/]],
+];
+
+/** A connection, its parts and its host still know each other by their types. */
+const KNOWN_CIRCLE = /^src\/server\/conn\/(base|connection|host|leave|refusal|rest|streams|times)\.ts$/;
+
+describe("the layers", () => {
+  const sources = () => [...sourcesUnder("src"), ...sourcesUnder("adapters"), readSource("mod.ts")];
+
+  it("name a runtime only in adapters, src/runtime.ts and the command line", () => {
+    const guilty = sources()
+      .filter(({ path }) => path.startsWith("src/") && path !== "src/runtime.ts" && !path.startsWith("src/cli/"))
+      .flatMap(({ path, code }) => RUNTIME_NAMES.test(code) ? [`${path}: ${RUNTIME_NAMES.exec(code)![0]}`] : []);
+    assertEquals(guilty, []);
+  });
+
+  it("import only from below", () => {
+    assertEquals(sources().flatMap(forbiddenImports), []);
+  });
+
+  it("have no circles, those of types included", () => {
+    const graph = new Map(sources().map(({ path, imports }) => [path, imports]));
+    const circles = circlesIn(graph).map((circle) => circle.filter((path) => !KNOWN_CIRCLE.test(path)));
+    assertEquals(circles.filter((circle) => circle.length > 0), []);
+  });
+
+  it("make `./http` load nothing of WebSocket, and `.` nothing of either", () => {
+    const rooms = (entry: string) => [...new Set([...loadedBy(entry)].map((path) => path.split("/")[1]))];
+    assert(rooms("src/http/mod.ts").includes("http"));
+    assert(!rooms("src/http/mod.ts").includes("websocket"));
+    assertEquals(rooms("mod.ts").filter((room) => ["http", "websocket", "cli", "load", "verify"].includes(room)), []);
+  });
+
+  it("are checked on code whose comments are left out and whose strings are kept", () => {
+    const code = withoutComments(`const a = "http://x"; // Deno\n/* Bun */ import "node:fs";`);
+    assert(code.includes("http://x") && code.includes("node:fs"));
+    assert(!code.includes("Deno") && !code.includes("Bun"));
+  });
+});
+
+function forbiddenImports({ path, imports }: Source): string[] {
+  const layer = LAYERS.find(([file]) => file.test(path));
+  if (layer === undefined) return [`${path}: no layer is known for it`];
+  return imports.filter((target) => !layer[1].some((allowed) => allowed.test(target)))
+    .map((target) => `${path} imports ${target}`);
+}
+
+/** All files that an entry loads, those for types included. */
+function loadedBy(entry: string, found: Set<string> = new Set()): Set<string> {
+  if (found.has(entry)) return found;
+  found.add(entry);
+  for (const target of readSource(entry).imports) if (/^(mod\.ts|src\/)/.test(target)) loadedBy(target, found);
+  return found;
+}
+
+/** The strongly connected components of more than one file (Tarjan's algorithm). */
+function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const stack: string[] = [];
+  const circles: string[][] = [];
+  const visit = (path: string): void => {
+    index.set(path, index.size);
+    low.set(path, index.get(path)!);
+    stack.push(path);
+    for (const target of graph.get(path)!) {
+      if (!graph.has(target)) continue;
+      if (!index.has(target)) visit(target);
+      if (stack.includes(target)) low.set(path, Math.min(low.get(path)!, low.get(target)!));
+    }
+    if (low.get(path) !== index.get(path)) return;
+    const circle = stack.splice(stack.indexOf(path));
+    if (circle.length > 1) circles.push(circle.sort());
+  };
+  for (const path of graph.keys()) if (!index.has(path)) visit(path);
+  return circles;
+}

@@ -1,0 +1,67 @@
+/** Proof of the JSR package: the files that would be published, served by a registry on this machine. */
+import { after, before, describe, it } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { assertServesAndStops, consumerProgram } from "../support/consumer.ts";
+import { root, runtimeName, runtimePath, startCommand, startProgram } from "../support/processes.ts";
+import { type Registry, serveRegistry } from "../support/registry.ts";
+
+/** The programs run on deno whoever starts them, so once is enough. */
+const skip = runtimeName() === "node" ? false : "runs under node only";
+
+const { name, version, exports } = JSON.parse(readFileSync(`${root}deno.json`, "utf8"));
+
+describe("the JSR package", () => {
+  let folder = "";
+  let files: string[] = [];
+  let registry: Registry;
+
+  before(async () => {
+    if (skip !== false) return;
+    folder = mkdtempSync(join(tmpdir(), "sluice-jsr-"));
+    files = await publishedFiles();
+    registry = await serveRegistry({ name, version, exports, folder: root, files });
+  });
+
+  after(async () => {
+    if (skip !== false) return;
+    await registry?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("holds the sources and the papers, and no tests", { skip }, () => {
+    const others = files.filter((path) => !/^(src|adapters)\//.test(path));
+    assertEquals(others.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "deno.json", "mod.ts"]);
+    assert(files.some((path) => path.startsWith("src/")));
+  });
+
+  it("is imported as jsr:, serves with --allow-net alone and is stopped by SIGTERM", { skip }, async () => {
+    const path = join(folder, "program.ts");
+    writeFileSync(path, consumerProgram(`jsr:${name}@${version}`));
+    await using program = startProgram(path, {
+      runtime: "deno",
+      permissions: ["--allow-net", "--no-prompt"],
+      runtimeFlags: ["--check"],
+      cwd: folder,
+      env: { JSR_URL: registry.url, DENO_DIR: join(folder, "cache") },
+    });
+    await assertServesAndStops(program);
+    assertEquals(registry.missed, []);
+    assert(registry.served.includes(`/${name}/${version}/mod.ts`));
+  });
+});
+
+/** What `deno publish` says it would upload, as paths below the top of the repository. */
+async function publishedFiles(): Promise<string[]> {
+  const command = [runtimePath("deno"), "publish", "--dry-run", "--allow-dirty", "--no-check"];
+  await using program = startCommand(command, { cwd: root });
+  const exit = await program.exited(60_000);
+  assertEquals(exit.code, 0, exit.stderr);
+  const listed = (exit.stdout + exit.stderr).matchAll(/^\s+(file:\/\/\S+) \([\d.]+\w+\)$/gm);
+  const files = [...listed].map(([, url]) => fileURLToPath(url).slice(root.length));
+  assert(files.includes("mod.ts"), `no list of files in: ${exit.stderr}`);
+  return files;
+}

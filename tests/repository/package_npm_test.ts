@@ -1,0 +1,108 @@
+/** Proof of the npm package: packed, installed in an empty folder, used by JavaScript and by TypeScript. */
+import { after, before, describe, it } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { assertServesAndStops, consumerProgram } from "../support/consumer.ts";
+import { type Exit, root, runtimeName, startCommand, startProgram } from "../support/processes.ts";
+
+/** The test starts the other runtimes itself, so once is enough. */
+const skip = runtimeName() === "node" ? false : "runs under node only";
+
+/** A consumer's compiler settings: no types of any runtime, and our declarations checked as well. */
+const CONSUMER_TSCONFIG = {
+  compilerOptions: {
+    target: "ES2022",
+    lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"],
+    module: "NodeNext",
+    types: [],
+    strict: true,
+    skipLibCheck: false,
+    noEmit: true,
+  },
+  files: ["consumer.ts"],
+};
+
+describe("the npm package", () => {
+  let folder = "";
+  let project = "";
+
+  before(async () => {
+    if (skip !== false) return;
+    folder = mkdtempSync(join(tmpdir(), "sluice-npm-"));
+    project = join(folder, "project");
+    mkdirSync(project);
+    const packed = await command(["npm", "pack", "--pack-destination", folder, "--loglevel", "error"], root);
+    assertEquals(packed.code, 0, packed.stdout + packed.stderr);
+    const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
+    writeFileSync(join(project, "package.json"), `{ "name": "consumer", "type": "module" }\n`);
+    copyDependencies(root, project);
+    const args = ["--offline", "--no-audit", "--no-fund", "--loglevel", "error"];
+    const installed = await command(["npm", "install", `../${tarball}`, ...args], project);
+    assertEquals(installed.code, 0, installed.stdout + installed.stderr);
+    writeFileSync(join(project, "consumer.js"), consumerProgram("@sluice/sluice"));
+  });
+
+  after(() => {
+    if (folder !== "") rmSync(folder, { recursive: true, force: true });
+  });
+
+  it("holds JavaScript, declarations and the papers, and no sources or tests", { skip }, () => {
+    const installed = join(project, "node_modules/@sluice/sluice");
+    const files = readdirSync(installed, { recursive: true, withFileTypes: true, encoding: "utf8" })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
+    const papers = files.filter((path) => !path.startsWith("dist/")).sort();
+    assertEquals(papers, ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    const others = files.filter((path) => path.startsWith("dist/") && !/\.(js|d\.ts)$/.test(path));
+    assertEquals(others, []);
+    assert(!files.some((path) => path.includes("test/") || path.includes("tests/")));
+  });
+
+  it("has a command that begins with a line for the shell", { skip }, () => {
+    const command = readFileSync(join(project, "node_modules/.bin/sluice"), "utf8");
+    assertEquals(command.split("\n")[0], "#!/usr/bin/env node");
+  });
+
+  it("brings along what `sluice load` needs", { skip }, async () => {
+    const shown = await command(["node_modules/.bin/sluice", "load", "--help"], project);
+    assertEquals([shown.code, shown.stdout.split("\n")[0]], [0, "Usage: sluice load URL [options]"], shown.stderr);
+  });
+
+  for (const runtime of ["node", "bun"] as const) {
+    it(`serves and is stopped by SIGTERM on ${runtime}`, { skip }, async () => {
+      await using program = startProgram(join(project, "consumer.js"), { runtime, cwd: project, plain: true });
+      await assertServesAndStops(program);
+    });
+  }
+
+  it("compiles in a strict TypeScript project without the types of a runtime", { skip }, async () => {
+    writeFileSync(join(project, "consumer.ts"), typed());
+    writeFileSync(join(project, "tsconfig.json"), JSON.stringify(CONSUMER_TSCONFIG));
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    const compiled = await command([process.execPath, compiler, "-p", "."], project);
+    assertEquals(compiled.code, 0, compiled.stdout);
+  });
+});
+
+/** What a package depends on stands in the folder already: an install without a network has to find it there. */
+function copyDependencies(folder: string, project: string): void {
+  const { dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  for (const name of Object.keys(dependencies)) {
+    const copy = join(project, "node_modules", name);
+    cpSync(join(root, "node_modules", name), copy, { recursive: true });
+    copyDependencies(copy, project);
+  }
+}
+
+/** The same program with the other entry beside it. */
+function typed(): string {
+  return `${consumerProgram("@sluice/sluice")}import * as testing from "@sluice/sluice/testing";\nvoid testing;\n`;
+}
+
+async function command(args: string[], cwd: string): Promise<Exit> {
+  await using program = startCommand(args, { cwd });
+  return await program.exited(60_000);
+}
