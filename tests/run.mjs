@@ -27,14 +27,20 @@ const children = new Set();
 
 /** The checks that come before the suite: name and command. */
 function checks() {
-  const entries = Object.values(JSON.parse(readFileSync(join(root, "deno.json"), "utf8")).exports);
+  const entries = ["", "src/tools/"].flatMap((folder) => {
+    const { exports } = JSON.parse(readFileSync(join(root, folder, "deno.json"), "utf8"));
+    return Object.values(exports).map((entry) => join(folder, entry));
+  });
   return [
     ["deno fmt --check", [bin.deno, "fmt", "--check"]],
     ["deno lint", [bin.deno, "lint"]],
     ["deno doc --lint", [bin.deno, "doc", "--quiet", "--lint", ...entries]],
     ["tsc", [process.execPath, tsc, "-p", "."]],
     ["deno check", [bin.deno, "check", "--quiet"]],
-    ["deno publish --dry-run", [bin.deno, "publish", "--quiet", "--dry-run", "--allow-dirty"]],
+    ...["deno.json", "src/tools/deno.json"].map((config) => [
+      `deno publish --dry-run --config ${config}`,
+      [bin.deno, "publish", "--quiet", "--dry-run", "--allow-dirty", "--config", config],
+    ]),
   ];
 }
 

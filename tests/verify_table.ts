@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
-import type { LossName, VerifyKind } from "../src/verify/mod.ts";
+import type { LossName, VerifyKind } from "../src/tools/verify/mod.ts";
 import { commandLine, root, type RuntimeName } from "./support/processes.ts";
 import { startVerify, type Verified } from "./support/verify_cli.ts";
 

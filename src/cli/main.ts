@@ -21,7 +21,7 @@ import { COMMANDS, OPTIONS } from "./options.ts";
 import { openOutput, type Print } from "./output.ts";
 import { readArgs } from "./read_args.ts";
 import type { ToolOption } from "./tool.ts";
-import { TOOLS } from "./tools.ts";
+import { loadTool, TOOLS } from "./tools.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -42,14 +42,13 @@ async function main(args: readonly string[], print: Print): Promise<void> {
 }
 
 async function help(topic: string): Promise<string> {
-  const tool = TOOLS.find(({ name }) => name === topic);
-  return tool === undefined
-    ? helpText(COMMANDS.find((name) => name === topic) ?? "sluice")
-    : toolHelp(await tool.load());
+  return TOOLS.some(({ name }) => name === topic)
+    ? toolHelp(await loadTool(topic))
+    : helpText(COMMANDS.find((name) => name === topic) ?? "sluice");
 }
 
 async function runTool({ tool: name, args }: Extract<Command, { name: "tool" }>, print: Print): Promise<void> {
-  const tool = await TOOLS.find((entry) => entry.name === name)!.load();
+  const tool = await loadTool(name);
   rows = tool.rows;
   process.exitCode = await tool.run(readArgs(args, tool), print);
 }

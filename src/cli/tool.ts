@@ -8,12 +8,15 @@ import type { Print } from "./output.ts";
 
 /** One option of a tool. */
 export interface ToolOption {
+  /** As it is written: `--clients`. */
   readonly flag: string;
   /** Where its value stands in `ToolInput.options`; the library's name of it where there is one. */
   readonly option: string;
   /** The value's name in the help; empty for a switch, which takes none and reads as true. */
   readonly value: string;
+  /** What the help says of it. */
   readonly help: string;
+  /** Understands its value. */
   readonly read: ReadValue;
   /** It may be given several times: its value is an array. */
   readonly many?: boolean;
@@ -33,6 +36,7 @@ export interface ToolInput {
 
 /** A tool, e.g. `sluice load`. */
 export interface ToolCommand {
+  /** The word behind `sluice`. */
   readonly name: string;
   /** How it is called: `sluice load URL [options]`. */
   readonly usage: string;
@@ -40,6 +44,7 @@ export interface ToolCommand {
   readonly about: string;
   /** Command lines for the end of the help, one a line. */
   readonly examples: string;
+  /** Its options, in the order of the help. */
   readonly rows: readonly ToolOption[];
   /** Least and most arguments that are no options. */
   readonly operands: readonly [least: number, most: number];

@@ -1,8 +1,9 @@
 /**
- * The tools of the command line. Each is loaded when it is called: what one depends on costs the others nothing.
+ * The commands that come with the package `@sluice/tools`.
  *
  * @module
  */
+import { StartError } from "./errors.ts";
 import type { ToolCommand } from "./tool.ts";
 
 /** A tool that can be called. */
@@ -10,24 +11,41 @@ export interface ToolEntry {
   readonly name: string;
   /** Its line in the program's help. */
   readonly summary: string;
-  load(): Promise<ToolCommand>;
 }
 
 /** All tools, in the order of the help. */
 export const TOOLS: readonly ToolEntry[] = [
-  {
-    name: "load",
-    summary: "simulated clients that keep sending, every answer checked",
-    load: async () => (await import("./load/command.ts")).COMMAND,
-  },
-  {
-    name: "verify",
-    summary: "stops a server under load, any server, and says what was lost",
-    load: async () => (await import("./verify/command.ts")).COMMAND,
-  },
-  {
-    name: "faults",
-    summary: "a TCP proxy that delays, cuts and stalls, to test with",
-    load: async () => (await import("./faults/command.ts")).COMMAND,
-  },
+  { name: "load", summary: "simulated clients that keep sending, every answer checked" },
+  { name: "verify", summary: "stops a server under load, any server, and says what was lost" },
+  { name: "faults", summary: "a TCP proxy that delays, cuts and stalls, to test with" },
 ];
+
+const PACKAGE = "@sluice/tools";
+
+/** How each runtime brings the package along. */
+const BRING: Readonly<Record<string, string>> = {
+  deno: `deno add jsr:${PACKAGE}`,
+  bun: `bun add ${PACKAGE}`,
+  node: `npm install ${PACKAGE}`,
+};
+
+/** Loads one of them. @throws {StartError} The package isn't there. */
+export async function loadTool(name: string): Promise<ToolCommand> {
+  return await (await commands(name))[name]();
+}
+
+async function commands(name: string): Promise<Record<string, () => Promise<ToolCommand>>> {
+  // No literal: this package doesn't depend on that one, and whoever packs it has nothing to look for.
+  const entry: string = `${PACKAGE}/commands`;
+  try {
+    return (await import(entry)).COMMANDS;
+  } catch (error) {
+    if (!(error instanceof Error) || !/["'`]@sluice\/tools/.test(error.message)) throw error;
+    const runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+    throw new StartError(
+      `sluice ${name} comes with the package ${PACKAGE}, which is not here`,
+      `Bring it along: ${BRING[runtime]}`,
+      { cause: error },
+    );
+  }
+}

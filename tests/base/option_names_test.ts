@@ -29,8 +29,9 @@ import {
   Utf8Decoder,
 } from "../../mod.ts";
 import { createHttpServer, eventStream, healthHandler, livez, readyz, serveHttp } from "../../src/http/mod.ts";
-import { runLoad } from "../../src/load/mod.ts";
-import { memoryAdapter, startFaultProxy, VirtualClock } from "../../src/testing/mod.ts";
+import { runLoad } from "../../src/tools/load/mod.ts";
+import { memoryAdapter, VirtualClock } from "../../src/testing/mod.ts";
+import { startFaultProxy } from "../../src/tools/faults/mod.ts";
 import { watchResources } from "../../src/watch/mod.ts";
 import { connectWebSocket, Hub, upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { ReconnectingWebSocket } from "../../src/websocket/reconnect/mod.ts";

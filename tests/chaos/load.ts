@@ -1,7 +1,7 @@
 /** Load of `src/load`: beside the faults, where all must be right, and through them, where nothing may be wrong. */
 import type { ContextParent, TcpAddress } from "../../mod.ts";
-import type { FaultProxy } from "../../src/faults/mod.ts";
-import { type LoadOptions, type LoadReport, runLoad } from "../../src/load/mod.ts";
+import type { FaultProxy } from "../../src/tools/faults/mod.ts";
+import { type LoadOptions, type LoadReport, runLoad } from "../../src/tools/load/mod.ts";
 import type { Kind } from "./clients.ts";
 import type { Findings } from "./findings.ts";
 

@@ -6,8 +6,8 @@
  */
 import net from "node:net";
 import { background, silentLogger, withCancel } from "../../mod.ts";
-import { type FaultProxy, startFaultProxy } from "../../src/faults/mod.ts";
-import { BusyProcesses, stretchOf } from "../../src/cli/verify/busy.ts";
+import { type FaultProxy, startFaultProxy } from "../../src/tools/faults/mod.ts";
+import { BusyProcesses, stretchOf } from "../../src/tools/cli/verify/busy.ts";
 import { pause } from "../support/http_loads.ts";
 import type { RuntimeName } from "../support/processes.ts";
 import type { NetClient } from "../support/swarm.ts";

@@ -1,5 +1,11 @@
 /** Faults by chance: every kind comes, in an order and with numbers that follow from the seed. */
-import { type Fault, FAULT_KINDS, type FaultKind, type FaultProxy, type FaultScope } from "../../src/faults/mod.ts";
+import {
+  type Fault,
+  FAULT_KINDS,
+  type FaultKind,
+  type FaultProxy,
+  type FaultScope,
+} from "../../src/tools/faults/mod.ts";
 import { pause } from "../support/http_loads.ts";
 
 /** A number below its argument, whole. */

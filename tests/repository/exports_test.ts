@@ -1,7 +1,8 @@
-/** Holds the library to what it exports, and to one manifest. */
+/** Holds the library to what it exports, and each package to one manifest. */
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
+import { VERSION } from "../../src/cli/help.ts";
 import { root } from "../support/processes.ts";
 import { readSource, sourcesUnder } from "../support/sources.ts";
 
@@ -13,11 +14,14 @@ interface Manifest {
   readonly version: string;
   readonly license: string;
   readonly exports: Record<string, unknown>;
-  readonly dependencies: Record<string, string>;
+  readonly dependencies?: Record<string, string>;
 }
 
-const deno = readJson("deno.json");
-const npm = readJson("package.json");
+/** What is published from here, and where its manifests are. */
+const PACKAGES: readonly (readonly [name: string, folder: string])[] = [
+  ["@sluice/sluice", ""],
+  ["@sluice/tools", "src/tools/"],
+];
 
 /** The entries that people import, and the lists that pin them. */
 const ENTRIES: readonly (readonly [source: string, list: string])[] = [
@@ -25,9 +29,11 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/http/mod.ts", "exports_http.txt"],
   ["src/websocket/mod.ts", "exports_websocket.txt"],
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
-  ["src/load/mod.ts", "exports_load.txt"],
+  ["src/tools/load/mod.ts", "exports_load.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
   ["src/testing/mod.ts", "exports_testing.txt"],
+  ["src/cli/kit.ts", "exports_cli_kit.txt"],
+  ["src/tools/faults/mod.ts", "exports_faults.txt"],
 ];
 
 for (const [source, list] of ENTRIES) {
@@ -48,25 +54,32 @@ for (const [source, list] of ENTRIES) {
   });
 }
 
-describe("the two manifests", () => {
-  it("agree on name, version and license", () => {
-    assertEquals([npm.name, npm.version, npm.license], [deno.name, deno.version, deno.license]);
-    assertEquals(npm.name, "@sluice/sluice");
-  });
+for (const [name, folder] of PACKAGES) {
+  describe(`the two manifests of ${name}`, () => {
+    const [deno, npm] = [readJson(`${folder}deno.json`), readJson(`${folder}package.json`)];
 
-  it("export the same entries, built ones for npm", () => {
-    const built = Object.entries(deno.exports).map(([entry, source]) => {
-      const base = String(source).replace("./", "./dist/").replace(/\.ts$/, "");
-      return [entry, { types: `${base}.d.ts`, default: `${base}.js` }];
+    it("agree on name, version and license, and with the other package", () => {
+      assertEquals([npm.name, npm.version, npm.license], [name, deno.version, deno.license]);
+      assertEquals([deno.name, deno.version], [name, VERSION]);
     });
-    const { "./package.json": _, ...entries } = npm.exports;
-    assertEquals(entries, Object.fromEntries(built));
-  });
 
-  it("ask for one dependency at run time, which only the recorder of `./load` imports", () => {
-    assertEquals(Object.keys(npm.dependencies), ["hdr-histogram-js"]);
+    it("export the same entries, built ones for npm", () => {
+      const built = Object.entries(deno.exports).map(([entry, source]) => {
+        const base = String(source).replace("./", "./dist/").replace(/\.ts$/, "");
+        return [entry, { types: `${base}.d.ts`, default: `${base}.js` }];
+      });
+      const { "./package.json": _, ...entries } = npm.exports;
+      assertEquals(entries, Object.fromEntries(built));
+    });
+  });
+}
+
+describe("dependencies at run time", () => {
+  it("has the core none, and the tools one, which only the recorder imports", () => {
+    assertEquals(readJson("package.json").dependencies, undefined);
+    assertEquals(Object.keys(readJson("src/tools/package.json").dependencies!), ["hdr-histogram-js"]);
     const users = sourcesUnder("src").filter(({ imports }) => imports.includes("hdr-histogram-js"));
-    assertEquals(users.map(({ path }) => path), ["src/load/recorder.ts"]);
+    assertEquals(users.map(({ path }) => path), ["src/tools/load/recorder.ts"]);
   });
 });
 

@@ -10,8 +10,15 @@ const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\
 const BASE = /^src\/(?!runtime\.ts)([^/]+\.ts|context\/.*)$/;
 const RUNTIME = /^src\/runtime\.ts$/;
 
+/** Commands run where processes are: they may know the runtime. */
+const COMMAND = /^src\/(tools\/)?cli\//;
+
 /** What every command may use. */
-const TOOL = /^mod\.ts$|^node:/;
+const COMMANDS = /^mod\.ts$|^node:/;
+
+/** The core and its protocols, and what commands are made of, as another package sees them. */
+const CORE = /^@sluice\/sluice(\/(http|websocket))?$/;
+const KIT = /^@sluice\/sluice\/cli\/kit$/;
 
 /** Who may import what, first match decides. A file that no row knows fails: a new folder needs a row. */
 const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[] = [
@@ -31,7 +38,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/runtime\.ts$/, [BASE, /^adapters\//]],
   // The base, and what stands beside it.
   [BASE, [BASE]],
-  [/^src\/testing\//, [BASE, /^adapters\/memory\//, /^src\/(testing|server|framing)\//, /^src\/faults\/mod\.ts$/]],
+  [/^src\/testing\//, [BASE, /^adapters\/memory\//, /^src\/(testing|server|framing)\//]],
   // The server's rooms.
   [/^src\/server\/conn\//, [BASE, /^src\/server\/conn\//]],
   [/^src\/server\/options\.ts$/, [BASE, /^src\/server\/(conn\/|drain\/report\.ts$)/]],
@@ -65,18 +72,15 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   ]],
   [/^src\/websocket\/server\//, [BASE, /^src\/server\/conn\//, /^src\/http\//, /^src\/websocket\//]],
   [/^src\/websocket\//, [BASE, RUNTIME, /^src\/(server|websocket)\//]],
-  // The tools stand on what everybody can import.
-  [/^src\/faults\//, [/^mod\.ts$/, /^src\/http\/mod\.ts$/, /^src\/faults\//]],
-  [/^src\/load\/recorder/, [/^src\/load\//, /^hdr-histogram-js$/]],
-  [/^src\/load\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/load\//]],
-  [/^src\/verify\//, [/^mod\.ts$/, /^src\/(http|websocket)\/mod\.ts$/, /^src\/verify\//]],
   [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
-  [/^src\/report_page\//, [/^src\/load\/types\.ts$|^src\/verify\/mod\.ts$/, /^src\/report_page\//]],
-  [/^src\/cli\/load\//, [TOOL, /^src\/(load|report_page)\/mod\.ts$/, /^src\/cli\/(load\/|[^/]+$)/]],
-  [/^src\/cli\/verify\//, [TOOL, /^src\/(verify|report_page)\/mod\.ts$/, /^src\/cli\/(verify\/|[^/]+$)/]],
-  [/^src\/cli\/faults\//, [TOOL, /^src\/(faults|http)\/mod\.ts$/, /^src\/cli\/(faults\/|[^/]+$)/]],
-  [/^src\/cli\//, [TOOL, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\/([^/]+$|[a-z]+\/command\.ts$)/]],
-  [/^mod\.ts$/, [/^src\/(?!(cli|faults|http|websocket|load|verify|watch|report_page|testing)\b)/]],
+  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\//]],
+  // The tools are a package of their own: they stand on what everybody can import.
+  [/^src\/tools\/commands\.ts$/, [KIT, /^src\/tools\/cli\/[a-z]+\/command\.ts$/]],
+  [/^src\/tools\/load\/recorder/, [/^src\/tools\/load\//, /^hdr-histogram-js$/]],
+  [/^src\/tools\/(load|verify|faults)\//, [CORE, /^src\/tools\/(load|verify|faults)\//]],
+  [/^src\/tools\/report_page\//, [/^src\/tools\/(load\/types|verify\/mod)\.ts$/, /^src\/tools\/report_page\//]],
+  [/^src\/tools\/cli\//, [CORE, KIT, /^node:/, /^src\/tools\/((load|verify|faults|report_page)\/mod\.ts$|cli\/)/]],
+  [/^mod\.ts$/, [/^src\/(?!(cli|http|websocket|watch|testing|tools)\b)/]],
 ];
 
 /** A connection, its parts and its host still know each other by their types. */
@@ -87,7 +91,7 @@ describe("the layers", () => {
 
   it("name a runtime only in adapters, src/runtime.ts and the command line", () => {
     const guilty = sources()
-      .filter(({ path }) => path.startsWith("src/") && path !== "src/runtime.ts" && !path.startsWith("src/cli/"))
+      .filter(({ path }) => path.startsWith("src/") && path !== "src/runtime.ts" && !COMMAND.test(path))
       .flatMap(({ path, code }) => RUNTIME_NAMES.test(code) ? [`${path}: ${RUNTIME_NAMES.exec(code)![0]}`] : []);
     assertEquals(guilty, []);
   });
@@ -106,7 +110,7 @@ describe("the layers", () => {
     const rooms = (entry: string) => [...new Set([...loadedBy(entry)].map((path) => path.split("/")[1]))];
     assert(rooms("src/http/mod.ts").includes("http"));
     assert(!rooms("src/http/mod.ts").includes("websocket"));
-    assertEquals(rooms("mod.ts").filter((room) => ["http", "websocket", "cli", "load", "verify"].includes(room)), []);
+    assertEquals(rooms("mod.ts").filter((room) => ["http", "websocket", "cli", "tools"].includes(room)), []);
   });
 
   it("are checked on code whose comments are left out and whose strings are kept", () => {

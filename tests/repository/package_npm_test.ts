@@ -25,6 +25,9 @@ const CONSUMER_TSCONFIG = {
   files: ["consumer.ts"],
 };
 
+const PACK = ["npm", "pack", "--loglevel", "error", "--pack-destination"];
+const OFFLINE = ["--offline", "--no-audit", "--no-fund", "--loglevel", "error"];
+
 describe("the npm package", () => {
   let folder = "";
   let project = "";
@@ -34,16 +37,19 @@ describe("the npm package", () => {
     folder = mkdtempSync(join(tmpdir(), "sluice-npm-"));
     project = join(folder, "project");
     mkdirSync(project);
-    const packed = await command(["npm", "pack", "--pack-destination", folder, "--loglevel", "error"], root);
+    const packed = await command([...PACK, folder], root);
     assertEquals(packed.code, 0, packed.stdout + packed.stderr);
-    const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz"));
     writeFileSync(join(project, "package.json"), `{ "name": "consumer", "type": "module" }\n`);
-    copyDependencies(root, project);
-    const args = ["--offline", "--no-audit", "--no-fund", "--loglevel", "error"];
-    const installed = await command(["npm", "install", `../${tarball}`, ...args], project);
-    assertEquals(installed.code, 0, installed.stdout + installed.stderr);
+    await install("sluice-sluice");
     writeFileSync(join(project, "consumer.js"), consumerProgram("@sluice/sluice"));
   });
+
+  /** Installs a tarball, and nothing that isn't there already. */
+  async function install(name: string): Promise<void> {
+    const tarball = readdirSync(folder).find((file) => file.startsWith(name) && file.endsWith(".tgz"));
+    const installed = await command(["npm", "install", `../${tarball}`, ...OFFLINE], project);
+    assertEquals(installed.code, 0, installed.stdout + installed.stderr);
+  }
 
   after(() => {
     if (folder !== "") rmSync(folder, { recursive: true, force: true });
@@ -66,9 +72,27 @@ describe("the npm package", () => {
     assertEquals(command.split("\n")[0], "#!/usr/bin/env node");
   });
 
-  it("brings along what `sluice load` needs", { skip }, async () => {
+  it("is one package alone, and names the line that brings the tools", { skip }, async () => {
+    assertEquals(readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")), ["@sluice"]);
+    assertEquals(readdirSync(join(project, "node_modules/@sluice")), ["sluice"]);
     const shown = await command(["node_modules/.bin/sluice", "load", "--help"], project);
-    assertEquals([shown.code, shown.stdout.split("\n")[0]], [0, "Usage: sluice load URL [options]"], shown.stderr);
+    assertEquals([shown.code, shown.stderr.trim().split("\n")], [1, [
+      "sluice: sluice load comes with the package @sluice/tools, which is not here",
+      "Bring it along: npm install @sluice/tools",
+    ]]);
+  });
+
+  it("has the tools beside it once they are installed", { skip }, async () => {
+    const packed = await command([...PACK, folder], join(root, "src/tools"));
+    assertEquals(packed.code, 0, packed.stdout + packed.stderr);
+    copyDependencies(join(root, "src/tools"), project);
+    await install("sluice-tools");
+    for (const tool of ["load", "verify", "faults"]) {
+      const shown = await command(["node_modules/.bin/sluice", tool, "--help"], project);
+      assert(shown.code === 0 && shown.stdout.startsWith(`Usage: sluice ${tool} `), shown.stderr);
+    }
+    const files = readdirSync(join(project, "node_modules/@sluice/tools")).sort();
+    assertEquals(files, ["LICENSE", "README.md", "dist", "package.json"]);
   });
 
   for (const runtime of ["node", "bun"] as const) {

@@ -36,6 +36,7 @@ function block(language: string, part: string): string {
 /** The package's entries as files of this repository. */
 function withPaths(text: string): string {
   return text.replaceAll('"@sluice/sluice"', JSON.stringify(join(root, "mod.ts")))
+    .replaceAll('"@sluice/tools/faults"', JSON.stringify(join(root, "src/tools/faults/mod.ts")))
     .replaceAll('"@sluice/sluice/testing"', JSON.stringify(join(root, "src/testing/mod.ts")))
     .replaceAll('"@sluice/sluice/watch"', JSON.stringify(join(root, "src/watch/mod.ts")))
     .replaceAll('"@sluice/sluice/http"', JSON.stringify(join(root, "src/http/mod.ts")))

@@ -1,7 +1,7 @@
 /** A fault proxy between clients and a hand-held upstream, in memory and in virtual time. */
 import { type MemoryAdapter, memoryAdapter, type MemoryFaults } from "../../adapters/memory/mod.ts";
 import { type Clock, type Conn, Dialer, listen, type Listener, silentLogger, type TcpAddress } from "../../mod.ts";
-import { type Fault, type FaultProxy, type FaultProxyOptions, startFaultProxy } from "../../src/faults/mod.ts";
+import { type Fault, type FaultProxy, type FaultProxyOptions, startFaultProxy } from "../../src/tools/faults/mod.ts";
 import { VirtualClock } from "../../src/testing/clock.ts";
 import { concat } from "./rig.ts";
 

@@ -21,7 +21,7 @@ import {
   type SluiceError,
   type TlsConnectOptions,
 } from "../../mod.ts";
-import { type FaultProxy, startFaultProxy } from "../../src/faults/mod.ts";
+import { type FaultProxy, startFaultProxy } from "../../src/tools/faults/mod.ts";
 import { type Caller, Peer } from "./handler_peer.ts";
 import { leakCheck } from "./leaks.ts";
 import { within } from "./rig.ts";

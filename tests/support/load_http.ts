@@ -1,6 +1,6 @@
 /** Answers for HTTP load clients. */
 import { assertEquals } from "@std/assert";
-import type { ResolvedClientOptions } from "../../src/load/clients/client.ts";
+import type { ResolvedClientOptions } from "../../src/tools/load/clients/client.ts";
 import type { LoadPeer, LoadPlayer, LoadWorld } from "./load_world.ts";
 
 /** Where they connect. */

@@ -21,10 +21,10 @@ export interface Source {
   readonly imports: readonly string[];
 }
 
-/** All TypeScript files under a folder of the repository. */
+/** All TypeScript files under a folder of the repository, but for what was built. */
 export function sourcesUnder(folder: string): Source[] {
   return readdirSync(root + folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => name.endsWith(".ts") && !/(^|\/)dist\//.test(name))
     .map((name) => readSource(`${folder}/${name}`));
 }
 

@@ -1,5 +1,5 @@
 /** `sluice verify` as a child process, on the runtime that runs the test. */
-import type { LossName, VerifyReport } from "../../src/verify/mod.ts";
+import type { LossName, VerifyReport } from "../../src/tools/verify/mod.ts";
 import { CLI } from "./demo.ts";
 import { commandLine, type Program, root, startProgram } from "./processes.ts";
 

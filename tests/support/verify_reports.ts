@@ -10,7 +10,7 @@ import {
   type RoundReport,
   type ScenarioName,
   type VerifyReport,
-} from "../../src/verify/mod.ts";
+} from "../../src/tools/verify/mod.ts";
 
 const NAMES: readonly ScenarioName[] = [
   "ping-pong",

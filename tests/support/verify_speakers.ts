@@ -1,6 +1,6 @@
 /** What a server by hand understands of its clients: each whole message, and the answer that it should get. */
 import { END, RequestHead, RequestParser } from "../../src/http/mod.ts";
-import type { VerifyKind } from "../../src/verify/mod.ts";
+import type { VerifyKind } from "../../src/tools/verify/mod.ts";
 import { acceptKey } from "../../src/websocket/handshake/accept_key.ts";
 import { bytes, concat } from "./rig.ts";
 import { CLOSE, closePayload, frame, FrameReader, TEXT } from "./ws_wire.ts";

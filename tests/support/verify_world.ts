@@ -11,7 +11,7 @@ import {
   SCENARIOS,
   type StopResult,
   type VerifyKind,
-} from "../../src/verify/mod.ts";
+} from "../../src/tools/verify/mod.ts";
 import { dice } from "./dice.ts";
 import { echo } from "./websocket_world.ts";
 import { echoLines } from "./world.ts";

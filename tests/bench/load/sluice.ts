@@ -5,7 +5,7 @@
  * @module
  */
 import process from "node:process";
-import { runLoad } from "../../../src/load/mod.ts";
+import { runLoad } from "../../../src/tools/load/mod.ts";
 import { cpuSeconds } from "./usage.ts";
 
 /** Time for a runtime to compile what is hot, in ms. */
