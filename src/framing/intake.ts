@@ -4,6 +4,7 @@
  * @module
  */
 import type { Names } from "../names.ts";
+import { Boundary } from "../server/conn/boundary.ts";
 import type { Conn, Consumer } from "../server/conn/conn.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Decoder } from "./decoder.ts";
@@ -50,9 +51,7 @@ export class FrameIntake<T> implements Consumer {
   /** The bytes that the queue was decoded from, so that a takeover gets those of the frames nobody took. */
   #raw: Uint8Array[] = [];
   #rawLength = 0;
-  #paused = false;
-  #busy = false;
-  #partial = false;
+  readonly #boundary: Boundary;
   #ended = false;
   #detached = false;
   /** The end was taken while the connection closes. */
@@ -63,6 +62,7 @@ export class FrameIntake<T> implements Consumer {
 
   constructor(conn: FrameConn, decoder: Decoder<T>, wake: () => void, options: FrameStreamOptions) {
     this.#conn = conn;
+    this.#boundary = new Boundary(conn);
     this.#decoder = decoder;
     this.#wake = wake;
     this.#highWaterMark = positiveInteger("highWaterMark", options.highWaterMark, DEFAULT_HIGH_WATER_MARK);
@@ -72,7 +72,7 @@ export class FrameIntake<T> implements Consumer {
   /** Takes the connection's bytes, and tells it that it is at a boundary unless some came at once. */
   attach(): void {
     this.#conn.consume(this);
-    if (!this.#busy && !this.#partial && !this.#detached) this.#conn.report(false, false);
+    if (!this.#detached) this.#boundary.begin();
   }
 
   get spent(): boolean {
@@ -85,7 +85,7 @@ export class FrameIntake<T> implements Consumer {
   }
 
   get handling(): number {
-    return this.#busy ? 1 + this.#takes : 0;
+    return this.#boundary.isBusy ? 1 + this.#takes : 0;
   }
 
   /** Frames that wait. */
@@ -99,7 +99,7 @@ export class FrameIntake<T> implements Consumer {
   }
 
   get paused(): boolean {
-    return this.#paused;
+    return this.#boundary.isPaused;
   }
 
   /** The oldest frame; only while `size` is above 0. */
@@ -142,10 +142,10 @@ export class FrameIntake<T> implements Consumer {
   release(): void {
     if (this.#detached) return;
     const unread = this.#unread();
-    const paused = this.#paused;
+    const { isPaused } = this.#boundary;
     this.#detach();
     this.#conn.release(unread.length > 0 ? unread : undefined);
-    if (paused) this.#conn.resume();
+    if (isPaused) this.#conn.resume();
   }
 
   data(chunk: Uint8Array): void {
@@ -159,14 +159,11 @@ export class FrameIntake<T> implements Consumer {
     }
     if (this.size === 0) {
       this.#dropRaw();
-      return this.#report(this.#busy);
+      return this.#report(this.#boundary.isBusy);
     }
     this.#report(true);
     this.#wake();
-    if (this.#rawLength > this.#highWaterMark && !this.#paused && !this.#detached) {
-      this.#paused = true;
-      this.#conn.pause();
-    }
+    if (this.#rawLength > this.#highWaterMark && !this.#detached) this.#boundary.press(true);
   }
 
   end(): void {
@@ -178,7 +175,7 @@ export class FrameIntake<T> implements Consumer {
       return this.#fail(error);
     }
     this.#ended = true;
-    this.#report(this.#busy || this.size > 0);
+    this.#report(this.#boundary.isBusy || this.size > 0);
     this.#wake();
   }
 
@@ -218,15 +215,13 @@ export class FrameIntake<T> implements Consumer {
     else this.#dropRaw();
     this.#queue.length = 0;
     this.#taken = 0;
-    if (!this.#paused) return;
-    this.#paused = false;
-    this.#conn.resume();
+    this.#boundary.press(false);
   }
 
   #detach(): void {
     this.#ended = true;
     this.#detached = true;
-    this.#paused = false;
+    this.#boundary.forget();
     this.#queue = [];
     this.#taken = 0;
     this.#dropRaw();
@@ -252,10 +247,6 @@ export class FrameIntake<T> implements Consumer {
   }
 
   #report(busy: boolean): void {
-    const partial = this.#decoder.buffered > 0;
-    if ((busy === this.#busy && partial === this.#partial) || this.#detached) return;
-    this.#busy = busy;
-    this.#partial = partial;
-    this.#conn.report(busy, partial);
+    if (!this.#detached) this.#boundary.report(busy, this.#decoder.buffered > 0);
   }
 }

@@ -17,7 +17,6 @@ import { Admission } from "./accept/admission.ts";
 import { AdmissionQueue } from "./accept/admission_queue.ts";
 import { ConnContext } from "./conn/handler_context.ts";
 import { formatAddress, queuedAt, urlOf } from "../address.ts";
-import * as flag from "./conn/flags.ts";
 import type { ConnHost, ConnLimits } from "./conn/host.ts";
 import type { Conn, ConnState } from "./conn/conn.ts";
 import { Connection } from "./conn/connection.ts";
@@ -176,7 +175,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
-    const open = [...this.tracked].filter((conn) => !conn.is(flag.GONE)).map((conn) => conn.socket);
+    const open = [...this.tracked].filter((conn) => !conn.isGone).map((conn) => conn.socket);
     this.#admission.recount(open, this.clock.now());
     for (const conn of this.tracked) conn.applyLimits();
     this.#queue.admit();
@@ -263,7 +262,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   #settled(conn: Connection): void {
     // Who returns at once may have left work behind that still answers.
-    if (conn.holds > 0 && !conn.is(flag.GONE)) return void conn.freed().then(() => this.#settled(conn));
+    if (conn.holds > 0 && !conn.isGone) return void conn.freed().then(() => this.#settled(conn));
     conn.handlerDone();
     if (!conn.outlivesHandler) {
       conn.ctx!.cancel();
@@ -304,13 +303,13 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   /** Forgets a connection whose socket is gone, whose handler has settled, and that no work holds. */
   #leave(conn: Connection): void {
-    if (!conn.is(flag.GONE) || conn.is(flag.HANDLED) || conn.holds > 0) return;
+    if (!conn.isGone || conn.isHandled || conn.holds > 0) return;
     if (this.tracked.delete(conn)) this.#drain?.left();
   }
 
   /** A handler took the connection over from its protocol: from now on it lives as with a handler of its own. */
   attend(conn: Connection, handling: Promise<void>): void {
-    conn.flags |= flag.HANDLED;
+    conn.handed();
     handling.then(() => this.#settled(conn), (error) => this.#failed(conn, error));
   }
 

@@ -113,6 +113,11 @@ describe("the layers", () => {
     assertEquals(rooms("mod.ts").filter((room) => ["http", "websocket", "cli", "tools"].includes(room)), []);
   });
 
+  it("keep a connection's bits in its own room", () => {
+    const users = sources().filter(({ imports }) => imports.includes("src/server/conn/flags.ts"));
+    assertEquals(users.map(({ path }) => path).filter((path) => !path.startsWith("src/server/conn/")), []);
+  });
+
   it("are checked on code whose comments are left out and whose strings are kept", () => {
     const code = withoutComments(`const a = "http://x"; // Deno\n/* Bun */ import "node:fs";`);
     assert(code.includes("http://x") && code.includes("node:fs"));

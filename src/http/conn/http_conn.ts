@@ -5,8 +5,8 @@
  */
 import { ConnClosedError, DrainTimeoutError } from "../../errors.ts";
 import { farewell } from "../../server/conn/leave.ts";
-import * as flag from "../../server/conn/flags.ts";
 import type { Conn, Consumer } from "../../server/conn/conn.ts";
+import { Boundary } from "../../server/conn/boundary.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import { answer } from "./answer.ts";
 import { type Delayed, HttpDeadlines } from "./deadlines.ts";
@@ -41,14 +41,13 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   /** Bytes dropped of a body that nobody read; -1 while none is. */
   #dropped = -1;
   #advancing = false;
-  #paused = false;
-  #busy = false;
-  #partial = false;
+  readonly #boundary: Boundary;
 
   constructor(conn: Connection, service: HttpService) {
     this.conn = conn;
     this.service = service;
     this.parser = new RequestParser(service.limits.parser);
+    this.#boundary = new Boundary(conn);
     this.#out = new Outgoing(conn);
     this.#deadlines = new HttpDeadlines(this, service, conn.host.timers);
   }
@@ -153,12 +152,12 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
       this.service.refused(error as HttpError);
       throw error;
     }
-    if (this.#paused) this.#settle();
+    if (this.#boundary.isPaused) this.#settle();
     return event === null ? undefined : event === END ? null : event as Uint8Array;
   }
 
   bodyWanted(): void {
-    if (this.#paused) this.#settle();
+    if (this.#boundary.isPaused) this.#settle();
   }
 
   inform(status: number, lines: string): void {
@@ -169,7 +168,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   handOver(exchange: HttpExchange): Conn {
     this.#over = true;
     // What is reported from now on is another protocol's.
-    this.#busy = this.#partial = this.#paused = false;
+    this.#boundary.forget();
     // The handler has returned its promise already: from now on the connection lives as long as that.
     if (exchange.handling !== null) this.attend(exchange, exchange.handling);
     this.#deadlines.stop();
@@ -294,7 +293,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   outside(step: () => void): void {
-    if (this.conn.is(flag.FEEDING)) return step();
+    if (this.conn.isFeeding) return step();
     this.conn.cork();
     try {
       step();
@@ -415,24 +414,17 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   #settle(): void {
     const busy = this.exchange !== null || (!this.#over && this.#waits);
     const partial = !busy && !this.#over && this.parser.partial;
-    this.#press(busy);
+    if (!this.conn.isGone) this.#boundary.press(this.#isFull(busy));
     this.#deadlines.head(partial);
     if (this.exchange?.bodyDone === false) this.#deadlines.body(this.exchange!);
-    if (busy === this.#busy && partial === this.#partial) return;
-    this.#busy = busy;
-    this.#partial = partial;
-    this.conn.report(busy, partial);
+    this.#boundary.report(busy, partial);
   }
 
-  /** Makes the peer wait while what it sent is not wanted yet. */
-  #press(busy: boolean): void {
+  /** What the peer has sent is not wanted yet. */
+  #isFull(busy: boolean): boolean {
     // A client that pipelines without end would keep a drain up: when its patience is over, nothing more is taken in.
-    const enough = this.conn.is(flag.FIN_NEXT) && busy && this.exchange?.bodyDone !== false;
-    const full = enough || (busy && this.parser.buffered >= this.conn.host.limits.readHighWaterMark);
-    if (full === this.#paused || this.conn.is(flag.GONE)) return;
-    this.#paused = full;
-    if (full) this.conn.pause();
-    else this.conn.resume();
+    const enough = this.conn.leavesNext && busy && this.exchange?.bodyDone !== false;
+    return enough || (busy && this.parser.buffered >= this.conn.host.limits.readHighWaterMark);
   }
 }
 

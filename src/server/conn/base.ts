@@ -159,6 +159,46 @@ export abstract class ConnBase implements TimerTarget {
     return this.is(flag.CLOGGED);
   }
 
+  /** The socket is gone. */
+  get isGone(): boolean {
+    return this.is(flag.GONE);
+  }
+
+  /** Ended by a reset of ours. */
+  get isReset(): boolean {
+    return this.is(flag.RESET);
+  }
+
+  /** The peer's FIN is here. */
+  get hasPeerFinished(): boolean {
+    return this.is(flag.READ_ENDED);
+  }
+
+  /** Its handler runs. */
+  get isHandled(): boolean {
+    return this.is(flag.HANDLED);
+  }
+
+  /** Its consumer is being given bytes: what is written leaves when that returns. */
+  get isFeeding(): boolean {
+    return this.is(flag.FEEDING);
+  }
+
+  /** Nothing is read, for whatever reason. */
+  get isPaused(): boolean {
+    return this.is(flag.ANY_PAUSE);
+  }
+
+  /** The goodbye has begun. */
+  get hasSaidGoodbye(): boolean {
+    return this.is(flag.FAREWELL);
+  }
+
+  /** It leaves at the next moment that is not busy. */
+  get leavesNext(): boolean {
+    return this.is(flag.FIN_NEXT);
+  }
+
   /** Takes part in a drain, or in its own graceful end. */
   get isParting(): boolean {
     return this.times !== null && this.times.plan !== null;

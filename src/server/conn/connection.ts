@@ -408,9 +408,14 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   // Ending.
 
+  /** It is handed to its handler. */
+  handed(): void {
+    this.flags |= flag.HANDLED;
+  }
+
   /** Begins: `handled` while a handler is running. @param ahead Reads the socket already. */
   start(ahead: { handTo(to: SocketEvents): void } | null = null): void {
-    this.flags |= flag.HANDLED;
+    this.handed();
     this.applyLimits();
     if (ahead === null) this.socket.start(this);
     else ahead.handTo(this);

@@ -4,7 +4,6 @@
  * @module
  */
 import { formatAddress } from "../../address.ts";
-import * as flag from "../conn/flags.ts";
 import type { Connection } from "../conn/connection.ts";
 import type { BusyConn, Holder } from "./report.ts";
 import { owedUntil } from "../conn/rest.ts";
@@ -40,9 +39,9 @@ export function busyOf(connections: Iterable<Connection>, now: number): BusyConn
 }
 
 function waitsFor(conn: Connection): Holder["waitsFor"] {
-  if (conn.is(flag.GONE)) return conn.is(flag.HANDLED) ? "handler" : "work";
+  if (conn.isGone) return conn.isHandled ? "handler" : "work";
   if (conn.unsent > 0) return "delivery";
-  if (conn.isSealed) return conn.is(flag.HANDLED) ? "handler" : "peerFin";
+  if (conn.isSealed) return conn.isHandled ? "handler" : "peerFin";
   if (conn.isBusy) return conn.holds > 0 ? "work" : "answer";
   if (conn.isPartial) return "message";
   return owedUntil(conn) > conn.host.clock.now() ? "answer" : "quiet";

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../../clock.ts";
 import { formatAddress } from "../../address.ts";
-import * as flag from "../conn/flags.ts";
 import type { Connection } from "../conn/connection.ts";
 import { connKey, type KernelTable } from "./kernel_table.ts";
 import type { ConnOutcome, CutConn, Delivery, DrainedConn, DrainReport, TruncatedConn } from "./report.ts";
@@ -67,7 +66,7 @@ export class DrainLedger {
   /** Whether the kernel knows more than we do about some connection's last bytes. */
   get needsTable(): boolean {
     for (const { conn, cut } of this.#entries.values()) {
-      if (cut === null && !conn.is(flag.READ_ENDED) && conn.failure === null) return true;
+      if (cut === null && !conn.hasPeerFinished && conn.failure === null) return true;
     }
     return false;
   }
@@ -97,7 +96,7 @@ export class DrainLedger {
   /** A reset of ours is a cut, whoever ordered it. */
   #outcome(entry: Entry, table: KernelTable | null): DrainedConn {
     if (entry.cut !== null) return entry.cut;
-    return entry.conn.is(flag.RESET) ? this.#describe(entry, table) : drained(entry, table);
+    return entry.conn.isReset ? this.#describe(entry, table) : drained(entry, table);
   }
 
   #describe(entry: Entry, table: KernelTable | null): CutConn {
@@ -111,14 +110,14 @@ export class DrainLedger {
       age: this.#clock.now() - conn.openedAt,
       bytesUnread: conn.unread,
       bytesUnsent: conn.unsent,
-      handlerRunning: conn.is(flag.HANDLED) || conn.handling > 0,
+      handlerRunning: conn.isHandled || conn.handling > 0,
     };
   }
 }
 
 /** Answered and said FIN to; only the peer has not closed yet. */
 export function isServed(conn: Connection): boolean {
-  return conn.isSealed && !conn.is(flag.HANDLED) && conn.unsent === 0;
+  return conn.isSealed && !conn.isHandled && conn.unsent === 0;
 }
 
 function drained(entry: Entry, table: KernelTable | null): DrainedConn {
@@ -141,7 +140,7 @@ function drained(entry: Entry, table: KernelTable | null): DrainedConn {
 }
 
 function deliveryOf({ conn, key }: Entry, table: KernelTable | null): Delivery {
-  if (conn.is(flag.READ_ENDED) && conn.failure === null && conn.is(flag.GONE)) return "finSeen";
+  if (conn.hasPeerFinished && conn.failure === null && conn.isGone) return "finSeen";
   if (conn.unsent > 0) return "process";
   const left = table?.get(key);
   return left === 0 ? "acknowledged" : "kernel";

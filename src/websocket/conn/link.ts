@@ -5,7 +5,7 @@
  */
 import { nextTurn } from "../../clock.ts";
 import { ConnResetError, DeadlineError } from "../../errors.ts";
-import * as flag from "../../server/conn/flags.ts";
+import { Boundary } from "../../server/conn/boundary.ts";
 import type { Consumer } from "../../server/conn/conn.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import { Delivery, type ItemSource } from "../../server/conn/hand_out.ts";
@@ -80,16 +80,15 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #error: Error | undefined = undefined;
   /** Frames may be here that wait until there is room for them. */
   #behind = false;
-  #paused = false;
+  readonly #boundary: Boundary;
   /** Reads on when the others have had their turn. */
   #resting = false;
-  #busy = false;
-  #partial = false;
 
   constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement, owner: LinkOwner) {
     const { role, limits } = settings;
     const { deflate } = agreement;
     this.conn = conn;
+    this.#boundary = new Boundary(conn);
     this.settings = settings;
     conn.answers = limits.answers;
     this.out = new Outflow(conn, settings, deflate);
@@ -107,7 +106,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   start(): void {
     this.#times.start();
     this.conn.consume(this);
-    if (!this.#busy && !this.#partial) this.conn.report(false, false);
+    this.#boundary.begin();
   }
 
   /** A Close is out, or came. */
@@ -153,7 +152,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   refuse(data: string | Uint8Array | ArrayBuffer): Promise<void> {
     const { dues } = this.conn;
     if (this.#takenLate > 0) this.#takenLate--;
-    else if (dues !== null && this.conn.is(flag.FAREWELL)) {
+    else if (dues !== null && this.conn.hasSaidGoodbye) {
       this.conn.refusedWrites++;
       this.conn.refusedBytes += typeof data === "string" ? data.length : data.byteLength;
     }
@@ -217,7 +216,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   closed(error?: Error): void {
     const reason = this.#cutOff ?? error ?? new ConnResetError("The connection ended without a Close frame");
-    const isReset = this.conn.is(flag.RESET);
+    const isReset = this.conn.isReset;
     if (!this.#deaf && !isReset) this.#decodeRest(reason);
     this.#deaf = true;
     this.#taken = false;
@@ -376,17 +375,17 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** The last word, and the end. */
   #conclude(): void {
     const received = this.#received;
-    if (!this.sentClose && !this.conn.is(flag.GONE)) this.#answer(received);
-    const wasClean = received !== null && !this.conn.is(flag.RESET);
+    if (!this.sentClose && !this.conn.isGone) this.#answer(received);
+    const wasClean = received !== null && !this.conn.isReset;
     this.outcome = { ...this.#lastWord(received), wasClean, error: this.#error };
     if (this.#error instanceof WebSocketError) {
       this.#tell("A peer broke the WebSocket protocol, closing its connection");
     } else if (this.#error instanceof DeadlineError) this.#tell("A WebSocket's peer is gone, dropping its connection");
     this.#pings?.fail(new WebSocketClosedError("The WebSocket closed before the pong came"));
     this.out.release();
-    this.#report(false, false);
+    this.#boundary.report(false, false);
     // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
-    if (this.settings.role === "client" && wasClean && !this.conn.is(flag.READ_ENDED)) this.#times.expectClose();
+    if (this.settings.role === "client" && wasClean && !this.conn.hasPeerFinished) this.#times.expectClose();
     else this.conn.close();
     this.onOutcome?.(this.outcome);
   }
@@ -423,26 +422,12 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     while (this.outcome === null && this.#behind && !this.#deaf && !this.#full) this.#decode();
     if (this.outcome !== null) return;
     if (this.#deaf && this.#handled) return this.#conclude();
-    this.#press(!this.#deaf && (this.#full || this.#resting || this.#isLast));
-    this.#report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
+    this.#boundary.press(!this.#deaf && (this.#full || this.#resting || this.#isLast));
+    this.#boundary.report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
   }
 
   /** What is here is answered, and nothing more is taken in until the Close is out. */
   get #isLast(): boolean {
-    return this.conn.is(flag.FIN_NEXT) && !this.sentClose && !this.#decoder.partial;
-  }
-
-  #press(full: boolean): void {
-    if (full === this.#paused) return;
-    this.#paused = full;
-    if (full) this.conn.pause();
-    else this.conn.resume();
-  }
-
-  #report(busy: boolean, partial: boolean): void {
-    if (busy === this.#busy && partial === this.#partial) return;
-    this.#busy = busy;
-    this.#partial = partial;
-    this.conn.report(busy, partial);
+    return this.conn.leavesNext && !this.sentClose && !this.#decoder.partial;
   }
 }
