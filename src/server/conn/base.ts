@@ -11,6 +11,20 @@ import { type ConnHost, KEEP_ALIVE_DELAY } from "./host.ts";
 import { ConnTimes } from "./times.ts";
 import type { Conn, ConnState, Consumer } from "./conn.ts";
 import { Dues, type DuesMode } from "./dues.ts";
+import {
+  CLOSED,
+  CUT,
+  DRAINED,
+  DUE,
+  type Ending,
+  type EndingEvent,
+  GOODBYE,
+  LAST_GOODBYE,
+  OPEN,
+  RESET,
+  SERVED,
+  TRANSITIONS,
+} from "./ending.ts";
 import type { Inbound } from "./inbound.ts";
 import type { Outbound } from "./outbound.ts";
 import { busyUntil } from "./rest.ts";
@@ -50,8 +64,10 @@ export abstract class ConnBase implements TimerTarget {
   /** What was to be written after the FIN of a goodbye. */
   refusedWrites = 0;
   refusedBytes = 0;
-  /** Bits of `conn_flags.ts`. */
+  /** Bits of `flags.ts`. */
   flags = 0;
+  /** How far its end has come: see `ending.ts`. */
+  ending: Ending = OPEN;
   /** Bytes given to the socket. */
   moved = 0;
   /** Bytes that the kernel had taken when we reset it: a socket that is gone can't tell. */
@@ -92,7 +108,7 @@ export abstract class ConnBase implements TimerTarget {
   }
 
   get bytesFlushed(): number {
-    return this.is(flag.RESET) ? this.flushedAtReset : this.moved - this.socket.unsent;
+    return this.isReset ? this.flushedAtReset : this.moved - this.socket.unsent;
   }
 
   /** Bytes written and not yet handed to the kernel. */
@@ -134,7 +150,7 @@ export abstract class ConnBase implements TimerTarget {
 
   /** A goodbye of ours has closed the input: the peer had not finished. */
   get isDrained(): boolean {
-    return this.is(flag.DRAINED);
+    return this.ending === DRAINED || this.ending === CUT;
   }
 
   /** Number of what the handler is at, never the same twice; 0 while it waits for the peer, or none runs. */
@@ -151,7 +167,7 @@ export abstract class ConnBase implements TimerTarget {
 
   /** Input is closed by us: our FIN is out, or follows what was written. */
   get isSealed(): boolean {
-    return this.is(flag.SEALED);
+    return this.ending >= DRAINED;
   }
 
   /** The kernel has not taken all that was written. */
@@ -166,12 +182,17 @@ export abstract class ConnBase implements TimerTarget {
 
   /** Ended by a reset of ours. */
   get isReset(): boolean {
-    return this.is(flag.RESET);
+    return this.ending >= RESET;
   }
 
   /** The peer's FIN is here. */
   get hasPeerFinished(): boolean {
     return this.is(flag.READ_ENDED);
+  }
+
+  /** Ended by `close()` or `abort()`: reading throws instead of ending. */
+  get isClosedHere(): boolean {
+    return this.ending >= CLOSED;
   }
 
   /** Its handler runs. */
@@ -189,14 +210,14 @@ export abstract class ConnBase implements TimerTarget {
     return this.is(flag.ANY_PAUSE);
   }
 
-  /** The goodbye has begun. */
+  /** A goodbye has begun, or is what ended it. */
   get hasSaidGoodbye(): boolean {
-    return this.is(flag.FAREWELL);
+    return this.is(flag.GOODBYE_SAID);
   }
 
-  /** It leaves at the next moment that is not busy. */
+  /** It leaves at the next moment that is not busy, and nothing more is taken in. */
   get leavesNext(): boolean {
-    return this.is(flag.FIN_NEXT);
+    return this.ending === DUE || this.ending === LAST_GOODBYE;
   }
 
   /** Takes part in a drain, or in its own graceful end. */
@@ -211,12 +232,20 @@ export abstract class ConnBase implements TimerTarget {
 
   /** Said goodbye to, sealed or gone: a drain has nothing left to do but wait. */
   get isLeaving(): boolean {
-    return this.is(flag.FAREWELL | flag.SEALED | flag.GONE);
+    return this.ending >= GOODBYE || this.isGone;
   }
 
   /** A protocol has the bytes and goes on after the handler has settled. */
   get outlivesHandler(): boolean {
     return this.consumer !== null && this.consumer.attended !== true;
+  }
+
+  /** Something happened to its end; false if that changes nothing. */
+  enter(event: EndingEvent): boolean {
+    if (this.isGone) return false;
+    const before = this.ending;
+    this.ending = TRANSITIONS[event][before];
+    return this.ending !== before;
   }
 
   /** Whether any of these flags is set. */
@@ -226,7 +255,7 @@ export abstract class ConnBase implements TimerTarget {
 
   get state(): ConnState {
     if (this.is(flag.GONE)) return "closed";
-    if (this.is(flag.SEALED)) return "closing";
+    if (this.isSealed) return "closing";
     if (this.bytesRead === 0) return "new";
     return this.isBusy || this.isPartial ? "active" : "idle";
   }
@@ -238,7 +267,7 @@ export abstract class ConnBase implements TimerTarget {
 
   /** The peer has finished, and somebody waits for the end of all: nobody else may be there to bring it about. */
   watchEnd(): void {
-    if (this.endAwaited === "no" || !this.is(flag.READ_ENDED) || this.is(flag.SEALED | flag.GONE)) return;
+    if (this.endAwaited === "no" || !this.hasPeerFinished || this.isSealed || this.isGone) return;
     this.timed();
     this.armAt(this.host.clock.now() + this.host.limits.quiet);
   }

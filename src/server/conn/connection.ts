@@ -45,7 +45,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   data(chunk: Uint8Array): void {
     this.bytesRead += chunk.length;
-    if ((this.flags & flag.SEALED) !== 0) return this.#late(chunk);
+    if (this.isSealed) return this.#late(chunk);
     this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.isPartial);
     if (this.consumer !== null) this.#feed(chunk);
     else this.#enqueue(chunk);
@@ -54,7 +54,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   end(): void {
     this.flags |= flag.READ_ENDED;
-    if (this.is(flag.SEALED)) return;
+    if (this.isSealed) return;
     this.endInput();
     this.watchEnd();
   }
@@ -76,7 +76,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     this.host.timers.disarm(this);
     // Only a peer that has left by itself shows what it had waited for.
-    if (this.dues !== null && this.failure === null && !this.is(flag.FAREWELL)) this.#teach(this.dues);
+    if (this.dues !== null && this.failure === null && !this.hasSaidGoodbye) this.#teach(this.dues);
     this.#failWaiters(this.failure);
     const consumer = this.consumer;
     this.consumer = null;
@@ -162,7 +162,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   endInput(): void {
     const consumer = this.consumer;
     if (consumer !== null) this.#guarded(() => consumer.end());
-    else if (this.is(flag.DRAINED)) this.failRead(drainedError());
+    else if (this.isDrained) this.failRead(drainedError());
     else if (this.isAwaitingRead) this.#tellEnd();
     this.observe();
   }
@@ -174,7 +174,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   #late(chunk: Uint8Array): void {
     this.lateBytes += chunk.length;
-    if (!this.is(flag.CLOSING)) this.lateMessages += this.consumer?.late?.(chunk) ?? 1;
+    if (!this.isClosedHere) this.lateMessages += this.consumer?.late?.(chunk) ?? 1;
   }
 
   // Protocols that take the bytes from the callback.
@@ -191,7 +191,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     }
     this.consumer = this.is(flag.GONE) ? null : consumer;
     if (this.is(flag.GONE)) this.#guarded(() => consumer.closed(this.failure ?? undefined));
-    else if (this.is(flag.READ_ENDED | flag.SEALED)) this.endInput();
+    else if (this.hasPeerFinished || this.isSealed) this.endInput();
     else leave.boundary(this);
   }
 
@@ -222,7 +222,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   }
 
   #pauseFor(reason: number): void {
-    if (this.is(reason | flag.SEALED | flag.GONE)) return;
+    if (this.is(reason | flag.GONE) || this.isSealed) return;
     if (!this.is(flag.ANY_PAUSE)) this.socket.pause();
     this.flags |= reason;
   }
@@ -319,7 +319,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   /** What is written after a goodbye's FIN is lost to the peer: a drain tells of it. */
   #refuse(data: Uint8Array | string): Error {
     if (this.failure !== null) return this.failure;
-    if (!this.is(flag.FAREWELL) || this.is(flag.CLOSING)) return closedError();
+    if (!this.hasSaidGoodbye || this.isClosedHere) return closedError();
     if (data.length > 0) {
       this.refusedWrites++;
       this.refusedBytes += data.length;
@@ -475,8 +475,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   close(): Promise<void> {
     // What the drain has closed stays the drain's: what comes late is still counted.
-    if (!this.is(flag.CLOSING | flag.SEALED | flag.GONE)) {
-      this.flags |= flag.CLOSING;
+    if (!this.isSealed && this.enter("close")) {
       if (this.isAwaitingRead) this.failRead(closedError());
       this.seal();
     }
@@ -484,7 +483,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   }
 
   abort(reason?: unknown): void {
-    if (this.is(flag.RESET | flag.GONE)) return;
+    if (this.isReset || this.isGone) return;
     // Whoever passes on what ended the reading means no reset of what was ended well: pipes do, and loops of proxies.
     if (reason instanceof DrainedError) return this.#closeFor(reason);
     if (this.failure === null) {
@@ -493,7 +492,8 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
         : new ConnClosedError("The connection was aborted", { cause: reason });
     }
     this.flushedAtReset = this.bytesFlushed;
-    this.flags |= flag.RESET | flag.CLOSING | flag.SEALED | flag.WRITE_ENDED;
+    this.enter("reset");
+    this.flags |= flag.WRITE_ENDED;
     this.host.leaving(this);
     this.#failWaiters(this.failure);
     this.socket.destroy();
@@ -521,7 +521,6 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   /** Closes the input; FIN follows what was written, and reading goes on until the peer's FIN. */
   seal(): void {
-    this.flags |= flag.SEALED;
     this.inbound?.clear();
     this.#fin();
     if (this.is(flag.ANY_PAUSE)) {
@@ -541,7 +540,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   #fin(): void {
     if (this.is(flag.WRITE_ENDED | flag.GONE)) return;
-    if (this.is(flag.FAREWELL)) this.#joinWithFin();
+    if (this.hasSaidGoodbye) this.#joinWithFin();
     this.unhold();
     this.flags |= flag.WRITE_ENDED;
     this.host.leaving(this);
@@ -566,7 +565,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   /** The error is built only if somebody waits: most connections end without anybody asking. */
   #failWaiters(error: Error | null): void {
     if (this.isAwaitingRead) {
-      if (error === null && this.is(flag.READ_ENDED | flag.SEALED)) this.inbound!.settle(null);
+      if (error === null && (this.hasPeerFinished || this.isSealed)) this.inbound!.settle(null);
       else this.failRead(error ?? closedError());
     }
     if (this.outbound?.isAwaited) this.outbound.failWaiters(error ?? closedError());

@@ -9,7 +9,6 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import * as flag from "./flags.ts";
 import { farewell } from "./leave.ts";
 import type { Connection } from "./connection.ts";
 
@@ -61,7 +60,7 @@ export class Departures {
 
   #leave(conn: Connection, bytes: number): void {
     const isCalm = conn.bytesRead + conn.moved === bytes && !conn.isPartial;
-    if ((isCalm || conn.is(flag.FIN_NEXT)) && !conn.isBusy) farewell(conn);
+    if ((isCalm || conn.leavesNext) && !conn.isBusy) farewell(conn);
     else conn.armAt(this.#clock.now());
   }
 }

@@ -11,10 +11,6 @@ export const READ_ENDED = 1;
 export const WRITE_ENDED = 2;
 /** The socket is gone. */
 export const GONE = 4;
-/** Input is closed by us; what arrives is late. */
-export const SEALED = 8;
-/** Ended by `close` or `abort`: reading throws instead of ending. */
-export const CLOSING = 16;
 /** The socket is paused because the queue is full. */
 export const FULL = 32;
 /** The socket is paused by its consumer. */
@@ -25,8 +21,6 @@ export const STALLED = 65536;
 export const FEEDING = 131072;
 /** TCP keep-alive is dealt with. */
 export const KEPT_ALIVE = 262144;
-/** A goodbye of ours closed the input before the peer had finished. */
-export const DRAINED = 1048576;
 /** Whoever reads has learned that the peer has finished. */
 export const END_TOLD = 2097152;
 /** Any reason for a paused socket. */
@@ -43,11 +37,7 @@ export const CLOGGED = 1024;
 export const SLOW = 524288;
 /** Answers are withheld, to leave together with the FIN. */
 export const HOLD = 2048;
-/** The goodbye has begun. */
-export const FAREWELL = 4096;
-/** FIN at the next moment that is not busy. */
-export const FIN_NEXT = 8192;
-/** Ended by a reset of ours. */
-export const RESET = 16384;
 /** A handler is running. */
 export const HANDLED = 32768;
+/** A goodbye has begun, whatever became of it. */
+export const GOODBYE_SAID = 4096;

@@ -39,7 +39,7 @@ export class KeepAlive {
     const grown = this.#clock.now() - YOUTH;
     let young = false;
     for (const conn of this.#connections) {
-      if (conn.is(flag.KEPT_ALIVE | flag.GONE | flag.RESET)) continue;
+      if (conn.is(flag.KEPT_ALIVE | flag.GONE) || conn.isReset) continue;
       if (conn.openedAt > grown) young = true;
       else this.#keep(conn);
     }

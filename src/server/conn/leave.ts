@@ -3,7 +3,7 @@
  *
  * @module
  */
-import * as flag from "./flags.ts";
+import { GOODBYE_SAID } from "./flags.ts";
 import type { DrainPlan } from "./times.ts";
 import type { Connection } from "./connection.ts";
 import { owedUntil } from "./rest.ts";
@@ -46,7 +46,8 @@ export function joinDrain(conn: Connection, plan: DrainPlan): void {
 /** Says goodbye, then closes the input; FIN rides with the last answer, and reading goes on until the peer's FIN. */
 export function farewell(conn: Connection): void {
   if (conn.isLeaving) return;
-  conn.flags |= flag.FAREWELL;
+  conn.enter("goodbye");
+  conn.flags |= GOODBYE_SAID;
   conn.host.leaving(conn);
   const said = sayGoodbye(conn);
   if (said instanceof Promise) awaitGoodbye(conn, said);
@@ -55,7 +56,7 @@ export function farewell(conn: Connection): void {
 
 /** The FIN waits for the last words, but not for ever: it is the user who finds them. */
 function awaitGoodbye(conn: Connection, said: Promise<void>): void {
-  const failed = (error: unknown): void => conn.is(flag.SEALED) ? undefined : conn.abort(error);
+  const failed = (error: unknown): void => conn.isSealed ? undefined : conn.abort(error);
   said.then(() => finish(conn), failed);
   if (conn.consumer?.timesGoodbye === true) return;
   const times = conn.timed();
@@ -69,7 +70,7 @@ function awaitGoodbye(conn: Connection, said: Promise<void>): void {
  * moment is still to come. Returns when to look again, in ms on the clock.
  */
 export function leaveNext(conn: Connection): number {
-  conn.flags |= flag.FIN_NEXT;
+  conn.enter("due");
   if (!conn.isBusy) {
     conn.host.departures.add(conn);
     return Infinity;
@@ -83,8 +84,8 @@ export function leaveNext(conn: Connection): number {
 
 /** What was received is worked off, withheld or not; the goodbye comes at the next moment that is not busy. */
 export function finishReceived(conn: Connection): void {
-  if (conn.is(flag.FIN_NEXT)) return;
-  conn.flags |= flag.FIN_NEXT;
+  if (conn.leavesNext) return;
+  conn.enter("due");
   conn.consumer?.hurry?.();
   if (!conn.isPartial && (conn.consumer === null || conn.consumer.attended === true)) conn.stall(true);
 }
@@ -112,7 +113,7 @@ export function insist(conn: Connection): number {
 export function boundary(conn: Connection): void {
   const plan = conn.times?.plan;
   if (plan == null || conn.isBusy) return;
-  if (conn.is(flag.FIN_NEXT)) farewell(conn);
+  if (conn.leavesNext) farewell(conn);
   else conn.armAt(conn.host.clock.now() + plan.quiet);
 }
 
@@ -127,13 +128,13 @@ function sayGoodbye(conn: Connection): void | Promise<void> {
 
 /** Closes the input; FIN follows what was written. */
 export function finish(conn: Connection): void {
-  if (conn.is(flag.SEALED | flag.GONE)) return;
+  if (conn.isSealed || conn.isGone) return;
   // Part of a message came before our FIN and the rest, if any, comes after it.
   if (conn.isPartial) {
     conn.lateMessages++;
     conn.lateBytes += conn.unread;
   }
-  if (!conn.is(flag.READ_ENDED)) conn.flags |= flag.DRAINED;
+  conn.enter(conn.hasPeerFinished ? "serve" : "drain");
   conn.seal();
   conn.endInput();
 }

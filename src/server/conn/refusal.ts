@@ -5,7 +5,6 @@
  */
 import { ConnClosedError, DeadlineError, DrainedError, InUseError } from "../../errors.ts";
 import type { ConnBase } from "./base.ts";
-import * as flag from "./flags.ts";
 
 /** Why nobody else can have the bytes; null if nobody has them, or only somebody who counts what comes too late. */
 export function takenBy(conn: ConnBase): InUseError | null {
@@ -27,9 +26,9 @@ export function readRefusal(conn: ConnBase): Error | null | undefined {
   const taken = takenBy(conn);
   if (taken !== null) throw taken;
   if (conn.failure !== null) return conn.failure;
-  if (conn.is(flag.CLOSING)) return closedError();
-  if (conn.is(flag.DRAINED)) return drainedError();
-  if (conn.is(flag.READ_ENDED | flag.SEALED | flag.GONE)) return null;
+  if (conn.isClosedHere) return closedError();
+  if (conn.isDrained) return drainedError();
+  if (conn.hasPeerFinished || conn.isSealed || conn.isGone) return null;
   if (conn.times !== null && conn.host.clock.now() >= conn.times.readDeadline) {
     return new DeadlineError("The read deadline has passed, set a later one to read on");
   }

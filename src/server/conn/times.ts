@@ -182,7 +182,7 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
     return Infinity;
   }
   if (!isLate) return Math.min(next, plan.patienceAt);
-  if (conn.is(flag.FIN_NEXT) && !conn.isHeld) {
+  if (conn.leavesNext && !conn.isHeld) {
     if (conn.consumer?.longLived === true) return insist(conn);
     // A handler that waits for the end is at rest when its debt lapses, which is no event.
     return conn.endAwaited === "no" ? next : Math.min(next, now + Math.max(plan.quiet, TIMER_GRANULARITY));
