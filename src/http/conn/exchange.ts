@@ -9,6 +9,7 @@ import { formatAddress } from "../../address.ts";
 import type { Conn } from "../../server/conn/conn.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Address } from "../../endpoint.ts";
+import { type AnswerEvent, type AnswerState, TRANSITIONS } from "./answering.ts";
 import type { AccessRecord } from "../extras/access_log.ts";
 import { BodyError } from "../errors.ts";
 import { fieldLine, pairsOf } from "../answer/fields.ts";
@@ -19,9 +20,6 @@ import type { HttpService } from "./service.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
 import { continueTrace } from "../extras/traceparent.ts";
 import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../types.ts";
-
-/** How far an answer has come. */
-export type AnswerState = "none" | "begun" | "done";
 
 /** A protocol that the connection may be handed over to. */
 export interface Upgrading {
@@ -75,9 +73,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   /** Number within its connection, from 1. */
   readonly number: number;
   readonly body: RequestBody | null;
-  state: AnswerState = "none";
-  /** The handler has taken the connection. */
-  hijacked = false;
+  #state: AnswerState = "none";
   /** The client was told to send its body. */
   continued = false;
   /** Status of the answer; 0 before there is one. */
@@ -122,6 +118,16 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.startedAt = startedAt;
     this.#isLate = http.conn.ctx!.drainCause !== undefined;
     this.body = head.hasBody ? new RequestBody(this) : null;
+  }
+
+  /** How far its answer has come: see `answering.ts`. */
+  get state(): AnswerState {
+    return this.#state;
+  }
+
+  /** Something happened to its answer. */
+  enter(event: AnswerEvent): void {
+    this.#state = TRANSITIONS[event][this.#state];
   }
 
   // For the handler.
@@ -190,13 +196,13 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
 
   hijack(): Conn {
     this.checkFree("hijack()");
-    this.hijacked = true;
+    this.enter("handOver");
     return this.http.handOver(this);
   }
 
   /** @throws {SluiceError} Nobody can take the connection any more. */
   checkFree(call: string): void {
-    if (this.state === "none" && !this.hijacked && !this.done) return;
+    if (this.#state === "none" && !this.done) return;
     throw new SluiceError("ERR_HIJACK", `The request is answered or its connection is gone, call ${call} before`);
   }
 
@@ -211,7 +217,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   earlyHints(headers: HeaderFields): void {
     let lines = "";
     for (const [name, value] of pairsOf(headers)) lines += fieldLine(name, value);
-    if (this.state === "none" && this.head.minor === 1 && !this.hijacked) this.http.inform(103, lines);
+    if (this.#state === "none" && this.head.minor === 1) this.http.inform(103, lines);
   }
 
   // For the request.
@@ -244,7 +250,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   }
 
   wanted(): void {
-    if (this.head.expectContinue && !this.continued && this.state === "none") {
+    if (this.head.expectContinue && !this.continued && this.#state === "none") {
       this.continued = true;
       this.http.inform(100, "");
     }

@@ -89,12 +89,12 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#deadlines.stop();
     const exchange = this.exchange;
     this.exchange = null;
-    if (exchange === null || exchange.hijacked) return;
+    if (exchange === null || exchange.state === "handed") return;
     const gone = error ?? new ConnClosedError("The client closed the connection");
     if (exchange.place !== null) this.service.limit?.cancel(exchange.place);
     exchange.body?.fail(new BodyError("The client has gone before the end of its body", { cause: gone }));
     if (exchange.state !== "done") {
-      exchange.state = "done";
+      exchange.enter("finish");
       this.service.aborted++;
       this.service.finished(exchange, gone);
     }
@@ -308,7 +308,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   #finish(exchange: HttpExchange, close: boolean): void {
-    exchange.state = "done";
+    exchange.enter("finish");
     if (!exchange.bodyDone) {
       exchange.body!.fail(new BodyError("The answer is sent, what is left of the body is dropped"));
     }
@@ -391,7 +391,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   /** An exchange ends without the end of its answer. */
   #abandon(exchange: HttpExchange, error: unknown): void {
-    exchange.state = "done";
+    exchange.enter("finish");
     this.#over = true;
     this.service.aborted++;
     this.service.finished(exchange, error);

@@ -29,14 +29,14 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
   try {
     result = service.server.isolated(callHandler, exchange);
   } catch (error) {
-    return exchange.hijacked ? to.attend(exchange, Promise.reject(error)) : to.failed(exchange, error);
+    return exchange.state === "handed" ? to.attend(exchange, Promise.reject(error)) : to.failed(exchange, error);
   }
-  if (exchange.hijacked) return to.attend(exchange, Promise.resolve(result));
+  if (exchange.state === "handed") return to.attend(exchange, Promise.resolve(result));
   if (!isPromise(result)) return to.answered(exchange, result);
   exchange.handling = result;
   const settled = (tell: () => void): void => {
     exchange.handling = null;
-    if (exchange.hijacked) return;
+    if (exchange.state === "handed") return;
     try {
       to.outside(tell);
     } catch (error) {

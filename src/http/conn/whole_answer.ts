@@ -46,7 +46,7 @@ export function sendWhole(
 export function openHead(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): string {
   const { service } = exchange.http;
   if (phrase !== "") checkPhrase(phrase);
-  exchange.state = "begun";
+  exchange.enter("begin");
   exchange.status = status;
   exchange.latin = own.latin || (phrase !== "" && !isAscii(phrase));
   service.answered(status);

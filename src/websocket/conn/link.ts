@@ -11,6 +11,7 @@ import type { Connection } from "../../server/conn/connection.ts";
 import { Delivery, type ItemSource } from "../../server/conn/hand_out.ts";
 import { BEAT } from "../beat.ts";
 import { ABNORMAL, NO_STATUS } from "../close_code.ts";
+import { BOTH, type Closing, type ClosingEvent, HEARD, OPEN, SAID, TRANSITIONS } from "./closing.ts";
 import { type ControlEvent, FrameDecoder } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
 import { WebSocketClosedError, WebSocketError } from "../errors.ts";
@@ -51,8 +52,6 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   readonly timesGoodbye = true;
   /** Round trip of the last answered ping, in ms. */
   roundTrip: number | null = null;
-  /** Our Close is out. */
-  sentClose = false;
   /** How it ended; null while it has not. */
   outcome: WebSocketClose | null = null;
   /** Called when it has ended. */
@@ -70,8 +69,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #number = 1;
   /** Nobody will take a message any more. */
   #unwanted = false;
-  /** Input is over: a Close, the peer's FIN, or nonsense. */
-  #deaf = false;
+  /** How far its end has come: see `closing.ts`. */
+  #closing: Closing = OPEN;
   /** Messages that were taken when our Close was out. */
   #takenLate = 0;
   #received: ControlEvent | null = null;
@@ -109,9 +108,23 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.#boundary.begin();
   }
 
+  /** Our Close is out. */
+  get sentClose(): boolean {
+    return this.#closing === SAID || this.#closing >= BOTH;
+  }
+
+  /** Nothing more is taken in. */
+  get #deaf(): boolean {
+    return this.#closing >= HEARD;
+  }
+
   /** A Close is out, or came. */
   get isClosing(): boolean {
-    return this.sentClose || this.#deaf;
+    return this.#closing !== OPEN;
+  }
+
+  #enter(event: ClosingEvent): void {
+    this.#closing = TRANSITIONS[event][this.#closing];
   }
 
   // For whoever takes messages.
@@ -218,7 +231,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const reason = this.#cutOff ?? error ?? new ConnResetError("The connection ended without a Close frame");
     const isReset = this.conn.isReset;
     if (!this.#deaf && !isReset) this.#decodeRest(reason);
-    this.#deaf = true;
+    this.#enter("hear");
     this.#taken = false;
     // What came is handed out all the same, but not behind a reset of ours; in a drain nothing runs that can't be
     // answered.
@@ -313,7 +326,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** Takes in nothing more. */
   #deafen(error: Error | undefined): void {
-    this.#deaf = true;
+    this.#enter("hear");
     this.#error = error;
     this.#times.expectTaker(this.#takerRest);
   }
@@ -340,7 +353,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** Begins the closing handshake, or answers the peer's at once. */
   close(code: number | null, reason: string, wait: number = this.settings.limits.closeTimeout): void {
     if (this.sentClose || this.outcome !== null) return;
-    this.sentClose = true;
+    this.#enter("say");
     this.out.close(code, reason);
     this.out.release();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
@@ -377,6 +390,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const received = this.#received;
     if (!this.sentClose && !this.conn.isGone) this.#answer(received);
     const wasClean = received !== null && !this.conn.isReset;
+    this.#enter("conclude");
     this.outcome = { ...this.#lastWord(received), wasClean, error: this.#error };
     if (this.#error instanceof WebSocketError) {
       this.#tell("A peer broke the WebSocket protocol, closing its connection");
@@ -404,7 +418,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   }
 
   #answer(received: ControlEvent | null): void {
-    this.sentClose = true;
+    this.#enter("say");
     if (received !== null) this.out.close(received.code === NO_STATUS ? null : received.code, received.reason);
     else if (this.#error instanceof WebSocketError) this.out.close(this.#error.closeCode, this.#error.message);
   }
