@@ -22,7 +22,6 @@ import {
   LAST_GOODBYE,
   OPEN,
   RESET,
-  SERVED,
   TRANSITIONS,
 } from "./ending.ts";
 import type { Inbound } from "./inbound.ts";
