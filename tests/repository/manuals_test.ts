@@ -261,7 +261,9 @@ describe("the programs of the manuals", () => {
   function program(name: string, text: string): Program {
     const path = join(folder, name);
     writeFileSync(path, withPaths(text));
-    return startProgram(path, { permissions: ["--allow-net", "--no-check"] });
+    // What the tools import by name Deno finds by the workspace.
+    const runtimeFlags = runtimeName() === "deno" ? ["--config", `${root}deno.json`] : [];
+    return startProgram(path, { permissions: ["--allow-net", "--no-check"], runtimeFlags });
   }
 
   /** Blocks that begin with the name of their file. */
