@@ -1,5 +1,5 @@
 /**
- * Makes the README's table of what a stop costs: `sluice verify` on Sluice and on others, one command a row.
+ * Makes the table of sluice verify's manual of what a stop costs: `sluice verify` on Sluice and on others, one command a row.
  *
  *   npm run verify-table                          everything, about ten minutes
  *   npm run verify-table -- --only node,go        rows whose name or kind has one of these words

@@ -19,7 +19,7 @@ export interface FrameStreamOptions {
   readonly highWaterMark?: number;
   /**
    * What the protocol says before the FIN of a drain; a promise defers the FIN until it settles, for `lingerTimeout` or
-   * what is left of the drain's budget at the most.
+   * what is left of the drain's budget at the most. @default that of the server
    */
   readonly goodbye?: () => void | Promise<void>;
 }

@@ -31,7 +31,6 @@ const READ_TIMEOUT = 300_000;
 const WRITE_TIMEOUT = 30_000;
 /** Longer than balancers keep their idle connections, mostly: it is better that they close than we. */
 const IDLE_TIMEOUT = 75_000;
-/** The think time of a client that is about to send, in a drain. */
 /** A JSON document or a picture; more is asked for. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 /** What Go reads of an unread body to keep a connection. */

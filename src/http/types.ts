@@ -78,7 +78,7 @@ export interface HttpLimitOptions {
   maxBodyBytes?: number;
   /** A body that the handler left unread is read and dropped up to here; beyond, the connection closes. @default 262144 */
   maxUnreadBody?: number;
-  /** Handlers that run at once. @default Infinity */
+  /** Handlers that run at once; other requests wait. @default Infinity */
   maxConcurrentRequests?: number;
   /** Requests that wait for their turn; over it 503. @default 1024 */
   maxQueuedRequests?: number;
@@ -107,6 +107,7 @@ export interface HttpOptions extends ServeOptions, HttpLimitOptions {
   /**
    * Answers CONNECT requests (RFC 9110 §9.3.6): it takes the connection by `ctx.hijack()`, or refuses with an answer
    * that is no 2xx. Without it they are refused with 405, and no handler sees them. `ctx.target` is where to.
+   * @default none
    */
   onConnect?: HttpHandler;
 }

@@ -18,21 +18,21 @@ import { duration, integer, oneOf, text } from "../validate.ts";
 
 /** Where to connect, and what the connection is like. */
 export interface ConnectOptions extends ConnOptions {
-  /** TCP port, unless `path` is given. */
+  /** TCP port, unless `path` is given. @default none */
   port?: number;
   /** Host to connect to. @default "127.0.0.1" */
   hostname?: string;
-  /** Another name of `hostname`. */
+  /** Another name of `hostname`. @default that of `hostname` */
   host?: string;
-  /** Told by an address, such as `server.address`, which is taken as it is; port or path say it anyway. */
+  /** Told by an address, such as `server.address`, which is taken as it is; port or path say it anyway. @default by port or path */
   transport?: Address["transport"];
-  /** Path of a Unix socket, instead of port and hostname. */
+  /** Path of a Unix socket, instead of port and hostname. @default none */
   path?: string;
   /** Speak TLS; `true` for the defaults. @default false */
   tls?: TlsConnectOptions | boolean;
   /** Longest wait for the connection in ms, 0 for none. @default 30000 */
   connectTimeout?: number;
-  /** Gives up when it ends. */
+  /** Gives up when it ends. @default none */
   context?: ContextParent;
   /** The runtime's sockets. @default the runtime that runs this */
   adapter?: Adapter;

@@ -31,20 +31,20 @@ export interface ListenOptions {
   /** TCP port; 0 lets the system choose. @default 0 */
   port?: number;
   /**
-   * Address to bind. `localhost` is 127.0.0.1 and ::1, where the system has both. @default all addresses, of IPv6 and
-   * IPv4 ("::"), or of IPv4 alone where there is no IPv6 ("0.0.0.0")
+   * Address to bind; `localhost` is 127.0.0.1 and ::1, where the system has both. @default all addresses, of IPv6 and
+   * IPv4 (`::`), or of IPv4 alone where there is no IPv6 (`0.0.0.0`)
    */
   hostname?: string;
-  /** Another name of `hostname`. */
+  /** Another name of `hostname`. @default that of `hostname` */
   host?: string;
-  /** Path of a Unix socket, instead of port and hostname. */
+  /** Path of a Unix socket, instead of port and hostname. @default none */
   path?: string;
   /**
    * Who may connect to a Unix socket, as the permissions of its file: `0o660` for the owner and the group. They are set
    * right behind the bind, before anybody is accepted. @default what the process's umask leaves
    */
   mode?: number;
-  /** Certificate and key as PEM, text or bytes; makes it a TLS listener. */
+  /** Certificate and key as PEM, text or bytes; makes it a TLS listener. @default none */
   tls?: TlsOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
   backlog?: number;
@@ -58,13 +58,13 @@ export interface ListenOptions {
 
 /** Limits of each connection; durations in ms, 0 for none. */
 export interface ConnOptions {
-  /** Longest wait of a `read()`, and longest time from a message's first byte to its last. @default 0 */
+  /** Longest wait of a `read()`, and longest time from a message's first byte to its last. @default 0 (none) */
   readTimeout?: number;
-  /** Longest time without progress while bytes wait to be taken by the peer. @default 0 */
+  /** Longest time without progress while bytes wait to be taken by the peer. @default 0 (none) */
   writeTimeout?: number;
-  /** A connection at a boundary without traffic for so long is closed gracefully. @default 0 */
+  /** A connection at a boundary without traffic for so long is closed gracefully. @default 0 (never) */
   idleTimeout?: number;
-  /** Age at which a connection is closed gracefully, at its next boundary. @default 0 */
+  /** Age at which a connection is closed gracefully, at its next boundary. @default 0 (never) */
   maxLifetime?: number;
   /** Share by which `maxLifetime` varies up and down, so that peers don't return together. @default 0.1 */
   lifetimeJitter?: number;
@@ -106,7 +106,10 @@ export interface AdmissionOptions {
    * asked ten times a second. If it throws, the connection is let in and the error logged. @default none
    */
   admit?: () => boolean;
-  /** What happens at a limit. @default "reject" */
+  /**
+   * What happens at a limit: `reject` turns away, `queue` accepts and lets wait, `shedIdle` closes the connection that
+   * has been idle longest. @default "reject"
+   */
   policy?: AdmissionPolicy;
   /** Last words to a rejected connection; a function is asked for each. @default none */
   rejectWith?: string | Bytes | (() => string | Bytes);
@@ -148,12 +151,12 @@ export interface ServeOptions extends ListenOptions, ConnOptions, AdmissionOptio
   logger?: Logger;
   /**
    * Last words on a connection that a drain closes, written before its FIN. The FIN waits for a promise, for
-   * `lingerTimeout` or what is left of the budget at the most.
+   * `lingerTimeout` or what is left of the budget at the most. @default none
    */
   goodbye?: (conn: Conn) => void | Promise<void>;
-  /** Sees every change of every connection's state. */
+  /** Sees every change of every connection's state. @default none */
   onStateChange?: (conn: Conn, from: ConnState, to: ConnState) => void;
-  /** Sees each phase of a drain as it begins. */
+  /** Sees each phase of a drain as it begins. @default none */
   onDrainPhase?: (phase: DrainPhase) => void;
 }
 

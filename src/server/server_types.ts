@@ -63,7 +63,7 @@ export interface ShutdownBudget {
 
 /** A hook's own time. */
 export interface HookOptions {
-  /** Milliseconds. @default 1000, a tenth of grace at most */
+  /** Longest that the hook may take, in ms. @default 1000, a tenth of grace at most */
   timeout?: number;
 }
 

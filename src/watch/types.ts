@@ -32,7 +32,7 @@ export interface WatchOptions {
   readonly onWarning?: (warning: ResourceWarning) => void;
   /** Servers whose handlers and connections are watched; `add()` takes more. @default none */
   readonly servers?: readonly WatchedServer[];
-  /** Limits by resource; false for one that is never warned of. */
+  /** Limits by resource; false for one that is never warned of. @default those of `ResourceLimit` */
   readonly limits?: Readonly<Partial<Record<ResourceKind, ResourceLimit | false>>>;
   /** Resources whose episodes are an overload. @default descriptors, heap, rss and lag */
   readonly overloadedBy?: readonly ResourceKind[];

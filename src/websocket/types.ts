@@ -163,9 +163,9 @@ export interface WebSocketLimitOptions {
   readonly answers?: boolean;
   /** How long a Close waits for the peer's. @default 5000 */
   readonly closeTimeout?: number;
-  /** Finds dead peers; false for never. @default {} */
+  /** Finds dead peers; false for never. @default { interval: 30000, timeout: 10000, misses: 1 } */
   readonly heartbeat?: HeartbeatOptions | false;
-  /** Compresses, if the peer can; costs memory (see README). @default false */
+  /** Compresses, if the peer can; `true` for the defaults. It costs memory, and time of the loop. @default false */
   readonly compression?: CompressionOptions | boolean;
 }
 
@@ -176,18 +176,18 @@ export interface WebSocketOptions extends WebSocketLimitOptions {
   /**
    * Origins whose pages may connect, or `"*"` for all; a list has to name the server's own, too. By default the request's own host: browsers send cookies with a
    * WebSocket from any page, so an open default would let every page act as its visitor. Requests without an Origin
-   * don't come from a page and are let in.
+   * don't come from a page and are let in. @default the request's own host
    */
   readonly allowedOrigins?: readonly string[] | "*";
-  /** Fields to add to the 101 answer. */
+  /** Fields to add to the 101 answer. @default none */
   readonly headers?: Readonly<Record<string, string>>;
   /**
    * A drain's last word, sent before the Close; what it gives, if anything, is sent as a message. A promise is waited
-   * for up to `closeTimeout`, or half of what is left of the drain's budget.
+   * for up to `closeTimeout`, or half of what is left of the drain's budget. @default none
    */
   readonly lastMessage?: (ws: WebSocketConn) => WebSocketMessage | void | Promise<WebSocketMessage | void>;
   /** Reason of the drain's Close. @default "going away" */
   readonly goingAway?: string;
-  /** What a client that understands a farewell is told to wait before it comes back, drawn from 0 to here. @default 1000 */
+  /** What a client that understands a farewell is told to wait before it comes back, in ms, drawn from 0 to here. @default 1000 */
   readonly retryAfter?: number;
 }

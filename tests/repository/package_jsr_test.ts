@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { assertServesAndStops, consumerProgram } from "../support/consumer.ts";
+import { linksOf, manuals, readManual } from "../support/manuals.ts";
 import { root, runtimeName, runtimePath, startCommand, startProgram } from "../support/processes.ts";
 import { type Registry, serveRegistry } from "../support/registry.ts";
 
@@ -34,9 +35,21 @@ describe("the JSR package", () => {
 
   it("holds the sources and the papers, and no tests", { skip }, () => {
     const others = files.filter((path) => !/^(src|adapters)\//.test(path));
-    assertEquals(others.sort(), ["CHANGELOG.md", "LICENSE", "README.md", "deno.json", "mod.ts"]);
+    const papers = manuals().map(({ path }) => path).filter((path) => !path.includes("/"));
+    assertEquals(others.sort(), [...papers, "LICENSE", "deno.json", "mod.ts"].sort());
     assert(files.some((path) => path.startsWith("src/")));
   });
+
+  it(
+    "holds every manual that its papers link to, but for those of the tools, which are their package's",
+    { skip },
+    () => {
+      const papers = files.filter((path) => path.endsWith(".md")).map(readManual);
+      assert(papers.length > 10);
+      const links = papers.flatMap(linksOf).map(({ path }) => path).filter((path) => !path.startsWith("src/tools/"));
+      assertEquals(links.filter((path) => !files.includes(path)), []);
+    },
+  );
 
   it("is imported as jsr:, serves with --allow-net alone and is stopped by SIGTERM", { skip }, async () => {
     const path = join(folder, "program.ts");

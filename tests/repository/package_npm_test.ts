@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { assertServesAndStops, consumerProgram } from "../support/consumer.ts";
+import { linksOf, manuals } from "../support/manuals.ts";
 import { type Exit, root, runtimeName, startCommand, startProgram } from "../support/processes.ts";
 
 /** The test starts the other runtimes itself, so once is enough. */
@@ -24,6 +25,9 @@ const CONSUMER_TSCONFIG = {
   },
   files: ["consumer.ts"],
 };
+
+/** What the tools' package has to read: its papers link to nothing else. */
+const TOOLS_MANUALS = ["faults/", "load/", "", "verify/"].map((folder) => `src/tools/${folder}README.md`).sort();
 
 const PACK = ["npm", "pack", "--loglevel", "error", "--pack-destination"];
 const OFFLINE = ["--offline", "--no-audit", "--no-fund", "--loglevel", "error"];
@@ -61,7 +65,7 @@ describe("the npm package", () => {
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
     const papers = files.filter((path) => !path.startsWith("dist/")).sort();
-    assertEquals(papers, ["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+    assertEquals(papers, [...manuals().map(({ path }) => path), "LICENSE", "package.json"].sort());
     const others = files.filter((path) => path.startsWith("dist/") && !/\.(js|d\.ts)$/.test(path));
     assertEquals(others, []);
     assert(!files.some((path) => path.includes("test/") || path.includes("tests/")));
@@ -92,7 +96,15 @@ describe("the npm package", () => {
       assert(shown.code === 0 && shown.stdout.startsWith(`Usage: sluice ${tool} `), shown.stderr);
     }
     const files = readdirSync(join(project, "node_modules/@sluice/tools")).sort();
-    assertEquals(files, ["LICENSE", "README.md", "dist", "package.json"]);
+    assertEquals(files, ["LICENSE", "README.md", "dist", "faults", "load", "package.json", "verify"]);
+    const papers = manuals().filter(({ path }) => path.startsWith("src/tools/"));
+    assertEquals(papers.map(({ path }) => path), TOOLS_MANUALS);
+    const links = papers.flatMap(linksOf).map(({ path }) => path);
+    assertEquals(links.filter((path) => !TOOLS_MANUALS.includes(path)), []);
+    for (const path of TOOLS_MANUALS) {
+      const installed = path.replace("src/tools/", "node_modules/@sluice/tools/");
+      assertEquals(readFileSync(join(project, installed), "utf8"), readFileSync(join(root, path), "utf8"));
+    }
   });
 
   for (const runtime of ["node", "bun"] as const) {

@@ -10,9 +10,9 @@ import type { HeaderFields } from "../types.ts";
 
 /** Status and fields of a `reply()`. */
 export interface ReplyInit {
-  /** From 200 to 599. @default 200 */
+  /** Its status, from 200 to 599. @default 200 */
   readonly status?: number;
-  /** Its fields. */
+  /** Its fields. @default none */
   readonly headers?: HeaderFields;
 }
 

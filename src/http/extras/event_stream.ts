@@ -34,7 +34,7 @@ export interface EventStreamOptions {
   readonly retry?: number;
   /** A comment is sent after so many ms without an event, so that no proxy takes the stream for dead; 0 for none. @default 15000 */
   readonly heartbeat?: number;
-  /** More header fields, or other values of the ones that are set here. */
+  /** More header fields, or other values of the ones that are set here. @default none */
   readonly headers?: Readonly<Record<string, string>> | readonly (readonly [string, string])[];
   /** Time, for tests. @default the machine's */
   readonly clock?: Clock;

@@ -25,7 +25,7 @@ export type HealthCheck = (signal: AbortSignal) => unknown;
 export interface HealthOptions {
   /** Servers that all must be ready. @default the server that runs the handler */
   readonly servers?: readonly HealthServer[];
-  /** More conditions, by name; they are tried side by side at every probe. */
+  /** More conditions, by name; they are tried side by side at every probe. @default none */
   readonly checks?: Readonly<Record<string, HealthCheck>>;
   /** Time for the checks in ms; their signal aborts at its end. @default 1000 */
   readonly timeout?: number;

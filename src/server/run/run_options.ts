@@ -17,7 +17,7 @@ export interface RunHook {
   readonly name: string;
   /** What to do. */
   readonly run: HookFunction;
-  /** Milliseconds. @default 1000, a tenth of grace at most */
+  /** Longest that it may take, in ms. @default 1000, a tenth of grace at most */
   readonly timeout?: number;
 }
 
@@ -29,7 +29,7 @@ export interface RunOptions extends DrainOptions {
   hooks?: readonly RunHook[];
   /** End the process with the exit code. @default true */
   exit?: boolean;
-  /** Sees the report before the process ends, which waits for it as far as `grace` goes. */
+  /** Sees the report before the process ends, which waits for it as far as `grace` goes. @default none */
   onReport?: (report: RunReport) => void | Promise<void>;
   /** Where records go. @default the first server's logger */
   logger?: Logger;
@@ -56,5 +56,5 @@ export interface RunReport {
 /** What `run` takes: a server, or the promise of one that still starts. */
 export type Runnable = Server | Promise<Server>;
 
-/** Several of them. An array inside is a later stage: it stops when those before it have stopped. */
+/** Several servers. An array inside is a later stage: it stops when those before it have stopped. */
 export type Runnables = readonly (Runnable | readonly Runnable[])[];

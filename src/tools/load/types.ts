@@ -89,11 +89,11 @@ export interface LoadOptions {
   adapter?: Adapter;
   /** Time, for tests. @default the machine's */
   clock?: Clock;
-  /** Ends the load early when it ends; the report is of what was done so far. */
+  /** Ends the load early when it ends; the report is of what was done so far. @default none */
   context?: ContextParent;
   /** Looks at the server's process now and then, for the report. @default none */
   server?: ServerProbe;
-  /** Called about four times a second. */
+  /** Called about four times a second. @default none */
   onProgress?: (progress: LoadProgress) => void;
 }
 

@@ -28,15 +28,15 @@ export interface ConnectWebSocketOptions extends WebSocketLimitOptions {
   readonly protocols?: readonly string[];
   /** The Origin to send, as a page's would be, such as `"https://app.example"`. @default none */
   readonly origin?: string;
-  /** Fields to add to the request. */
+  /** Fields to add to the request. @default none */
   readonly headers?: Readonly<Record<string, string>>;
   /** Longest wait in ms for connection, TLS and the server's answer together, 0 for none. @default 10000 */
   readonly handshakeTimeout?: number;
-  /** Path of a Unix socket to connect to; the url's host is what is asked for there. */
+  /** Path of a Unix socket to connect to; the url's host is what is asked for there. @default none */
   readonly socketPath?: string;
   /** How to check and greet a server whose url begins with `wss:`. @default the runtime's own authorities */
   readonly tls?: TlsConnectOptions;
-  /** Gives up when it ends; without effect once the WebSocket is open. */
+  /** Gives up when it ends; without effect once the WebSocket is open. @default none */
   readonly context?: ContextParent;
   /** Shares its timer and its write batch: for programs that hold many. @default one of its own */
   readonly dialer?: Dialer;

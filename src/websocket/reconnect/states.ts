@@ -5,7 +5,7 @@
  */
 
 /**
- * `connecting`: an attempt is under way. `open`: messages flow. `waiting`: the next attempt has a time. `away`: the
+ * What a `ReconnectingWebSocket` is doing. `connecting`: an attempt is under way. `open`: messages flow. `waiting`: the next attempt has a time. `away`: the
  * page is put away; no attempt until it is shown again. `closing`: `close()` waits for the server's Close.
  * `closed`: it is over, for good.
  */

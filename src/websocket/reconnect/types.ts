@@ -64,7 +64,7 @@ export interface PageTarget {
 export interface ReconnectHeartbeat {
   /**
    * What the server answers, or a function that gives it: the answer is an ordinary message. Without one, nothing is
-   * asked but of Sluice's own servers, and only with the option `farewell`.
+   * asked but of Sluice's own servers, and only with the option `farewell`. @default none
    */
   readonly message?: string | Uint8Array | (() => string | Uint8Array);
   /** Silence after which the message is sent. @default 30000 */

@@ -1,4 +1,4 @@
-/** README's snippets for nginx and HAProxy, in front of a server with the defaults. */
+/** The snippets for nginx and HAProxy of HTTP's manual, in front of a server with the defaults. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -10,12 +10,12 @@ import { proxyFrom } from "../support/http_proxies.ts";
 import { skipWithout } from "../support/http_tools.ts";
 import { root } from "../support/processes.ts";
 
-const readme = readFileSync(join(root, "README.md"), "utf8");
+const manual = readFileSync(join(root, "src/http/README.md"), "utf8");
 
 for (const name of ["nginx", "haproxy"] as const) {
-  describe(`README's snippet for ${name}`, { skip: skipWithout(name) }, () => {
+  describe(`the snippet for ${name}`, { skip: skipWithout(name) }, () => {
     it("passes WebSockets of its own pages and of no others, and requests on connections that stay", async () => {
-      const snippet = new RegExp("^```" + name + "\\n([\\s\\S]*?)^```$", "m").exec(readme)![1];
+      const snippet = new RegExp("^```" + name + "\\n([\\s\\S]*?)^```$", "m").exec(manual)![1];
       const [live, ready] = [livez(), readyz()];
       await using server = await serveHttp({ port: 0, hostname: "127.0.0.1", logger: silentLogger }, (req, ctx) => {
         if (ctx.target === "/livez") return live(req, ctx);
