@@ -6,6 +6,7 @@
  *
  *   npm test -- --only node        one or more of check, node, node24, deno, bun, separated by commas
  *   npm test -- --filter framing   only test files whose path under tests/ has this in it, on each runtime
+ *   npm test -- --changed [base]   only test files that what differs from the commit can break; HEAD if none is given
  *   npm test -- --day 20421        the share of the long tests that was run on that day
  *   npm test -- --list             only says which files would be run where
  *   npm run test:long              everything on each runtime
@@ -16,6 +17,7 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { affected, changedFiles } from "./runner/changed.mjs";
 import { classOf, problems, runtimesFor } from "./runner/classes.mjs";
 import { countTests } from "./runner/junit.mjs";
 import { environment, root, runtimes, tools } from "./runner/runtimes.mjs";
@@ -161,7 +163,7 @@ function stop(signal) {
 function usage(message) {
   console.error(
     `${message}\nusage: npm test -- [--only check,${Object.keys(runtimes).join(",")}] [--filter part-of-a-path] ` +
-      "[--long] [--day number] [--list]",
+      "[--changed [base]] [--long] [--day number] [--list]",
   );
   process.exit(2);
 }
@@ -170,9 +172,20 @@ function readArguments() {
   const text = { type: "string" };
   const flag = { type: "boolean", default: false };
   try {
-    return parseArgs({ options: { only: text, filter: text, day: text, long: flag, list: flag } }).values;
+    const known = { only: text, filter: text, changed: flag, day: text, long: flag, list: flag };
+    const { values, positionals } = parseArgs({ options: known, allowPositionals: true });
+    if (positionals.length > (values.changed ? 1 : 0)) usage(`There is no place for "${positionals.at(-1)}"`);
+    return { ...values, base: positionals[0] ?? "HEAD" };
   } catch (error) {
     return usage(error.message);
+  }
+}
+
+function changesSince(base) {
+  try {
+    return changedFiles(base);
+  } catch {
+    return usage(`--changed: git knows no commit "${base}"`);
   }
 }
 
@@ -183,8 +196,9 @@ function choose(options, all) {
   for (const name of names) if (!known.includes(name)) usage(`--only: there is no "${name}"`);
   const day = Number(options.day ?? Math.floor(Date.now() / DAY));
   if (!Number.isSafeInteger(day) || day < 0) usage(`--day: ${options.day} is no number of a day`);
-  const files = all.filter((file) => classOf(file) !== undefined && file.includes(options.filter ?? ""));
-  if (files.length === 0) usage(`--filter: no test file has "${options.filter}" in its path`);
+  const named = all.filter((file) => classOf(file) !== undefined && file.includes(options.filter ?? ""));
+  if (named.length === 0) usage(`--filter: no test file has "${options.filter}" in its path`);
+  const files = options.changed ? affected(named, changesSince(options.base)) : named;
   const whole = options.long || options.filter !== undefined;
   const wanted = Object.keys(runtimes).filter((name) => names.includes(name));
   const places = new Map(files.map((file) => [file, whole ? wanted : runtimesFor(file, all, wanted, day)]));
