@@ -1,80 +1,65 @@
 /**
- * The one command behind `npm test`: format, lint, documentation, types and the dry run of publishing, then the suite
- * on node, deno and bun, one after the other. Ends with one line that sums the suite up over the runtimes:
- * `N passed, N failed`, with `, N skipped` where tests were skipped. A check that fails counts as one failed.
+ * The one command behind `npm test`: format, lint, documentation, types and the dry run of publishing, and the suite on
+ * node, a newer node, deno and bun. Ends with one line that sums the suite up over the runtimes: `N passed, N failed`,
+ * with `, N skipped` where tests were skipped. A check that fails counts as one failed. What is run where, and what
+ * beside what, stands in runner/classes.mjs.
  *
- *   npm test -- --only node        one or more of check, node, deno, bun, separated by commas
- *   npm test -- --filter framing   only test files whose path under tests/ has this in it
+ *   npm test -- --only node        one or more of check, node, node24, deno, bun, separated by commas
+ *   npm test -- --filter framing   only test files whose path under tests/ has this in it, on each runtime
+ *   npm test -- --changed [base]   only test files that what differs from the commit can break; HEAD if none is given
+ *   npm test -- --day 20421        the share of the long tests that was run on that day
+ *   npm test -- --list             only says which files would be run where
+ *   npm run test:long              everything on each runtime
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { countTests } from "./support/junit.mjs";
+import { affected, changedFiles } from "./runner/changed.mjs";
+import { classOf, problems, runtimesFor } from "./runner/classes.mjs";
+import { countTests } from "./runner/junit.mjs";
+import { environment, root, runtimes, tools } from "./runner/runtimes.mjs";
 
-/** Limits in milliseconds: of one check, of the suite on one runtime, of one test file (node) or test (bun). */
+/** Limits in milliseconds: of one check, of one group of test files. */
 const CHECK_LIMIT = 120_000;
-const SUITE_LIMIT = 2_100_000;
-const TEST_LIMIT = 120_000;
+const GROUP_LIMIT = 2_100_000;
 
-const root = fileURLToPath(new URL("../", import.meta.url));
-const bin = { deno: join(root, "node_modules/deno/deno"), bun: join(root, "node_modules/bun/bin/bun.exe") };
-const tsc = join(root, "node_modules/typescript/bin/tsc");
+/** Groups of process tests at once. They wait more than they work. */
+const PROCESSES_AT_ONCE = Math.min(2, availableParallelism());
+/** Groups and checks at once. */
+const AT_ONCE = PROCESSES_AT_ONCE + 1;
+/** Groups that the files of a kind on a runtime are dealt out to, so that none is alone at the end. */
+const GROUPS = 2;
+
+const DAY = 86_400_000;
+
 const children = new Set();
 
-/** The checks that come before the suite: name and command. */
+/** The checks: name, and command or function that tells problems. */
 function checks() {
   const entries = ["", "src/tools/"].flatMap((folder) => {
     const { exports } = JSON.parse(readFileSync(join(root, folder, "deno.json"), "utf8"));
     return Object.values(exports).map((entry) => join(folder, entry));
   });
   return [
-    ["deno fmt --check", [bin.deno, "fmt", "--check"]],
-    ["deno lint", [bin.deno, "lint"]],
-    ["deno doc --lint", [bin.deno, "doc", "--quiet", "--lint", ...entries]],
-    ["tsc", [process.execPath, tsc, "-p", "."]],
-    ["deno check", [bin.deno, "check", "--quiet"]],
+    ["deno fmt --check", [tools.deno, "fmt", "--check"]],
+    ["deno lint", [tools.deno, "lint"]],
+    ["deno doc --lint", [tools.deno, "doc", "--quiet", "--lint", ...entries]],
+    ["tsc", [tools.node, tools.tsc, "-p", "."]],
+    ["deno check", [tools.deno, "check", "--quiet"]],
     ...["deno.json", "src/tools/deno.json"].map((config) => [
       `deno publish --dry-run --config ${config}`,
-      [bin.deno, "publish", "--quiet", "--dry-run", "--allow-dirty", "--config", config],
+      [tools.deno, "publish", "--quiet", "--dry-run", "--allow-dirty", "--config", config],
     ]),
   ];
 }
 
-/** The suite on each runtime: its command, given the test files and the path of the JUnit report. */
-const suites = {
-  node: (files, report) => [
-    process.execPath,
-    "--import",
-    "tsx",
-    "--test",
-    "--test-concurrency=1",
-    `--test-timeout=${TEST_LIMIT}`,
-    "--test-reporter=spec",
-    "--test-reporter-destination=stdout",
-    "--test-reporter=junit",
-    `--test-reporter-destination=${report}`,
-    ...files,
-  ],
-  deno: (files, report) => [bin.deno, "test", "-A", "--no-check", `--junit-path=${report}`, ...files],
-  bun: (files, report) => [
-    bin.bun,
-    "test",
-    "--timeout",
-    String(TEST_LIMIT),
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...files.map((file) => `./${file}`),
-  ],
-};
-
 /** Runs a command in a process group of its own, so that its end takes everything it started along. */
-function run(command, limit, stdio) {
+function run(command, limit, env) {
   const started = performance.now();
-  const env = process.stdout.isTTY ? process.env : { ...process.env, NO_COLOR: "1" };
+  const stdio = ["ignore", "pipe", "pipe"];
   const child = spawn(command[0], command.slice(1), { cwd: root, detached: true, stdio, env });
   children.add(child);
   let output = "";
@@ -90,15 +75,17 @@ function run(command, limit, stdio) {
       clearTimeout(timer);
       killGroup(child);
       children.delete(child);
-      resolve({
-        code,
-        output,
-        problem: late ? `not done within ${limit} ms` : problem,
-        ms: performance.now() - started,
-      });
+      // What it has written is in the pipe still; not "close": a forgotten grandchild may hold the pipe open.
+      setImmediate(() =>
+        resolve({
+          code,
+          output: output.trimEnd(),
+          problem: late ? `not done within ${limit} ms` : problem,
+          ms: performance.now() - started,
+        })
+      );
     };
     child.on("error", (error) => done(1, error.message));
-    // Not "close": a forgotten grandchild may hold the pipes open.
     child.on("exit", (code, signal) => done(code ?? 1, signal === null ? undefined : `ended by ${signal}`));
   });
 }
@@ -112,19 +99,26 @@ function killGroup(child) {
 }
 
 async function runCheck([name, command]) {
-  const result = await run(command, CHECK_LIMIT, ["ignore", "pipe", "pipe"]);
+  const result = await run(command, CHECK_LIMIT, environment("node"));
   const failed = result.code !== 0 || result.problem !== undefined;
   console.log(`${failed ? "FAILED" : "ok    "} ${name} (${seconds(result.ms)})`);
-  if (failed) console.log(`${result.output.trimEnd()}\n${result.problem ?? `exit code ${result.code}`}\n`);
+  if (failed) console.log(`${result.output}\n${result.problem ?? `exit code ${result.code}`}\n`);
   return { passed: 0, failed: failed ? 1 : 0, skipped: 0 };
 }
 
-async function runSuite(runtime, files) {
-  console.log(`\n===== ${runtime}`);
-  const report = join(reports, `${runtime}.xml`);
-  const result = await run(suites[runtime](files, report), SUITE_LIMIT, ["ignore", "inherit", "inherit"]);
+function tellProblems(found) {
+  console.log(`${found.length > 0 ? "FAILED" : "ok    "} each test has a class`);
+  for (const problem of found) console.log(problem);
+  return { passed: 0, failed: found.length > 0 ? 1 : 0, skipped: 0 };
+}
+
+async function runGroup({ runtime, kind, files }, index) {
+  const report = join(reports, `${index}.xml`);
+  const command = runtimes[runtime].command(files.map((file) => `tests/${file}`), report, kind);
+  const result = await run(command, GROUP_LIMIT, environment(runtime));
+  console.log(`\n===== ${runtime}, ${files.length} ${kind} files\n${result.output}`);
   const counts = readCounts(runtime, report, result);
-  console.log(`===== ${runtime}: ${sum(counts)} (${seconds(result.ms)})`);
+  console.log(`===== ${runtime}, ${files.length} ${kind} files: ${sum(counts)} (${seconds(result.ms)})`);
   return counts;
 }
 
@@ -147,6 +141,11 @@ function readCounts(runtime, report, result) {
   return counts;
 }
 
+function total(counts) {
+  const add = (key) => counts.reduce((all, one) => all + one[key], 0);
+  return { passed: add("passed"), failed: add("failed"), skipped: add("skipped") };
+}
+
 function sum(counts) {
   return `${counts.passed} passed, ${counts.failed} failed${counts.skipped > 0 ? `, ${counts.skipped} skipped` : ""}`;
 }
@@ -162,46 +161,141 @@ function stop(signal) {
 }
 
 function usage(message) {
-  console.error(`${message}\nusage: npm test -- [--only check,node,deno,bun] [--filter part-of-a-path]`);
+  console.error(
+    `${message}\nusage: npm test -- [--only check,${Object.keys(runtimes).join(",")}] [--filter part-of-a-path] ` +
+      "[--changed [base]] [--long] [--day number] [--list]",
+  );
   process.exit(2);
 }
 
-/** What to run, from the command line. */
-function options() {
-  const { only, filter } = readArguments();
-  const all = ["check", ...Object.keys(suites)];
-  const names = only?.split(",") ?? all;
-  for (const name of names) if (!all.includes(name)) usage(`--only: there is no "${name}"`);
-  const files = readdirSync(join(root, "tests"), { recursive: true })
-    .filter((path) => path.endsWith("_test.ts") && path.includes(filter)).sort().map((path) => `tests/${path}`);
-  if (files.length === 0) usage(`--filter: no test file has "${filter}" in its path`);
-  return { names, files };
-}
-
 function readArguments() {
+  const text = { type: "string" };
+  const flag = { type: "boolean", default: false };
   try {
-    return parseArgs({ options: { only: { type: "string" }, filter: { type: "string", default: "" } } }).values;
+    const known = { only: text, filter: text, changed: flag, day: text, long: flag, list: flag };
+    const { values, positionals } = parseArgs({ options: known, allowPositionals: true });
+    if (positionals.length > (values.changed ? 1 : 0)) usage(`There is no place for "${positionals.at(-1)}"`);
+    return { ...values, base: positionals[0] ?? "HEAD" };
   } catch (error) {
     return usage(error.message);
   }
 }
 
-async function main(names, files) {
-  const results = [];
-  if (names.includes("check")) { for (const check of checks()) results.push(await runCheck(check)); }
-  for (const runtime of Object.keys(suites)) {
-    if (names.includes(runtime)) results.push(await runSuite(runtime, files));
+function changesSince(base) {
+  try {
+    return changedFiles(base);
+  } catch {
+    return usage(`--changed: git knows no commit "${base}"`);
   }
-  const total = { passed: 0, failed: 0, skipped: 0 };
-  for (const counts of results) for (const key of Object.keys(total)) total[key] += counts[key];
-  console.log(`\n${sum(total)}`);
-  return total.failed === 0 ? 0 : 1;
 }
 
-const wanted = options();
+/** Which file is run on which runtimes, from the command line. */
+function choose(options, all) {
+  const known = ["check", ...Object.keys(runtimes)];
+  const names = options.only?.split(",") ?? known;
+  for (const name of names) if (!known.includes(name)) usage(`--only: there is no "${name}"`);
+  const day = Number(options.day ?? Math.floor(Date.now() / DAY));
+  if (!Number.isSafeInteger(day) || day < 0) usage(`--day: ${options.day} is no number of a day`);
+  const named = all.filter((file) => classOf(file) !== undefined && file.includes(options.filter ?? ""));
+  if (named.length === 0) usage(`--filter: no test file has "${options.filter}" in its path`);
+  const files = options.changed ? affected(named, changesSince(options.base)) : named;
+  const whole = options.long || options.filter !== undefined;
+  const wanted = Object.keys(runtimes).filter((name) => names.includes(name));
+  const places = new Map(files.map((file) => [file, whole ? wanted : runtimesFor(file, all, wanted, day)]));
+  return { checks: names.includes("check"), places, day: whole ? null : day };
+}
+
+/** Files of one kind on one runtime, dealt out; those that take long come first. */
+function groupsOf(places) {
+  const groups = [];
+  for (const kind of ["process", "pure"]) {
+    for (const runtime of Object.keys(runtimes)) {
+      const files = [...places.keys()].filter((file) =>
+        classOf(file).kind === kind && places.get(file).includes(runtime)
+      );
+      for (let first = 0; first < GROUPS; first++) {
+        const dealt = files.filter((_, i) => i % GROUPS === first);
+        if (dealt.length > 0) groups.push({ runtime, kind, files: dealt });
+      }
+    }
+  }
+  return groups;
+}
+
+/** Runs jobs, so many at once, and no more than so many that hold processes. */
+async function schedule(jobs) {
+  const results = [];
+  const waiting = [...jobs];
+  let busy = 0;
+  const worker = async () => {
+    while (waiting.length > 0) {
+      const free = waiting.findIndex((job) => !job.holds || busy < PROCESSES_AT_ONCE);
+      if (free < 0) return;
+      const [job] = waiting.splice(free, 1);
+      if (job.holds) busy++;
+      results.push(await job.run());
+      if (job.holds) busy--;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+  return results;
+}
+
+async function main(chosen, all) {
+  const results = [];
+  const jobs = [];
+  if (chosen.checks) {
+    results.push(tellProblems(problems(all)));
+    // Neither is idle beside the suite: a lane of its own, one check after the other.
+    jobs.push({
+      run: async () => {
+        const counts = [];
+        for (const check of checks()) counts.push(await runCheck(check));
+        return total(counts);
+      },
+    });
+  }
+  const groups = groupsOf(chosen.places).filter(({ runtime }) => runtimes[runtime].path !== null);
+  for (const name of new Set([...chosen.places.values()].flat())) {
+    if (runtimes[name].path === null) console.log(`${name} is not there for this machine: left out`);
+  }
+  if (chosen.day !== null && groups.length > 0) {
+    console.log(`of the long tests the share of day ${chosen.day} (again: npm test -- --day ${chosen.day})`);
+  }
+  const named = new Map();
+  groups.forEach((group, index) => {
+    const run = async () => {
+      const counts = await runGroup(group, index);
+      named.set(group.runtime, [...named.get(group.runtime) ?? [], counts]);
+      return counts;
+    };
+    jobs.push({ run, holds: group.kind === "process" });
+  });
+  results.push(...await schedule(jobs));
+  console.log("");
+  for (const [name, counts] of named) console.log(`===== ${name}: ${sum(total(counts))}`);
+  const counts = total(results);
+  console.log(`\n${sum(counts)}`);
+  return counts.failed === 0 ? 0 : 1;
+}
+
+function list({ places }) {
+  for (const [file, names] of places) {
+    const { kind, scope } = classOf(file);
+    if (names.length > 0) console.log(`${file} ${kind} ${scope} ${names.join(",")}`);
+  }
+}
+
+const options = readArguments();
+const all = readdirSync(join(root, "tests"), { recursive: true }).filter((path) => path.endsWith("_test.ts")).sort();
+const chosen = choose(options, all);
+if (options.list) {
+  list(chosen);
+  process.exit(0);
+}
 const reports = mkdtempSync(join(tmpdir(), "sluice-test-"));
 process.on("SIGINT", stop);
 process.on("SIGTERM", stop);
-const code = await main(wanted.names, wanted.files);
+const code = await main(chosen, all);
 rmSync(reports, { recursive: true, force: true });
 process.exit(code);

@@ -271,7 +271,7 @@ describe("withTimeout and withDeadline", () => {
 
   it("run on the machine's clock", async () => {
     const [ctx] = withTimeout(background(), 5);
-    assert(Math.abs(ctx.deadline! - Date.now() - 5) < 50);
+    assert(Math.abs(ctx.deadline! - Date.now() - 5) < 1000);
     await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
     assertInstanceOf(ctx.signal.reason, DeadlineExceeded);
   });

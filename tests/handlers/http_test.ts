@@ -212,7 +212,7 @@ table("handlers of requests", [
       try {
         return await length(request, ctx);
       } catch (error) {
-        scene.note(performance.now() - abortedAt < 100 ? "at once" : "late");
+        scene.note(performance.now() - abortedAt < 1000 ? "at once" : "late");
         throw error;
       }
     },

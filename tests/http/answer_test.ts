@@ -2,6 +2,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess, assertMatch, assertStringIncludes } from "@std/assert";
 import { type HttpHandler, reply } from "../../src/http/mod.ts";
 import { bodyOf, Gate, httpWorld, pathOf, request } from "../support/http_world.ts";
+import { runtimeName } from "../support/processes.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
@@ -43,7 +44,9 @@ for (const probe of [true, false]) {
 
     it("may be made of a Blob, which brings its type along", async () => {
       await using w = await httpWorld(() => new Response(new Blob(["hällo"], { type: "text/x" })), { probe });
-      const peer = await w.ask([request("/"), request("/")], 50);
+      const peer = await w.ask([request("/"), request("/")]);
+      // A Blob is read in the runtime's own time, which the clock here doesn't know.
+      while (peer.answers.length < 2 && peer.end === "open") await w.until(peer.changed());
       assertEquals(peer.told, ["200 hällo", "200 hällo"]);
       assertEquals(peer.last.headers.get("content-type"), "text/x");
     });
@@ -60,14 +63,39 @@ for (const probe of [true, false]) {
         () => new Response("hello"),
         () => new Response(null, { headers: { "content-length": "5" } }),
         () => new Response(streamOf(["hello"]), { headers: { "content-length": "5" } }),
+        () => new Response(bytes("hello")),
       ];
       await using w = await httpWorld((req, ctx) => handlers[Number(pathOf(req).slice(1))](req, ctx), { probe });
       const peer = await w.ask([...handlers.map((_, i) => request(`/${i}`, { method: "HEAD" })), request("/0")], 50);
       assertEquals(peer.problem, null);
-      assertEquals(peer.told, ["200", "200", "200", "200", "200 hello"]);
+      assertEquals(peer.told, [...handlers.map(() => "200"), "200 hello"]);
       const lengths = peer.answers.map((a) => a.headers.get("content-length"));
-      // Only its stream could tell the length of the second one, and that is not read for HEAD.
-      assertEquals(lengths, ["5", probe ? "5" : undefined, "5", "5", "5"]);
+      // Without a look behind the Response, the runtime's own body is told from a handler's by its stream of bytes.
+      const seen = probe || runtimeName() === "node" ? "5" : undefined;
+      assertEquals(lengths, ["5", seen, "5", "5", seen, "5"]);
+    });
+
+    it("to HEAD have no length if they flow, and what flows is cancelled", async () => {
+      const slow = new Gate();
+      const cancelled: string[] = [];
+      const streams: Record<string, () => ReadableStream<Uint8Array>> = {
+        "/slow": () => streamOf(["a"], () => slow.promise),
+        "/long": () => streamOf(["a", "b", "c"]),
+        "/endless": () =>
+          new ReadableStream({
+            pull: (controller) => controller.enqueue(bytes("x")),
+            cancel: () => void cancelled.push("/endless"),
+          }),
+      };
+      await using w = await httpWorld((req) => new Response(streams[pathOf(req)]()), { probe });
+      const peer = await w.ask(Object.keys(streams).map((path) => request(path, { method: "HEAD" })), 50);
+      assertEquals(peer.answers.map((a) => [a.status, a.headers.get("content-length")]), [
+        [200, undefined],
+        [200, undefined],
+        [200, undefined],
+      ]);
+      assertEquals(cancelled, ["/endless"]);
+      slow.open();
     });
 
     it("with 204 have neither body nor length, with 304 the length only that they say", async () => {

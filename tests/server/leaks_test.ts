@@ -150,7 +150,7 @@ describe("leaks", { skip: readdirSync("/proc").length === 0 }, () => {
     }
     const growth = server.resident - before;
     assertLess(growth, 64 * MIB, `resident memory grew by ${growth} bytes`);
-    assertLess(slowest, 2000);
+    assertLess(slowest, 10_000);
     assertEquals((await server.holdings()).connections, 2);
     for (const client of greedy) {
       assert(client.taken < GIB, `${client.taken} bytes were taken`);

@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { RunReport } from "../../mod.ts";
 import type { Setup } from "../programs/drain_server.ts";
+import { Lag } from "./lag.ts";
 import { type Exit, type Program, type StartOptions, startProgram } from "./processes.ts";
 import { Swarm } from "./swarm.ts";
 
@@ -18,15 +19,25 @@ export class Drained implements AsyncDisposable {
   readonly swarm: Swarm;
   /** `performance.now()` at the last signal. */
   signalledAt = 0;
+  /** How late timers come here; the server's will do likewise. */
+  readonly lag: Lag = new Lag();
+  #lagSince: () => number = () => 0;
 
   constructor(program: Program, port: number) {
     this.program = program;
     this.swarm = new Swarm(port);
+    this.lag.begin();
   }
 
   signal(name: NodeJS.Signals = "SIGTERM"): void {
     this.signalledAt = performance.now();
+    this.#lagSince = this.lag.mark();
     this.program.signal(name);
+  }
+
+  /** A bound of what has happened since the last signal, in ms, stretched by what the machine was late. */
+  stretched(ms: number): number {
+    return ms + 2 * this.#lagSince();
   }
 
   /** The server's end and report; asserts the exit code that the report announces, and `code`. */
@@ -41,6 +52,7 @@ export class Drained implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.lag.end();
     this.swarm[Symbol.dispose]();
     await this.program.kill();
   }

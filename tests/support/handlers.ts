@@ -23,6 +23,7 @@ import {
 } from "../../mod.ts";
 import { type FaultProxy, startFaultProxy } from "../../src/tools/faults/mod.ts";
 import { type Caller, Peer } from "./handler_peer.ts";
+import { Lag } from "./lag.ts";
 import { leakCheck } from "./leaks.ts";
 import { within } from "./rig.ts";
 import { TEST_CERT, TEST_KEY } from "./tls.ts";
@@ -527,32 +528,6 @@ class Gate {
       if (next === undefined) this.#free++;
       else next();
     }
-  }
-}
-
-/** How late this process's timers have come, added up: bounds of durations stretch by it. */
-class Lag {
-  #total = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
-
-  begin(): void {
-    const every = 20;
-    let due = performance.now() + every;
-    this.#timer = setInterval(() => {
-      const now = performance.now();
-      this.#total += Math.max(0, now - due - 5);
-      due = now + every;
-    }, every);
-  }
-
-  end(): void {
-    clearInterval(this.#timer);
-  }
-
-  /** From now on: call what it gives for the lag since. */
-  mark(): () => number {
-    const then = this.#total;
-    return () => this.#total - then;
   }
 }
 

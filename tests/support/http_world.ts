@@ -36,6 +36,13 @@ export function bodyOf(answer: Answer): string {
   return new TextDecoder().decode(answer.body);
 }
 
+/** A character for each byte. */
+function characters(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 4096) text += String.fromCharCode(...bytes.subarray(at, at + 4096));
+  return text;
+}
+
 /** One raw connection to an HTTP server. */
 export class Peer {
   readonly conn: Conn;
@@ -101,7 +108,7 @@ export class Peer {
   async #follow(closeOnFin: boolean): Promise<void> {
     try {
       for await (const chunk of this.conn) {
-        for (const byte of chunk) this.text += String.fromCharCode(byte);
+        this.text += characters(chunk);
         this.#read(() => this.reader.feed(chunk));
       }
       this.#read(() => this.reader.finish());

@@ -12,7 +12,7 @@ const DEAD_AFTER = HEARTBEAT.interval + (HEARTBEAT.misses + 1) * HEARTBEAT.timeo
 /** The last pong of a peer that answers is at most so old. */
 const LAST_PONG = HEARTBEAT.interval;
 /** How late, and how early by rounding, a machine whose cores are taken may be, in ms. */
-const LATE = 1000;
+const LATE = 4000;
 const EARLY = 50;
 
 const DEAD = /^DeadlineError: The peer sent nothing for \d+ ms and left 2 pings unanswered$/;

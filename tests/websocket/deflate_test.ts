@@ -17,6 +17,7 @@ import { FLUSHED, noise, records, referenceInflate, referencePayloads, unhex } f
 import { DEFAULTS, PLAIN } from "../fixtures/websocket_extensions.ts";
 import { bytes, concat, firstDifference } from "../support/rig.ts";
 import { WsEnd } from "../support/ws_deflate.ts";
+import { worked } from "../support/lag.ts";
 
 const FORGETFUL: DeflateParams = { ...PLAIN, serverNoContextTakeover: true, clientNoContextTakeover: true };
 const LIMIT = 1 << 20;
@@ -200,9 +201,9 @@ describe("permessage-deflate: limits and errors", () => {
     const zeros = new Uint8Array(LIMIT);
     const [first, again] = [client.compress(zeros), client.compress(zeros)];
     const bomb = concat([first, FLUSHED, ...Array.from({ length: 1000 }, () => [again, FLUSHED]).flat()]);
-    const began = performance.now();
+    const began = worked();
     assertEquals(closeCode(bomb, LIMIT), 1009);
-    assert(performance.now() - began < 500);
+    assert(worked() - began < 500);
     client.close();
   });
 

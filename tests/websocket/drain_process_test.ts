@@ -162,7 +162,7 @@ describe("SIGTERM and one WebSocket client's manners", () => {
     assertEquals(await silent.net.over(), "reset");
     assertEquals(silent.close, { code: 1001, reason: "going away" });
     const waited = silent.net.endedAt - silent.closedAt;
-    assert(waited > 350 && waited < 1500, `${waited} ms`);
+    assert(waited > 350 && waited < 3500, `${waited} ms`);
     for (const client of others) await client.net.over();
     assertTold(others, "the others");
     const { report, ran } = await server.outcome(1);
@@ -237,7 +237,7 @@ describe("SIGTERM and those who come late", () => {
     for (const client of silent) assertEquals(await client.net.over(), "reset");
     const { report } = await server.outcome(143);
     assertEquals([report.reports[0].forced, report.reports[0].connections.cut], [true, 3]);
-    assertLess(report.reports[0].duration, 3000);
+    assertLess(report.reports[0].duration, 8000);
   });
 });
 
@@ -245,6 +245,7 @@ describe("SIGTERM with a spread of 1 s and 200 idle clients", () => {
   it("says 1001 to them one after the other, and not to all at once", async () => {
     await using server = await wsDrained({ run: { grace: 6000, spread: 1000 } });
     const clients = await server.connect(200, "/echo");
+    const late = server.lag.mark();
     server.signal();
     for (const client of clients) await client.net.over();
     assertTold(clients, "spread");
@@ -252,7 +253,8 @@ describe("SIGTERM with a spread of 1 s and 200 idle clients", () => {
     assertGreater(after[0], 100);
     assertGreater(after[199] - after[0], 600);
     const crowd = Math.max(...after.map((from) => after.filter((at) => at >= from && at < from + 200).length));
-    assertLess(crowd, 120, `${crowd} within 200 ms`);
+    // What waited for this process is heard at once.
+    assertLess(crowd, 120 + late() / 5, `${crowd} within 200 ms`);
     assertEquals((await server.outcome()).report.clean, true);
   });
 });

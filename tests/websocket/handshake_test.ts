@@ -17,6 +17,7 @@ import {
   ORIGIN_CASES,
   upgradeRequest,
 } from "../fixtures/websocket_handshakes.ts";
+import { worked } from "../support/lag.ts";
 
 function hex(bytes: Uint8Array): string {
   return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -244,9 +245,9 @@ describe("whatever a client sends", () => {
   it("reads a list of 16 KiB in no time", () => {
     for (const unit of [",", " ", "a,", " ,\t", "\t\t\t", "a;b=", '"', "http://"]) {
       for (const name of names) {
-        const started = performance.now();
+        const started = worked();
         check({ fields: { [name]: unit.repeat(16_384 / unit.length) } }, options[1]);
-        assert(performance.now() - started < 200, `${name} of ${JSON.stringify(unit)}`);
+        assert(worked() - started < 200, `${name} of ${JSON.stringify(unit)}`);
       }
     }
   });

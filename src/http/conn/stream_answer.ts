@@ -38,7 +38,8 @@ export function sendStream(
   own: OwnFields,
   stream: ReadableStream<Uint8Array>,
 ): void {
-  if (exchange.head.isHead || status === 204 || status === 304 || status === 205) {
+  const { http, head } = exchange;
+  if (status === 204 || status === 304 || status === 205 || (head.isHead && !isMeasured(exchange, own, stream))) {
     discardReader(stream.getReader(), own);
     return sendWhole(exchange, status, phrase, own, null);
   }
@@ -49,10 +50,34 @@ export function sendStream(
     stopped = true;
     discardReader(reader, own, reason);
   };
-  const { http } = exchange;
-  pump(exchange, reader, status, phrase, own)
+  const sending = head.isHead ? sendHead : pump;
+  sending(exchange, reader, status, phrase, own)
     .catch((error) => http.outside(() => http.failed(exchange, error)))
     .catch((error) => http.conn.abort(error));
+}
+
+/**
+ * Whether HEAD has to read a body to know its length: the handler didn't say it, and a Response doesn't show here what
+ * it was made of. Only a stream of bytes can be the runtime's own; any other is the handler's, and is not read for HEAD.
+ */
+function isMeasured(exchange: HttpExchange, own: OwnFields, stream: ReadableStream<Uint8Array>): boolean {
+  if (own.length >= 0 || exchange.http.service.server.adapter!.responseBody !== undefined) return false;
+  try {
+    stream.getReader({ mode: "byob" }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Answers HEAD with the length that GET would have, if the body is in memory. */
+async function sendHead(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {
+  const first = await promptly(reader.read());
+  const second = first === undefined || first.done ? first : await promptly(reader.read());
+  if (exchange.state !== "none") return;
+  const length = !second?.done ? -1 : first!.done ? 0 : bytesOf(first!.value, STREAM).length;
+  discardReader(reader, own);
+  exchange.http.outside(() => sendWhole(exchange, status, phrase, { ...own, length }, null));
 }
 
 async function pump(exchange: HttpExchange, reader: Reader, status: number, phrase: string, own: OwnFields) {

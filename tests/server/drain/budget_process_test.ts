@@ -1,23 +1,24 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
-import type { DrainedConn } from "../../../mod.ts";
-import { drained } from "../../support/drained.ts";
+import type { DrainedConn, RunReport } from "../../../mod.ts";
+import { type Drained, drained } from "../../support/drained.ts";
 import { type NetClient, pingPong } from "../../support/swarm.ts";
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe("SIGTERM: the budget of a real process", () => {
   it("exits within 100 ms of the signal without connections", async () => {
-    let best = Infinity;
-    for (let attempt = 0; attempt < 3 && best >= 100; attempt++) {
+    let [best, allowed] = [Infinity, 100];
+    for (let attempt = 0; attempt < 6 && best >= allowed; attempt++) {
       await using server = await drained({ run: { grace: 4000 } });
       server.signal();
       const { report } = await server.outcome();
       best = Math.min(best, performance.now() - server.signalledAt);
       assertEquals([report.clean, report.reports[0].connections.atStart], [true, 0]);
-      assertLess(report.reports[0].duration, 100);
+      assertLess(report.reports[0].duration, server.stretched(100));
+      allowed = Math.max(allowed, server.stretched(100));
     }
-    assertLess(best, 100);
+    assertLess(best, allowed);
   });
 
   it("is not held beyond the grace by a client that never reads, which is reset and named", async () => {
@@ -28,9 +29,7 @@ describe("SIGTERM: the budget of a real process", () => {
     await pause(200);
     server.signal();
     const { report } = await server.outcome(1);
-    assertLess(performance.now() - server.signalledAt, 2500);
-    // Reading the kernel's table takes its time on a machine with many sockets.
-    assertLess(report.reports[0].duration, 1600);
+    assertInBudget(server, report);
     stuck.look();
     assertEquals([await stuck.over(), await busy.over()], ["reset", "fin"]);
     const [cut] = report.reports[0].cut;
@@ -43,7 +42,7 @@ describe("SIGTERM: the budget of a real process", () => {
     const clients = await server.swarm.greeted(3, { closesOnFin: false });
     server.signal();
     const { report } = await server.outcome();
-    assertLess(performance.now() - server.signalledAt, 2500);
+    assertInBudget(server, report);
     for (const client of clients) assertEquals(await client.over(), "fin");
     assertEquals([report.clean, report.reports[0].connections.idle], [true, 3]);
   });
@@ -56,7 +55,7 @@ describe("SIGTERM: the budget of a real process", () => {
     await pause(50);
     server.signal();
     const { report } = await server.outcome(1);
-    assertLess(performance.now() - server.signalledAt, 2500);
+    assertInBudget(server, report);
     assertEquals([await hanging.over(), await unwinding.over()], ["reset", "fin"]);
     assertEquals([unwinding.answered, report.reports[0].cut.map((cut) => cut.handlerRunning)], [2, [true]]);
   });
@@ -119,8 +118,15 @@ describe("SIGTERM: the budget of a real process", () => {
   });
 });
 
+/** Of a grace of 1500 ms. The server has measured it; how fast its process ends and is heard is the machine's. */
+function assertInBudget(server: Drained, { reports }: RunReport): void {
+  // Reading the kernel's table takes its time on a machine with many sockets.
+  assertLess(reports[0].duration, server.stretched(1600));
+  assertLess(performance.now() - server.signalledAt, server.stretched(6000));
+}
+
 /** Stops the process, lets 50 clients connect and send a line, and wakes it with a SIGTERM waiting. */
-async function frozen(server: Awaited<ReturnType<typeof drained>>): Promise<NetClient[]> {
+async function frozen(server: Drained): Promise<NetClient[]> {
   server.program.signal("SIGSTOP");
   const clients = await Promise.all(Array.from({ length: 50 }, () => server.swarm.client()));
   for (const client of clients) client.send("hello\n");

@@ -39,7 +39,8 @@ describe("signals to a real process", () => {
       await pause(150);
       server.signal(name);
       const { report } = await server.outcome(code);
-      assertLess(performance.now() - server.signalledAt, 1000);
+      // Without the second signal it would have taken all of the grace.
+      assertLess(performance.now() - server.signalledAt, 5000);
       assertEquals(await hanging.over(), "reset");
       const [{ forced, cut, clean }] = report.reports;
       assertEquals([forced, cut.length, clean], [true, 1, false]);

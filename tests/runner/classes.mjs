@@ -1,0 +1,133 @@
+/**
+ * Which tests are run how, and where: the one table of it. The longest entry that fits a file is its own.
+ *
+ * `pure` ones need neither time nor other processes: many run at once, in one process. `process` ones start programs,
+ * measure time or hold real sockets for long: one file after the other.
+ *
+ * `everywhere` is on every runtime. `one` does not depend on the runtime and runs on one, beside something of its room
+ * that runs everywhere. `long` sweeps much of the same, or waits long: `npm run test:long` runs it everywhere, and
+ * `npm test` a share of it that changes each day.
+ *
+ * @module
+ */
+
+/** Under `tests/`: a folder ends in a slash. A `_process_test.ts` in a folder of pure ones is a process test. */
+export const CLASSES = [
+  ["adapters/", "process", "everywhere"],
+  ["adapters/kernel_table_test.ts", "pure", "everywhere"],
+  ["adapters/memory_test.ts", "pure", "everywhere"],
+  ["adapters/zlib_test.ts", "pure", "everywhere"],
+  ["base/", "pure", "everywhere"],
+  ["base/context_heap_test.ts", "process", "long"],
+  ["chaos/", "process", "long"],
+  ["cli/", "process", "everywhere"],
+  ["cli/args_test.ts", "pure", "one"],
+  ["cli/demo_page_test.ts", "process", "long"],
+  ["framing/", "pure", "everywhere"],
+  ["handlers/", "process", "long"],
+  ["http/", "pure", "everywhere"],
+  ["http/corpora_process_test.ts", "process", "long"],
+  ["http/drain_seeds_test.ts", "pure", "long"],
+  ["http/hostile_process_test.ts", "process", "long"],
+  ["http/parser/parser_fuzz_test.ts", "pure", "one"],
+  ["http/parser/response_parser_fuzz_test.ts", "pure", "one"],
+  ["http/proxy_process_test.ts", "process", "long"],
+  ["http/race_process_test.ts", "process", "long"],
+  ["http/response_fuzz_test.ts", "pure", "one"],
+  ["http/tls_test.ts", "process", "everywhere"],
+  ["repository/", "pure", "one"],
+  ["repository/package_jsr_test.ts", "process", "one"],
+  ["repository/package_npm_test.ts", "process", "one"],
+  ["repository/readme_proxies_process_test.ts", "process", "long"],
+  ["repository/readme_test.ts", "process", "everywhere"],
+  ["repository/runner_test.ts", "process", "one"],
+  ["server/", "pure", "everywhere"],
+  ["server/drain/process_test.ts", "process", "everywhere"],
+  ["server/drain/seeds_test.ts", "pure", "long"],
+  ["server/drain/swarm_process_test.ts", "process", "long"],
+  ["server/drain/tls_test.ts", "process", "everywhere"],
+  ["server/endless_process_test.ts", "process", "long"],
+  ["server/leaks_test.ts", "process", "long"],
+  ["tools/faults/", "process", "everywhere"],
+  ["tools/faults/cli_test.ts", "process", "one"],
+  ["tools/load/", "pure", "everywhere"],
+  ["tools/load/command_test.ts", "process", "one"],
+  ["tools/load/knee_test.ts", "pure", "one"],
+  ["tools/load/parts_test.ts", "pure", "one"],
+  ["tools/load/print_test.ts", "pure", "one"],
+  ["tools/load/process_test.ts", "process", "everywhere"],
+  ["tools/report_page/", "pure", "one"],
+  ["tools/report_page/chromium_process_test.ts", "process", "long"],
+  ["tools/report_page/report_page_test.ts", "pure", "everywhere"],
+  ["tools/verify/", "pure", "everywhere"],
+  ["tools/verify/bounds_test.ts", "process", "one"],
+  ["tools/verify/classes_test.ts", "process", "one"],
+  ["tools/verify/losers_process_test.ts", "process", "long"],
+  ["tools/verify/options_test.ts", "pure", "one"],
+  ["tools/verify/parts_test.ts", "pure", "one"],
+  ["tools/verify/perfect_test.ts", "process", "long"],
+  ["tools/verify/servers_process_test.ts", "process", "long"],
+  ["tools/verify/tool_process_test.ts", "process", "one"],
+  ["watch/", "pure", "everywhere"],
+  ["watch/process_test.ts", "process", "everywhere"],
+  ["websocket/", "pure", "everywhere"],
+  ["websocket/cases_test.ts", "process", "long"],
+  ["websocket/chromium_process_test.ts", "process", "long"],
+  ["websocket/codec_fuzz_test.ts", "pure", "one"],
+  ["websocket/dead_process_test.ts", "process", "long"],
+  ["websocket/drain_process_test.ts", "process", "long"],
+  ["websocket/drain_seeds_test.ts", "pure", "long"],
+  ["websocket/drain_seeds_wire_test.ts", "pure", "long"],
+  ["websocket/hostile_process_test.ts", "process", "long"],
+  ["websocket/reconnect/chromium_process_test.ts", "process", "long"],
+  ["websocket/reconnect/process_test.ts", "process", "everywhere"],
+];
+
+/** How and where a test file is run; undefined if the table has nothing for it. The path is that under `tests/`. */
+export function classOf(file) {
+  let found;
+  for (const entry of CLASSES) {
+    if (!fits(entry[0], file)) continue;
+    if (found === undefined || entry[0].length > found[0].length) found = entry;
+  }
+  if (found === undefined) return undefined;
+  const [path, kind, scope] = found;
+  return { kind: path !== file && file.endsWith("_process_test.ts") ? "process" : kind, scope };
+}
+
+/** What is wrong with the table for these test files: each needs a class, each entry a file, each room a smoke test. */
+export function problems(files) {
+  const unclassed = files.filter((file) => classOf(file) === undefined).map((file) => `${file} has no class`);
+  const unused = CLASSES.filter(([path]) => !files.some((file) => fits(path, file)))
+    .map(([path]) => `${path} fits no test file`);
+  const ones = new Set(files.filter((file) => classOf(file)?.scope === "one").map(roomOf));
+  for (const file of files) if (classOf(file)?.scope === "everywhere") ones.delete(roomOf(file));
+  const alone = [...ones].map((room) => `${room}: nothing of it runs everywhere`);
+  return [...unclassed, ...unused, ...alone].map((problem) => `tests/runner/classes.mjs: ${problem}`);
+}
+
+/**
+ * What of a file's runs on `runtimes` is wanted now. `day` turns the share of the long ones: in `CYCLE` days each of
+ * them has been on each runtime once, and each day there are equally many.
+ */
+export function runtimesFor(file, files, runtimes, day) {
+  const { scope } = classOf(file);
+  if (scope === "everywhere") return runtimes;
+  if (scope === "one") return runtimes.slice(0, 1);
+  const place = files.filter((other) => classOf(other).scope === "long").indexOf(file);
+  const slot = (place + day) % CYCLE;
+  // Neighbours are much alike: they go to different runtimes.
+  return slot % SHARE === 0 ? runtimes.slice(slot / SHARE, slot / SHARE + 1) : [];
+}
+
+/** One of so many runs of the long ones is made each day. */
+const SHARE = 3;
+const CYCLE = 4 * SHARE;
+
+function fits(path, file) {
+  return path.endsWith("/") ? file.startsWith(path) : file === path;
+}
+
+function roomOf(file) {
+  return file.slice(0, file.lastIndexOf("/") + 1);
+}
