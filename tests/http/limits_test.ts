@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertInstanceOf, assertThrows } from "@std/assert";
-import { DeadlineExceeded, OptionError } from "../../mod.ts";
+import { DeadlineExceeded, OptionError, silentLogger } from "../../mod.ts";
 import { type HttpContext, reply } from "../../src/http/mod.ts";
 import { chunked, Gate, httpWorld, pathOf, type Peer, request } from "../support/http_world.ts";
 
@@ -306,6 +306,23 @@ describe("maxBodyBytes", () => {
     const peer = await w.ask([request("/", { body: "0123456789" }), big]);
     assertEquals([peer.statuses, peer.end, peer.reader.interim], [[200, 413], "fin", []]);
     assertEquals([w.server.http.requests, w.server.http.refused.bodyTooLarge], [1, 1]);
+  });
+
+  it("413 for chunks, whatever the handler makes of the error; 500 for an error of its own", async () => {
+    const wraps: [number, (error: Error) => unknown][] = [
+      [413, (error) => new TypeError("fetch failed", { cause: error })],
+      [413, (error) => new TypeError("fetch failed", { cause: new Error(error.message) })],
+      [413, (error) => new Error("outer", { cause: new Error("inner", { cause: error }) })],
+      [500, () => new TypeError("x is not a function")],
+      [500, (error) => new TypeError("x is not a function", { cause: error.message })],
+    ];
+    for (const [status, wrap] of wraps) {
+      const options = { maxBodyBytes: 1000, logger: silentLogger };
+      await using w = await httpWorld((req) => req.text().then(reply, (error) => Promise.reject(wrap(error))), options);
+      const headers = { "transfer-encoding": "chunked" };
+      const peer = await w.ask(request("/", { method: "POST", headers }) + chunked(["x".repeat(2000)]));
+      assertEquals([peer.statuses, w.server.http.handlerErrors], [[status], status === 500 ? 1 : 0]);
+    }
   });
 
   it("413 for chunks, when the handler reads them", async () => {

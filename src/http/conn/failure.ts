@@ -10,6 +10,9 @@ import type { HttpExchange } from "./exchange.ts";
 import { noFields } from "../answer/fields.ts";
 import { sendWhole } from "./whole_answer.ts";
 
+/** So many errors around another are looked into. */
+const WRAPPERS = 5;
+
 /** How a failure is answered. */
 export interface Explanation {
   /** 0: nobody is left to answer. */
@@ -35,7 +38,8 @@ export function account(error: unknown, exchange: HttpExchange): Explanation {
 }
 
 /** Looks behind the error: a handler that was told to stop, or whose reader failed, is not to blame. */
-function explain(error: unknown, exchange: HttpExchange): Explanation {
+function explain(thrown: unknown, exchange: HttpExchange): Explanation {
+  const error = bodyFailureIn(thrown, exchange) ?? thrown;
   const refusal = refusalOf(error);
   if (refusal !== null) {
     const { status, message } = refusal;
@@ -55,6 +59,21 @@ function explain(error: unknown, exchange: HttpExchange): Explanation {
   // The client has closed: what the handler makes of it is no news.
   if (exchange.done) return { status: 500, message: "the request was cancelled", refusal: null, isFault: false };
   return { status: 500, message: "internal server error", refusal: null, isFault: true };
+}
+
+/**
+ * The failure of the request's body, if that is what an error is about: whoever passes a body on wraps it (Node's
+ * `fetch()`), or says the same in an error of its own (Deno's).
+ */
+function bodyFailureIn(thrown: unknown, { body }: HttpExchange): Error | null {
+  const failure = body?.failure ?? null;
+  if (failure === null) return null;
+  let error = thrown;
+  for (let depth = 0; depth < WRAPPERS && error instanceof Error; depth++) {
+    if (error === failure || error.message === failure.message) return failure;
+    error = error.cause;
+  }
+  return null;
 }
 
 function refusalOf(error: unknown): HttpError | null {

@@ -47,8 +47,13 @@ export class RequestBody {
     this.#source = source;
   }
 
+  /** Why it can't be read to its end, or null. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
   get failed(): boolean {
-    return this.#failure !== null;
+    return this.failure !== null;
   }
 
   /** Bytes that are still to come, as far as declared. */
