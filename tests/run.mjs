@@ -7,7 +7,7 @@
  *   npm test -- --only node        one or more of check, node, node24, deno, bun, separated by commas
  *   npm test -- --filter framing   only test files whose path under tests/ has this in it, on each runtime
  *   npm test -- --changed [base]   only test files that what differs from the commit can break; HEAD if none is given
- *   npm test -- --day 20421        the share of the long tests that was run on that day
+ *   npm test -- --day 20421        the share of long tests and seeds that was run on that day
  *   npm test -- --list             only says which files would be run where
  *   npm run test:long              everything on each runtime
  */
@@ -18,7 +18,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { affected, changedFiles } from "./runner/changed.mjs";
-import { classOf, problems, runtimesFor } from "./runner/classes.mjs";
+import { classOf, problems, runtimesFor, SEEDS_SHARE } from "./runner/classes.mjs";
 import { countTests } from "./runner/junit.mjs";
 import { environment, root, runtimes, tools } from "./runner/runtimes.mjs";
 
@@ -112,10 +112,10 @@ function tellProblems(found) {
   return { passed: 0, failed: found.length > 0 ? 1 : 0, skipped: 0 };
 }
 
-async function runGroup({ runtime, kind, files }, index) {
+async function runGroup({ runtime, kind, files }, index, day) {
   const report = join(reports, `${index}.xml`);
   const command = runtimes[runtime].command(files.map((file) => `tests/${file}`), report, kind);
-  const result = await run(command, GROUP_LIMIT, environment(runtime));
+  const result = await run(command, GROUP_LIMIT, environment(runtime, day === null ? "" : `${day}/${SEEDS_SHARE}`));
   console.log(`\n===== ${runtime}, ${files.length} ${kind} files\n${result.output}`);
   const counts = readCounts(runtime, report, result);
   console.log(`===== ${runtime}, ${files.length} ${kind} files: ${sum(counts)} (${seconds(result.ms)})`);
@@ -260,12 +260,12 @@ async function main(chosen, all) {
     if (runtimes[name].path === null) console.log(`${name} is not there for this machine: left out`);
   }
   if (chosen.day !== null && groups.length > 0) {
-    console.log(`of the long tests the share of day ${chosen.day} (again: npm test -- --day ${chosen.day})`);
+    console.log(`of long tests and seeds the share of day ${chosen.day} (again: npm test -- --day ${chosen.day})`);
   }
   const named = new Map();
   groups.forEach((group, index) => {
     const run = async () => {
-      const counts = await runGroup(group, index);
+      const counts = await runGroup(group, index, chosen.day);
       named.set(group.runtime, [...named.get(group.runtime) ?? [], counts]);
       return counts;
     };

@@ -6,7 +6,8 @@
  *
  * `everywhere` is on every runtime. `one` does not depend on the runtime and runs on one, beside something of its room
  * that runs everywhere. `long` sweeps much of the same, or waits long: `npm run test:long` runs it everywhere, and
- * `npm test` a share of it that changes each day.
+ * `npm test` a share of it that changes each day. `sampled` goes through many seeds (`eachSeed`): everywhere, and in
+ * `npm test` a share of the seeds that changes each day.
  *
  * @module
  */
@@ -28,7 +29,7 @@ export const CLASSES = [
   ["handlers/", "process", "long"],
   ["http/", "pure", "everywhere"],
   ["http/corpora_process_test.ts", "process", "long"],
-  ["http/drain_seeds_test.ts", "pure", "long"],
+  ["http/drain_seeds_test.ts", "pure", "sampled"],
   ["http/hostile_process_test.ts", "process", "long"],
   ["http/parser/parser_fuzz_test.ts", "pure", "one"],
   ["http/parser/response_parser_fuzz_test.ts", "pure", "one"],
@@ -44,7 +45,7 @@ export const CLASSES = [
   ["repository/runner_test.ts", "process", "one"],
   ["server/", "pure", "everywhere"],
   ["server/drain/process_test.ts", "process", "everywhere"],
-  ["server/drain/seeds_test.ts", "pure", "long"],
+  ["server/drain/seeds_test.ts", "pure", "sampled"],
   ["server/drain/swarm_process_test.ts", "process", "long"],
   ["server/drain/tls_test.ts", "process", "everywhere"],
   ["server/endless_process_test.ts", "process", "long"],
@@ -62,11 +63,11 @@ export const CLASSES = [
   ["tools/report_page/report_page_test.ts", "pure", "everywhere"],
   ["tools/verify/", "pure", "everywhere"],
   ["tools/verify/bounds_test.ts", "process", "one"],
-  ["tools/verify/classes_test.ts", "process", "one"],
+  ["tools/verify/classes_test.ts", "pure", "one"],
   ["tools/verify/losers_process_test.ts", "process", "long"],
   ["tools/verify/options_test.ts", "pure", "one"],
   ["tools/verify/parts_test.ts", "pure", "one"],
-  ["tools/verify/perfect_test.ts", "process", "long"],
+  ["tools/verify/perfect_test.ts", "pure", "sampled"],
   ["tools/verify/servers_process_test.ts", "process", "long"],
   ["tools/verify/tool_process_test.ts", "process", "one"],
   ["watch/", "pure", "everywhere"],
@@ -77,8 +78,8 @@ export const CLASSES = [
   ["websocket/codec_fuzz_test.ts", "pure", "one"],
   ["websocket/dead_process_test.ts", "process", "long"],
   ["websocket/drain_process_test.ts", "process", "long"],
-  ["websocket/drain_seeds_test.ts", "pure", "long"],
-  ["websocket/drain_seeds_wire_test.ts", "pure", "long"],
+  ["websocket/drain_seeds_test.ts", "pure", "sampled"],
+  ["websocket/drain_seeds_wire_test.ts", "pure", "sampled"],
   ["websocket/hostile_process_test.ts", "process", "long"],
   ["websocket/reconnect/chromium_process_test.ts", "process", "long"],
   ["websocket/reconnect/process_test.ts", "process", "everywhere"],
@@ -114,13 +115,16 @@ export function problems(files) {
 export function runtimesFor(file, files, runtimes, day) {
   // A file without a class is a problem that the checks tell of; it is run all the same.
   const { scope } = classOf(file) ?? { scope: "everywhere" };
-  if (scope === "everywhere") return runtimes;
+  if (scope === "everywhere" || scope === "sampled") return runtimes;
   if (scope === "one") return runtimes.slice(0, 1);
   const place = files.filter((other) => classOf(other)?.scope === "long").indexOf(file);
   const slot = (place + day) % CYCLE;
   // Neighbours are much alike: they go to different runtimes.
   return slot % SHARE === 0 ? runtimes.slice(slot / SHARE, slot / SHARE + 1) : [];
 }
+
+/** One of so many seeds of the sampled ones is played each day. */
+export const SEEDS_SHARE = 8;
 
 /** One of so many runs of the long ones is made each day. */
 const SHARE = 3;

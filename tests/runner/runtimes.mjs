@@ -46,10 +46,14 @@ export const runtimes = {
   },
 };
 
-/** What a suite finds in its environment: programs that it starts as `node` are the node that is tested. */
-export function environment(name) {
+/**
+ * What a suite finds in its environment: programs that it starts as `node` are the node that is tested. `share` is the
+ * share of the seeds that it is to play; empty for all.
+ */
+export function environment(name, share = "") {
   const node = name === "node24" ? node24 : ownNode;
-  const env = { ...process.env, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
+  const seeds = share === "" ? {} : { SLUICE_TEST_SHARE: share };
+  const env = { ...process.env, ...seeds, PATH: `${dirname(node)}${delimiter}${process.env.PATH}` };
   return process.stdout.isTTY ? env : { ...env, NO_COLOR: "1" };
 }
 

@@ -2,7 +2,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { MemoryFaults } from "../../../adapters/memory/mod.ts";
 import type { LossName, ScenarioName, VerifyKind } from "../../../src/tools/verify/mod.ts";
-import { eachSeed } from "../../support/dice.ts";
+import { allSeeds } from "../../support/dice.ts";
 import { type Faults, loser } from "../../support/verify_losers.ts";
 import { lossesOf, play, scenariosOf } from "../../support/verify_world.ts";
 
@@ -100,7 +100,7 @@ describe("verify: a server that loses in one way is found with that class and no
 async function find(kind: VerifyKind, each: Case, faults: Faults, roundTrip: number): Promise<void> {
   const { network, scenario, found } = each;
   let seen = 0;
-  await eachSeed(RUNS, async (seed) => {
+  await allSeeds(RUNS, async (seed) => {
     const ledger = await play(scenario, loser(faults), { kind, seed, faults: network, roundTrip });
     const names = Object.keys(lossesOf(ledger));
     assertEquals(names.filter((name) => name !== found), [], JSON.stringify(ledger.losses().slice(0, 3)));
@@ -114,7 +114,7 @@ describe("verify: a server by hand that stops well loses nothing", () => {
     for (const scenario of scenariosOf(kind).filter((name) => name !== "stream")) {
       for (const roundTrip of [0, FAR]) {
         it(`${kind}: ${scenario}, a round trip of ${roundTrip} ms`, () =>
-          eachSeed(RUNS, async (seed) => {
+          allSeeds(RUNS, async (seed) => {
             const ledger = await play(scenario, loser(), { kind, seed, roundTrip });
             assertEquals(lossesOf(ledger), {});
           }));
