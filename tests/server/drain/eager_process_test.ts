@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assertEquals, assertGreater } from "@std/assert";
+import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { drained } from "../../support/drained.ts";
 import { skipUnless } from "../../support/http_tools.ts";
 import { startCommand } from "../../support/processes.ts";
@@ -8,6 +8,8 @@ import { TEST_CERT, TEST_KEY } from "../../support/tls.ts";
 const PYTHON = "/usr/bin/python3";
 const skip = skipUnless([PYTHON, "-c", "import ssl"], "python3");
 const CLIENTS = 30;
+/** Timers that are late by so many ms in all, within a drain: the machine is busy. */
+const BUSY = 30;
 
 // The last answers and the FIN are two system calls. A runtime's own clients see both in one turn; those of faster
 // languages had the next window out between the two: 29 of 30 of them (issue 10).
@@ -24,11 +26,14 @@ describe("clients that never pause, faster than any runtime's own", { skip }, ()
         await using clients = startCommand([PYTHON, "tests/programs/eager_windows.py", ...args]);
         await clients.line(/^connected/);
         await new Promise((resolve) => setTimeout(resolve, 1500));
+        const late = server.lag.mark();
         server.signal();
         const { stdout } = await clients.exited(20_000);
         const { sent, lost, resets } = JSON.parse(stdout.trim().split("\n").at(-1)!);
         const { report } = await server.outcome();
-        assertEquals([lost, resets, report.clean], [0, 0, true]);
+        assertEquals([resets, report.clean], [0, true]);
+        // A server that is kept from its core between the two calls leaves that client a moment; not most of them.
+        assertLessOrEqual(lost, late() > BUSY ? window * CLIENTS / 10 : 0, `${late()} ms late`);
         assertGreater(sent, CLIENTS * window * 10);
       });
     }
