@@ -1,7 +1,7 @@
 /** Holds the library to its rooms: who may import whom, no circles, and what an entry loads. */
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { readSource, type Source, sourcesUnder, withoutComments } from "../support/sources.ts";
+import { loadedWith, readSource, type Source, sourcesUnder, withoutComments } from "../support/sources.ts";
 
 /** Names of a runtime that code under src/ must not know. */
 const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\bglobalThis\.process\b|\bBuffer\b/;
@@ -83,6 +83,16 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^mod\.ts$/, [/^src\/(?!(cli|http|websocket|watch|testing|tools)\b)/]],
 ];
 
+/** What importing an entry loads at the most, in KiB of source without comments: it grows on purpose only. */
+const LOADED: readonly (readonly [entry: string, most: number])[] = [
+  ["mod.ts", 250],
+  ["src/http/mod.ts", 340],
+  ["src/websocket/mod.ts", 485],
+  ["src/websocket/reconnect/mod.ts", 48],
+  ["src/watch/mod.ts", 265],
+  ["src/testing/mod.ts", 35],
+];
+
 /** A connection, its parts and its host still know each other by their types. */
 const KNOWN_CIRCLE = /^src\/server\/conn\/(base|connection|host|leave|refusal|rest|streams|times)\.ts$/;
 
@@ -112,6 +122,16 @@ describe("the layers", () => {
     assert(!rooms("src/http/mod.ts").includes("websocket"));
     assertEquals(rooms("mod.ts").filter((room) => ["http", "websocket", "cli", "tools"].includes(room)), []);
   });
+
+  for (const [entry, most] of LOADED) {
+    it(`make ${entry} load at most ${most} KiB of source, and not much less`, () => {
+      const files = [...loadedWith(entry)].filter((path) => path.endsWith(".ts"));
+      const bytes = files.reduce((sum, path) => sum + readSource(path).code.replace(/\s+\n/g, "\n").length, 0);
+      const size = Math.round(bytes / 1024);
+      assert(size <= most, `${size} KiB: load less, or raise the number on purpose`);
+      assert(size > most * 0.9, `${size} KiB: lower the number to hold what was won`);
+    });
+  }
 
   it("keep a connection's bits in its own room", () => {
     const users = sources().filter(({ imports }) => imports.includes("src/server/conn/flags.ts"));

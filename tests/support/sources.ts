@@ -12,6 +12,9 @@ const STRING_OR_COMMENT = /("(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\[^]|[^
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s*)(["'])([^"']+)\1/g;
 
+/** Imports that happen when the file is loaded; not `import()`, and not those of types. */
+const STATIC = /(?:^|\n)\s*(?:import(?!\s+type\b)|export(?!\s+type\b))\b[^;()]*?["']([^"']+)["']/g;
+
 /** A file of the repository, without its comments. */
 export interface Source {
   /** From the top of the repository, with slashes. */
@@ -33,6 +36,17 @@ export function readSource(path: string): Source {
   const code = withoutComments(readFileSync(root + path, "utf8"));
   const imports = [...code.matchAll(IMPORT)].map((match) => resolve(path, match[2]));
   return { path, code, imports };
+}
+
+/** All that is loaded with a file: paths from the top of the repository, and bare specifiers. */
+export function loadedWith(path: string, seen: Set<string> = new Set()): Set<string> {
+  if (seen.has(path)) return seen;
+  seen.add(path);
+  if (!path.endsWith(".ts")) return seen;
+  const { code, imports } = readSource(path);
+  const named = new Set([...code.matchAll(STATIC)].map(([, specifier]) => specifier.replace(/^(\.\.?\/)+/, "")));
+  for (const target of imports) if ([...named].some((name) => target.endsWith(name))) loadedWith(target, seen);
+  return seen;
 }
 
 /** The text with its comments blanked. */

@@ -3,10 +3,7 @@ import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { root } from "../../support/processes.ts";
-import { readSource } from "../../support/sources.ts";
-
-/** Imports that happen when the file is loaded; not `import()`, and not those of types. */
-const STATIC = /(?:^|\n)\s*(?:import(?!\s+type\b)|export(?!\s+type\b))\b[^;()]*?["']([^"']+)["']/g;
+import { loadedWith } from "../../support/sources.ts";
 
 describe("what is loaded by importing", () => {
   for (const [entry, source] of Object.entries(entries("deno.json"))) {
@@ -29,16 +26,5 @@ function entries(manifest: string): Record<string, string> {
 }
 
 function packagesOf(source: string): string[] {
-  return [...closure(source.replace("./", ""))].filter((path) => !/\.ts$|^node:/.test(path)).sort();
-}
-
-/** All that is loaded with a file. */
-function closure(path: string, seen: Set<string> = new Set()): Set<string> {
-  if (seen.has(path)) return seen;
-  seen.add(path);
-  if (!path.endsWith(".ts")) return seen;
-  const { code, imports } = readSource(path);
-  const named = new Set([...code.matchAll(STATIC)].map(([, specifier]) => specifier.replace(/^(\.\.?\/)+/, "")));
-  for (const target of imports) if ([...named].some((name) => target.endsWith(name))) closure(target, seen);
-  return seen;
+  return [...loadedWith(source.replace("./", ""))].filter((path) => !/\.ts$|^node:/.test(path)).sort();
 }
