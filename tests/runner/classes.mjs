@@ -124,7 +124,7 @@ export function runtimesFor(file, files, runtimes, day) {
 }
 
 /** One of so many seeds of the sampled ones is played each day. */
-export const SEEDS_SHARE = 8;
+export const SEEDS_SHARE = 16;
 
 /** One of so many runs of the long ones is made each day. */
 const SHARE = 3;
