@@ -59,6 +59,8 @@ export class WaitGroup {
   readonly #waiters: Set<Waiter> = new Set();
   #count = 0;
   #failure: { readonly reason: unknown } | null = null;
+  /** Somebody has heard of it. */
+  #isTold = false;
 
   /** Tasks still running. */
   get count(): number {
@@ -76,6 +78,10 @@ export class WaitGroup {
     if (count < 0) {
       throw new OptionError("delta", `WaitGroup: ${delta} added to ${this.#count} makes the counter negative`);
     }
+    if (this.#count === 0 && this.#isTold) {
+      this.#failure = null;
+      this.#isTold = false;
+    }
     this.#count = count;
     if (count > 0) return;
     for (const waiter of this.#waiters) waiter.resolve();
@@ -88,13 +94,12 @@ export class WaitGroup {
 
   /**
    * Starts `fn` at once and counts it until it has finished, well or not (Go: `WaitGroup.Go`, `errgroup.Group.Go`).
-   * What it returns is dropped; the first failure is `wait()`'s, until the counter rises from 0 again.
+   * What it returns is dropped; the first failure is `wait()`'s. Once that has told it, the group can be used anew.
    *
    * @throws {TypeError} Synchronously: `fn` is no function, and nothing is counted.
    */
   go(fn: () => unknown): void {
     if (typeof fn !== "function") throw new TypeError(`go() starts a function, got ${typeof fn}; pass () => work()`);
-    if (this.#count === 0) this.#failure = null;
     this.add(1);
     void this.#run(fn);
   }
@@ -120,7 +125,9 @@ export class WaitGroup {
       if (end) throw end.reason;
       await park(this.#waiters, 0, ctx, () => {});
     }
-    if (this.#failure) throw this.#failure.reason;
+    if (this.#failure === null) return;
+    this.#isTold = true;
+    throw this.#failure.reason;
   }
 }
 

@@ -29,23 +29,25 @@ const BRING: Readonly<Record<string, string>> = {
   node: `npm install ${PACKAGE}`,
 };
 
-/** Loads one of them. @throws {StartError} The package isn't there. */
+/** Loads one of them. @throws {StartError} The package isn't there, or not whole. */
 export async function loadTool(name: string): Promise<ToolCommand> {
-  return await (await commands(name))[name]();
-}
-
-async function commands(name: string): Promise<Record<string, () => Promise<ToolCommand>>> {
   // No literal: this package doesn't depend on that one, and whoever packs it has nothing to look for.
   const entry: string = `${PACKAGE}/commands`;
   try {
-    return (await import(entry)).COMMANDS;
+    return await (await import(entry)).COMMANDS[name]();
   } catch (error) {
-    if (!(error instanceof Error) || !/["'`]@sluice\/tools/.test(error.message)) throw error;
-    const runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
-    throw new StartError(
-      `sluice ${name} comes with the package ${PACKAGE}, which is not here`,
-      `Bring it along: ${BRING[runtime]}`,
-      { cause: error },
-    );
+    throw explained(name, error);
   }
+}
+
+function explained(name: string, error: unknown): unknown {
+  const { code, message } = error as Error & { readonly code?: string };
+  if (/["'`]@sluice\/tools/.test(message)) {
+    const runtime = "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+    const missing = `sluice ${name} comes with the package ${PACKAGE}, which is not here`;
+    return new StartError(missing, `Bring it along: ${BRING[runtime]}`, { cause: error });
+  }
+  if (code !== "ERR_MODULE_NOT_FOUND") return error;
+  const hint = `In a clone it runs from its source: node --import tsx src/cli/main.ts ${name}`;
+  return new StartError(`sluice ${name} can't be loaded: ${message.split("\n")[0]}`, hint, { cause: error });
 }

@@ -88,6 +88,30 @@ describe("WaitGroup", () => {
     await assertRejects(() => group.wait(), Error, "sync");
   });
 
+  it("go() loses no failure because all before have finished: not of a function that throws, nor between two", async () => {
+    const thrown = new WaitGroup();
+    thrown.go(() => {
+      throw new Error("at once");
+    });
+    thrown.go(() => "well");
+    await assertRejects(() => thrown.wait(), Error, "at once");
+    const between = new WaitGroup();
+    between.go(() => Promise.reject(new Error("early")));
+    await settle();
+    between.go(() => "well");
+    await assertRejects(() => between.wait(), Error, "early");
+  });
+
+  it("forgets what failed before once it is told, by go() and by add()", async () => {
+    const group = new WaitGroup();
+    group.go(() => Promise.reject(new Error("told")));
+    await assertRejects(() => group.wait(), Error, "told");
+    await assertRejects(() => group.wait(), Error, "told");
+    group.add();
+    group.done();
+    await group.wait();
+  });
+
   it("go() from 0 forgets what failed before", async () => {
     const group = new WaitGroup();
     group.go(() => Promise.reject(new Error("first round")));

@@ -228,7 +228,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   failed(exchange: HttpExchange, error: unknown): void {
     if (this.exchange !== exchange || exchange.state === "done") return;
     const { status, message } = account(error, exchange);
-    if (exchange.state === "begun" || status === 0) return this.#cut(exchange, error);
+    if (exchange.state !== "none" || status === 0) return this.#cut(exchange, error);
     if (exchange.place !== null) this.service.limit?.cancel(exchange.place);
     // A stream that was to be the answer is not read any more.
     exchange.stop?.(error);

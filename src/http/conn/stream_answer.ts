@@ -58,7 +58,7 @@ export function sendStream(
 
 /**
  * Whether HEAD has to read a body to know its length: the handler didn't say it, and a Response doesn't show here what
- * it was made of. Only a stream of bytes can be the runtime's own; any other is the handler's, and is not read for HEAD.
+ * it was made of. The runtime's own are streams of bytes: a handler's of any other kind is not read for HEAD.
  */
 function isMeasured(exchange: HttpExchange, own: OwnFields, stream: ReadableStream<Uint8Array>): boolean {
   if (own.length >= 0 || exchange.http.service.server.adapter!.responseBody !== undefined) return false;

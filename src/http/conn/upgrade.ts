@@ -28,8 +28,11 @@ export interface NextProtocol {
   readonly owns: readonly string[];
   /** The one of them by which a copy of the answer is known: its value is this answer's alone. */
   readonly proof: readonly [name: string, value: string];
-  /** Speaks it until its end. The 101 is written already. */
-  serve(conn: Connection): Promise<void>;
+  /**
+   * Makes itself ready, takes the connection by `handOver`, behind whose 101 it may write at once, and gives what speaks
+   * it until its end. Whatever throws before `handOver` is answered like any failure of a handler.
+   */
+  take(handOver: () => Connection): () => Promise<void>;
 }
 
 /** The exchange of a request that the handler of a server was given; undefined of any other. */
@@ -38,9 +41,13 @@ export function exchangeOf(request: Request): HttpExchange | undefined {
   return source instanceof HttpExchange ? source : undefined;
 }
 
-/** The answer that begins the protocol as soon as the handler returns it, or a copy of it; in a drain a refusal. */
+/** A drain lets nobody begin: the answer then, and null otherwise. */
+export function refusalInDrain(exchange: HttpExchange): Response | null {
+  return exchange.http.conn.isParting ? tooLate(exchange) : null;
+}
+
+/** The answer that begins the protocol as soon as the handler returns it, or a copy of it. */
 export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Response {
-  if (exchange.http.conn.isParting) return tooLate(exchange);
   const made = new UpgradeResponse(protocol.lines + protocol.extra);
   const response = made as unknown as Response;
   const [name, value] = protocol.proof;
@@ -51,8 +58,10 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
     begin: (given) => {
       if (exchange.http.conn.isParting) return false;
       const isAsMade = given === response && !made.isTouched;
-      const conn = handOver(exchange, protocol, isAsMade ? protocol.extra : extraLines(given.headers, protocol.owns));
-      exchange.http.switched(exchange, isolated(() => protocol.serve(conn), null));
+      const extra = isAsMade ? protocol.extra : extraLines(given.headers, protocol.owns);
+      // Not isolated: what is begun here, timers too, is the server's and not this request's.
+      const serve = protocol.take(() => handOver(exchange, protocol, extra));
+      exchange.http.switched(exchange, isolated(serve, null));
       return true;
     },
     tooLate: () => tooLate(exchange),
@@ -69,7 +78,6 @@ function handOver(exchange: HttpExchange, { lines }: NextProtocol, extra: string
   return conn;
 }
 
-/** A drain lets nobody begin. */
 function tooLate({ http: { service } }: HttpExchange): Response {
   const error = new HttpError("draining");
   service.refused(error);

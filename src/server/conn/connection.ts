@@ -230,7 +230,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   #resumeFrom(reason: number): void {
     if (!this.is(reason)) return;
     this.flags &= ~reason;
-    if (!this.is(flag.ANY_PAUSE)) this.socket.resume();
+    if (!this.is(flag.ANY_PAUSE) && !this.isReset) this.socket.resume();
   }
 
   report(busy: boolean, partial: boolean): void {

@@ -6,7 +6,7 @@
 import { formatAddress } from "../../address.ts";
 import { OptionError } from "../../errors.ts";
 import type { HttpExchange } from "../../http/conn/exchange.ts";
-import { exchangeOf, switchingTo } from "../../http/conn/upgrade.ts";
+import { exchangeOf, refusalInDrain, switchingTo } from "../../http/conn/upgrade.ts";
 import { reply } from "../../http/mod.ts";
 import { checkNames } from "../../names.ts";
 import type { Connection } from "../../server/conn/connection.ts";
@@ -116,6 +116,8 @@ export function upgradeWebSocket(
   }
   const { settings, handshake } = sharedOf(exchange.http.service).check(options);
   exchange.checkFree("upgradeWebSocket()");
+  const late = refusalInDrain(exchange);
+  if (late !== null) return late;
   const answer = checkUpgrade(requestOf(exchange), handshake);
   if ("status" in answer) return refusal(exchange, answer);
   return switchingTo({
@@ -123,9 +125,10 @@ export function upgradeWebSocket(
     extra: answer.extra,
     owns: OWN,
     proof: [ACCEPT, answer.accept],
-    serve: (conn) => {
+    take: (handOver) => {
       const deflate = deflateFor(exchange.http.service, settings, answer);
-      return serveWebSocket(begin(conn, settings, answer, deflate), handler, conn.ctx!);
+      const ws = begin(handOver(), settings, answer, deflate);
+      return () => serveWebSocket(ws, handler, ws.conn.ctx!);
     },
   }, exchange);
 }
