@@ -93,9 +93,6 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/testing/mod.ts", 35],
 ];
 
-/** A connection, its parts and its host still know each other by their types. */
-const KNOWN_CIRCLE = /^src\/server\/conn\/(base|connection|host|leave|refusal|rest|streams|times)\.ts$/;
-
 describe("the layers", () => {
   const sources = () => [...sourcesUnder("src"), ...sourcesUnder("adapters"), readSource("mod.ts")];
 
@@ -112,8 +109,7 @@ describe("the layers", () => {
 
   it("have no circles, those of types included", () => {
     const graph = new Map(sources().map(({ path, imports }) => [path, imports]));
-    const circles = circlesIn(graph).map((circle) => circle.filter((path) => !KNOWN_CIRCLE.test(path)));
-    assertEquals(circles.filter((circle) => circle.length > 0), []);
+    assertEquals(circlesIn(graph), []);
   });
 
   it("make `./http` load nothing of WebSocket, and `.` nothing of either", () => {

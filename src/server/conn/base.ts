@@ -8,7 +8,7 @@ import type { RawSocket } from "../../socket.ts";
 import type { ConnContext } from "./handler_context.ts";
 import * as flag from "./flags.ts";
 import { type ConnHost, KEEP_ALIVE_DELAY } from "./host.ts";
-import { ConnTimes } from "./times.ts";
+import { ConnTimes } from "./time_stamps.ts";
 import type { Conn, ConnState, Consumer } from "./conn.ts";
 import { Dues, type DuesMode } from "./dues.ts";
 import {

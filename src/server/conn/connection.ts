@@ -515,6 +515,10 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     return this.close();
   }
 
+  keepersGoodbye(): void | Promise<void> {
+    return this.host.goodbye?.(this);
+  }
+
   closeWhenIdle(): void {
     leave.closeWhenIdle(this);
   }

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import type { ConnBase } from "./base.ts";
 import type { Conn, ConnState } from "./conn.ts";
 import type { Habits } from "./dues.ts";
 import type { Silence } from "./rhythm.ts";
@@ -35,13 +34,18 @@ export interface ConnLimits extends Silence {
   answers: boolean;
 }
 
+/** A connection, as its keeper is told of it: the keeper knows what it has made. */
+export interface HostedConn {
+  readonly id: number;
+}
+
 /** Keeper of connections. */
 export interface ConnHost {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly batch: WriteBatch;
   /** Where quiet connections leave. */
-  readonly departures: { add(conn: ConnBase): void };
+  readonly departures: { add(conn: HostedConn): void };
   readonly limits: ConnLimits;
   /** What its connections have shown of their protocol. */
   readonly habits: Habits;
@@ -50,13 +54,13 @@ export interface ConnHost {
   /** Says goodbye on a connection whose protocol has no word of its own, or null. */
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
   /** Nothing more can be said to it: it was said goodbye to, its write side was closed, or it is gone. May be repeated. */
-  leaving(conn: ConnBase): void;
+  leaving(conn: HostedConn): void;
   /** The socket is gone. */
-  gone(conn: ConnBase): void;
+  gone(conn: HostedConn): void;
   /** The last promise that held the connection has settled. */
-  released(conn: ConnBase): void;
+  released(conn: HostedConn): void;
   /** Work that no connection waits for any more. */
   waitUntil(work: Promise<unknown>): void;
   /** Work that held a connection has failed. */
-  workFailed(conn: ConnBase, error: unknown): void;
+  workFailed(conn: HostedConn, error: unknown): void;
 }

@@ -3,11 +3,40 @@
  *
  * @module
  */
+import type { Consumer } from "./conn.ts";
+import type { EndingEvent } from "./ending.ts";
+import type { HostedConn } from "./host.ts";
 import { GOODBYE_SAID } from "./flags.ts";
-import type { DrainPlan } from "./times.ts";
-import type { Connection } from "./connection.ts";
-import { owedUntil } from "./rest.ts";
+import { owedUntil, type RestingConn } from "./rest.ts";
+import type { ConnTimes, DrainPlan } from "./time_stamps.ts";
 import { TIMER_GRANULARITY } from "./timers.ts";
+
+/** What this needs of a connection. */
+export interface LeavingConn extends RestingConn, HostedConn {
+  readonly consumer: Consumer | null;
+  readonly ctx: { beginDraining(cause: unknown): void } | null;
+  readonly holds: number;
+  readonly unread: number;
+  readonly isBusy: boolean;
+  readonly isGone: boolean;
+  readonly isLeaving: boolean;
+  readonly isSealed: boolean;
+  readonly leavesNext: boolean;
+  readonly hasPeerFinished: boolean;
+  flags: number;
+  lateMessages: number;
+  lateBytes: number;
+  timed(): ConnTimes;
+  armAt(at: number): void;
+  enter(event: EndingEvent): boolean;
+  /** Says what its keeper has to say where the protocol has no word of its own. */
+  keepersGoodbye(): void | Promise<void>;
+  abort(reason?: unknown): void;
+  seal(): void;
+  endInput(): void;
+  stall(on: boolean): void;
+  unhold(): void;
+}
 
 /** So much of what patience leaves of the budget, deaf or not. */
 const HOLD_SHARE = 0.4;
@@ -16,7 +45,7 @@ const HOLD_SHARE = 0.4;
 export const DRAINING = "draining";
 
 /** Brings one connection to its end by itself, on its host's terms. */
-export function closeWhenIdle(conn: Connection): void {
+export function closeWhenIdle(conn: LeavingConn): void {
   const now = conn.host.clock.now();
   const { quiet, idleGrace, patience } = conn.host.limits;
   joinDrain(conn, {
@@ -32,7 +61,7 @@ export function closeWhenIdle(conn: Connection): void {
 }
 
 /** Takes part in a drain from now on; `checkTimes` finds the quiet moment. */
-export function joinDrain(conn: Connection, plan: DrainPlan): void {
+export function joinDrain(conn: LeavingConn, plan: DrainPlan): void {
   if (conn.isLeaving) return;
   conn.ctx?.beginDraining(DRAINING);
   const times = conn.timed();
@@ -44,7 +73,7 @@ export function joinDrain(conn: Connection, plan: DrainPlan): void {
 }
 
 /** Says goodbye, then closes the input; FIN rides with the last answer, and reading goes on until the peer's FIN. */
-export function farewell(conn: Connection): void {
+export function farewell(conn: LeavingConn): void {
   if (conn.isLeaving) return;
   conn.enter("goodbye");
   conn.flags |= GOODBYE_SAID;
@@ -55,7 +84,7 @@ export function farewell(conn: Connection): void {
 }
 
 /** The FIN waits for the last words, but not for ever: it is the user who finds them. */
-function awaitGoodbye(conn: Connection, said: Promise<void>): void {
+function awaitGoodbye(conn: LeavingConn, said: Promise<void>): void {
   const failed = (error: unknown): void => conn.isSealed ? undefined : conn.abort(error);
   said.then(() => finish(conn), failed);
   if (conn.consumer?.timesGoodbye === true) return;
@@ -69,7 +98,7 @@ function awaitGoodbye(conn: Connection, said: Promise<void>): void {
  * Says goodbye at the next moment that is not busy, however short. What was withheld leaves with the FIN, or now if that
  * moment is still to come. Returns when to look again, in ms on the clock.
  */
-export function leaveNext(conn: Connection): number {
+export function leaveNext(conn: LeavingConn): number {
   conn.enter("due");
   if (!conn.isBusy) {
     conn.host.departures.add(conn);
@@ -83,7 +112,7 @@ export function leaveNext(conn: Connection): number {
 }
 
 /** What was received is worked off, withheld or not; the goodbye comes at the next moment that is not busy. */
-export function finishReceived(conn: Connection): void {
+export function finishReceived(conn: LeavingConn): void {
   if (conn.leavesNext) return;
   conn.enter("due");
   conn.consumer?.hurry?.();
@@ -99,7 +128,7 @@ export function holdEnd({ patienceAt, endsAt }: DrainPlan): number {
  * A protocol of long silences can be said goodbye to at any moment; what was taken is waited for as long as an answer is
  * presumed to follow.
  */
-export function insist(conn: Connection): number {
+export function insist(conn: LeavingConn): number {
   const plan = conn.times?.plan;
   const owed = Math.min(owedUntil(conn), plan == null ? Infinity : holdEnd(plan));
   if (conn.holds === 0 && owed <= conn.host.clock.now()) {
@@ -110,24 +139,24 @@ export function insist(conn: Connection): number {
 }
 
 /** A moment that is not busy, perhaps: in a drain, the quiet window begins here. */
-export function boundary(conn: Connection): void {
+export function boundary(conn: LeavingConn): void {
   const plan = conn.times?.plan;
   if (plan == null || conn.isBusy) return;
   if (conn.leavesNext) farewell(conn);
   else conn.armAt(conn.host.clock.now() + plan.quiet);
 }
 
-function sayGoodbye(conn: Connection): void | Promise<void> {
+function sayGoodbye(conn: LeavingConn): void | Promise<void> {
   try {
     if (conn.consumer?.goodbye !== undefined) return conn.consumer.goodbye();
-    return conn.host.goodbye?.(conn);
+    return conn.keepersGoodbye();
   } catch (error) {
     conn.abort(error);
   }
 }
 
 /** Closes the input; FIN follows what was written. */
-export function finish(conn: Connection): void {
+export function finish(conn: LeavingConn): void {
   if (conn.isSealed || conn.isGone) return;
   // Part of a message came before our FIN and the rest, if any, comes after it.
   if (conn.isPartial) {

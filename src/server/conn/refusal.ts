@@ -4,10 +4,26 @@
  * @module
  */
 import { ConnClosedError, DeadlineError, DrainedError, InUseError } from "../../errors.ts";
-import type { ConnBase } from "./base.ts";
+import type { Consumer } from "./conn.ts";
+import type { ConnHost } from "./host.ts";
+import type { ConnTimes } from "./time_stamps.ts";
+
+/** What this needs of a connection. */
+interface AskedConn {
+  readonly host: ConnHost;
+  readonly times: ConnTimes | null;
+  readonly consumer: Consumer | null;
+  readonly failure: Error | null;
+  readonly isAwaitingRead: boolean;
+  readonly isClosedHere: boolean;
+  readonly isDrained: boolean;
+  readonly isGone: boolean;
+  readonly isSealed: boolean;
+  readonly hasPeerFinished: boolean;
+}
 
 /** Why nobody else can have the bytes; null if nobody has them, or only somebody who counts what comes too late. */
-export function takenBy(conn: ConnBase): InUseError | null {
+export function takenBy(conn: AskedConn): InUseError | null {
   if (conn.consumer !== null && conn.consumer.spent !== true) {
     return new InUseError(
       "A consumer has this connection's bytes (lines(), framed(), a protocol), use that one, or end it first: " +
@@ -22,7 +38,7 @@ export function takenBy(conn: ConnBase): InUseError | null {
  *
  * @throws {InUseError} Somebody else has the bytes: the caller's mistake, which a promise might hide.
  */
-export function readRefusal(conn: ConnBase): Error | null | undefined {
+export function readRefusal(conn: AskedConn): Error | null | undefined {
   const taken = takenBy(conn);
   if (taken !== null) throw taken;
   if (conn.failure !== null) return conn.failure;
@@ -36,7 +52,7 @@ export function readRefusal(conn: ConnBase): Error | null | undefined {
 }
 
 /** Why nothing is written: the write deadline has passed; null while it has not. */
-export function lateWrite({ times, host }: ConnBase): DeadlineError | null {
+export function lateWrite({ times, host }: AskedConn): DeadlineError | null {
   if (times === null || times.writeDeadline === Infinity || host.clock.now() < times.writeDeadline) return null;
   return new DeadlineError("The write deadline has passed, set a later one to write on");
 }

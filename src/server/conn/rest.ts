@@ -7,26 +7,46 @@
  *
  * @module
  */
-import type { ConnBase } from "./base.ts";
-import type { Silence } from "./rhythm.ts";
+import type { Consumer } from "./conn.ts";
+import type { Dues } from "./dues.ts";
+import type { ConnHost } from "./host.ts";
+import type { Rhythm, Silence } from "./rhythm.ts";
+import type { ConnTimes } from "./time_stamps.ts";
+
+/** What this needs of a connection. */
+export interface RestingConn {
+  readonly host: ConnHost;
+  readonly rhythm: Rhythm;
+  readonly dues: Dues | null;
+  readonly times: ConnTimes | null;
+  readonly consumer: Consumer | null;
+  readonly answers: boolean;
+  readonly unsent: number;
+  readonly endAwaited: "no" | "earlier" | "now";
+  readonly endAskedAt: number;
+  readonly isPartial: boolean;
+  readonly isAtWork: boolean;
+  readonly isHeldByWork: boolean;
+  readonly isToldOfEnd: boolean;
+}
 
 /**
  * When it will be at rest if nothing happens, in ms on the clock; Infinity if something has to happen first.
  *
  * @param window How long the silence must last, in ms.
  */
-export function restAt(conn: ConnBase, window: number = windowOf(conn, conn.host.limits)): number {
+export function restAt(conn: RestingConn, window: number = windowOf(conn, conn.host.limits)): number {
   return Math.max(quietAt(conn, window), owedUntil(conn));
 }
 
 /** How long its silence must last, in ms. Bytes without a protocol have boundaries that nobody knows: they get more. */
-export function windowOf({ consumer, rhythm }: ConnBase, silence: Silence): number {
+export function windowOf({ consumer, rhythm }: RestingConn, silence: Silence): number {
   const window = rhythm.window(silence);
   return consumer === null ? Math.max(window, silence.idleGrace) : window;
 }
 
 /** The same for one that is not waited for any longer than it must: what it may owe does not count. */
-export function quietAt(conn: ConnBase, window: number): number {
+export function quietAt(conn: RestingConn, window: number): number {
   const busy = busyUntil(conn);
   if (busy === Infinity || conn.isPartial || conn.unsent > 0) return Infinity;
   return Math.max(busy, conn.rhythm.last + window + unheard(conn));
@@ -36,7 +56,7 @@ export function quietAt(conn: ConnBase, window: number): number {
  * Until when a handler is known to be at work, or something holds the connection, if nothing happens; Infinity where only
  * an event ends it.
  */
-export function busyUntil(conn: ConnBase): number {
+export function busyUntil(conn: RestingConn): number {
   if (conn.isHeldByWork) return Infinity;
   return conn.isAtWork ? endBelievedAt(conn) : -Infinity;
 }
@@ -47,7 +67,7 @@ export function busyUntil(conn: ConnBase): number {
  * the end of a drain's patience; and one that has asked before it took its last message, and has not answered that, is
  * believed to be working on it.
  */
-function endBelievedAt(conn: ConnBase): number {
+function endBelievedAt(conn: RestingConn): number {
   const { dues, host, rhythm, times } = conn;
   if (conn.endAwaited === "no" || conn.isToldOfEnd) return Infinity;
   if (dues === null) return conn.endAskedAt;
@@ -57,13 +77,13 @@ function endBelievedAt(conn: ConnBase): number {
 }
 
 /** Until when an answer is presumed to follow, in ms on the clock; in the past if none is. */
-export function owedUntil(conn: ConnBase): number {
+export function owedUntil(conn: RestingConn): number {
   const { dues, host, rhythm } = conn;
   if (dues === null || !conn.answers || !host.limits.answers) return -Infinity;
   return dues.owedUntil(rhythm.last, host.limits.patience, host.habits) + unheard(conn);
 }
 
 /** Silence counts only while this process could have heard something. */
-function unheard({ host, rhythm }: ConnBase): number {
+function unheard({ host, rhythm }: RestingConn): number {
   return host.timers.deaf - rhythm.deafAt;
 }

@@ -4,14 +4,20 @@
  * @module
  */
 import type { Conn } from "./conn.ts";
-import type { Connection } from "./connection.ts";
 import type { ReadWaiter } from "./inbound.ts";
 
 const FINISHED: IteratorResult<Uint8Array> = { done: true, value: undefined };
 
+/** What an iterator needs of a connection. */
+interface ChunkSource {
+  takeForReader(): Uint8Array | null;
+  refusal(): Error | null | undefined;
+  awaitChunk(waiter: ReadWaiter): void;
+}
+
 /** Chunks until the peer's FIN; one promise for each. Leaving the loop leaves the connection open. */
 export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
-  readonly #conn: Connection;
+  readonly #conn: ChunkSource;
   #asked: Promise<IteratorResult<Uint8Array>> | null = null;
   #resolve: ((result: IteratorResult<Uint8Array>) => void) | null = null;
   #reject: ((error: Error) => void) | null = null;
@@ -20,7 +26,7 @@ export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
     this.#reject = reject;
   };
 
-  constructor(conn: Connection) {
+  constructor(conn: ChunkSource) {
     this.#conn = conn;
   }
 

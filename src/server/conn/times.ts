@@ -4,29 +4,22 @@
  * @module
  */
 import { DeadlineError } from "../../errors.ts";
-import * as flag from "./flags.ts";
-import { finish, finishReceived, holdEnd, insist, leaveNext } from "./leave.ts";
-import type { Connection } from "./connection.ts";
+import { finish, finishReceived, holdEnd, insist, leaveNext, type LeavingConn } from "./leave.ts";
 import { quietAt, restAt, windowOf } from "./rest.ts";
-import type { Silence } from "./rhythm.ts";
+import type { ConnTimes, DrainPlan } from "./time_stamps.ts";
 import { TIMER_GRANULARITY } from "./timers.ts";
 
-/** How one connection is brought to a graceful end. Times are in ms on the host's clock. */
-export interface DrainPlan extends Silence {
-  /** Quiet counts from here, however long the connection was silent before: a message may wait unread. */
-  readonly since: number;
-  /** How long the process had been deaf by then. */
-  readonly deafAt: number;
-  /** A connection that has not sent a byte since `since` is left alone for so long at the least. */
-  readonly idleGrace: number;
-  /** A busy connection is served on until here; then its answers are withheld until it falls quiet. */
-  readonly patienceAt: number;
-  /** The end of its budget: handlers are told to stop. */
-  readonly endsAt: number;
-  /** Goodbyes are spread over so many ms. */
-  readonly spread: number;
-  /** It is this connection alone that ends, not its server. */
-  readonly alone: boolean;
+/** What this needs of a connection. */
+export interface TimedConn extends LeavingConn {
+  readonly bytesFlushed: number;
+  readonly isHeld: boolean;
+  readonly isAwaitingRead: boolean;
+  hold(): void;
+  close(): Promise<void>;
+  closeWhenIdle(): void;
+  letGo(): void;
+  failRead(error: Error): void;
+  failWrites(error: Error): void;
 }
 
 /** A handler that may still work on an answer behind the peer's end gets so long for one, in ms, when it asks for ours. */
@@ -35,39 +28,8 @@ const LAST_ANSWER = 60_000;
 /** A closed connection whose peer takes nothing for so long (ms) is dropped, even without a writeTimeout. */
 const STALL_TIMEOUT = 30_000;
 
-/** Time stamps of one connection; made when the first of them is needed. */
-export class ConnTimes {
-  readSince = 0;
-  partialSince = 0;
-  readDeadline = Infinity;
-  writeDeadline = Infinity;
-  lingerAt = Infinity;
-  lifeAt = Infinity;
-  /** In heard time; 0 while nothing was withheld. */
-  holdUntil = 0;
-  /** Its turn among those that a drain says goodbye to. */
-  turnAt = 0;
-  plan: DrainPlan | null = null;
-  /** When the FIN waits for a goodbye no longer. */
-  finAt = Infinity;
-  /** Bytes flushed, and when that number last grew. */
-  flushed = 0;
-  flushedAt: number;
-
-  constructor(now: number) {
-    this.flushedAt = now;
-  }
-
-  /** Notes progress of the outbound side. */
-  sawFlushed(bytes: number, now: number): void {
-    if (bytes === this.flushed) return;
-    this.flushed = bytes;
-    this.flushedAt = now;
-  }
-}
-
 /** Acts on what is due and returns when to look again (ms on the clock; Infinity for never). */
-export function checkTimes(conn: Connection, times: ConnTimes, now: number): number {
+export function checkTimes(conn: TimedConn, times: ConnTimes, now: number): number {
   if (conn.isSealed) return checkLinger(conn, times, now);
   times.sawFlushed(conn.bytesFlushed, now);
   const next = Math.min(
@@ -83,7 +45,7 @@ export function checkTimes(conn: Connection, times: ConnTimes, now: number): num
   return next;
 }
 
-function checkLinger(conn: Connection, times: ConnTimes, now: number): number {
+function checkLinger(conn: TimedConn, times: ConnTimes, now: number): number {
   const { lingerTimeout } = conn.host.limits;
   times.sawFlushed(conn.bytesFlushed, now);
   if (conn.unsent > 0) {
@@ -98,14 +60,14 @@ function checkLinger(conn: Connection, times: ConnTimes, now: number): number {
   return Infinity;
 }
 
-function checkLifetime(conn: Connection, times: ConnTimes, now: number): number {
+function checkLifetime(conn: TimedConn, times: ConnTimes, now: number): number {
   if (now < times.lifeAt) return times.lifeAt;
   times.lifeAt = Infinity;
   conn.closeWhenIdle();
   return Infinity;
 }
 
-function checkIdle(conn: Connection, now: number): number {
+function checkIdle(conn: TimedConn, now: number): number {
   const { idleTimeout } = conn.host.limits;
   if (idleTimeout === 0 || conn.consumer?.longLived === true) return Infinity;
   // A rhythm that is not known counts for nothing here: the user has said how long a silence may be.
@@ -117,7 +79,7 @@ function checkIdle(conn: Connection, now: number): number {
   return now + idleTimeout;
 }
 
-function checkRead(conn: Connection, times: ConnTimes, now: number): number {
+function checkRead(conn: TimedConn, times: ConnTimes, now: number): number {
   const { readTimeout } = conn.host.limits;
   let due = times.readDeadline;
   const waits = conn.isAwaitingRead;
@@ -133,7 +95,7 @@ function checkRead(conn: Connection, times: ConnTimes, now: number): number {
   return readTimeout > 0 ? now + readTimeout : Infinity;
 }
 
-function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
+function checkWrite(conn: TimedConn, times: ConnTimes, now: number): number {
   const { writeTimeout } = conn.host.limits;
   // As Go has it: whoever waits is told, and the connection lives on. A peer that takes nothing is writeTimeout's matter.
   const passed = now >= times.writeDeadline;
@@ -147,8 +109,8 @@ function checkWrite(conn: Connection, times: ConnTimes, now: number): number {
 }
 
 /** The peer has finished, nobody reads, and somebody waits for the end: nothing more will happen here. */
-function checkEnd(conn: Connection, now: number): number {
-  if (!conn.is(flag.READ_ENDED) || conn.endAwaited === "no") return Infinity;
+function checkEnd(conn: TimedConn, now: number): number {
+  if (!conn.hasPeerFinished || conn.endAwaited === "no") return Infinity;
   const due = conn.isToldOfEnd || conn.unread > 0 ? toldEndAt(conn) : restAt(conn);
   if (due === Infinity) return now + Math.max(conn.host.limits.idleGrace, TIMER_GRANULARITY);
   if (now < due) return due;
@@ -157,14 +119,14 @@ function checkEnd(conn: Connection, now: number): number {
 }
 
 /** Who has been told of the peer's end may still work on an answer, and who has not read all may still begin to. */
-function toldEndAt(conn: Connection): number {
+function toldEndAt(conn: TimedConn): number {
   const { consumer } = conn;
   if (conn.isHeldByWork || conn.unsent > 0 || (consumer !== null && conn.isAtWork)) return Infinity;
   return conn.rhythm.last + (conn.dues === null ? 2 * conn.host.limits.patience : LAST_ANSWER);
 }
 
 /** When a drain may say goodbye: it looks at what the connection does from T1 on, and at what it was like before. */
-function goodbyeAt(conn: Connection, times: ConnTimes, plan: DrainPlan, isLate: boolean): number {
+function goodbyeAt(conn: TimedConn, times: ConnTimes, plan: DrainPlan, isLate: boolean): number {
   const asked = conn.rhythm.lastIn > plan.since;
   const heardOut = plan.since + (asked ? plan.quiet : Math.max(plan.quiet, plan.idleGrace)) +
     conn.host.timers.deaf - plan.deafAt;
@@ -172,7 +134,7 @@ function goodbyeAt(conn: Connection, times: ConnTimes, plan: DrainPlan, isLate: 
   return Math.max(times.turnAt, heardOut, isLate ? quietAt(conn, window) : restAt(conn, window));
 }
 
-function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
+function checkDrain(conn: TimedConn, times: ConnTimes, now: number): number {
   const plan = times.plan;
   if (plan === null || conn.isLeaving) return Infinity;
   const isLate = now >= plan.patienceAt;
@@ -191,7 +153,7 @@ function checkDrain(conn: Connection, times: ConnTimes, now: number): number {
 }
 
 /** At the end of patience answers are withheld, so that who waits for them falls quiet: not for long. */
-function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: number): number {
+function checkHold(conn: TimedConn, times: ConnTimes, plan: DrainPlan, now: number): number {
   const { timers } = conn.host;
   if (times.holdUntil === 0) {
     if (!waitsForAnswers(conn)) return leaveNext(conn);
@@ -211,11 +173,11 @@ function checkHold(conn: Connection, times: ConnTimes, plan: DrainPlan, now: num
 }
 
 /** Whoever was never seen to be answered does not fall quiet when answers are withheld; protocols answer in their way. */
-function waitsForAnswers({ consumer, dues }: Connection): boolean {
+function waitsForAnswers({ consumer, dues }: TimedConn): boolean {
   return dues !== null ? dues.hasPaid : consumer !== null && consumer.attended !== true;
 }
 
-function checkGoodbye(conn: Connection, times: ConnTimes, now: number): number {
+function checkGoodbye(conn: TimedConn, times: ConnTimes, now: number): number {
   if (now < times.finAt) return times.finAt;
   times.finAt = Infinity;
   finish(conn);

@@ -7,7 +7,7 @@ import { type Clock, nextTurn } from "../../clock.ts";
 import { DrainTimeoutError, OptionError } from "../../errors.ts";
 import type { ConnLimits } from "../conn/host.ts";
 import { joinDrain } from "../conn/leave.ts";
-import type { DrainPlan } from "../conn/times.ts";
+import type { DrainPlan } from "../conn/time_stamps.ts";
 import type { Connection } from "../conn/connection.ts";
 import { DrainGate } from "./gate.ts";
 import { DrainLedger, isServed } from "./ledger.ts";
