@@ -29,7 +29,8 @@ function viewOf(data: unknown, what: string, others: string): Uint8Array {
   throw new TypeError(`${what} takes ${others} or a view on one, got ${nameOf(data)}`);
 }
 
-function nameOf(value: unknown): string {
+/** What a value is, for messages: its class, or its type. */
+export function nameOf(value: unknown): string {
   if (value === null || typeof value !== "object") return value === null ? "null" : typeof value;
   return value.constructor?.name ?? "object";
 }

@@ -113,8 +113,7 @@ export function problems(files) {
  * them has been on each runtime once, and each day there are equally many.
  */
 export function runtimesFor(file, files, runtimes, day) {
-  // A file without a class is a problem that the checks tell of; it is run all the same.
-  const { scope } = classOf(file) ?? { scope: "everywhere" };
+  const { scope } = classOf(file);
   if (scope === "everywhere" || scope === "sampled") return runtimes;
   if (scope === "one") return runtimes.slice(0, 1);
   const place = files.filter((other) => classOf(other)?.scope === "long").indexOf(file);

@@ -242,6 +242,7 @@ export abstract class ConnBase implements TimerTarget {
   /** Something happened to its end; false if that changes nothing. */
   enter(event: EndingEvent): boolean {
     if (this.isGone) return false;
+    if (event === "goodbye") this.flags |= flag.GOODBYE_SAID;
     const before = this.ending;
     this.ending = TRANSITIONS[event][before];
     return this.ending !== before;

@@ -6,7 +6,6 @@
 import type { Consumer } from "./conn.ts";
 import type { EndingEvent } from "./ending.ts";
 import type { HostedConn } from "./host.ts";
-import { GOODBYE_SAID } from "./flags.ts";
 import { owedUntil, type RestingConn } from "./rest.ts";
 import type { ConnTimes, DrainPlan } from "./time_stamps.ts";
 import { TIMER_GRANULARITY } from "./timers.ts";
@@ -23,7 +22,6 @@ export interface LeavingConn extends RestingConn, HostedConn {
   readonly isSealed: boolean;
   readonly leavesNext: boolean;
   readonly hasPeerFinished: boolean;
-  flags: number;
   lateMessages: number;
   lateBytes: number;
   timed(): ConnTimes;
@@ -76,7 +74,6 @@ export function joinDrain(conn: LeavingConn, plan: DrainPlan): void {
 export function farewell(conn: LeavingConn): void {
   if (conn.isLeaving) return;
   conn.enter("goodbye");
-  conn.flags |= GOODBYE_SAID;
   conn.host.leaving(conn);
   const said = sayGoodbye(conn);
   if (said instanceof Promise) awaitGoodbye(conn, said);

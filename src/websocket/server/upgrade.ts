@@ -4,6 +4,7 @@
  * @module
  */
 import { formatAddress } from "../../address.ts";
+import { nameOf } from "../../bytes.ts";
 import { OptionError } from "../../errors.ts";
 import type { HttpExchange } from "../../http/conn/exchange.ts";
 import { exchangeOf, refusalInDrain, switchingTo } from "../../http/conn/upgrade.ts";
@@ -108,7 +109,7 @@ export function upgradeWebSocket(
   if (exchange === undefined) {
     throw new TypeError(
       "upgradeWebSocket() needs the request that the handler of serveHttp() was given, " +
-        `got ${describe(request)}; a copy of it has no connection`,
+        `got ${nameOf(request)}; a copy of it has no connection`,
     );
   }
   if (typeof handler !== "function") {
@@ -167,9 +168,4 @@ function requestOf(exchange: HttpExchange): UpgradeRequest {
   const { head } = exchange;
   const { method, minor } = head;
   return { method, minor, host: exchange.host, scheme: exchange.scheme, header: (name) => head.header(name) };
-}
-
-function describe(value: unknown): string {
-  if (typeof value !== "object" || value === null) return value === null ? "null" : typeof value;
-  return Object.getPrototypeOf(value)?.constructor?.name ?? "object";
 }
