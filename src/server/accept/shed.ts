@@ -14,7 +14,7 @@ export function longestIdle(
 ): Connection | null {
   let longest: Connection | null = null;
   for (const conn of connections) {
-    if (conn.isLeaving || !matches(conn) || restAt(conn) > now) continue;
+    if (conn.ending.isEnding || !matches(conn) || restAt(conn) > now) continue;
     if (longest === null || conn.rhythm.last < longest.rhythm.last) longest = conn;
   }
   return longest;
