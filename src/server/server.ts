@@ -12,7 +12,7 @@ import type { Address } from "../endpoint.ts";
 import type { Adapter, Isolated } from "../platform.ts";
 import type { RawSocket } from "../socket.ts";
 import { AcceptLoop, type AcceptSink } from "./accept/accept_loop.ts";
-import { Admission } from "./accept/admission.ts";
+import { Admission, longestIdle } from "./accept/admission.ts";
 import { AdmissionQueue } from "./accept/admission_queue.ts";
 import { ConnContext } from "./conn/handler_context.ts";
 import { formatAddress, queuedAt, urlOf } from "../address.ts";
@@ -41,7 +41,6 @@ import {
 } from "./options.ts";
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_types.ts";
-import { longestIdle } from "./accept/shed.ts";
 import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
 import { checkParts, checkPromise, duration, text } from "../validate.ts";
