@@ -11,6 +11,7 @@ import { exportsOf } from "../docs/declarations.ts";
 import { renewed, roomOf, undefaulted } from "../docs/tables.ts";
 import { type Block, blocksOf, manuals, readManual } from "../support/manuals.ts";
 import {
+  LOADER,
   type Program,
   root,
   runtimeName,
@@ -244,7 +245,7 @@ function helpOf(name: string): string {
 }
 
 function printHelp(name: string): string {
-  const args = ["--import", "tsx", "src/cli/main.ts", name, "--help"];
+  const args = ["--import", LOADER, "src/cli/main.ts", name, "--help"];
   const { stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 30_000 });
   assert(stdout.startsWith(`Usage: sluice ${name} `), stdout);
   return stdout;
