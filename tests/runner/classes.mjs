@@ -16,7 +16,7 @@
 export const CLASSES = [
   ["adapters/", "process", "everywhere"],
   ["adapters/kernel_table_test.ts", "pure", "everywhere"],
-  ["adapters/memory_test.ts", "pure", "everywhere"],
+  ["adapters/memory/", "pure", "everywhere"],
   ["adapters/zlib_test.ts", "pure", "everywhere"],
   ["apps/", "process", "everywhere"],
   ["base/", "pure", "everywhere"],
