@@ -28,7 +28,7 @@ type Client = Framed<string, Uint8Array | string>;
 
 const CLI = `${root}src/cli/main.ts`;
 /** Longest wait for an answer or an end, in ms. */
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 
 describe("what is printed", () => {
   it("names addresses, and how to reach them", () => {

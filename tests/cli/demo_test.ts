@@ -11,7 +11,7 @@ import { startProgram, within } from "../support/processes.ts";
 type LineClient = Framed<string, Uint8Array | string>;
 
 /** Longest wait for an answer or an end, in ms. */
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 
 describe("sluice demo", () => {
   let demo: Demo;

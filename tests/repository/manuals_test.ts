@@ -246,7 +246,7 @@ function helpOf(name: string): string {
 
 function printHelp(name: string): string {
   const args = ["--import", LOADER, "src/cli/main.ts", name, "--help"];
-  const { stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 30_000 });
+  const { stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 60_000 });
   assert(stdout.startsWith(`Usage: sluice ${name} `), stdout);
   return stdout;
 }
@@ -381,7 +381,7 @@ describe("the programs of the manuals", () => {
     const response = await fetch(`http://127.0.0.1:${httpPort}/slow?ms=1`);
     assertEquals([response.status, (await response.text()).length > 0], [200, true]);
     started.signal("SIGTERM");
-    const exit = await within(started.exited(), 10_000, () => started.stderr);
+    const exit = await within(started.exited(), 60_000, () => started.stderr);
     assertEquals(exit.code, 0, exit.stdout + exit.stderr);
   });
 });

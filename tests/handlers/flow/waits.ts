@@ -62,7 +62,7 @@ export const POLLS: readonly Pattern[] = [
     name: "pings of the server every 200 ms, which the client answers",
     handler: () => async (conn) => {
       const text = lines(conn);
-      heartbeat(text, { ping: "PING", interval: 200 });
+      heartbeat(text, { ping: "PING", interval: 200, misses: 20 });
       await text.forEach(quietly);
     },
     client: (peer) => {

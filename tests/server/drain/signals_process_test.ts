@@ -74,16 +74,16 @@ describe("signals to a real process", () => {
   });
 
   it("ends at once at a second signal during start-up", async () => {
-    await using program = launch({ startDelay: 10_000 });
+    await using program = launch({ startDelay: 100_000 });
     await program.line("starting");
     program.signal("SIGTERM");
     await pause(150);
     program.signal("SIGTERM");
-    assertEquals((await program.exited(3000)).code, 143);
+    assertEquals((await program.exited()).code, 143);
   });
 
   it("goes on after resume() in the lame duck, and the next signal is a first one", async () => {
-    await using server = await drained({ run: { grace: 4000, lameDuck: 1500 } });
+    await using server = await drained({ run: { grace: 9000, lameDuck: 4000 } });
     const [client] = await server.swarm.greeted(1);
     server.signal();
     await server.program.line("phase lameDuck");

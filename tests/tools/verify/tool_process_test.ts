@@ -10,7 +10,7 @@ import type { Exit } from "../../support/processes.ts";
 import { lossesOf, programCommand, startVerify, verify } from "../../support/verify_cli.ts";
 
 const QUICK = ["--kind", "tcp", "--scenario", "late-request", "--clients", "3", "--grace", "1s"];
-const LIMIT = 30_000;
+const LIMIT = 60_000;
 
 const subject = (...args: string[]) => programCommand("tests/programs/verify_subject.ts", ...args);
 
