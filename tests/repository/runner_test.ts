@@ -141,6 +141,22 @@ describe("the runner of the tests", () => {
     }
   });
 
+  it("fails on node at an error that nobody caught, though no test is told of it", async () => {
+    for (
+      const [error, expected] of [["throw new Error('boom')", 1], ["Promise.reject(new Error('boom'))", 1], ["", 0]]
+    ) {
+      const program = `
+        import { it } from "node:test";
+        it("passes", async () => {
+          setTimeout(() => { ${error} }, 1);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        });`;
+      const command = ["node", "--import", "./tests/runner/untracked.mjs", "--input-type=module", "--eval", program];
+      const { code, stdout } = await startCommand(command).exited();
+      assertEquals([code, stdout.includes("boom")], [expected, expected === 1], stdout);
+    }
+  });
+
   it("refuses what it does not know", async () => {
     const wrong = [
       ["--only", "perl"],

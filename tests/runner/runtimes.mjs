@@ -18,6 +18,9 @@ const TEST_LIMIT = 300_000;
 /** What lets node run TypeScript. */
 const LOADER = new URL("loader.mjs", import.meta.url).href;
 
+/** What makes node's test runner cheap. */
+const UNTRACKED = new URL("untracked.mjs", import.meta.url).href;
+
 // In an npm script the first node on the path may be that of a package: the machine's own is the one that runs npm.
 const ownNode = process.env.npm_node_execpath ?? process.execPath;
 const node24 = packaged(`node-${process.platform}-${process.arch}`, "bin/node");
@@ -75,7 +78,7 @@ function nodeCommand(path) {
       "--test-reporter=junit",
       `--test-reporter-destination=${report}`,
     ];
-    const start = [path, "--import", LOADER, ...reports];
+    const start = [path, "--import", LOADER, "--import", UNTRACKED, ...reports];
     return kind === "pure" ? [...start, "tests/runner/many.mjs", ...files] : [...start, ...files];
   };
 }
