@@ -48,7 +48,7 @@ async function affected(changes: readonly (readonly string[])[]): Promise<string
 
 describe("the runner of the tests", () => {
   it("runs what does not depend on the runtime once, and the rest everywhere", async () => {
-    const files = (await list("--day", "1")).filter(({ scope }) => scope !== "long");
+    const files = (await list("--day", "1")).filter(({ scope }) => scope !== "long" && scope !== "repeated");
     assertEquals(files.filter(({ scope }) => scope === "sampled").length, 5);
     for (const { file, scope, runtimes } of files) {
       assertEquals(runtimes, scope === "one" ? ["node"] : RUNTIMES, file);
@@ -71,6 +71,24 @@ describe("the runner of the tests", () => {
     }
     assertEquals(seen.sort(), wanted.sort());
     assertEquals(await list("--day", "100"), await list("--day", "100"));
+  });
+
+  it("repeats on node 24 a share by the day of what the other node runs, and everything where that is left out", async () => {
+    const isRepeated = ({ scope }: Listed) => scope === "repeated";
+    const everything = (await list("--long")).filter(isRepeated);
+    assert(everything.every(({ runtimes }) => runtimes.length === RUNTIMES.length));
+    const seen: string[] = [];
+    for (const files of await Promise.all([100, 101, 102].map((day) => list("--day", `${day}`)))) {
+      const again = files.filter(isRepeated);
+      assertEquals(again.map(({ file }) => file), everything.map(({ file }) => file));
+      assert(again.every(({ runtimes }) => ["node", "deno", "bun"].every((name) => runtimes.includes(name))));
+      const share = again.filter(({ runtimes }) => runtimes.includes("node24"));
+      assertGreater(share.length, everything.length / 3 - 1);
+      seen.push(...share.map(({ file }) => file));
+    }
+    assertEquals(seen.sort(), everything.map(({ file }) => file).sort());
+    const alone = (await list("--day", "100", "--only", "node24")).filter(isRepeated);
+    assertEquals(alone.length, everything.length);
   });
 
   it("runs everything on each runtime if it is told to be long, or what it is to run", async () => {
