@@ -113,7 +113,7 @@ function tellProblems(found) {
 
 async function runGroup({ runtime, kind, files }, index, erased, day) {
   const report = join(reports, `${index}.xml`);
-  const command = runtimes[runtime].command(files.map((file) => `tests/${file}`), report, kind);
+  const command = runtimes[runtime].command(files.map((file) => `tests/${file}`), report);
   const limit = kind === "process" ? FILE_LIMIT : GROUP_LIMIT;
   const result = await run(command, limit, environment(runtime, erased, day === null ? "" : `${day}/${SEEDS_SHARE}`));
   const what = kind === "process" ? files[0] : `${files.length} ${kind} files`;

@@ -159,19 +159,45 @@ describe("the runner of the tests", () => {
     }
   });
 
-  it("fails on node at an error that nobody caught, though no test is told of it", async () => {
-    for (
-      const [error, expected] of [["throw new Error('boom')", 1], ["Promise.reject(new Error('boom'))", 1], ["", 0]]
-    ) {
-      const program = `
-        import { it } from "node:test";
-        it("passes", async () => {
-          setTimeout(() => { ${error} }, 1);
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        });`;
-      const command = ["node", "--import", "./tests/runner/untracked.mjs", "--input-type=module", "--eval", program];
-      const { code, stdout } = await startCommand(command).exited();
-      assertEquals([code, stdout.includes("boom")], [expected, expected === 1], stdout);
+  it("fails on node at an error that nobody caught, and keeps groups, their hooks and what they skip", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sluice-runner-"));
+    const file = join(folder, "sample.mjs");
+    const command = [
+      "node",
+      "--import",
+      "./tests/runner/untracked.mjs",
+      "--test-reporter=tap",
+      "tests/runner/many.mjs",
+      file,
+    ];
+    // Not that of the run that this test is in.
+    const env = { NODE_TEST_CONTEXT: "" };
+    try {
+      for (
+        const [error, expected] of [["throw new Error('boom')", 1], ["Promise.reject(new Error('boom'))", 1], ["", 0]]
+      ) {
+        writeFileSync(
+          file,
+          `import { after, before, describe, it } from "node:test";
+          let inGroup = false;
+          describe("a group", () => {
+            before(() => inGroup = true);
+            after(() => inGroup = false);
+            it("has its hooks", async () => {
+              if (!inGroup) throw new Error("no hook");
+              setTimeout(() => { ${error} }, 1);
+              await new Promise((resolve) => setTimeout(resolve, 50));
+            });
+          });
+          describe("another", () => it("is out of it", () => { if (inGroup) throw new Error("a hook too many"); }));
+          describe("a third", { skip: true }, () => it("is not run", () => { throw new Error("run"); }));`,
+        );
+        const { code, stdout } = await startCommand(command, { env }).exited();
+        const counts = ["pass 2", "fail 0"].map((line) => stdout.includes(`# ${line}`));
+        assertEquals([code, stdout.includes("boom"), counts], [expected, expected === 1, [true, true]], stdout);
+      }
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
     }
   });
 

@@ -30,7 +30,7 @@ const bun = join(root, "node_modules/bun/bin/bun.exe");
 /** Programs that the checks need. */
 export const tools = { node: ownNode, deno, tsc: join(root, "node_modules/typescript/bin/tsc") };
 
-/** Each runtime by name: its executable, null if it is not there; and the command that runs files of a kind. */
+/** Each runtime by name: its executable, null if it is not there; and the command that runs files. */
 export const runtimes = {
   node: { path: ownNode, command: nodeCommand(ownNode) },
   node24: { path: node24, command: nodeCommand(node24) },
@@ -71,16 +71,19 @@ export function nodeFor(name) {
 }
 
 function nodeCommand(path) {
-  return (files, report, kind) => {
-    const reports = [
-      "--test-reporter=spec",
-      "--test-reporter-destination=stdout",
-      "--test-reporter=junit",
-      `--test-reporter-destination=${report}`,
-    ];
-    const start = [path, "--import", LOADER, "--import", UNTRACKED, ...reports];
-    return kind === "pure" ? [...start, "tests/runner/many.mjs", ...files] : [...start, ...files];
-  };
+  return (files, report) => [
+    path,
+    "--import",
+    LOADER,
+    "--import",
+    UNTRACKED,
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    "--test-reporter=junit",
+    `--test-reporter-destination=${report}`,
+    "tests/runner/many.mjs",
+    ...files,
+  ];
 }
 
 /** A program of a package that is installed where there is one for this machine; else null. */
