@@ -28,7 +28,7 @@ function roam(swarm: Swarm, mayOpen: () => boolean): void {
 describe("SIGTERM under the load of 500 clients that think 0 to 10 ms", () => {
   for (let round = 1; round <= 5; round++) {
     it(`answers every line written before its client could see FIN, start ${round} of 5`, async () => {
-      await using server = await drained({ run: { grace: 20_000, patience: 1000, lameDuck: LAME_DUCK } });
+      await using server = await drained({ run: { grace: 20_000, patience: 4000, lameDuck: LAME_DUCK } });
       let closesAt = Infinity;
       const mayOpen = () => performance.now() < closesAt;
       for (let i = 0; i < CLIENTS; i++) roam(server.swarm, mayOpen);
