@@ -13,24 +13,23 @@
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { affected, changedFiles } from "./runner/changed.mjs";
 import { classOf, problems, runtimesFor, SEEDS_SHARE } from "./runner/classes.mjs";
+import { eraseTypes } from "./runner/erase.mjs";
 import { countTests } from "./runner/junit.mjs";
-import { environment, root, runtimes, tools } from "./runner/runtimes.mjs";
+import { environment, nodeFor, root, runtimes, tools } from "./runner/runtimes.mjs";
+import { schedule } from "./runner/schedule.mjs";
 
-/** Limits in milliseconds: of one check, of one group of test files. */
-const CHECK_LIMIT = 120_000;
+/** Limits in milliseconds: of one check, of one file of process tests, of one group of pure ones. */
+const CHECK_LIMIT = 600_000;
+const FILE_LIMIT = 600_000;
 const GROUP_LIMIT = 2_100_000;
 
-/** Groups of process tests at once. They wait more than they work. */
-const PROCESSES_AT_ONCE = Math.min(2, availableParallelism());
-/** Groups and checks at once. */
-const AT_ONCE = PROCESSES_AT_ONCE + 1;
-/** Groups that the files of a kind on a runtime are dealt out to, so that none is alone at the end. */
+/** Groups that the pure files of a runtime are dealt out to, so that none is alone at the end. */
 const GROUPS = 2;
 
 const DAY = 86_400_000;
@@ -112,13 +111,15 @@ function tellProblems(found) {
   return { passed: 0, failed: found.length > 0 ? 1 : 0, skipped: 0 };
 }
 
-async function runGroup({ runtime, kind, files }, index, day) {
+async function runGroup({ runtime, kind, files }, index, erased, day) {
   const report = join(reports, `${index}.xml`);
-  const command = runtimes[runtime].command(files.map((file) => `tests/${file}`), report, kind);
-  const result = await run(command, GROUP_LIMIT, environment(runtime, day === null ? "" : `${day}/${SEEDS_SHARE}`));
-  console.log(`\n===== ${runtime}, ${files.length} ${kind} files\n${result.output}`);
+  const command = runtimes[runtime].command(files.map((file) => `tests/${file}`), report);
+  const limit = kind === "process" ? FILE_LIMIT : GROUP_LIMIT;
+  const result = await run(command, limit, environment(runtime, erased, day === null ? "" : `${day}/${SEEDS_SHARE}`));
+  const what = kind === "process" ? files[0] : `${files.length} ${kind} files`;
+  console.log(`\n===== ${runtime}, ${what}\n${result.output}`);
   const counts = readCounts(runtime, report, result);
-  console.log(`===== ${runtime}, ${files.length} ${kind} files: ${sum(counts)} (${seconds(result.ms)})`);
+  console.log(`===== ${runtime}, ${what}: ${sum(counts)} (${seconds(result.ms)})`);
   return counts;
 }
 
@@ -205,40 +206,37 @@ function choose(options, all) {
   return { checks: names.includes("check"), places, day: whole ? null : day };
 }
 
-/** Files of one kind on one runtime, dealt out; those that take long come first. */
+/** Process tests file by file, with the runtimes taking turns, the long ones first; pure ones dealt out. */
 function groupsOf(places) {
   const groups = [];
-  for (const kind of ["process", "pure"]) {
-    for (const runtime of Object.keys(runtimes)) {
-      const files = [...places.keys()].filter((file) =>
-        classOf(file).kind === kind && places.get(file).includes(runtime)
-      );
-      for (let first = 0; first < GROUPS; first++) {
-        const dealt = files.filter((_, i) => i % GROUPS === first);
-        if (dealt.length > 0) groups.push({ runtime, kind, files: dealt });
-      }
+  const there = ([file, names]) => names.filter((name) => runtimes[name].path !== null).map((name) => [file, name]);
+  const pairs = [...places].flatMap(there);
+  const isLong = ([file]) => classOf(file).scope === "long";
+  const processes = pairs.filter(([file]) => classOf(file).kind === "process");
+  for (const [file, runtime] of [...processes.filter(isLong), ...processes.filter((pair) => !isLong(pair))]) {
+    groups.push({ runtime, kind: "process", files: [file] });
+  }
+  for (const runtime of Object.keys(runtimes)) {
+    const files = pairs.filter(([file, name]) => name === runtime && classOf(file).kind === "pure").map(([file]) =>
+      file
+    );
+    for (let first = 0; first < GROUPS; first++) {
+      const dealt = files.filter((_, i) => i % GROUPS === first);
+      if (dealt.length > 0) groups.push({ runtime, kind: "pure", files: dealt });
     }
   }
   return groups;
 }
 
-/** Runs jobs, so many at once, and no more than so many that hold processes. */
-async function schedule(jobs) {
-  const results = [];
-  const waiting = [...jobs];
-  let busy = 0;
-  const worker = async () => {
-    while (waiting.length > 0) {
-      const free = waiting.findIndex((job) => !job.holds || busy < PROCESSES_AT_ONCE);
-      if (free < 0) return;
-      const [job] = waiting.splice(free, 1);
-      if (job.holds) busy++;
-      results.push(await job.run());
-      if (job.holds) busy--;
-    }
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-  return results;
+/** The sources without their types, for each node that these groups need: a folder by its path. */
+async function eraseFor(groups) {
+  const folders = new Map();
+  for (const node of new Set(groups.map(({ runtime }) => nodeFor(runtime)))) {
+    const folder = join(reports, `erased-${folders.size}`);
+    await eraseTypes(node, folder);
+    folders.set(node, folder);
+  }
+  return folders;
 }
 
 async function main(chosen, all) {
@@ -246,8 +244,9 @@ async function main(chosen, all) {
   const jobs = [];
   if (chosen.checks) {
     results.push(tellProblems(problems(all)));
-    // Neither is idle beside the suite: a lane of its own, one check after the other.
+    // None is idle: one check after the other.
     jobs.push({
+      waits: false,
       run: async () => {
         const counts = [];
         for (const check of checks()) counts.push(await runCheck(check));
@@ -255,7 +254,8 @@ async function main(chosen, all) {
       },
     });
   }
-  const groups = groupsOf(chosen.places).filter(({ runtime }) => runtimes[runtime].path !== null);
+  const groups = groupsOf(chosen.places);
+  const erased = await eraseFor(groups);
   for (const name of new Set([...chosen.places.values()].flat())) {
     if (runtimes[name].path === null) console.log(`${name} is not there for this machine: left out`);
   }
@@ -265,11 +265,11 @@ async function main(chosen, all) {
   const named = new Map();
   groups.forEach((group, index) => {
     const run = async () => {
-      const counts = await runGroup(group, index, chosen.day);
+      const counts = await runGroup(group, index, erased.get(nodeFor(group.runtime)), chosen.day);
       named.set(group.runtime, [...named.get(group.runtime) ?? [], counts]);
       return counts;
     };
-    jobs.push({ run, holds: group.kind === "process" });
+    jobs.push({ run, waits: group.kind === "process" });
   });
   results.push(...await schedule(jobs));
   console.log("");

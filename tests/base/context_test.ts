@@ -539,7 +539,7 @@ describe("an abort listener that throws", () => {
         process.exit(0);
       }, 20);
     `;
-    const { stdout, stderr } = spawnSync(process.execPath, evalArgs(code), { encoding: "utf8", timeout: 20_000 });
+    const { stdout, stderr } = spawnSync(process.execPath, evalArgs(code), { encoding: "utf8", timeout: 60_000 });
     assertEquals(stdout.trim(), JSON.stringify(["why", "why", true, true, true]), stderr);
   });
 });

@@ -9,14 +9,14 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assertEquals, assertGreater } from "@std/assert";
 import process from "node:process";
-import { root, runtimeName, runtimePath } from "../support/processes.ts";
+import { LOADER, root, runtimeName, runtimePath } from "../support/processes.ts";
 
 const RUNNER = process.env.SLUICE_CORPORA ?? join(root, "../shared/corpora/http.mjs");
 const LIMIT = 100_000;
 
 /** How the recorder is started. */
 const COMMANDS = {
-  node: `${runtimePath("node")} --import tsx`,
+  node: `${runtimePath("node")} --import ${LOADER}`,
   deno: `${runtimePath("deno")} run -A --no-check`,
   bun: runtimePath("bun"),
 };

@@ -53,7 +53,7 @@ describe("SIGTERM while HTTP clients are at work", () => {
   });
 
   it("gives a head that is never finished 408 when its deadline passes in the middle of the drain", async () => {
-    await using server = await httpDrained({ http: { readHeaderTimeout: 700 }, run: { grace: 5000 } });
+    await using server = await httpDrained({ http: { readHeaderTimeout: 700 }, run: { grace: 40_000 } });
     const client = await server.client();
     const began = performance.now();
     client.ask("GET / HTTP/1.1\r\nHost: te");
@@ -62,7 +62,7 @@ describe("SIGTERM while HTTP clients are at work", () => {
     const answer = await client.answer();
     const took = performance.now() - began;
     assertEquals([answer.status, answer.closes], [408, true]);
-    assert(took > 650 && took < 4000, `after ${took} ms`);
+    assert(took > 650 && took < 15_000, `after ${took} ms`);
     assertEquals(await client.over(), "fin");
     const { report, ran } = await server.outcome();
     assertEquals([report.clean, ran.stats.statuses["4xx"], ran.stats.requests], [true, 1, 0]);

@@ -20,7 +20,7 @@ async function round(run: RunOptions, opening: number): Promise<{ race: Race; ou
   const all = async () => {
     while (race.accepted < CLIENTS || race.answered < 8 * CLIENTS) await pause(10);
   };
-  await within(all(), 10_000, () => `${CLIENTS} clients, ${race.accepted} accepted, ${race.answered} answered`);
+  await within(all(), 60_000, () => `${CLIENTS} clients, ${race.accepted} accepted, ${race.answered} answered`);
   server.signal();
   race.opensUntil = server.signalledAt + opening;
   const outcome = await server.outcome();

@@ -11,6 +11,7 @@ import { exportsOf } from "../docs/declarations.ts";
 import { renewed, roomOf, undefaulted } from "../docs/tables.ts";
 import { type Block, blocksOf, manuals, readManual } from "../support/manuals.ts";
 import {
+  LOADER,
   type Program,
   root,
   runtimeName,
@@ -244,8 +245,8 @@ function helpOf(name: string): string {
 }
 
 function printHelp(name: string): string {
-  const args = ["--import", "tsx", "src/cli/main.ts", name, "--help"];
-  const { stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 30_000 });
+  const args = ["--import", LOADER, "src/cli/main.ts", name, "--help"];
+  const { stdout } = spawnSync(process.execPath, args, { cwd: root, encoding: "utf8", timeout: 60_000 });
   assert(stdout.startsWith(`Usage: sluice ${name} `), stdout);
   return stdout;
 }
@@ -380,7 +381,7 @@ describe("the programs of the manuals", () => {
     const response = await fetch(`http://127.0.0.1:${httpPort}/slow?ms=1`);
     assertEquals([response.status, (await response.text()).length > 0], [200, true]);
     started.signal("SIGTERM");
-    const exit = await within(started.exited(), 10_000, () => started.stderr);
+    const exit = await within(started.exited(), 60_000, () => started.stderr);
     assertEquals(exit.code, 0, exit.stdout + exit.stderr);
   });
 });

@@ -7,7 +7,9 @@
  * `everywhere` is on every runtime. `one` does not depend on the runtime and runs on one, beside something of its room
  * that runs everywhere. `long` sweeps much of the same, or waits long: `npm run test:long` runs it everywhere, and
  * `npm test` a share of it that changes each day. `sampled` goes through many seeds (`eachSeed`): everywhere, and in
- * `npm test` a share of the seeds that changes each day.
+ * `npm test` a share of the seeds that changes each day. `repeated` starts programs that use of node what its versions
+ * have alike: everywhere, but in `npm test` on node 24, where it repeats what the other node shows, a share that changes
+ * each day. Sockets, TLS and `WebSocket` are not alike, and tests of theirs are not repeated ones.
  *
  * @module
  */
@@ -16,19 +18,21 @@
 export const CLASSES = [
   ["adapters/", "process", "everywhere"],
   ["adapters/kernel_table_test.ts", "pure", "everywhere"],
-  ["adapters/memory_test.ts", "pure", "everywhere"],
+  ["adapters/memory/", "pure", "everywhere"],
   ["adapters/zlib_test.ts", "pure", "everywhere"],
-  ["apps/", "process", "everywhere"],
+  ["apps/", "process", "repeated"],
   ["base/", "pure", "everywhere"],
   ["base/context_heap_test.ts", "process", "long"],
   ["chaos/", "process", "long"],
-  ["cli/", "process", "everywhere"],
+  ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],
   ["framing/", "pure", "everywhere"],
   ["handlers/", "process", "long"],
   ["http/", "pure", "everywhere"],
+  ["http/clients_process_test.ts", "process", "repeated"],
   ["http/corpora_process_test.ts", "process", "long"],
+  ["http/drain_process_test.ts", "process", "repeated"],
   ["http/drain_seeds_test.ts", "pure", "sampled"],
   ["http/hostile_process_test.ts", "process", "long"],
   ["http/parser/parser_fuzz_test.ts", "pure", "one"],
@@ -40,24 +44,27 @@ export const CLASSES = [
   ["repository/", "pure", "one"],
   ["repository/package_jsr_test.ts", "process", "one"],
   ["repository/package_npm_test.ts", "process", "one"],
-  ["repository/manuals_test.ts", "process", "everywhere"],
+  ["repository/manuals_test.ts", "process", "repeated"],
   ["repository/proxies_process_test.ts", "process", "long"],
   ["repository/runner_test.ts", "process", "one"],
   ["server/", "pure", "everywhere"],
-  ["server/drain/process_test.ts", "process", "everywhere"],
+  ["server/drain/budget_process_test.ts", "process", "repeated"],
+  ["server/drain/eager_process_test.ts", "process", "repeated"],
+  ["server/drain/process_test.ts", "process", "repeated"],
   ["server/drain/seeds_test.ts", "pure", "sampled"],
+  ["server/drain/signals_process_test.ts", "process", "repeated"],
   ["server/drain/swarm_process_test.ts", "process", "long"],
   ["server/drain/tls_test.ts", "process", "everywhere"],
   ["server/endless_process_test.ts", "process", "long"],
   ["server/leaks_test.ts", "process", "long"],
-  ["tools/faults/", "process", "everywhere"],
+  ["tools/faults/", "process", "repeated"],
   ["tools/faults/cli_test.ts", "process", "one"],
   ["tools/load/", "pure", "everywhere"],
   ["tools/load/command_test.ts", "process", "one"],
   ["tools/load/knee_test.ts", "pure", "one"],
   ["tools/load/parts_test.ts", "pure", "one"],
   ["tools/load/print_test.ts", "pure", "one"],
-  ["tools/load/process_test.ts", "process", "everywhere"],
+  ["tools/load/process_test.ts", "process", "repeated"],
   ["tools/report_page/", "pure", "one"],
   ["tools/report_page/chromium_process_test.ts", "process", "long"],
   ["tools/report_page/report_page_test.ts", "pure", "everywhere"],
@@ -71,7 +78,7 @@ export const CLASSES = [
   ["tools/verify/servers_process_test.ts", "process", "long"],
   ["tools/verify/tool_process_test.ts", "process", "one"],
   ["watch/", "pure", "everywhere"],
-  ["watch/process_test.ts", "process", "everywhere"],
+  ["watch/process_test.ts", "process", "repeated"],
   ["websocket/", "pure", "everywhere"],
   ["websocket/cases_test.ts", "process", "long"],
   ["websocket/chromium_process_test.ts", "process", "long"],
@@ -103,20 +110,24 @@ export function problems(files) {
   const unused = CLASSES.filter(([path]) => !files.some((file) => fits(path, file)))
     .map(([path]) => `${path} fits no test file`);
   const ones = new Set(files.filter((file) => classOf(file)?.scope === "one").map(roomOf));
-  for (const file of files) if (classOf(file)?.scope === "everywhere") ones.delete(roomOf(file));
+  for (const file of files) if (["everywhere", "repeated"].includes(classOf(file)?.scope)) ones.delete(roomOf(file));
   const alone = [...ones].map((room) => `${room}: nothing of it runs everywhere`);
   return [...unclassed, ...unused, ...alone].map((problem) => `tests/runner/classes.mjs: ${problem}`);
 }
 
 /**
- * What of a file's runs on `runtimes` is wanted now. `day` turns the share of the long ones: in `CYCLE` days each of
- * them has been on each runtime once, and each day there are equally many.
+ * What of a file's runs on `runtimes` is wanted now. `day` turns the shares: in `CYCLE` days each of the long ones has
+ * been on each runtime once, in `SHARE` days each of the repeated ones on node 24, and each day there are equally many.
  */
 export function runtimesFor(file, files, runtimes, day) {
   const { scope } = classOf(file);
   if (scope === "everywhere" || scope === "sampled") return runtimes;
   if (scope === "one") return runtimes.slice(0, 1);
-  const place = files.filter((other) => classOf(other)?.scope === "long").indexOf(file);
+  const place = files.filter((other) => classOf(other)?.scope === scope).indexOf(file);
+  if (scope === "repeated") {
+    const isDue = (place + day) % SHARE === 0 || !runtimes.includes("node");
+    return runtimes.filter((name) => name !== "node24" || isDue);
+  }
   const slot = (place + day) % CYCLE;
   // Neighbours are much alike: they go to different runtimes.
   return slot % SHARE === 0 ? runtimes.slice(slot / SHARE, slot / SHARE + 1) : [];
@@ -125,7 +136,7 @@ export function runtimesFor(file, files, runtimes, day) {
 /** One of so many seeds of the sampled ones is played each day. */
 export const SEEDS_SHARE = 16;
 
-/** One of so many runs of the long ones is made each day. */
+/** One of so many runs of the long ones, and of the repeated ones on node 24, is made each day. */
 const SHARE = 3;
 const CYCLE = 4 * SHARE;
 

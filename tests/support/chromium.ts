@@ -11,8 +11,8 @@ import { root, within } from "./processes.ts";
 export type { Page } from "playwright-core";
 
 /** Longest wait for the browser to start or end, and for what a page shows, in ms. */
-const BROWSER_LIMIT = 15_000;
-const PAGE_LIMIT = 8_000;
+const BROWSER_LIMIT = 60_000;
+const PAGE_LIMIT = 30_000;
 
 /** One page, and what its console had to complain about. */
 export interface Tab extends AsyncDisposable {

@@ -7,7 +7,7 @@ import { type Program, root, startProgram } from "./processes.ts";
 export const CLI: string = `${root}src/cli/main.ts`;
 
 /** Longest wait for an answer, in ms. */
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 
 /** A running demo and where it listens. */
 export interface Demo {

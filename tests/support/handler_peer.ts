@@ -49,7 +49,7 @@ export class Watch {
 /** As much of what came as a test prints or compares. */
 const KEPT = 256 * 1024;
 /** How long a client waits for what must come. */
-export const LIMIT = 15_000;
+export const LIMIT = 60_000;
 
 /** One raw connection. */
 export class Peer implements Caller {

@@ -39,7 +39,7 @@ function openFiles(pid: number): number | null {
 }
 
 /** Fulfils when `ready` holds; fails after `limit` ms. */
-export async function until(what: string, ready: () => boolean, limit = 10_000): Promise<void> {
+export async function until(what: string, ready: () => boolean, limit = 60_000): Promise<void> {
   let over = false;
   const held = async () => {
     while (!ready() && !over) await pause(LOOK);

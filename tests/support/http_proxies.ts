@@ -148,7 +148,7 @@ async function startProxy(
   };
   const origin = `http://127.0.0.1:${port}`;
   try {
-    await within(Promise.race([forwards(origin), endedEarly(program)]), 10_000, () => `${name}\n${program.stderr}`);
+    await within(Promise.race([forwards(origin), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
   } catch (error) {
     await program.kill();
     rmSync(dir, { recursive: true, force: true });

@@ -96,7 +96,7 @@ export class NetClient {
   }
 
   /** Fulfils when `ready` holds; fails after `limit` ms. */
-  async until(what: string, ready: () => boolean, limit = 10_000): Promise<void> {
+  async until(what: string, ready: () => boolean, limit = 60_000): Promise<void> {
     if (ready()) return;
     const held = new Promise<void>((resolve) => this.#waiting.push({ ready, resolve }));
     await within(`${what} at client ${this.port} (${this.describe()})`, held, limit);

@@ -47,7 +47,7 @@ export class WsDrained extends Drained {
   }
 
   /** The end of a named WebSocket as the server saw it, and when it told (`performance.now()`). */
-  async ended(id: string, limit = 10_000): Promise<Ended & { readonly at: number }> {
+  async ended(id: string, limit = 60_000): Promise<Ended & { readonly at: number }> {
     const pattern = new RegExp(`^closed (.*"id":"${id}".*)$`, "m");
     const until = performance.now() + limit;
     for (;;) {

@@ -7,6 +7,9 @@ import type { WatchSetup } from "../programs/watch_server.ts";
 import { bodyText, HttpClient, httpRequest } from "../support/http_client.ts";
 import { type Program, runtimeName, type StartOptions, startProgram } from "../support/processes.ts";
 
+/** Longest wait for anything, in ms. */
+const LIMIT = 60_000;
+
 const skip = process.platform !== "linux";
 const clients: HttpClient[] = [];
 after(() => clients.forEach((client) => client.close()));
@@ -36,7 +39,11 @@ class Watched implements AsyncDisposable {
   }
 
   async view(): Promise<View> {
-    return JSON.parse(bodyText(await this.parent.fetch(httpRequest("/sample"))));
+    try {
+      return JSON.parse(bodyText(await this.parent.fetch(httpRequest("/sample"))));
+    } catch (error) {
+      throw new Error(`no view; ${this.program.stdout}\n${this.program.stderr}`, { cause: error });
+    }
   }
 
   async readiness(): Promise<string> {
@@ -46,12 +53,13 @@ class Watched implements AsyncDisposable {
 
   /** Looks until it holds. */
   async until(what: string, holds: (view: View) => boolean): Promise<View> {
-    for (let i = 0; i < 200; i++) {
+    const end = performance.now() + LIMIT;
+    while (performance.now() < end) {
       const view = await this.view();
       if (holds(view)) return view;
       await delay(25);
     }
-    throw new Error(`not within 5 s: ${what}; ${this.program.stdout}`);
+    throw new Error(`not within ${LIMIT} ms: ${what}; ${this.program.stdout}\n${this.program.stderr}`);
   }
 
   async warning(): Promise<ResourceWarning> {
@@ -81,7 +89,13 @@ async function start(limits: Record<string, unknown>, more: WatchSetup = {}, opt
 
 /** Opens connections until the server has so many descriptors. */
 async function fill(w: Watched, descriptors: number): Promise<HttpClient[]> {
-  const { last } = await w.until("a first sample", (view) => view.last !== null);
+  // One that has just started still opens and closes what it loads.
+  let before: ResourceSample | null = null;
+  const { last } = await w.until("a steady count", ({ last }) => {
+    const isSteady = before !== null && last!.at > before.at && last!.descriptors === before.descriptors;
+    if (last !== null && last.at !== before?.at) before = last;
+    return isSteady;
+  });
   const opened = Array.from({ length: descriptors - last!.descriptors! }, () => w.client());
   await w.until(`${descriptors} descriptors`, (view) => view.last!.descriptors! >= descriptors - 1);
   return opened;

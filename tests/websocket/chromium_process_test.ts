@@ -27,7 +27,7 @@ interface Echoes {
   readonly wasClean: boolean;
 }
 
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 const skip = skipWithout("chromium");
 const browser = new Chromium();
 

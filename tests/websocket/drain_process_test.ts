@@ -155,14 +155,14 @@ describe("SIGTERM and one WebSocket client's manners", () => {
   });
 
   it("cuts a client that never answers the Close, names it, and exits with 1", async () => {
-    await using server = await wsDrained({ websocket: { closeTimeout: 400 }, run: { grace: 4000 } });
+    await using server = await wsDrained({ websocket: { closeTimeout: 400 }, run: { grace: 40_000 } });
     const [silent] = await server.connect(1, "/echo", { answersClose: false, closesOnFin: false });
     const others = await server.connect(5, "/echo");
     server.signal();
     assertEquals(await silent.net.over(), "reset");
     assertEquals(silent.close, { code: 1001, reason: "going away" });
     const waited = silent.net.endedAt - silent.closedAt;
-    assert(waited > 350 && waited < 3500, `${waited} ms`);
+    assert(waited > 350 && waited < 20_000, `${waited} ms`);
     for (const client of others) await client.net.over();
     assertTold(others, "the others");
     const { report, ran } = await server.outcome(1);
@@ -228,16 +228,16 @@ describe("SIGTERM and those who come late", () => {
   });
 
   it("cuts at a second signal, and exits with 143", async () => {
-    await using server = await wsDrained({ run: { grace: 10_000 } });
+    await using server = await wsDrained({ run: { grace: 60_000 } });
     const silent = await server.connect(3, "/echo", { answersClose: false, closesOnFin: false });
     server.signal();
     for (const client of silent) await client.net.until("the Close", () => client.close !== null);
-    await pause(100);
+    await pause(1000);
     server.signal();
     for (const client of silent) assertEquals(await client.net.over(), "reset");
     const { report } = await server.outcome(143);
     assertEquals([report.reports[0].forced, report.reports[0].connections.cut], [true, 3]);
-    assertLess(report.reports[0].duration, 8000);
+    assertLess(report.reports[0].duration, 30_000);
   });
 });
 

@@ -9,7 +9,7 @@ import { upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { bytesOf, handshake } from "../support/ws_raw.ts";
 
 /** Longest wait for what comes soon, in ms. */
-const LIMIT = 10_000;
+const LIMIT = 60_000;
 
 /** A server on real sockets, and a way to say something to it and hear its answer's status lines. */
 async function open(options: Omit<HttpOptions, "port">, handler: HttpHandler) {

@@ -12,7 +12,8 @@ const NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUI
 
 /**
  * A signal that follows so soon (ms) is the same wish, by whichever name: npm forwards what the terminal has sent to the
- * whole group, and a watcher that restarts a program sends SIGINT and SIGTERM (`deno --watch`: 12 ms apart).
+ * whole group, and a watcher that restarts a program sends SIGINT and SIGTERM (`deno --watch`: 12 ms apart). Time by
+ * which this process was deaf does not count: what waited for it came in time.
  */
 const SAME_SIGNAL = 100;
 
@@ -38,7 +39,8 @@ export class SignalWatch {
   readonly #onStop: (name: string, count: number) => void;
   readonly #disposers: (() => void)[];
   #count = 0;
-  #lastAt = -Infinity;
+  /** Ends the time in which a signal is the same wish as the last; null when it is over. */
+  #forget: (() => void) | null = null;
 
   /** @param onStop Called with the signal's name and how many came since the last `reset`. */
   constructor(
@@ -55,17 +57,30 @@ export class SignalWatch {
   /** Counts from one again: the stop was called off. */
   reset(): void {
     this.#count = 0;
-    this.#lastAt = -Infinity;
+    this.#forget?.();
   }
 
   dispose(): void {
+    this.#forget?.();
     for (const dispose of this.#disposers.splice(0)) dispose();
   }
 
   #arrived(name: string): void {
-    const now = this.#clock.now();
-    const same = now - this.#lastAt < SAME_SIGNAL;
-    this.#lastAt = now;
-    if (!same) this.#onStop(name, ++this.#count);
+    const isSame = this.#forget !== null;
+    this.#forget?.();
+    this.#remember();
+    if (!isSame) this.#onStop(name, ++this.#count);
+  }
+
+  /** Until a turn after the time, in which what has waited meanwhile is heard. */
+  #remember(): void {
+    const clock = this.#clock;
+    const over = () => clock.turn === undefined ? clock.soon(forget) : clock.turn(forget);
+    const cancel = clock.setIdleTimer?.(over, SAME_SIGNAL) ?? clock.setTimer(over, SAME_SIGNAL);
+    const forget = () => {
+      cancel();
+      if (this.#forget === forget) this.#forget = null;
+    };
+    this.#forget = forget;
   }
 }

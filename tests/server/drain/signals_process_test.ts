@@ -4,6 +4,9 @@ import { drained, launch, portOf } from "../../support/drained.ts";
 import { runtimeName } from "../../support/processes.ts";
 import { Swarm } from "../../support/swarm.ts";
 
+/** A second wish comes so many ms after the first, though the machine keeps the process from hearing for a while. */
+const DEAF = 1000;
+
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 describe("signals to a real process", () => {
@@ -30,17 +33,17 @@ describe("signals to a real process", () => {
 
   it("cuts what is left at a second signal, and exits with 128 + its number", async () => {
     for (const [name, code] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
-      await using server = await drained({ run: { grace: 10_000 } });
+      await using server = await drained({ run: { grace: 60_000 } });
       const [hanging] = await server.swarm.greeted(1);
       hanging.send("hang\n");
       await pause(50);
       server.signal();
       await server.program.line("phase drain");
-      await pause(150);
+      await pause(DEAF);
       server.signal(name);
       const { report } = await server.outcome(code);
       // Without the second signal it would have taken all of the grace.
-      assertLess(performance.now() - server.signalledAt, 5000);
+      assertLess(performance.now() - server.signalledAt, 30_000);
       assertEquals(await hanging.over(), "reset");
       const [{ forced, cut, clean }] = report.reports;
       assertEquals([forced, cut.length, clean], [true, 1, false]);
@@ -74,16 +77,16 @@ describe("signals to a real process", () => {
   });
 
   it("ends at once at a second signal during start-up", async () => {
-    await using program = launch({ startDelay: 10_000 });
+    await using program = launch({ startDelay: 100_000 });
     await program.line("starting");
     program.signal("SIGTERM");
-    await pause(150);
+    await pause(DEAF);
     program.signal("SIGTERM");
-    assertEquals((await program.exited(3000)).code, 143);
+    assertEquals((await program.exited()).code, 143);
   });
 
   it("goes on after resume() in the lame duck, and the next signal is a first one", async () => {
-    await using server = await drained({ run: { grace: 4000, lameDuck: 1500 } });
+    await using server = await drained({ run: { grace: 9000, lameDuck: 4000 } });
     const [client] = await server.swarm.greeted(1);
     server.signal();
     await server.program.line("phase lameDuck");

@@ -65,12 +65,12 @@ describe("TLS handshakes in a drain", () => {
   });
 
   it("of clients that say nothing are dropped when their grace is over, and cost nothing", async () => {
-    const server = await serve({ ...options, idleGrace: 300, grace: 8000 }, echo);
+    const server = await serve({ ...options, idleGrace: 300, grace: 60_000 }, echo);
     const sockets = await connected(server, 3);
     const { clean, handshakesCut, duration } = await server.shutdown();
     assertEquals([clean, handshakesCut], [true, []]);
     assertGreaterOrEqual(duration, 290);
-    assertLess(duration, 6000);
+    assertLess(duration, 25_000);
     for (const socket of sockets) socket.destroy();
   });
 
@@ -89,12 +89,12 @@ describe("TLS handshakes in a drain", () => {
   });
 
   it("do not hold up a stop that is forced", async () => {
-    const server = await serve({ ...options, idleGrace: 5000, grace: 20_000 }, echo);
+    const server = await serve({ ...options, idleGrace: 40_000, grace: 100_000 }, echo);
     const [socket] = await connected(server, 1);
     const report = server.shutdown();
     await pause(50);
     const { duration } = await server.close();
-    assertLess(duration, 4500);
+    assertLess(duration, 30_000);
     assertEquals((await report).forced, true);
     socket.destroy();
   });

@@ -177,6 +177,29 @@ describe("run", () => {
     assertEquals((await w.until(report)).exitCode, 0);
   });
 
+  it("counts a signal once that came in time to a process that was deaf", async () => {
+    await using w = await world(() => new Promise(() => {}));
+    await w.client();
+    const turns: (() => void)[] = [];
+    const clock = {
+      now: () => w.clock.now(),
+      setTimer: (fn: () => void, delay: number) => w.clock.setTimer(fn, delay),
+      soon: (fn: () => void) => w.clock.soon(fn),
+      turn: (fn: () => void) => void turns.push(fn),
+    };
+    const report = running(w, [w.server], { clock });
+    await w.clock.settle();
+    w.adapter.raise("SIGTERM");
+    await w.pass(150);
+    // The loop was blocked: what was due has run, and what waits in the kernel is heard in the same turn.
+    w.adapter.raise("SIGTERM");
+    await w.pass(150);
+    assertEquals([w.server.state, w.adapter.exitCode], ["draining", null]);
+    for (const turn of turns) turn();
+    w.adapter.raise("SIGTERM");
+    assertEquals((await w.until(report)).exitCode, 143);
+  });
+
   it("drains a server that was still starting when the signal came", async () => {
     await using w = await world();
     let start: (server: Server) => void = () => {};

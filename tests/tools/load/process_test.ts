@@ -10,7 +10,7 @@ const CLI = `${root}src/cli/main.ts`;
 /** A terminal is made by `script` as Linux has it. */
 const ON_LINUX = { skip: process.platform !== "linux" };
 /** Longest run, in ms. */
-const LIMIT = 20_000;
+const LIMIT = 60_000;
 
 describe("the program sluice load", () => {
   for (const [kind, open] of KINDS()) {

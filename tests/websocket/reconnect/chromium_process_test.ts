@@ -10,7 +10,7 @@ import { skipWithout } from "../../support/http_tools.ts";
 import { type Program, root, runtimePath, startCommand, startProgram } from "../../support/processes.ts";
 import type { ConnectionEnd } from "../../../src/websocket/reconnect/mod.ts";
 
-const LIMIT = 20_000;
+const LIMIT = 60_000;
 const skip = skipWithout("chromium");
 const browser = new Chromium();
 

@@ -184,7 +184,7 @@ describe("a process with a ReconnectingWebSocket", () => {
   for (const kind of runtimeName() === "node" && !hasNative ? ["dialled"] : ["native", "dialled"]) {
     it(`lives while the client waits, and ends by itself after close() (${kind})`, async () => {
       await using program = startProgram("tests/programs/reconnect_client.ts", { args: ["ws://127.0.0.1:1", kind] });
-      const { code, stdout, stderr } = await program.exited(15_000);
+      const { code, stdout, stderr } = await program.exited();
       assertEquals(stdout.trim().split("\n"), [
         "waiting",
         "connecting",
@@ -201,7 +201,7 @@ describe("a process with a ReconnectingWebSocket", () => {
 describe("errors of what others wrote", () => {
   it("become uncaught ones, as in any listener, and break nothing", async () => {
     await using program = startProgram("tests/programs/reconnect_errors.ts");
-    const { code, stdout, stderr } = await program.exited(15_000);
+    const { code, stdout, stderr } = await program.exited();
     assertEquals(stdout.trim().split("\n").sort(), [
       "heard x",
       "uncaught message",
