@@ -183,6 +183,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     const taken = takenBy(this);
     if (taken !== null) throw taken;
     this.consumer = null;
+    if (consumer.firstWithin !== undefined) this.#awaitFirst(consumer.firstWithin);
     for (let chunk = this.#takeQueued(); chunk !== null; chunk = this.#takeQueued()) {
       this.consumer = consumer;
       this.#feed(chunk);
@@ -195,8 +196,14 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     else leave.boundary(this);
   }
 
+  #awaitFirst(limit: number): void {
+    this.timed().firstAt = this.host.timers.heard() + limit;
+    this.armAt(this.host.clock.now() + limit);
+  }
+
   release(unread?: Uint8Array): void {
     this.consumer = null;
+    if (this.times !== null) this.times.firstAt = Infinity;
     this.flags &= ~(flag.BUSY | flag.PARTIAL);
     this.resume();
     if (unread === undefined || unread.length === 0) {
@@ -238,6 +245,7 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     this.flags = (had & ~(flag.BUSY | flag.PARTIAL)) | (busy ? flag.BUSY : 0) | (partial ? flag.PARTIAL : 0);
     if (!busy && (had & flag.FEEDING) === 0) this.flushNow();
     if (this.times !== null) {
+      if (busy) this.times.firstAt = Infinity;
       if (partial && (had & flag.PARTIAL) === 0) this.times.partialSince = this.host.clock.now();
       if (!busy) leave.boundary(this);
     }

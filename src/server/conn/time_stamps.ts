@@ -28,6 +28,8 @@ export class ConnTimes {
   readSince = 0;
   partialSince = 0;
   readDeadline = Infinity;
+  /** When a protocol's first message has to be here, in heard time. */
+  firstAt = Infinity;
   writeDeadline = Infinity;
   lingerAt = Infinity;
   lifeAt = Infinity;

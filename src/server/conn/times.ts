@@ -36,6 +36,7 @@ export function checkTimes(conn: TimedConn, times: ConnTimes, now: number): numb
     checkLifetime(conn, times, now),
     checkIdle(conn, now),
     checkRead(conn, times, now),
+    checkFirst(conn, times, now),
     checkWrite(conn, times, now),
     checkEnd(conn, now),
     checkDrain(conn, times, now),
@@ -93,6 +94,19 @@ function checkRead(conn: TimedConn, times: ConnTimes, now: number): number {
     conn.abort(new DeadlineError("The peer did not finish its message before the read deadline"));
   }
   return readTimeout > 0 ? now + readTimeout : Infinity;
+}
+
+/** Who says nothing, or half a message for ever, costs a place: a protocol may limit how long that is. */
+function checkFirst(conn: TimedConn, times: ConnTimes, now: number): number {
+  if (times.firstAt === Infinity || conn.hasPeerFinished || conn.isLeaving) return Infinity;
+  const due = times.firstAt + conn.host.timers.deaf;
+  if (now < due) return due;
+  // Of a timer that comes late the socket has not been read yet: what waits there is looked at first.
+  conn.host.clock.soon(() => {
+    if (times.firstAt === Infinity || conn.isLeaving) return;
+    conn.abort(new DeadlineError(`The peer sent no whole message within ${conn.consumer?.firstWithin} ms`));
+  });
+  return Infinity;
 }
 
 function checkWrite(conn: TimedConn, times: ConnTimes, now: number): number {
