@@ -85,6 +85,7 @@ export function checkServer(
   options: unknown,
   names: Readonly<Record<string, true>>,
   handler: unknown,
+  wanted: string = "a function",
 ): void {
   if (typeof options !== "object" || options === null) {
     throw new OptionError("options", `options must be an object such as { port: 8080 }, got ${show(options)}`);
@@ -92,7 +93,7 @@ export function checkServer(
   checkNames(what, options, names);
   if (typeof handler !== "function") {
     const got = handler === null ? "null" : typeof handler;
-    throw new OptionError("handler", `handler must be a function, got ${got}; of an app, pass app.fetch`);
+    throw new OptionError("handler", `handler must be ${wanted}, got ${got}`);
   }
 }
 

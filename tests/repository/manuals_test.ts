@@ -28,6 +28,7 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/context/README.md", "withCancelCause(", /^ada null\ntrue\nover: the client has gone$/m],
   ["src/context/README.md", "new Semaphore(", /^0 4 0 true$/m],
   ["src/framing/README.md", "pushed.shutdown()", /^$/],
+  ["src/http/README.md", "an email behind", /^thank you for \/an-order\n\n$/],
   ["src/framing/README.md", "firstFrameTimeout", /^0\n$/],
   ["src/framing/README.md", "heartbeat(text", /^echo: hello$/m],
   ["src/http/README.md", "eventStream(", /^$/],
