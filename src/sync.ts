@@ -5,6 +5,7 @@
  */
 import { afterFunc, type ContextParent } from "./context/mod.ts";
 import { OptionError } from "./errors.ts";
+import { gotNumber } from "./names.ts";
 
 interface Waiter {
   readonly permits: number;
@@ -73,7 +74,7 @@ function checkFunction(call: string, fn: unknown): void {
 
 function checkCount(option: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new OptionError(option, `${option} must be a whole number of at least ${least}, got ${value}`);
+    throw new OptionError(option, `${option} must be a whole number of at least ${least}, got ${gotNumber(value)}`);
   }
 }
 
@@ -106,7 +107,9 @@ export class WaitGroup {
    * @throws {OptionError} The counter would be negative, or `delta` is no whole number; nothing is changed.
    */
   add(delta = 1): void {
-    if (!Number.isSafeInteger(delta)) throw new OptionError("delta", `delta must be a whole number, got ${delta}`);
+    if (!Number.isSafeInteger(delta)) {
+      throw new OptionError("delta", `delta must be a whole number, got ${gotNumber(delta)}`);
+    }
     const count = this.#count + delta;
     if (count < 0) {
       throw new OptionError("delta", `WaitGroup: ${delta} added to ${this.#count} makes the counter negative`);
