@@ -51,7 +51,7 @@ export {
   SluiceError,
   UnsupportedError,
 } from "./src/errors.ts";
-export { checkNames, didYouMean, type Names } from "./src/names.ts";
+export { checkNames, didYouMean, gotNumber, type Names } from "./src/names.ts";
 export {
   afterFunc,
   background,

@@ -1,5 +1,5 @@
 /**
- * Names of options: one that nobody knows is refused, and what was meant is guessed.
+ * Names of options, and wrong values in messages: a name that nobody knows is refused, and what was meant is guessed.
  *
  * @module
  */
@@ -38,6 +38,23 @@ function unknown(what: string, name: string, known: readonly string[]): OptionEr
   const hint = didYouMean(name, known) || `, it has ${known.join(", ")}`;
   const option = what.endsWith("()") ? name : `${what}.${name}`;
   return new OptionError(option, `${what} has no option ${name}${hint}`);
+}
+
+/**
+ * A value for a message where a number is wanted: what it is and, where that can be told, what went wrong on its way.
+ * Numbers often come from the environment, as text or not at all.
+ *
+ * @example
+ * ```ts
+ * const port = Number(undefined);
+ * if (!(port > 0)) throw new OptionError("port", `port must be above 0, got ${gotNumber(port)}`);
+ * ```
+ */
+export function gotNumber(value: unknown): string {
+  if (Number.isNaN(value)) return "NaN, as Number() makes of what is not set or no number: check what it was given";
+  if (typeof value !== "string") return String(value);
+  const shown = JSON.stringify(value);
+  return value.trim() !== "" && Number.isFinite(Number(value)) ? `${shown}: pass Number(${shown})` : shown;
 }
 
 /** `, did you mean port?`, or nothing. */

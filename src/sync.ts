@@ -5,15 +5,25 @@
  */
 import { afterFunc, type ContextParent } from "./context/mod.ts";
 import { OptionError } from "./errors.ts";
+import { gotNumber } from "./names.ts";
 
 interface Waiter {
   readonly permits: number;
   readonly resolve: () => void;
 }
 
-/** Why a context or signal has ended, wrapped so that any reason can be told from none. */
-function endOf(ctx: ContextParent | undefined): { readonly reason: unknown } | null {
+/** Why a context has ended, so that any reason can be told from none. */
+interface End {
+  readonly reason: unknown;
+}
+
+/** Why a context or signal has ended; null while it lives. @throws {OptionError} It is neither. */
+function endOf(ctx: ContextParent | undefined): End | null {
   if (ctx === undefined) return null;
+  const given: unknown = ctx;
+  if (typeof given !== "object" || given === null || !("aborted" in given || "signal" in given)) {
+    throw new OptionError("ctx", `ctx must be a context or an AbortSignal, got ${String(given)}`);
+  }
   if ("aborted" in ctx) return ctx.aborted ? { reason: ctx.reason } : null;
   return ctx.err() === null ? null : { reason: ctx.cause() };
 }
@@ -38,9 +48,33 @@ function park(queue: Set<Waiter>, permits: number, ctx: ContextParent | undefine
   });
 }
 
+/** What `work` gives, unless `ctx` ends first: then its cause. The work goes on, and its failure is nobody's any more. */
+function until<T>(work: Promise<T>, ctx: ContextParent | undefined): Promise<T> {
+  if (ctx === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const stop = afterFunc(ctx, () => reject(endOf(ctx)?.reason));
+    work.then(
+      (value) => {
+        stop();
+        resolve(value);
+      },
+      (error) => {
+        stop();
+        reject(error);
+      },
+    );
+  });
+}
+
+function checkFunction(call: string, fn: unknown): void {
+  if (typeof fn !== "function") {
+    throw new TypeError(`${call} takes a function, got ${typeof fn}; pass () => work()`);
+  }
+}
+
 function checkCount(option: string, value: number, least: number): void {
   if (!Number.isSafeInteger(value) || value < least) {
-    throw new OptionError(option, `${option} must be a whole number of at least ${least}, got ${value}`);
+    throw new OptionError(option, `${option} must be a whole number of at least ${least}, got ${gotNumber(value)}`);
   }
 }
 
@@ -73,7 +107,9 @@ export class WaitGroup {
    * @throws {OptionError} The counter would be negative, or `delta` is no whole number; nothing is changed.
    */
   add(delta = 1): void {
-    if (!Number.isSafeInteger(delta)) throw new OptionError("delta", `delta must be a whole number, got ${delta}`);
+    if (!Number.isSafeInteger(delta)) {
+      throw new OptionError("delta", `delta must be a whole number, got ${gotNumber(delta)}`);
+    }
     const count = this.#count + delta;
     if (count < 0) {
       throw new OptionError("delta", `WaitGroup: ${delta} added to ${this.#count} makes the counter negative`);
@@ -99,7 +135,7 @@ export class WaitGroup {
    * @throws {TypeError} Synchronously: `fn` is no function, and nothing is counted.
    */
   go(fn: () => unknown): void {
-    if (typeof fn !== "function") throw new TypeError(`go() starts a function, got ${typeof fn}; pass () => work()`);
+    checkFunction("go()", fn);
     this.add(1);
     void this.#run(fn);
   }
@@ -118,10 +154,14 @@ export class WaitGroup {
    *
    * @param ctx Gives up when it ends.
    * @throws The first failure of a task that `go()` started, once all have finished; or the context's cause.
+   * @throws {OptionError} Synchronously: `ctx` is no context.
    */
-  async wait(ctx?: ContextParent): Promise<void> {
+  wait(ctx?: ContextParent): Promise<void> {
+    return this.#wait(endOf(ctx), ctx);
+  }
+
+  async #wait(end: End | null, ctx: ContextParent | undefined): Promise<void> {
     if (this.#count > 0) {
-      const end = endOf(ctx);
       if (end) throw end.reason;
       await park(this.#waiters, 0, ctx, () => {});
     }
@@ -175,15 +215,14 @@ export class Semaphore {
    * @param permits How many. @default 1
    * @returns A function that gives them back; calling it twice is harmless.
    * @throws The context's cause.
-   * @throws {OptionError} Synchronously: `permits` is less than 1 or more than `size`.
+   * @throws {OptionError} Synchronously: `permits` is less than 1 or more than `size`, or `ctx` is no context.
    */
   acquire(ctx?: ContextParent, permits = 1): Promise<() => void> {
     this.#check(permits);
-    return this.#acquire(ctx, permits);
+    return this.#acquire(endOf(ctx), ctx, permits);
   }
 
-  async #acquire(ctx: ContextParent | undefined, permits: number): Promise<() => void> {
-    const end = endOf(ctx);
+  async #acquire(end: End | null, ctx: ContextParent | undefined, permits: number): Promise<() => void> {
     if (end) throw end.reason;
     if (!this.#take(permits)) await park(this.#waiters, permits, ctx, () => this.#grant());
     return this.#releaser(permits);
@@ -243,14 +282,25 @@ export class Once<T = void> {
   /**
    * The first call runs its `fn`; every call gets that one's result, or its failure.
    * Waiting for it inside `fn` never ends.
+   *
+   * @param ctx Gives up waiting when it ends, while `fn` goes on; one that has ended runs nothing.
+   * @throws What `fn` throws, or the context's cause.
+   * @throws {TypeError} Synchronously: `fn` is no function.
+   * @throws {OptionError} Synchronously: `ctx` is no context.
    */
-  do(fn: () => T | Promise<T>): Promise<T> {
-    if (this.#result !== null) return this.#result;
+  do(fn: () => T | Promise<T>, ctx?: ContextParent): Promise<T> {
+    checkFunction("do()", fn);
+    const end = endOf(ctx);
+    if (end) return Promise.reject(end.reason);
+    return until(this.#result ?? this.#begin(fn), ctx);
+  }
+
+  #begin(fn: () => T | Promise<T>): Promise<T> {
     let resolve!: (value: Promise<T>) => void;
     // Set before `fn` runs, so that a call from inside it does not start a second run.
-    this.#result = new Promise((r) => resolve = r);
+    const result = this.#result = new Promise<T>((r) => resolve = r);
     resolve(attempt(fn));
-    return this.#result;
+    return result;
   }
 }
 
@@ -260,7 +310,7 @@ export class Once<T = void> {
  * @example
  * ```ts
  * const flights = new SingleFlight<string, User>();
- * const user = await flights.do(id, () => loadUser(id));
+ * const user = await flights.do(id, () => loadUser(id), ctx);
  * ```
  */
 export class SingleFlight<K, T> {
@@ -271,10 +321,23 @@ export class SingleFlight<K, T> {
     return this.#flights.size;
   }
 
-  /** Runs `fn`, unless a call for `key` is under way: then its result, or its failure, is this one's too. */
-  do(key: K, fn: () => T | Promise<T>): Promise<T> {
-    const running = this.#flights.get(key);
-    if (running !== undefined) return running;
+  /**
+   * Runs `fn`, unless a call for `key` is under way: then its result, or its failure, is this one's too. The work is for
+   * all who wait: it doesn't end when one of them leaves, or all. What limits it is a context of its own.
+   *
+   * @param ctx Gives up waiting when it ends, and the others wait on; one that has ended runs nothing.
+   * @throws What `fn` throws, or the context's cause.
+   * @throws {TypeError} Synchronously: `fn` is no function.
+   * @throws {OptionError} Synchronously: `ctx` is no context.
+   */
+  do(key: K, fn: () => T | Promise<T>, ctx?: ContextParent): Promise<T> {
+    checkFunction("do()", fn);
+    const end = endOf(ctx);
+    if (end) return Promise.reject(end.reason);
+    return until(this.#flights.get(key) ?? this.#begin(key, fn), ctx);
+  }
+
+  #begin(key: K, fn: () => T | Promise<T>): Promise<T> {
     let resolve!: (value: Promise<T>) => void;
     const flight = new Promise<T>((r) => resolve = r);
     this.#flights.set(key, flight);

@@ -5,7 +5,7 @@
  */
 import { MAX_TIMER_DELAY } from "./clock.ts";
 import { OptionError } from "./errors.ts";
-import { checkNames } from "./names.ts";
+import { checkNames, gotNumber } from "./names.ts";
 
 function show(value: unknown): string {
   return typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -15,7 +15,10 @@ function show(value: unknown): string {
 export function duration(option: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== "number" || !(value >= 0) || value > MAX_TIMER_DELAY) {
-    throw new OptionError(option, `${option} must be from 0 to ${MAX_TIMER_DELAY} milliseconds, got ${show(value)}`);
+    throw new OptionError(
+      option,
+      `${option} must be from 0 to ${MAX_TIMER_DELAY} milliseconds, got ${gotNumber(value)}`,
+    );
   }
   return value;
 }
@@ -25,7 +28,7 @@ export function count(option: string, value: unknown, fallback: number, min = 1)
   if (value === undefined) return fallback;
   if (value === Infinity) return value;
   if (typeof value !== "number" || !Number.isInteger(value) || value < min) {
-    throw new OptionError(option, `${option} must be a whole number of at least ${min}, got ${show(value)}`);
+    throw new OptionError(option, `${option} must be a whole number of at least ${min}, got ${gotNumber(value)}`);
   }
   return value;
 }
@@ -34,7 +37,7 @@ export function count(option: string, value: unknown, fallback: number, min = 1)
 export function integer(option: string, value: unknown, fallback: number, min: number, max: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-    throw new OptionError(option, `${option} must be a whole number from ${min} to ${max}, got ${show(value)}`);
+    throw new OptionError(option, `${option} must be a whole number from ${min} to ${max}, got ${gotNumber(value)}`);
   }
   return value;
 }
@@ -43,7 +46,7 @@ export function integer(option: string, value: unknown, fallback: number, min: n
 export function share(option: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== "number" || !(value >= 0 && value <= 1)) {
-    throw new OptionError(option, `${option} must be from 0 to 1, got ${show(value)}`);
+    throw new OptionError(option, `${option} must be from 0 to 1, got ${gotNumber(value)}`);
   }
   return value;
 }
@@ -85,6 +88,7 @@ export function checkServer(
   options: unknown,
   names: Readonly<Record<string, true>>,
   handler: unknown,
+  wanted: string = "a function",
 ): void {
   if (typeof options !== "object" || options === null) {
     throw new OptionError("options", `options must be an object such as { port: 8080 }, got ${show(options)}`);
@@ -92,7 +96,7 @@ export function checkServer(
   checkNames(what, options, names);
   if (typeof handler !== "function") {
     const got = handler === null ? "null" : typeof handler;
-    throw new OptionError("handler", `handler must be a function, got ${got}; of an app, pass app.fetch`);
+    throw new OptionError("handler", `handler must be ${wanted}, got ${got}`);
   }
 }
 

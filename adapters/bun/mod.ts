@@ -280,7 +280,7 @@ class Dial extends IdleOwner {
     if (!this.#settled) this.#succeed(raw);
   }
 
-  override closed(error: SystemError = new Error("closed before it was ready")): void {
+  override closed(error: SystemError = new Error("Closed before it was ready")): void {
     const { address } = this.#options;
     const message = `cannot connect to ${describe(address)}: ${error.message}`;
     const failure = new ConnectError(error.code ?? "ERR_CONNECT", message, { cause: error });

@@ -51,7 +51,7 @@ export class DenoAdapter extends NodeAdapter {
   override async listen(options: SocketListenOptions): Promise<SocketListener> {
     const missing = await missingFlag(options.address);
     const { address } = options;
-    if (missing) throw new ListenError("EACCES", `cannot listen on ${describe(address)}: run with ${missing}`);
+    if (missing) throw new ListenError("EACCES", `Cannot listen on ${describe(address)}: run with ${missing}`);
     if (options.tls) checkCertificate(options.tls);
     return new DenoListener(await openServer(options), options);
   }
@@ -60,7 +60,7 @@ export class DenoAdapter extends NodeAdapter {
     options.signal?.throwIfAborted();
     const missing = await missingFlag(options.address);
     const { address } = options;
-    if (missing) throw new ConnectError("EACCES", `cannot connect to ${describe(address)}: run with ${missing}`);
+    if (missing) throw new ConnectError("EACCES", `Cannot connect to ${describe(address)}: run with ${missing}`);
     return await super.connect(options);
   }
 

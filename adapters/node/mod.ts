@@ -287,7 +287,7 @@ function ready<T>(
   signal?: AbortSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
-    const closed = () => failed(new Error("closed before the connection was made"));
+    const closed = () => failed(new Error("Closed before the connection was made"));
     const aborted = () => failed(signal?.reason);
     const settle = () => {
       socket.off(event, opened).off("error", failed).off("close", closed);
@@ -311,7 +311,7 @@ function ready<T>(
 
 function connectError(address: Address, error: unknown): ConnectError {
   const { code = "ERR_CONNECT", message } = error as SystemError;
-  return new ConnectError(code, `cannot connect to ${describe(address)}: ${message || code}`, { cause: error });
+  return new ConnectError(code, `Cannot connect to ${describe(address)}: ${message || code}`, { cause: error });
 }
 
 /** Throws `ListenError` unless certificate and key can be read and belong together. */
@@ -319,14 +319,14 @@ export function checkCertificate(options: TlsListenOptions): void {
   const certificate = parsed("certificate", () => new X509Certificate(options.cert));
   const key = parsed("private key", () => createPrivateKey(options.key));
   if (certificate.checkPrivateKey(key)) return;
-  throw new ListenError("ERR_TLS", "the TLS private key does not belong to the certificate");
+  throw new ListenError("ERR_TLS", "The TLS private key does not belong to the certificate");
 }
 
 function parsed<T>(what: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new ListenError("ERR_TLS", `the TLS ${what} is not readable PEM: ${(cause as Error).message}`, { cause });
+    throw new ListenError("ERR_TLS", `The TLS ${what} is not readable PEM: ${(cause as Error).message}`, { cause });
   }
 }
 

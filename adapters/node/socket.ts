@@ -301,7 +301,7 @@ export class NodeSocket implements RawSocket {
   #tellGone(): void {
     if (this.#flags & DESTROYED) return this.#events?.gone();
     const complete = this.#flags & ENDED && this.#socket.writableFinished;
-    if (!complete) this.#error ??= new Error("the socket closed before both sides had ended");
+    if (!complete) this.#error ??= new Error("The socket closed before both sides had ended");
     this.#events?.gone(this.#error);
   }
 

@@ -12,7 +12,7 @@ export function listenError(address: Address, error: unknown): ListenError {
   const { message } = error as Error;
   const code = codeOf(address, error);
   const what = message.includes(code) ? message : `${code}, ${message}`;
-  return new ListenError(code, `cannot listen on ${describe(address)}: ${what}`, { cause: error });
+  return new ListenError(code, `Cannot listen on ${describe(address)}: ${what}`, { cause: error });
 }
 
 /**

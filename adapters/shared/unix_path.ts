@@ -19,13 +19,13 @@ const CODE = "ENAMETOOLONG";
 /** @throws {ListenError} The path is longer than the system takes. */
 export function checkListenPath(address: Address): void {
   const fault = faultOf(address);
-  if (fault !== null) throw new ListenError(CODE, `cannot listen on ${fault}`);
+  if (fault !== null) throw new ListenError(CODE, `Cannot listen on ${fault}`);
 }
 
 /** @throws {ConnectError} The path is longer than the system takes. */
 export function checkConnectPath(address: Address): void {
   const fault = faultOf(address);
-  if (fault !== null) throw new ConnectError(CODE, `cannot connect to ${fault}`);
+  if (fault !== null) throw new ConnectError(CODE, `Cannot connect to ${fault}`);
 }
 
 function faultOf(address: Address): string | null {

@@ -18,6 +18,7 @@ import {
 } from "./tree.ts";
 import type { CancelCauseFunc, CancelFunc, Context, ContextParent, ContextValue } from "./types.ts";
 import { OptionError } from "../errors.ts";
+import { gotNumber } from "../names.ts";
 
 export { CancelContext } from "./tree.ts";
 export { Canceled, ContextKey, DeadlineExceeded } from "./types.ts";
@@ -33,7 +34,7 @@ function derive(parent: Context, at: number, delay: number, cause: unknown): [ct
 
 function checkTime(option: string, value: number): void {
   if (typeof value !== "number" || Number.isNaN(value)) {
-    throw new OptionError(option, `${option} must be a number of milliseconds, got ${String(value)}`);
+    throw new OptionError(option, `${option} must be a number of milliseconds, got ${gotNumber(value)}`);
   }
 }
 

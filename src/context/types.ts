@@ -8,7 +8,7 @@ import { SluiceError } from "../errors.ts";
 /** A context was cancelled (Go: `context.Canceled`); `cause` is what the canceller gave, if anything. */
 export class Canceled extends SluiceError {
   /** Builds the error; `options.cause` is the canceller's. */
-  constructor(message = "context canceled", options?: ErrorOptions) {
+  constructor(message = "Context canceled", options?: ErrorOptions) {
     super("ERR_CANCELED", message, options);
   }
 }
@@ -16,7 +16,7 @@ export class Canceled extends SluiceError {
 /** A context's deadline passed (Go: `context.DeadlineExceeded`). */
 export class DeadlineExceeded extends SluiceError {
   /** Builds the error; `options.cause` is the timeout's. */
-  constructor(message = "context deadline exceeded", options?: ErrorOptions) {
+  constructor(message = "Context deadline exceeded", options?: ErrorOptions) {
     super("ERR_DEADLINE_EXCEEDED", message, options);
   }
 }

@@ -52,7 +52,7 @@ export abstract class BaseDecoder<T> implements Decoder<T> {
 
   #checkAlive(): void {
     if (this.#error === null) return;
-    throw frameError("ERR_FRAME_DEAD", "the decoder is dead after an earlier error", { cause: this.#error });
+    throw frameError("ERR_FRAME_DEAD", "The decoder is dead after an earlier error", { cause: this.#error });
   }
 
   #die(error: unknown): never {

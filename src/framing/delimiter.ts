@@ -72,7 +72,7 @@ export function delimiterCodec(
 
 function checkDelimiter(delimiter: Uint8Array | string): Uint8Array {
   const bytes = toBytes(delimiter).slice();
-  if (bytes.length === 0) throw new OptionError("delimiter", "delimiter must not be empty");
+  if (bytes.length === 0) throw new OptionError("delimiter", "delimiter has no bytes, give one or more");
   return bytes;
 }
 
@@ -82,7 +82,7 @@ function encodeDelimited(frame: Uint8Array, pattern: Pattern): Uint8Array {
   bytes.set(pattern.bytes, frame.length);
   // The end of the frame together with the delimiter's beginning may look like a delimiter, so search the whole.
   if (new Search(pattern).next(bytes, 0) === bytes.length) return bytes;
-  throw new OptionError("frame", "a frame must not contain its delimiter");
+  throw new OptionError("frame", "A frame has its own delimiter in it: escape that, or send it in two");
 }
 
 /** A delimiter, and where to go on after a mismatch (Knuth, Morris and Pratt). */
@@ -176,7 +176,7 @@ export class DelimiterDecoder extends BaseDecoder<Uint8Array> {
   protected flush(out: Uint8Array[]): void {
     this.#search.matched = 0;
     if (this.#unterminated === "error") {
-      throw frameError("ERR_FRAME_TRUNCATED", `the stream ended inside a ${this.#what}`);
+      throw frameError("ERR_FRAME_TRUNCATED", `The stream ended inside a ${this.#what}`);
     }
     const bytes = this.held.take();
     if (this.#unterminated === "deliver") this.#push(bytes, out);
@@ -212,6 +212,6 @@ export class DelimiterDecoder extends BaseDecoder<Uint8Array> {
   }
 
   #tooLong(): Error {
-    return frameError("ERR_FRAME_TOO_LONG", `a ${this.#what} is longer than ${this.#maxLength} bytes`);
+    return frameError("ERR_FRAME_TOO_LONG", `A ${this.#what} is longer than ${this.#maxLength} bytes`);
   }
 }

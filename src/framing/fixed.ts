@@ -25,7 +25,7 @@ export function fixedEncoder(size: number): Encoder<Uint8Array | string> {
     encode(frame) {
       const bytes = toBytes(frame);
       if (bytes.length === size) return bytes;
-      throw new OptionError("frame", `a frame must have ${size} bytes, not ${bytes.length}`);
+      throw new OptionError("frame", `A frame must have ${size} bytes, got ${bytes.length}`);
     },
   };
 }
@@ -56,7 +56,7 @@ class FixedDecoder extends BaseDecoder<Uint8Array> {
   }
 
   protected flush(): void {
-    throw frameError("ERR_FRAME_TRUNCATED", `the stream ended inside a frame of ${this.#size} bytes`);
+    throw frameError("ERR_FRAME_TRUNCATED", `The stream ended inside a frame of ${this.#size} bytes`);
   }
 
   #complete(chunk: Uint8Array, out: Uint8Array[]): number {

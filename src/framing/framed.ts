@@ -19,9 +19,9 @@ export type FramedConn =
 const NAMES: Names<LineOptions & LineEncoderOptions & FrameStreamOptions> = { ...LINE_NAMES, ...STREAM_NAMES };
 
 /** A stream of frames with the way back. */
-export class Framed<In, Out = In> extends FrameStream<In> {
-  /** The connection below. */
-  readonly conn: FramedConn;
+export class Framed<In, Out = In, On extends FramedConn = Conn> extends FrameStream<In> {
+  /** The connection below, as it was given: `waitUntil()`, `answered()`, `remote` and all. */
+  readonly conn: On;
   readonly #codec: Codec<In, Out>;
 
   /**
@@ -30,8 +30,9 @@ export class Framed<In, Out = In> extends FrameStream<In> {
    * @throws {OptionError} An option can't be used.
    * @throws {InUseError} Another consumer has them, or a `read()` is pending.
    */
-  constructor(conn: FramedConn, codec: Codec<In, Out>, options: FrameStreamOptions = {}) {
-    super(conn, codec.decoder, options);
+  constructor(conn: On, codec: Codec<In, Out>, options: FrameStreamOptions<Framed<In, Out, On>> = {}) {
+    // What it is given is this.
+    super(conn, codec.decoder, options as FrameStreamOptions<FrameStream<In>>);
     this.conn = conn;
     this.#codec = codec;
   }
@@ -53,7 +54,11 @@ export class Framed<In, Out = In> extends FrameStream<In> {
  *
  * @throws {InUseError} Another consumer has its bytes, or a `read()` is pending.
  */
-export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameStreamOptions): FrameStream<T> {
+export function frames<T>(
+  conn: FrameConn,
+  decoder: Decoder<T>,
+  options?: FrameStreamOptions<FrameStream<T>>,
+): FrameStream<T> {
   if (options !== undefined) checkNames("frames()", options, STREAM_NAMES);
   return new FrameStream(conn, decoder, options);
 }
@@ -68,11 +73,11 @@ export function frames<T>(conn: FrameConn, decoder: Decoder<T>, options?: FrameS
  * for await (const message of messages) await messages.send(message);
  * ```
  */
-export function framed<In, Out>(
-  conn: FramedConn,
+export function framed<In, Out, On extends FramedConn = Conn>(
+  conn: On,
   codec: Codec<In, Out>,
-  options?: FrameStreamOptions,
-): Framed<In, Out> {
+  options?: FrameStreamOptions<Framed<In, Out, On>>,
+): Framed<In, Out, On> {
   if (options !== undefined) checkNames("framed()", options, STREAM_NAMES);
   return new Framed(conn, codec, options);
 }
@@ -89,10 +94,10 @@ export function framed<In, Out>(
  * for await (const line of text) await text.send(`echo: ${line}`);
  * ```
  */
-export function lines(
-  conn: FramedConn,
-  options: LineOptions & LineEncoderOptions & FrameStreamOptions = {},
-): Framed<string, Uint8Array | string> {
+export function lines<On extends FramedConn = Conn>(
+  conn: On,
+  options: LineOptions & LineEncoderOptions & FrameStreamOptions<Framed<string, Uint8Array | string, On>> = {},
+): Framed<string, Uint8Array | string, On> {
   checkNames("lines()", options, NAMES);
   return new Framed(conn, lineCodecOf(options), options);
 }

@@ -5,7 +5,7 @@
  */
 import { type Clock, MAX_TIMER_DELAY, systemClock } from "../clock.ts";
 import { ConnClosedError, DeadlineError, OptionError } from "../errors.ts";
-import { checkNames, type Names } from "../names.ts";
+import { checkNames, gotNumber, type Names } from "../names.ts";
 import type { Conn } from "../server/conn/conn.ts";
 import { oneOf, positiveInteger } from "./options.ts";
 
@@ -154,7 +154,7 @@ class PingLoop<Out> implements Heartbeat {
   #giveUp(): void {
     this.stop();
     if (this.#onDead === "abort") {
-      this.#framed.conn.abort(new DeadlineError(`the peer left ${this.#missed} heartbeats unanswered`));
+      this.#framed.conn.abort(new DeadlineError(`The peer left ${this.#missed} heartbeats unanswered`));
     } else {
       this.#framed.conn.close().catch(() => {});
     }
@@ -162,6 +162,7 @@ class PingLoop<Out> implements Heartbeat {
 }
 
 function checkInterval(interval: number): number {
-  if (interval > 0 && interval <= MAX_TIMER_DELAY) return interval;
-  throw new OptionError("interval", `interval must be above 0 and at most ${MAX_TIMER_DELAY} ms, not ${interval}`);
+  if (typeof interval === "number" && interval > 0 && interval <= MAX_TIMER_DELAY) return interval;
+  const got = gotNumber(interval);
+  throw new OptionError("interval", `interval must be above 0 and at most ${MAX_TIMER_DELAY} ms, got ${got}`);
 }

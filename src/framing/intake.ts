@@ -4,6 +4,7 @@
  * @module
  */
 import type { Names } from "../names.ts";
+import { duration } from "../validate.ts";
 import { Boundary } from "../server/conn/boundary.ts";
 import type { Conn, Consumer } from "../server/conn/conn.ts";
 import { Accumulator } from "./accumulator.ts";
@@ -13,19 +14,29 @@ import { positiveInteger } from "./options.ts";
 /** What a stream of frames needs of a connection. */
 export type FrameConn = Pick<Conn, "consume" | "release" | "pause" | "resume" | "report" | "took" | "state">;
 
-/** Options of a stream of frames. */
-export interface FrameStreamOptions {
+/**
+ * Options of a stream of frames.
+ *
+ * @typeParam Stream What `goodbye` is given: the stream that the options are for.
+ */
+export interface FrameStreamOptions<Stream = unknown> {
   /** Bytes of frames that wait unread before the connection is paused. @default 65536 */
   readonly highWaterMark?: number;
   /**
-   * What the protocol says before the FIN of a drain; a promise defers the FIN until it settles, for `lingerTimeout` or
-   * what is left of the drain's budget at the most. @default that of the server
+   * How long in ms the peer may take for its first frame, from its first byte or without one (Go: `ReadHeaderTimeout`);
+   * then the connection is dropped with a `DeadlineError`. What comes behind it is for `readTimeout` and `idleTimeout`.
+   * @default 0 (none)
    */
-  readonly goodbye?: () => void | Promise<void>;
+  readonly firstFrameTimeout?: number;
+  /**
+   * What the protocol says before the FIN of a drain, to the stream that it is given; a promise defers the FIN until it
+   * settles, for `lingerTimeout` or what is left of the drain's budget at the most. @default that of the server
+   */
+  readonly goodbye?: (stream: Stream) => void | Promise<void>;
 }
 
 /** Names of `FrameStreamOptions`. */
-export const STREAM_NAMES: Names<FrameStreamOptions> = { highWaterMark: true, goodbye: true };
+export const STREAM_NAMES: Names<FrameStreamOptions> = { highWaterMark: true, firstFrameTimeout: true, goodbye: true };
 
 /** Bytes of waiting frames at which the connection is paused: one large chunk, and a second is on its way. */
 const DEFAULT_HIGH_WATER_MARK = 64 * 1024;
@@ -39,6 +50,7 @@ export class FrameIntake<T> implements Consumer {
   readonly attended = true;
   /** Only there if the protocol has a goodbye of its own: the server's stands in for it. */
   readonly goodbye?: () => void | Promise<void>;
+  readonly firstWithin?: number;
   readonly #conn: FrameConn;
   readonly #decoder: Decoder<T>;
   readonly #wake: () => void;
@@ -60,13 +72,21 @@ export class FrameIntake<T> implements Consumer {
   #failed = false;
   #error: unknown = null;
 
-  constructor(conn: FrameConn, decoder: Decoder<T>, wake: () => void, options: FrameStreamOptions) {
+  constructor(
+    conn: FrameConn,
+    decoder: Decoder<T>,
+    wake: () => void,
+    options: Omit<FrameStreamOptions, "goodbye">,
+    goodbye: (() => void | Promise<void>) | undefined,
+  ) {
     this.#conn = conn;
     this.#boundary = new Boundary(conn);
     this.#decoder = decoder;
     this.#wake = wake;
     this.#highWaterMark = positiveInteger("highWaterMark", options.highWaterMark, DEFAULT_HIGH_WATER_MARK);
-    if (options.goodbye !== undefined) this.goodbye = options.goodbye;
+    const firstWithin = duration("firstFrameTimeout", options.firstFrameTimeout, 0);
+    if (firstWithin > 0) this.firstWithin = firstWithin;
+    if (goodbye !== undefined) this.goodbye = goodbye;
   }
 
   /** Takes the connection's bytes, and tells it that it is at a boundary unless some came at once. */

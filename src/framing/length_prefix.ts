@@ -68,7 +68,10 @@ export function lengthPrefixCodec(options: LengthPrefixOptions = {}): Codec<Uint
 
 function encodePrefixed(frame: Uint8Array, prefix: Prefix, maxLength: number): Uint8Array {
   if (frame.length > maxLength) {
-    throw new OptionError("frame", `a frame of ${frame.length} bytes is longer than ${maxLength}`);
+    throw new OptionError(
+      "frame",
+      `A frame of ${frame.length} bytes is longer than ${maxLength}: raise maxLength at both ends, or send less`,
+    );
   }
   const head = prefix.write(frame.length);
   const bytes = new Uint8Array(head.length + frame.length);
@@ -114,7 +117,7 @@ const VARINT: Prefix = {
       if (bytes[at] < 0x80) return at - start + 1;
     }
     if (end - start < MAX_VARINT_LENGTH) return 0;
-    throw frameError("ERR_FRAME_MALFORMED", `a varint is longer than ${MAX_VARINT_LENGTH} bytes`);
+    throw frameError("ERR_FRAME_MALFORMED", `A varint is longer than ${MAX_VARINT_LENGTH} bytes`);
   },
   read(bytes, start, size) {
     let length = 0;
@@ -163,7 +166,7 @@ class LengthPrefixDecoder extends BaseDecoder<Uint8Array> {
   }
 
   protected flush(): void {
-    throw frameError("ERR_FRAME_TRUNCATED", "the stream ended inside a frame");
+    throw frameError("ERR_FRAME_TRUNCATED", "The stream ended inside a frame");
   }
 
   /** Takes what the held frame lacks from `chunk`; returns where the next one begins. */
@@ -196,6 +199,6 @@ class LengthPrefixDecoder extends BaseDecoder<Uint8Array> {
   #length(bytes: Uint8Array, start: number, head: number): number {
     const length = this.#prefix.read(bytes, start, head);
     if (length <= this.#maxLength) return length;
-    throw frameError("ERR_FRAME_TOO_LONG", `a frame of ${length} bytes is longer than ${this.#maxLength}`);
+    throw frameError("ERR_FRAME_TOO_LONG", `A frame of ${length} bytes is longer than ${this.#maxLength}`);
   }
 }

@@ -112,13 +112,13 @@ function encodeLine(line: Uint8Array | string, eol: "\n" | "\r\n"): Uint8Array {
 }
 
 function lineFeedInside(): OptionError {
-  return new OptionError("frame", "a line must not contain a line feed");
+  return new OptionError("frame", "A line has a line feed in it: send it as two, or escape that");
 }
 
 function returnAtEnd(): OptionError {
   return new OptionError(
     "frame",
-    'a line must not end in a carriage return, which would be taken for its end: drop it, or set eol: "\\r\\n"',
+    'A line ends in a carriage return, which would be taken for its end: drop it, or set eol: "\\r\\n"',
   );
 }
 
@@ -159,7 +159,7 @@ class TextLineDecoder extends BaseDecoder<string> {
   }
 
   protected flush(out: string[]): void {
-    if (this.#unterminated === "error") throw frameError("ERR_FRAME_TRUNCATED", "the stream ended inside a line");
+    if (this.#unterminated === "error") throw frameError("ERR_FRAME_TRUNCATED", "The stream ended inside a line");
     const bytes = this.held.take();
     if (this.#unterminated === "drop") return;
     const end = contentEnd(bytes, 0, bytes.length);
@@ -234,7 +234,7 @@ class TextLineDecoder extends BaseDecoder<string> {
   }
 
   #tooLong(): Error {
-    return frameError("ERR_FRAME_TOO_LONG", `a line is longer than ${this.#maxLength} bytes`);
+    return frameError("ERR_FRAME_TOO_LONG", `A line is longer than ${this.#maxLength} bytes`);
   }
 }
 

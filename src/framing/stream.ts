@@ -4,6 +4,7 @@
  * @module
  */
 import { Delivery, DONE } from "../server/conn/hand_out.ts";
+import { callable } from "../validate.ts";
 import type { Decoder } from "./decoder.ts";
 import { type FrameConn, FrameIntake, type FrameStreamOptions } from "./intake.ts";
 
@@ -25,8 +26,10 @@ export class FrameStream<T> implements AsyncIterableIterator<T> {
    * @throws {OptionError} An option can't be used.
    * @throws {InUseError} Another consumer has them, or a `read()` is pending.
    */
-  constructor(conn: FrameConn, decoder: Decoder<T>, options: FrameStreamOptions = {}) {
-    this.#intake = new FrameIntake(conn, decoder, () => this.#delivery.wake(), options);
+  constructor(conn: FrameConn, decoder: Decoder<T>, options: FrameStreamOptions<FrameStream<T>> = {}) {
+    const goodbye = callable("goodbye", options.goodbye);
+    const say = goodbye && ((): void | Promise<void> => goodbye(this));
+    this.#intake = new FrameIntake(conn, decoder, () => this.#delivery.wake(), options, say);
     this.#delivery = new Delivery(this.#intake);
     this.#intake.attach();
   }

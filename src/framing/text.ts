@@ -25,7 +25,7 @@ export function toText(bytes: Uint8Array, fatal: boolean): string {
   try {
     return FATAL.decode(bytes);
   } catch (cause) {
-    throw frameError("ERR_FRAME_MALFORMED", "invalid UTF-8", { cause });
+    throw frameError("ERR_FRAME_MALFORMED", "The text is not valid UTF-8", { cause });
   }
 }
 
@@ -82,7 +82,7 @@ class TextFrameDecoder implements Decoder<string> {
 
   #convert(cut: (frames: Uint8Array[]) => void, out: string[]): void {
     if (this.#error !== null) {
-      throw frameError("ERR_FRAME_DEAD", "the decoder is dead after an earlier error", { cause: this.#error });
+      throw frameError("ERR_FRAME_DEAD", "The decoder is dead after an earlier error", { cause: this.#error });
     }
     const frames: Uint8Array[] = [];
     try {

@@ -48,6 +48,7 @@ export type { Sample } from "./extras/sampling.ts";
 export { createHttpServer, serveHttp } from "./server.ts";
 export type {
   HeaderFields,
+  HttpApp,
   HttpContext,
   HttpHandler,
   HttpLimitOptions,

@@ -17,23 +17,29 @@ import { coreOptions, HTTP_CONFIGURE_NAMES, HTTP_NAMES, type HttpLimits, httpLim
 import { ProxyTrust } from "./request/proxy.ts";
 import { overloadAnswer } from "./conn/refusals.ts";
 import { HttpService } from "./conn/service.ts";
-import type { HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
+import type { HttpApp, HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
 
 /** A handler of CONNECT that can't open a tunnel by an answer with a length: that would be the proxy's undoing. */
-function tunnelHandler(onConnect: HttpHandler | undefined): HttpHandler | null {
+function tunnelHandler(onConnect: HttpApp["fetch"] | undefined): HttpApp["fetch"] | null {
   if (callable("onConnect", onConnect) === undefined) return null;
   return async (request, ctx) => {
-    const result = await onConnect!(request, ctx);
+    const result = await onConnect!(request, ctx, ctx);
     const status = (result as { status?: number } | undefined)?.status ?? 0;
     if (status < 200 || status > 299) return result;
     throw new TypeError(`onConnect must take the connection with hijack(), or refuse; it answered with ${status}`);
   };
 }
 
+/** A function as it is; an app by its `fetch`, which may look at `this`. */
+function handlerOf(given: HttpHandler | HttpApp): HttpApp["fetch"] {
+  if (typeof given === "function" || typeof given?.fetch !== "function") return given as HttpHandler;
+  return (request, env, execution) => given.fetch(request, env, execution);
+}
+
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
 
-  constructor(options: HttpOptions, limits: HttpLimits, handler: HttpHandler) {
+  constructor(options: HttpOptions, limits: HttpLimits, handler: HttpApp["fetch"]) {
     const ownWord = (): string => overloadAnswer(this.#service.date(), this.#service.limits.retryAfter);
     super(coreOptions(options, ownWord), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
     this.#service = new HttpService({
@@ -77,17 +83,18 @@ class Http1Server extends TcpServer implements HttpServer {
  *
  * @throws {OptionError} An option can't be used.
  */
-export function createHttpServer(options: HttpOptions, handler: HttpHandler): HttpServer {
-  checkServer("createHttpServer()", options, HTTP_NAMES, handler);
-  return make(options, handler);
+export function createHttpServer(options: HttpOptions, handler: HttpHandler | HttpApp): HttpServer {
+  return make("createHttpServer()", options, handlerOf(handler));
 }
 
-function make(options: HttpOptions, handler: HttpHandler): HttpServer {
+function make(what: string, options: HttpOptions, handler: HttpApp["fetch"]): HttpServer {
+  checkServer(what, options, HTTP_NAMES, handler, "a function, or an app that has fetch()");
   return new Http1Server({ name: "http", ...options }, httpLimits(options), handler);
 }
 
 /**
- * Listens, and answers every request with `handler` (Go: `http.ListenAndServe`). A fetch-style app mounts unchanged.
+ * Listens, and answers every request with `handler` (Go: `http.ListenAndServe`). A fetch-style app mounts unchanged,
+ * as `app.fetch` or as `app`.
  *
  * @param options Where to listen, limits, admission and drain; durations in ms.
  * @throws {OptionError} An option can't be used; nothing was opened.
@@ -98,9 +105,8 @@ function make(options: HttpOptions, handler: HttpHandler): HttpServer {
  * await run(server, { grace: 10_000 });
  * ```
  */
-export async function serveHttp(options: HttpOptions, handler: HttpHandler): Promise<HttpServer> {
-  checkServer("serveHttp()", options, HTTP_NAMES, handler);
-  const server = make(options, handler);
+export async function serveHttp(options: HttpOptions, handler: HttpHandler | HttpApp): Promise<HttpServer> {
+  const server = make("serveHttp()", options, handlerOf(handler));
   server.serve(await openListener({ ...options, tls: tlsOptions(options) }));
   return server;
 }

@@ -20,6 +20,17 @@ export type HttpResult = Response | undefined;
  */
 export type HttpHandler = (request: Request, ctx: HttpContext) => HttpResult | Promise<HttpResult>;
 
+/**
+ * An app of a framework, or a module as other runtimes take it: an object whose `fetch` answers. The request's context
+ * comes twice: as second argument, where frameworks have their environment (Hono: `c.env`), and as third, where they
+ * look for who holds the request (Hono: `c.executionCtx`; Cloudflare Workers: `ctx`). A handler that is a function is
+ * called with the same three.
+ */
+export interface HttpApp {
+  /** Answers one request. */
+  fetch(request: Request, env: HttpContext, execution: HttpContext): HttpResult | Promise<HttpResult>;
+}
+
 /** Fields of a head, as an object or as pairs. */
 export type HeaderFields = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
 
@@ -54,6 +65,13 @@ export interface HttpContext extends HandlerContext {
    * @throws {SluiceError} Part of an answer is sent, or the connection is gone.
    */
   hijack(): Conn;
+  /**
+   * For apps that are made for Cloudflare Workers: nothing stands behind this server that a request could be passed
+   * through to, so nothing happens, and a handler that throws is answered for with 500.
+   */
+  passThroughOnException(): void;
+  /** For such apps as well: nobody gives any. */
+  readonly props: unknown;
   /** Sends a 103 before the answer (RFC 8297); nothing happens for an HTTP/1.0 client. */
   earlyHints(headers: HeaderFields): void;
 }

@@ -7,6 +7,7 @@ import {
   type Adapter,
   checkNames,
   type Clock,
+  gotNumber,
   jsonLogger,
   type Logger,
   type Names,
@@ -150,7 +151,7 @@ function checkKind(option: string, kind: unknown): void {
 function number(option: string, value: unknown, fallback: number, min: number, max: number): number {
   if (value === undefined) return fallback;
   if (typeof value === "number" && value >= min && value <= max) return value;
-  throw wrong(option, `a number from ${min} to ${max}`, value);
+  throw new OptionError(option, `${option} must be a number from ${min} to ${max}, got ${gotNumber(value)}`);
 }
 
 function wrong(option: string, wanted: string, value: unknown): OptionError {

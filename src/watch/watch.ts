@@ -221,7 +221,7 @@ function warning(
  * ```ts
  * const watch = watchResources({ limits: { descriptors: { warnAt: 0.9 } } });
  * const health = healthHandler({ checks: { resources: watch.ready } });
- * const server = await serveHttp({ port: 8080, admit: watch.ready }, app.fetch);
+ * const server = await serveHttp({ port: 8080, admit: watch.ready }, app);
  * await serveHttp({ port: 9090 }, (request) => health(request, { server }));
  * watch.add(server);
  * ```

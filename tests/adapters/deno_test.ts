@@ -37,16 +37,16 @@ if (runtimeName() !== "deno") {
 
     it("names the flag that is missing to listen", async () => {
       assertEquals(await outcome(["--allow-net=127.0.0.1:1"], { ...address, port: 8000 }), [
-        "ListenError: cannot listen on 127.0.0.1:8000: run with --allow-net=127.0.0.1:8000",
+        "ListenError: Cannot listen on 127.0.0.1:8000: run with --allow-net=127.0.0.1:8000",
       ]);
       assertEquals(await outcome(["--allow-net"], { transport: "unix", path: "/tmp/x.sock" }), [
-        "ListenError: cannot listen on /tmp/x.sock: run with --allow-read=/tmp/x.sock",
+        "ListenError: Cannot listen on /tmp/x.sock: run with --allow-read=/tmp/x.sock",
       ]);
     });
 
     it("names the flag that is missing to connect", async () => {
       const [line] = await outcome(["--allow-net=127.0.0.1:0"], address);
-      assertMatch(line, /^ConnectError: cannot connect to 127.0.0.1:\d+: run with --allow-net=127.0.0.1:\d+$/);
+      assertMatch(line, /^ConnectError: Cannot connect to 127.0.0.1:\d+: run with --allow-net=127.0.0.1:\d+$/);
     });
   });
 }

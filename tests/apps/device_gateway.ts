@@ -33,6 +33,9 @@ const { READINGS = join(tmpdir(), "readings.jsonl") } = process.env;
 const HEARTBEAT = numberFrom("HEARTBEAT", 10_000, 60_000);
 const COMMAND_TIMEOUT = numberFrom("COMMAND_TIMEOUT", 3000, 5000);
 
+/** How long a device may take for its hello, in ms. */
+const HELLO_TIMEOUT = 10_000;
+
 /** Readings of one device that are being kept at once; then it has to wait. */
 const SLOTS = 16;
 
@@ -119,8 +122,10 @@ class Device {
 
 /** One connection of a device. What is no frame, or no JSON, costs the device its connection. */
 async function serveDevice(conn: Conn): Promise<void> {
-  const bye = (): Promise<void> => frames.send('{"bye":true}');
-  const frames: Frames = framed(conn, lengthPrefixCodec({ size: 2, maxLength: 4096 }), { goodbye: bye });
+  const frames = framed(conn, lengthPrefixCodec({ size: 2, maxLength: 4096 }), {
+    firstFrameTimeout: HELLO_TIMEOUT,
+    goodbye: (stream) => stream.send('{"bye":true}'),
+  });
   heartbeat(frames, { ping: '{"ping":true}', interval: HEARTBEAT });
   const { value, done } = await frames.next();
   if (done) return;

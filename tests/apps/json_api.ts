@@ -31,7 +31,7 @@ interface Note {
   readonly text: string;
 }
 
-/** Hono hands the second argument of its `fetch` on as `c.env`: here that is the request's context. */
+/** Hono hands the arguments of its `fetch` on as `c.env` and `c.executionCtx`: here both are the request's context. */
 interface Env {
   readonly Bindings: HttpContext;
   readonly Variables: { owner: string };
@@ -85,7 +85,7 @@ app.post("/api/notes", async (c) => {
   const note = { id: randomUUID(), owner: c.var.owner, text: await textField(c, "text", /^[^]{1,1000}$/) };
   await appendFile(JOURNAL, `${JSON.stringify(note)}\n`);
   notes.push(note);
-  c.env.waitUntil(tellHook(note));
+  c.executionCtx.waitUntil(tellHook(note));
   return c.json(note, 201, { location: `/api/notes/${note.id}` });
 });
 
@@ -161,4 +161,4 @@ async function tellHook(note: Note): Promise<void> {
   if (!ok) throw new Error(`The hook answered ${status}`);
 }
 
-await run(serveHttp({ name: "notes", port: portFrom("PORT", 8080) }, app.fetch), { grace: 10_000, lameDuck: 300 });
+await run(serveHttp({ name: "notes", port: portFrom("PORT", 8080) }, app), { grace: 10_000, lameDuck: 300 });

@@ -45,12 +45,12 @@ const flights: SingleFlight<string, Kept> = new SingleFlight();
 const slots: Semaphore = new Semaphore(MAX_AT_ONCE);
 const ready = readyz();
 
-/** The price of an item: a fresh one, or the last one known while the upstream has none. */
-async function price(item: string): Promise<Response> {
+/** The price of an item: a fresh one, or the last one known while the upstream has none. A client that leaves waits no more. */
+async function price(item: string, ctx: HttpContext): Promise<Response> {
   const known = kept.get(item);
   if (known !== undefined && Date.now() - known.at < FRESH) return Response.json(known.price);
   try {
-    return Response.json((await flights.do(item, () => askTwice(item))).price);
+    return Response.json((await flights.do(item, () => askTwice(item), ctx)).price);
   } catch (error) {
     const age = known === undefined ? Infinity : Date.now() - known.at;
     if (!(error instanceof Refusal) || error.status === 404 || age > STALE) throw error;
@@ -130,7 +130,7 @@ const handler: HttpHandler = async (request, ctx) => {
   const item = /^\/prices\/([\w-]{1,64})$/.exec(pathname)?.[1];
   try {
     if (pathname === "/readyz") return await ready(request, ctx);
-    if (item !== undefined && request.method === "GET") return await price(item);
+    if (item !== undefined && request.method === "GET") return await price(item, ctx);
     if (pathname === "/orders" && request.method === "POST") return await order(request, ctx);
     throw new Refusal(404, "not found");
   } catch (error) {

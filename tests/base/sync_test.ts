@@ -1,8 +1,10 @@
+import process from "node:process";
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import {
   background,
   Canceled,
+  type ContextParent,
   DeadlineExceeded,
   withCancel,
   withCancelCause,
@@ -25,11 +27,26 @@ function deferred<T = void>(): { promise: Promise<T>; resolve: (value: T) => voi
   return { promise, resolve, reject };
 }
 
+/** A signal that never aborts, and notes who comes to listen (true) and who goes (false). */
+function watchedSignal(notes: boolean[]): AbortSignal {
+  const { signal } = new AbortController();
+  const { addEventListener, removeEventListener } = signal;
+  signal.addEventListener = (...args: unknown[]) => {
+    notes.push(true);
+    Reflect.apply(addEventListener, signal, args);
+  };
+  signal.removeEventListener = (...args: unknown[]) => {
+    notes.push(false);
+    Reflect.apply(removeEventListener, signal, args);
+  };
+  return signal;
+}
+
 describe("WaitGroup", () => {
   it("refuses to go() with what is no function, at once, and counts nothing", () => {
     const group = new WaitGroup();
     for (const wrong of [undefined, Promise.resolve(), "work"]) {
-      assertThrows(() => group.go(wrong as unknown as () => void), TypeError, "go() starts a function");
+      assertThrows(() => group.go(wrong as unknown as () => void), TypeError, "go() takes a function");
     }
     assertEquals(group.count, 0);
   });
@@ -310,6 +327,92 @@ describe("Once", () => {
     };
     await once.do(run);
     assertEquals(runs, 1);
+  });
+});
+
+/** What both kinds of shared work have in common. */
+const SHARED:
+  readonly (readonly [string, () => (fn: () => Promise<number>, ctx?: ContextParent) => Promise<number>])[] = [
+    ["Once", () => {
+      const once = new Once<number>();
+      return (fn, ctx) => once.do(fn, ctx);
+    }],
+    ["SingleFlight", () => {
+      const flights = new SingleFlight<string, number>();
+      return (fn, ctx) => flights.do("k", fn, ctx);
+    }],
+  ];
+
+for (const [name, make] of SHARED) {
+  describe(`who waits for a ${name}`, () => {
+    it("leaves by its context, and the work goes on for the others", async () => {
+      const share = make();
+      const gate = deferred<number>();
+      const [ctx, cancel] = withCancelCause(background());
+      const stop = new AbortController();
+      const first = share(() => gate.promise, ctx);
+      const second = share(() => Promise.resolve(2), stop.signal);
+      const third = share(() => Promise.resolve(3));
+      cancel(new RangeError("the first has gone"));
+      stop.abort(new RangeError("the second has gone"));
+      await assertRejects(() => first, RangeError, "the first has gone");
+      await assertRejects(() => second, RangeError, "the second has gone");
+      gate.resolve(1);
+      assertEquals(await third, 1);
+    });
+
+    it("gets result and failure with a context as without one, and leaves nothing in it", async () => {
+      const [ctx] = withCancel(background());
+      const watched: boolean[] = [];
+      const signal = watchedSignal(watched);
+      assertEquals(await make()(() => Promise.resolve(1), ctx), 1);
+      await assertRejects(() => make()(() => Promise.reject(new RangeError("down")), signal), RangeError, "down");
+      assertEquals(watched, [true, false]);
+    });
+
+    it("runs nothing for a context that has ended", async () => {
+      const share = make();
+      const [ctx, cancel] = withCancelCause(background());
+      cancel(new RangeError("over"));
+      let runs = 0;
+      const run = () => Promise.resolve(++runs);
+      await assertRejects(() => share(run, ctx), RangeError, "over");
+      assertEquals([runs, await share(run)], [0, 1]);
+    });
+
+    it("may all have gone when the work fails: nobody is left to be told", async () => {
+      const share = make();
+      const gate = deferred<number>();
+      const [ctx, cancel] = withCancel(background());
+      const unhandled: unknown[] = [];
+      const note = (error: unknown) => unhandled.push(error);
+      process.on("unhandledRejection", note);
+      try {
+        const waiter = share(() => gate.promise, ctx);
+        cancel();
+        await assertRejects(() => waiter, Canceled);
+        gate.reject(new RangeError("nobody waits"));
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        assertEquals(unhandled, []);
+      } finally {
+        process.off("unhandledRejection", note);
+      }
+    });
+
+    it("is told at once of what is no function, and of what is no context", () => {
+      const share = make();
+      assertThrows(() => share(1 as never), TypeError, "do() takes a function, got number");
+      assertThrows(() => share(() => Promise.resolve(1), "soon" as never), OptionError, "ctx must be a context");
+    });
+  });
+}
+
+describe("a context that is none", () => {
+  it("is refused at once by all that wait", () => {
+    for (const wrong of [null, 5, "soon", {}]) {
+      assertThrows(() => new WaitGroup().wait(wrong as never), OptionError, `got ${String(wrong)}`);
+      assertThrows(() => new Semaphore(1).acquire(wrong as never), OptionError, `got ${String(wrong)}`);
+    }
   });
 });
 

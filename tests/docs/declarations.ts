@@ -44,15 +44,20 @@ export function exportsOf(entry: string): Exported[] {
   return found.sort((a, b) => ranks.indexOf(a.kind) - ranks.indexOf(b.kind) || compare(a.name, b.name));
 }
 
+/** The fields of an interface that are numbers and may be left out, in order. */
+export function numbersOf(path: string, name: string): string[] {
+  return [...bodyOf(path, name).matchAll(/^ {2}(?:readonly )?(\w+)\?: number;/gm)].map(([, field]) => field);
+}
+
 /**
  * The fields of an interface, in order; not those of what it extends.
  *
  * @throws {Error} There is no such interface, or a field has no comment.
  */
 export function fieldsOf(path: string, name: string): Field[] {
-  const body = new RegExp(`^export interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, "m").exec(read(path))?.[1];
-  if (body === undefined) throw new Error(`${path} has no interface ${name}`);
-  const fields = [...body.matchAll(/(?:^ {2}\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^ {2}(?:readonly )?(\w+)(\??)[:(]/gm)];
+  const fields = [
+    ...bodyOf(path, name).matchAll(/(?:^ {2}\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n)?^ {2}(?:readonly )?(\w+)(\??)[:(]/gm),
+  ];
   return fields.map(([, comment, field, mark]) => {
     if (comment === undefined) throw new Error(`${path}: ${name}.${field} has no comment`);
     const text = plain(comment);
@@ -114,6 +119,13 @@ function summaryOf(comment: string): string {
 
 function compare(a: string, b: string): number {
   return a.toLowerCase() < b.toLowerCase() ? -1 : 1;
+}
+
+/** What stands between the braces of an interface. */
+function bodyOf(path: string, name: string): string {
+  const body = new RegExp(`^export interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)^\\}`, "m").exec(read(path))?.[1];
+  if (body === undefined) throw new Error(`${path} has no interface ${name}`);
+  return body;
 }
 
 function read(path: string): string {

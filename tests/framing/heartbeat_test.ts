@@ -5,7 +5,7 @@ import { type Framed, heartbeat, type HeartbeatOptions, lines } from "../../src/
 import { VirtualClock } from "../../src/testing/clock.ts";
 import { FakeConn, show } from "../fixtures/framing_tools.ts";
 
-type Lines = Framed<string, Uint8Array | string>;
+type Lines = Framed<string, Uint8Array | string, FakeConn>;
 
 function setUp(options: Partial<HeartbeatOptions<Uint8Array | string>> = {}) {
   const conn = new FakeConn();

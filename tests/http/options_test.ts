@@ -7,12 +7,14 @@ describe("what a server is made of", () => {
   const handler = () => new Response();
   const cases: readonly (readonly [name: string, options: unknown, handler: unknown, message: RegExp])[] = [
     [
-      "a handler that is an app",
+      "a handler that is no app",
       {},
-      { fetch: handler },
-      /^handler must be a function, got object; of an app, pass app.fetch$/,
+      { get: handler },
+      /^handler must be a function, or an app that has fetch\(\), got object$/,
     ],
-    ["no handler", {}, undefined, /^handler must be a function, got undefined/],
+    ["an app whose fetch is none", {}, { fetch: true }, /^handler must be a function, or an app .* got object$/],
+    ["no handler", {}, undefined, /^handler must be a function, .* got undefined$/],
+    ["null for a handler", {}, null, /^handler must be a function, .* got null$/],
     ["arguments that were swapped", handler, {}, /^options must be an object such as \{ port: 8080 \}, got/],
     ["a port instead of options", 8080, handler, /^options must be an object such as \{ port: 8080 \}, got 8080$/],
     ["no options", undefined, handler, /^options must be an object/],

@@ -51,7 +51,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   // HTTP's.
   [/^src\/http\/(errors|lazy)\.ts$/, [BASE]],
   [/^src\/http\/parser\//, [/^src\/errors\.ts$/, /^src\/http\/(errors\.ts$|parser\/)/]],
-  [/^src\/http\/client\//, [/^src\/errors\.ts$/, /^src\/http\/(errors\.ts$|parser\/|client\/)/]],
+  [/^src\/http\/client\//, [/^src\/(errors|names)\.ts$/, /^src\/http\/(errors\.ts$|parser\/|client\/)/]],
   [/^src\/http\/types\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(errors\.ts$|extras\/)/]],
   [/^src\/http\/options\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(types\.ts$|parser\/)/]],
   [/^src\/http\/request\//, [BASE, /^src\/http\/((errors|lazy|types)\.ts$|parser\/|request\/)/]],

@@ -1,6 +1,6 @@
 /** An HTTP server and raw clients in memory and in virtual time. */
 import { type Conn, Dialer, type DrainReport, type ShutdownOptions, silentLogger } from "../../mod.ts";
-import { type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../src/http/mod.ts";
+import { type HttpApp, type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import { type Answer, AnswerReader } from "./http_answers.ts";
 import { trackedBy } from "./tracked.ts";
@@ -200,7 +200,7 @@ export class HttpWorld extends World {
 }
 
 /** Starts an HTTP server in a new world. */
-export async function httpWorld(handler: HttpHandler, options: HttpWorldOptions = {}): Promise<HttpWorld> {
+export async function httpWorld(handler: HttpHandler | HttpApp, options: HttpWorldOptions = {}): Promise<HttpWorld> {
   const { seed, faults, wire, probe = true, ...rest } = options;
   const made = new HttpWorld({ seed, faults, wire });
   const { responseBody, deflater, inflater } = await defaultAdapter();

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
+import { gotNumber } from "../../names.ts";
 import { checkedFields, noFields, type OwnFields } from "./fields.ts";
 import { type Lazy, standInFor } from "../lazy.ts";
 import type { HeaderFields } from "../types.ts";
@@ -91,7 +92,7 @@ export function reply(body: string | Bytes | null = null, init?: ReplyInit): Res
 
 function replyWith(body: string | Uint8Array | null, { status = 200, headers }: ReplyInit): Reply {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
-    throw new RangeError(`Status must be a whole number from 200 to 599, got ${JSON.stringify(status)}`);
+    throw new RangeError(`Status must be a whole number from 200 to 599, got ${gotNumber(status)}`);
   }
   if (body !== null && isBodyless(status)) {
     throw new TypeError(`An answer with status ${status} has no body, pass null`);

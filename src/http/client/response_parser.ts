@@ -4,6 +4,7 @@
  * @module
  */
 import { OptionError, SluiceError } from "../../errors.ts";
+import { gotNumber } from "../../names.ts";
 import { HttpError, ResponseError } from "../errors.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "../parser/field_line.ts";
 import { HeadDraft } from "../parser/head_draft.ts";
@@ -89,7 +90,10 @@ export class ResponseParser {
   constructor(options: ResponseParserOptions = {}) {
     const { maxHeadBytes = MAX_HEAD_BYTES } = options;
     if (!Number.isInteger(maxHeadBytes) || maxHeadBytes < 1) {
-      throw new OptionError("maxHeadBytes", `maxHeadBytes must be a whole number above 0, got ${maxHeadBytes}`);
+      throw new OptionError(
+        "maxHeadBytes",
+        `maxHeadBytes must be a whole number above 0, got ${gotNumber(maxHeadBytes)}`,
+      );
     }
     this.#maxHeadBytes = maxHeadBytes;
   }

@@ -194,6 +194,12 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.server.waitUntil(promise);
   }
 
+  passThroughOnException(): void {}
+
+  get props(): undefined {
+    return undefined;
+  }
+
   hijack(): Conn {
     this.checkFree("hijack()");
     this.enter("handOver");

@@ -52,7 +52,7 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
 function callHandler(exchange: HttpExchange): HttpResult | Promise<HttpResult> {
   const { service } = exchange.http;
   const handler = exchange.head.isConnect ? service.onConnect! : service.handler;
-  return handler(new LazyRequest(exchange) as unknown as Request, exchange);
+  return handler(new LazyRequest(exchange) as unknown as Request, exchange, exchange);
 }
 
 function isPromise(value: HttpResult | Promise<HttpResult>): value is Promise<HttpResult> {

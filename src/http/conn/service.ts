@@ -16,7 +16,7 @@ import type { HttpLimits } from "../options.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
 import { DateField } from "../answer/status.ts";
-import type { HttpHandler, HttpServer, HttpStats } from "../types.ts";
+import type { HttpApp, HttpServer, HttpStats } from "../types.ts";
 
 /** The server below, as far as HTTP's connections need it. */
 export interface ServiceServer extends HttpServer {
@@ -44,9 +44,9 @@ export interface Accounted {
 /** Parts that a service is made of. */
 export interface ServiceParts {
   readonly server: ServiceServer;
-  readonly handler: HttpHandler;
+  readonly handler: HttpApp["fetch"];
   /** For CONNECT; null where no tunnels are served. */
-  readonly onConnect: HttpHandler | null;
+  readonly onConnect: HttpApp["fetch"] | null;
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly trust: ProxyTrust;
@@ -58,8 +58,8 @@ export interface ServiceParts {
 /** One per server. */
 export class HttpService {
   readonly server: ServiceServer;
-  readonly handler: HttpHandler;
-  readonly onConnect: HttpHandler | null;
+  readonly handler: HttpApp["fetch"];
+  readonly onConnect: HttpApp["fetch"] | null;
   readonly clock: Clock;
   readonly trust: ProxyTrust;
   readonly secure: boolean;

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, systemClock } from "../../clock.ts";
-import { checkNames, type Names } from "../../names.ts";
+import { checkNames, gotNumber, type Names } from "../../names.ts";
 import { duration, oneOf } from "../../validate.ts";
 
 /** One event. */
@@ -135,7 +135,7 @@ function oneLine(field: string, value: unknown): string {
 
 function retryLine(ms: number): string {
   if (Number.isSafeInteger(ms) && ms >= 0) return `retry: ${ms}\n`;
-  throw new TypeError(`An event's retry must be a whole number of milliseconds, got ${String(ms)}`);
+  throw new TypeError(`An event's retry must be a whole number of milliseconds, got ${gotNumber(ms)}`);
 }
 
 /** The body's source. Each chunk is a whole event, so wherever it ends is an event's edge. */

@@ -121,7 +121,7 @@ export function healthHandler(options: HealthOptions = {}): HealthHandler {
 function serversOf(options: HealthOptions, ctx: HealthContext | undefined): readonly HealthServer[] {
   if (options.servers !== undefined) return options.servers;
   if (ctx?.server !== undefined) return [ctx.server];
-  throw new OptionError("servers", "servers must be given where the handler's context has no server");
+  throw new OptionError("servers", "servers is undefined, give them where the handler's context has no server");
 }
 
 /** Makes the function that tries all checks and says which don't hold. */

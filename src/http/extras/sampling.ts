@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
-import { checkNames } from "../../names.ts";
+import { checkNames, gotNumber } from "../../names.ts";
 import { share } from "../../validate.ts";
 
 /** All lines, a share of them (0 to 1), or as many as a budget of lines per second allows. */
@@ -62,7 +62,10 @@ function perSecondOf(sample: { readonly perSecond: number }): number {
   checkNames("sample", sample, { perSecond: true });
   const { perSecond } = sample;
   if (typeof perSecond !== "number" || !(perSecond >= 0 && perSecond < Infinity)) {
-    throw new OptionError("sample.perSecond", `sample.perSecond must be 0 or more lines per second, got ${perSecond}`);
+    throw new OptionError(
+      "sample.perSecond",
+      `sample.perSecond must be 0 or more lines per second, got ${gotNumber(perSecond)}`,
+    );
   }
   return perSecond;
 }

@@ -22,6 +22,8 @@ export interface Consumer {
   readonly timesGoodbye?: boolean;
   /** It takes nothing more, and only counts what comes late: another may take its place. @default false */
   readonly spent?: boolean;
+  /** Ms of hearing from `consume` within which its first message has to be here, whole; else the connection is dropped. @default none */
+  readonly firstWithin?: number;
   /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
   readonly buffered?: number;
   /** Number of the message whose handler runs, from 1; 0 while none does. @default one for as long as it is busy */

@@ -310,6 +310,7 @@ export class Connection implements Conn, SocketEvents {
     const taken = takenBy(this);
     if (taken !== null) throw taken;
     this.consumer = null;
+    if (consumer.firstWithin !== undefined) this.#timed().awaitFirst(consumer.firstWithin);
     for (let chunk = this.input.take(); chunk !== null; chunk = this.input.take()) {
       this.consumer = consumer;
       this.#feed(chunk);
@@ -325,6 +326,7 @@ export class Connection implements Conn, SocketEvents {
 
   release(unread?: Uint8Array): void {
     this.consumer = null;
+    this.times?.firstCame();
     this.work.report(false, false);
     this.resume();
     if (unread !== undefined && unread.length > 0) this.input.unshift(unread);
@@ -344,6 +346,7 @@ export class Connection implements Conn, SocketEvents {
     this.work.report(busy, partial);
     if (!busy && !this.output.isCorked) this.output.flush();
     if (this.times !== null) {
+      if (busy) this.times.firstCame();
       if (partial && !wasPartial) this.times.partialSince = this.host.clock.now();
       if (!busy) this.#boundary();
     }

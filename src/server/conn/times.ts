@@ -31,6 +31,8 @@ export class ConnTimes implements TimerTarget {
   partialSince = 0;
   #readDeadline = Infinity;
   #writeDeadline = Infinity;
+  /** When a protocol's first message has to be here, in heard time. */
+  #firstAt = Infinity;
   #lifeAt = Infinity;
   #lingerAt = Infinity;
   /** Bytes flushed, and when that number last grew. */
@@ -73,6 +75,17 @@ export class ConnTimes implements TimerTarget {
     this.arm(this.#writeDeadline);
   }
 
+  /** A protocol's first message has to be here within so many ms of hearing. */
+  awaitFirst(limit: number): void {
+    this.#firstAt = this.#conn.host.timers.heard() + limit;
+    this.arm(this.#now() + limit);
+  }
+
+  /** It is here, or the protocol is another one. */
+  firstCame(): void {
+    this.#firstAt = Infinity;
+  }
+
   /** Its life ends at `at`, Infinity for never; then all limits are looked at. */
   limitLife(at: number): void {
     this.#lifeAt = at;
@@ -107,6 +120,7 @@ export class ConnTimes implements TimerTarget {
       this.#checkLifetime(now),
       this.#checkIdle(now),
       this.#checkRead(now),
+      this.#checkFirst(now),
       this.#checkWrite(now),
       this.#checkEnd(now),
       conn.goodbye === null ? Infinity : conn.goodbye.check(now),
@@ -167,6 +181,20 @@ export class ConnTimes implements TimerTarget {
       conn.abort(new DeadlineError("The peer did not finish its message before the read deadline"));
     }
     return readTimeout > 0 ? now + readTimeout : Infinity;
+  }
+
+  /** Who says nothing, or half a message for ever, costs a place: a protocol may limit how long that is. */
+  #checkFirst(now: number): number {
+    const conn = this.#conn;
+    if (this.#firstAt === Infinity || conn.input.isEnded || conn.ending.isEnding) return Infinity;
+    const due = this.#firstAt + conn.host.timers.deaf;
+    if (now < due) return due;
+    // Of a timer that comes late the socket has not been read yet: what waits there is looked at first.
+    conn.host.clock.soon(() => {
+      if (this.#firstAt === Infinity || conn.ending.isEnding) return;
+      conn.abort(new DeadlineError(`The peer sent no whole message within ${conn.consumer?.firstWithin} ms`));
+    });
+    return Infinity;
   }
 
   #checkWrite(now: number): number {

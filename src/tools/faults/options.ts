@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkNames, type Names, OptionError } from "@sluice/sluice";
+import { checkNames, gotNumber, type Names, OptionError } from "@sluice/sluice";
 import type { Fault, FaultEndpoint, FaultKind, FaultProxyOptions } from "./types.ts";
 
 /** The longest time in ms: what a timer takes. */
@@ -71,7 +71,7 @@ export function checkProxy(options: FaultProxyOptions): readonly Fault[] {
 /** A time in ms. */
 export function duration(option: string, value: unknown): void {
   if (typeof value === "number" && value >= 0 && value <= MAX_MS) return;
-  throw new OptionError(option, `${option} must be from 0 to ${MAX_MS} milliseconds, got ${show(value)}`);
+  throw new OptionError(option, `${option} must be from 0 to ${MAX_MS} milliseconds, got ${gotNumber(value)}`);
 }
 
 function checkFault(option: string, value: unknown): Fault {
@@ -106,7 +106,7 @@ function checkEndpoint(option: string, value: FaultEndpoint, lowest: number): vo
   checkNames(option, value, ENDPOINT_NAMES);
   const { port = lowest, path = "/" } = value;
   if (!Number.isInteger(port) || port < lowest || port > MAX_PORT) {
-    throw new OptionError(option, `${option}.port must be from ${lowest} to ${MAX_PORT}, got ${show(port)}`);
+    throw new OptionError(option, `${option}.port must be from ${lowest} to ${MAX_PORT}, got ${gotNumber(port)}`);
   }
   if (typeof path !== "string" || path === "") {
     throw new OptionError(option, `${option}.path must be a non-empty string, got ${show(path)}`);
@@ -115,22 +115,22 @@ function checkEndpoint(option: string, value: FaultEndpoint, lowest: number): vo
 
 function checkSeed(value: unknown): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= MAX_SEED) return;
-  throw new OptionError("seed", `seed must be a whole number from 0 to ${MAX_SEED}, got ${show(value)}`);
+  throw new OptionError("seed", `seed must be a whole number from 0 to ${MAX_SEED}, got ${gotNumber(value)}`);
 }
 
 function positive(option: string, value: unknown): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= 1) return;
-  throw new OptionError(option, `${option} must be a whole number of at least 1, got ${show(value)}`);
+  throw new OptionError(option, `${option} must be a whole number of at least 1, got ${gotNumber(value)}`);
 }
 
 function count(option: string, value: unknown): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= 0) return;
-  throw new OptionError(option, `${option} must be a whole number of at least 0, got ${show(value)}`);
+  throw new OptionError(option, `${option} must be a whole number of at least 0, got ${gotNumber(value)}`);
 }
 
 function share(option: string, value: unknown): void {
   if (typeof value === "number" && value >= 0 && value <= 1) return;
-  throw new OptionError(option, `${option} must be from 0 to 1, got ${show(value)}`);
+  throw new OptionError(option, `${option} must be from 0 to 1, got ${gotNumber(value)}`);
 }
 
 function direction(option: string, value: unknown): void {

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { checkNames, OptionError } from "@sluice/sluice";
+import { checkNames, gotNumber, OptionError } from "@sluice/sluice";
 import type { LoadRange } from "./types.ts";
 
 /** Ends the check with what the option must be. */
-export function refuse(option: string, expected: string, got: unknown): never {
-  throw new OptionError(option, `${option} must be ${expected}, got ${show(got)}`);
+export function refuse(option: string, expected: string, got: unknown, shown: string = show(got)): never {
+  throw new OptionError(option, `${option} must be ${expected}, got ${shown}`);
 }
 
 /** Ends the check because two options exclude each other. */
@@ -20,14 +20,14 @@ export function exclude(option: string, message: string): never {
 export function whole(option: string, value: unknown, min: number, max: number): number | null {
   if (value === undefined) return null;
   if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
-  return refuse(option, `a whole number from ${min} to ${max}`, value);
+  return refuse(option, `a whole number from ${min} to ${max}`, value, gotNumber(value));
 }
 
 /** A number in a range, or null where none was given; `unit` names what it counts. */
 export function amount(option: string, value: unknown, min: number, max: number, unit: string): number | null {
   if (value === undefined) return null;
   if (typeof value === "number" && value >= min && value <= max) return value;
-  return refuse(option, `from ${min} to ${max} ${unit}`, value);
+  return refuse(option, `from ${min} to ${max} ${unit}`, value, gotNumber(value));
 }
 
 /** Two numbers in order, or null where none were given. */

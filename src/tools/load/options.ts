@@ -189,7 +189,7 @@ function checkOf(given: LoadOptions, kind: LoadKind): LoadCheck {
   const bodies = given.size !== undefined || given.body !== undefined;
   if (check === "same") httpOnly("check same", kind, "check");
   if (check === "echo" && kind === "http" && !bodies) {
-    exclude("check", "check echo needs something to be echoed: give a size or a body");
+    exclude("check", "check is echo, which needs something to be echoed: give a size or a body");
   }
   return check ?? (kind !== "http" || given.size !== undefined ? "echo" : "same");
 }

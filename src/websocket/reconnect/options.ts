@@ -5,7 +5,7 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
-import { checkNames, type Names } from "../../names.ts";
+import { checkNames, gotNumber, type Names } from "../../names.ts";
 import { HEARTBEAT_PROTOCOL } from "../beat.ts";
 import { FAREWELL_PROTOCOL } from "../farewell.ts";
 import { nativeTransport, requireNative } from "./native.ts";
@@ -193,6 +193,6 @@ function offeredProtocols(offered: readonly string[]): readonly string[] {
 }
 
 function atLeast(least: number, option: string, value: number): number {
-  if (value >= least) return value;
-  throw new OptionError(option, `${option} must be a number from ${least} on, got ${value}`);
+  if (typeof value === "number" && value >= least) return value;
+  throw new OptionError(option, `${option} must be a number from ${least} on, got ${gotNumber(value)}`);
 }

@@ -40,7 +40,10 @@ export class HttpRequests {
     }
     this.isHead = method === "HEAD";
     if (this.isHead && check === "echo") {
-      throw new OptionError("check", "check echo needs a body in the answer, and HEAD has none: give same or whole");
+      throw new OptionError(
+        "check",
+        "check is echo, which needs a body in the answer, and HEAD has none: give same or whole",
+      );
     }
     if (size !== null && body !== null) {
       throw new OptionError("body", "body and size exclude each other, give one of them");
