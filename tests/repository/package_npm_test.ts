@@ -79,6 +79,12 @@ describe("the npm package", () => {
     assertEquals(command.split("\n")[0], "#!/usr/bin/env node");
   });
 
+  it("has tools in the clone that it was built in", { skip }, async () => {
+    const shown = await command([process.execPath, "dist/src/cli/main.js", "load", "--help"]);
+    assertEquals([shown.code, shown.stderr], [0, ""]);
+    assert(shown.stdout.startsWith("Usage: sluice load "), shown.stdout);
+  });
+
   it("is one package alone, and names the line that brings the tools", { skip }, async () => {
     assertEquals(readdirSync(join(project, "node_modules")).filter((name) => !name.startsWith(".")), ["@sluice"]);
     assertEquals(readdirSync(join(project, "node_modules/@sluice")), ["sluice"]);
