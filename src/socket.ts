@@ -73,8 +73,8 @@ export interface RawSocket {
   shutdown(): void;
   /** Drops the connection now; the peer sees a reset, unless both sides had finished. */
   destroy(): void;
-  /** Lets go after `shutdown`: the socket is closed here, and the kernel delivers what it has, then FIN. */
-  release(): void;
+  /** After `shutdown`: the socket is closed here, and the kernel delivers what it has, then FIN. */
+  detach(): void;
   /** TCP_NODELAY: small packets leave at once. */
   setNoDelay(on: boolean): void;
   /** TCP keep-alive; `delay` in ms before the first probe. */

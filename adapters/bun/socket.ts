@@ -95,9 +95,9 @@ const FIN_SENT = 32;
 const FIN_CAME = 64;
 const END_TOLD = 128;
 const DRAIN_DUE = 256;
-/** `release` was called; when all was flushed, `LET_GO` follows. */
-const RELEASED = 512;
-const LET_GO = 1024;
+/** `detach` was called; when all was flushed, `DETACHED` follows. */
+const DETACHING = 512;
+const DETACHED = 1024;
 const DESTROYED = 2048;
 /** Bun's socket is closed. */
 const CLOSED = 4096;
@@ -203,8 +203,8 @@ export class BunSocket implements RawSocket, Owner {
     this.#finish();
   }
 
-  release(): void {
-    this.#flags |= SHUT | RELEASED;
+  detach(): void {
+    this.#flags |= SHUT | DETACHING;
     this.#finish();
   }
 
@@ -266,7 +266,7 @@ export class BunSocket implements RawSocket, Owner {
   closed(error?: SystemError): void {
     this.#flags |= CLOSED;
     if (this.#is(DESTROYED)) return;
-    if (error === undefined && this.#is(FIN_SENT)) this.#flags |= this.#is(LET_GO) ? 0 : FIN_CAME;
+    if (error === undefined && this.#is(FIN_SENT)) this.#flags |= this.#is(DETACHED) ? 0 : FIN_CAME;
     else this.#own().error = error === undefined || error.code === "EPIPE" ? resetError(error) : error;
     // Later, for this may be inside a call of the owner's.
     this.#tellLater();
@@ -309,8 +309,8 @@ export class BunSocket implements RawSocket, Owner {
       this.#flags |= FIN_SENT;
       this.#raw.shutdown();
     }
-    if (this.#is(RELEASED) && !this.#is(LET_GO)) {
-      this.#flags |= LET_GO;
+    if (this.#is(DETACHING) && !this.#is(DETACHED)) {
+      this.#flags |= DETACHED;
       this.#raw.end();
     }
   }
@@ -358,7 +358,7 @@ export class BunSocket implements RawSocket, Owner {
     if (!this.#is(CLOSED)) return false;
     // A reset while a write is blocked is told at once: the reader may be waiting for that very write.
     const stuck = this.#is(BLOCKED) && this.#rare?.error !== undefined;
-    return this.#is(LET_GO) || stuck || !(this.#is(EARLY) || this.#endDue());
+    return this.#is(DETACHED) || stuck || !(this.#is(EARLY) || this.#endDue());
   }
 }
 

@@ -55,7 +55,7 @@ class Socket implements MemorySocket {
   #paused = false;
   #stalled = false;
   #vanished = false;
-  #released = false;
+  #detached = false;
   #broken = false;
   #gone = false;
   #error: Error | undefined;
@@ -126,9 +126,9 @@ class Socket implements MemorySocket {
     if (!bothFinished) this.peer.#breakLater();
   }
 
-  release(): void {
+  detach(): void {
     this.shutdown();
-    this.#released = true;
+    this.#detached = true;
     this.#endIfDone();
   }
 
@@ -195,7 +195,7 @@ class Socket implements MemorySocket {
 
   #endIfDone(): void {
     const incoming = this.peer.#out;
-    if (this.#gone || !this.#out.finished || !(incoming.ended || this.#released)) return;
+    if (this.#gone || !this.#out.finished || !(incoming.ended || this.#detached)) return;
     if (this.#wantsDrained && this.#events !== null) return;
     this.#finish();
     if (incoming.unread) this.peer.#breakLater();

@@ -42,7 +42,7 @@ const CLOSED = 16;
 const OWING = 32;
 /** A listener for "drain" is attached. */
 const DRAINING = 64;
-const RELEASED = 128;
+const DETACHED = 128;
 
 /**
  * Numbers all reads. libuv takes bytes that arrive together with a reset for bytes and an end, which it tells without
@@ -223,10 +223,10 @@ export class NodeSocket implements RawSocket {
     });
   }
 
-  release(): void {
-    if (this.#flags & (RELEASED | DESTROYED | CLOSED)) return;
+  detach(): void {
+    if (this.#flags & (DETACHED | DESTROYED | CLOSED)) return;
     this.shutdown();
-    this.#flags |= RELEASED;
+    this.#flags |= DETACHED;
     if (this.#socket.writableFinished) this.#leave();
     else this.#socket.once("finish", () => this.#leave());
   }

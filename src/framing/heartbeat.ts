@@ -14,7 +14,7 @@ export interface HeartbeatTarget<Out> {
   /** The connection to watch, and to end. */
   readonly conn: Pick<Conn, "bytesRead" | "closed" | "close" | "abort"> & {
     /** A goodbye of ours is on its way: no ping is due any more. @default false */
-    readonly isLeaving?: boolean;
+    readonly isEnding?: boolean;
     /** As `closed`, where asking for that says that somebody waits. @default closed */
     readonly whenGone?: Promise<void>;
     /** What is written is withheld for a moment, so an answer could not come. @default false */
@@ -118,7 +118,7 @@ class PingLoop<Out> implements Heartbeat {
   #beat(): void {
     const { conn } = this.#framed;
     // Said goodbye to: the last word is out.
-    if (conn.isLeaving === true) return this.stop();
+    if (conn.isEnding === true) return this.stop();
     this.#count();
     if (this.#missed >= this.#misses) return this.#giveUp();
     this.#sendPing();

@@ -11,18 +11,18 @@ import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import type { Address } from "../endpoint.ts";
 import type { Adapter, Isolated } from "../platform.ts";
 import type { RawSocket } from "../socket.ts";
-import { farewell } from "./conn/leave.ts";
 import { AcceptLoop, type AcceptSink } from "./accept/accept_loop.ts";
-import { Admission } from "./accept/admission.ts";
+import { Admission, longestIdle } from "./accept/admission.ts";
 import { AdmissionQueue } from "./accept/admission_queue.ts";
 import { ConnContext } from "./conn/handler_context.ts";
 import { formatAddress, queuedAt, urlOf } from "../address.ts";
 import type { ConnHost, ConnLimits } from "./conn/host.ts";
 import type { Conn, ConnState } from "./conn/conn.ts";
 import { Connection } from "./conn/connection.ts";
-import { Departures } from "./conn/departures.ts";
+import { GoodbyeQueue } from "./conn/goodbye_queue.ts";
 import { Habits } from "./conn/dues.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain/drain.ts";
+import type { DrainWatch } from "./drain/watch.ts";
 import { lateLimits, leastBudget } from "./drain/late.ts";
 import { endFailed } from "./conn/handler_end.ts";
 import { busyOf, holdersOf } from "./drain/holders.ts";
@@ -41,7 +41,6 @@ import {
 } from "./options.ts";
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_types.ts";
-import { longestIdle } from "./accept/shed.ts";
 import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
 import { checkParts, checkPromise, duration, text } from "../validate.ts";
@@ -59,7 +58,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly batch: WriteBatch;
-  readonly departures: Departures;
+  readonly goodbyes: GoodbyeQueue;
   readonly habits: Habits = new Habits();
   readonly hooks: Hook[] = [];
   readonly log: Required<Logger>;
@@ -85,7 +84,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly #count = { accepted: 0, shed: 0, handlerErrors: 0, peerErrors: 0, acceptErrors: 0 };
   work = 0;
   #drainLimits: DrainLimits;
+  /** By which it is stopped. */
   #drain: Drain | null = null;
+  /** Which is told what happens meanwhile. */
+  #watch: DrainWatch | null = null;
   #stopExpected = false;
   #resolveClosed: (report: DrainReport) => void = () => {};
 
@@ -95,7 +97,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.clock = options.clock ?? systemClock;
     this.timers = new TimerQueue(this.clock);
     this.batch = new WriteBatch(this.clock);
-    this.departures = new Departures(this.clock);
+    this.goodbyes = new GoodbyeQueue(this.clock);
     this.log = safeLogger(options.logger ?? jsonLogger());
     this.goodbye = options.goodbye ?? null;
     this.onState = options.onStateChange === undefined ? null : this.#observer(options.onStateChange);
@@ -122,7 +124,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   get isLameDuck(): boolean {
-    return this.state === "draining" && this.#drain?.isLameDuck === true;
+    return this.state === "draining" && this.#watch?.isLameDuck === true;
   }
 
   get addresses(): readonly Address[] {
@@ -175,7 +177,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const limits = connLimits(options, this.limits);
     this.#admission.limits = admissionLimits(options, this.#admission.limits);
     this.limits = limits;
-    const open = [...this.tracked].filter((conn) => !conn.isGone).map((conn) => conn.socket);
+    const open = [...this.tracked].filter((conn) => !conn.ending.isGone).map((conn) => conn.socket);
     this.#admission.recount(open, this.clock.now());
     for (const conn of this.tracked) conn.applyLimits();
     this.#queue.admit();
@@ -228,7 +230,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (this.limits.keepAlive > 0) this.#keepAlive.wake();
     if (!this.limits.noDelay) socket.setNoDelay(false);
     // Who comes in the lame duck is served like all others, and asked to finish when that is over.
-    this.#drain?.accepted(conn);
+    this.#watch?.accepted(conn);
     conn.start(ahead);
     this.#handle(conn, ctx);
   }
@@ -243,7 +245,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     );
     if (victim === null) return false;
     this.#count.shed++;
-    farewell(victim);
+    victim.sayGoodbye();
     return true;
   }
 
@@ -262,38 +264,38 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   #settled(conn: Connection): void {
     // Who returns at once may have left work behind that still answers.
-    if (conn.holds > 0 && !conn.isGone) return void conn.freed().then(() => this.#settled(conn));
-    conn.handlerDone();
+    if (conn.work.holds > 0 && !conn.ending.isGone) return void conn.work.freed().then(() => this.#settled(conn));
+    conn.work.handlerDone();
     if (!conn.outlivesHandler) {
       conn.ctx!.cancel();
       conn.close();
     }
-    this.#leave(conn);
+    this.#forget(conn);
   }
 
   #failed(conn: Connection, error: unknown): void {
-    conn.handlerDone();
+    conn.work.handlerDone();
     const kind = endFailed(conn, error, this);
     if (kind !== null) this.#count[kind]++;
     conn.ctx!.cancel(error);
-    this.#leave(conn);
+    this.#forget(conn);
   }
 
-  leaving(conn: Connection): void {
+  unwritable(conn: Connection): void {
     this.connections.delete(conn);
   }
 
   gone(conn: Connection): void {
     if (!this.tracked.has(conn)) return;
     this.#admission.leave(conn.socket);
-    conn.ctx!.cancel(conn.failure ?? undefined);
+    conn.ctx!.cancel(conn.ending.failure ?? undefined);
     // First who waits, then who leaves: a drain must not find nobody in between.
     this.#queue.admit();
-    this.#leave(conn);
+    this.#forget(conn);
   }
 
   released(conn: Connection): void {
-    this.#leave(conn);
+    this.#forget(conn);
   }
 
   workFailed(conn: Connection, error: unknown): void {
@@ -302,14 +304,18 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   /** Forgets a connection whose socket is gone, whose handler has settled, and that no work holds. */
-  #leave(conn: Connection): void {
-    if (!conn.isGone || conn.isHandled || conn.holds > 0) return;
-    if (this.tracked.delete(conn)) this.#drain?.left();
+  #forget(conn: Connection): void {
+    if (!conn.ending.isGone || conn.work.isHandled || conn.work.holds > 0) return;
+    if (this.tracked.delete(conn)) this.#left();
+  }
+
+  #left(): void {
+    if (this.size === 0) this.#watch?.empty();
   }
 
   /** A handler took the connection over from its protocol: from now on it lives as with a handler of its own. */
   attend(conn: Connection, handling: Promise<void>): void {
-    conn.handed();
+    conn.work.handed();
     handling.then(() => this.#settled(conn), (error) => this.#failed(conn, error));
   }
 
@@ -318,7 +324,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.work++;
     const done = (): void => {
       this.work--;
-      this.#drain?.left();
+      this.#left();
     };
     // Of a promise of its own: somebody else's thenable may settle twice, or throw.
     Promise.resolve(work).then(done, (error) => {
@@ -334,6 +340,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     const [limits, schedule] = this.#layOut(options);
     const drain = new Drain(this, limits, schedule, options.cause ?? "shutdown()");
     this.#drain = drain;
+    this.#watch = drain.watch;
     drain.report.then((report) => this.#drained(report));
     drain.begin();
     return drain.report;
@@ -390,6 +397,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   #drained(report: DrainReport): void {
     if (report.resumed) {
       this.#drain = null;
+      this.#watch = null;
       this.#stopExpected = false;
       return;
     }

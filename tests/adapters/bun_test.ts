@@ -80,12 +80,12 @@ describe("bun adapter: its own rules", { skip: onBun ? false : "needs Bun" }, ()
       assertEquals([s.length, s.log, s.error], [100_000, ["data", "end", "gone"], undefined]);
     }));
 
-  it("release() with bytes unsent flushes them first, then tells drained and gone", () =>
+  it("detach() with bytes unsent flushes them first, then tells drained and gone", () =>
     withRig(async (rig) => {
       const { client, server, c, s } = await rig.pair("server");
       const sent = pattern(8 * 1024 * 1024);
       server.write(sent);
-      server.release();
+      server.detach();
       await rig.barrier();
       assertEquals([server.unsent > 0, s.log], [true, []]);
       rig.start(client, c);

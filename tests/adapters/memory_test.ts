@@ -279,7 +279,7 @@ describe("memory adapter: wire", () => {
   it("bytes for an end that is gone are answered with a reset, a round trip after they left", async () => {
     const { trace, client, server, at, run } = await wired({ wire: { up: 100, down: 50 } });
     server.shutdown();
-    server.release();
+    server.detach();
     at(60, () => void client.write(new Uint8Array(3)));
     at(70, () => void client.write(new Uint8Array(3)));
     await run();
@@ -459,7 +459,7 @@ describe("memory adapter: buffers", () => {
     const b = new Witness(server);
     server.write(new Uint8Array(30));
     server.shutdown();
-    server.release();
+    server.detach();
     await net.settled();
     assertEquals([b.events, server.unsent], [[], 20], "what is unsent is flushed first");
     const a = new Witness(client);
@@ -475,7 +475,7 @@ describe("memory adapter: buffers", () => {
     const { net, client, server } = await pair();
     const a = new Witness(client);
     client.write(new Uint8Array(1));
-    server.release();
+    server.detach();
     await net.settled();
     assertEquals(a.events, ["gone ECONNRESET"]);
   });

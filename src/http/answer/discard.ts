@@ -16,16 +16,16 @@ export function discard(response: HttpResult): void {
   const stream = response?.body;
   if (stream === null || stream === undefined || stream.locked) return;
   const isForm = response!.headers.get("content-type")?.startsWith("multipart/form-data") === true;
-  letGo(stream.getReader(), isForm);
+  cancelQuietly(stream.getReader(), isForm);
 }
 
 /** The same for a body that is being read. */
 export function discardReader(reader: Reader, own: OwnFields, reason?: unknown): void {
-  letGo(reader, FORM.test(own.lines), reason);
+  cancelQuietly(reader, FORM.test(own.lines), reason);
 }
 
 /** On Node 24 a form that is cancelled half-way throws where nobody can catch it: it is read to its end instead. */
-function letGo(reader: Reader, isForm: boolean, reason?: unknown): void {
+function cancelQuietly(reader: Reader, isForm: boolean, reason?: unknown): void {
   const ended = isForm ? readAll(reader) : reader.cancel(reason);
   ended.catch(() => {});
 }

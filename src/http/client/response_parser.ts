@@ -11,7 +11,6 @@ import { applyField, RESPONSE_FIELDS } from "../parser/known_fields.ts";
 import { DEAD, FIELDS, MESSAGE_END, START, START_LINE } from "../parser/states.ts";
 import { Window } from "../parser/window.ts";
 import { BodyReader } from "./body_reader.ts";
-import { Expected } from "./expected.ts";
 import { ResponseHead } from "./response_head.ts";
 import { AFTER, OTHER_PROTOCOL, type State } from "./states.ts";
 import { minorAt, scanStatusLine, statusAt } from "./status_line.ts";
@@ -33,6 +32,26 @@ const MAX_HEAD_BYTES = 65_536;
 
 /** A step has changed the state and found nothing to tell. */
 const GO_ON: unique symbol = Symbol("GO_ON");
+
+/** The methods of requests that wait for their responses; where nothing is said, GET is assumed. */
+class Expected {
+  #methods: string[] = [];
+  #taken = 0;
+
+  push(method: string): void {
+    this.#methods.push(method);
+  }
+
+  take(): string {
+    if (this.#taken === this.#methods.length) return "GET";
+    const method = this.#methods[this.#taken++];
+    if (this.#taken === this.#methods.length) {
+      this.#methods.length = 0;
+      this.#taken = 0;
+    }
+    return method;
+  }
+}
 
 /**
  * A sans-IO parser of the responses on one connection (RFC 9112), with strict framing: whatever two parsers could read

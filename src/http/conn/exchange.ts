@@ -37,7 +37,7 @@ export interface ExchangeHost {
   readonly service: HttpService;
   readonly parser: RequestParser;
   /** A drain has begun, for all or for this connection. */
-  readonly isLeaving: boolean;
+  readonly isDraining: boolean;
   /**
    * The next part of the body; null at its end, undefined if it isn't here.
    *

@@ -46,7 +46,7 @@ function explain(thrown: unknown, exchange: HttpExchange): Explanation {
     return { status, message, refusal: error === refusal ? refusal : null, isFault: false };
   }
   // With the connection lost, whatever the handler makes of it, nobody is left to answer.
-  const lost = exchange.http.conn.failure !== null;
+  const lost = exchange.http.conn.ending.failure !== null;
   const broken = error instanceof BodyError && !exchange.isOverdue;
   if (lost || broken) return { status: 0, message: "", refusal: null, isFault: false };
   const cause = exchange.cause();

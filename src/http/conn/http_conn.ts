@@ -4,7 +4,6 @@
  * @module
  */
 import { ConnClosedError, DrainTimeoutError } from "../../errors.ts";
-import { farewell } from "../../server/conn/leave.ts";
 import type { Conn, Consumer } from "../../server/conn/conn.ts";
 import { Boundary } from "../../server/conn/boundary.ts";
 import type { Connection } from "../../server/conn/connection.ts";
@@ -80,7 +79,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     const gone = halfClosed();
     if (exchange !== null && !exchange.bodyDone) exchange.body!.cutOff(new BodyError(gone.message, { cause: gone }));
     exchange?.cancel(gone);
-    if (this.#dropped >= 0) this.#leave();
+    if (this.#dropped >= 0) this.#close();
     else this.outside(() => exchange?.isEndless === true && this.#forsake(exchange, gone));
   }
 
@@ -132,7 +131,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (this.#over || (exchange.body!.failed && this.#dropped < 0)) return;
     const error = new HttpError("bodyTimeout");
     this.service.refused(error);
-    if (this.#dropped >= 0) return this.#leave();
+    if (this.#dropped >= 0) return this.#close();
     exchange.body!.fail(new BodyError(error.message, { cause: error }));
   }
 
@@ -183,14 +182,14 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void {
-    if (!exchange.bodyDone && (this.#ended || this.isLeaving)) {
+    if (!exchange.bodyDone && (this.#ended || this.isDraining)) {
       skipBody(exchange.body!, this.service.limits.maxUnreadBody);
     }
     const closes = this.closes(exchange, close, true);
     const whole: WholeAnswer = { head, body, minor: exchange.head.minor, latin: exchange.latin };
     // In a drain, the last answer of a client that pipelines waits for the quiet moment: it alone may say `close`, and
     // whatever comes before it is answered too.
-    const withholds = this.#pipelined && this.conn.isParting && this.parser.buffered === 0;
+    const withholds = this.#pipelined && this.conn.isDraining && this.parser.buffered === 0;
     if (!closes && withholds) this.#out.withhold(whole);
     else this.#out.write(whole, closes);
     this.#finish(exchange, closes);
@@ -206,7 +205,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (this.exchange !== exchange) return;
     this.outside(() => {
       this.conn.write(tail);
-      this.conn.gather(true);
+      this.conn.output.gather(true);
       this.#finish(exchange, close);
     });
   }
@@ -218,11 +217,11 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     const { maxRequestsPerConnection, maxUnreadBody } = this.service.limits;
     if (wanted || !exchange.head.keepAlive || this.#count >= maxRequestsPerConnection) return true;
     if ((this.#ended && !more) || blocksNext(exchange, maxUnreadBody, isWhole)) return true;
-    return this.isLeaving && !more && !this.#pipelined;
+    return this.isDraining && !more && !this.#pipelined;
   }
 
-  get isLeaving(): boolean {
-    return this.service.server.state !== "running" || this.conn.isParting;
+  get isDraining(): boolean {
+    return this.service.server.state !== "running" || this.conn.isDraining;
   }
 
   failed(exchange: HttpExchange, error: unknown): void {
@@ -241,13 +240,13 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     if (this.#advancing) return;
     this.#advancing = true;
     // A client that doesn't read its answers gets no more of them.
-    while (this.exchange === null && !this.#over && !this.conn.isClogged) {
+    while (this.exchange === null && !this.#over && !this.conn.output.isClogged) {
       const head = this.#nextHead();
       if (head === null) break;
       this.#begin(head);
     }
     this.#advancing = false;
-    if (this.#ended && this.exchange === null && !this.#over && !this.#waits) this.#leave();
+    if (this.#ended && this.exchange === null && !this.#over && !this.#waits) this.#close();
   }
 
   #nextHead(): RequestHead | null {
@@ -293,18 +292,18 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   }
 
   outside(step: () => void): void {
-    if (this.conn.isFeeding) return step();
-    this.conn.cork();
+    if (this.conn.output.isCorked) return step();
+    this.conn.output.cork();
     try {
       step();
     } catch (error) {
       // A connection that stayed corked would never be answered again (issue 11).
-      this.conn.uncork(false);
+      this.conn.output.uncork(false);
       throw error;
     }
     this.#advance();
     this.#settle();
-    this.conn.uncork(this.exchange !== null);
+    this.conn.output.uncork(this.exchange !== null);
   }
 
   #finish(exchange: HttpExchange, close: boolean): void {
@@ -313,7 +312,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
       exchange.body!.fail(new BodyError("The answer is sent, what is left of the body is dropped"));
     }
     this.#done(exchange);
-    if (close) return this.#leave();
+    if (close) return this.#close();
     if (exchange.bodyDone) {
       this.exchange = null;
       return;
@@ -332,14 +331,14 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     try {
       for (;;) {
         const part = this.pullBody();
-        if (part === undefined) return this.#ended ? this.#leave() : undefined;
+        if (part === undefined) return this.#ended ? this.#close() : undefined;
         if (part === null) break;
         this.#dropped += part.length;
-        if (this.#dropped > this.service.limits.maxUnreadBody) return this.#leave();
+        if (this.#dropped > this.service.limits.maxUnreadBody) return this.#close();
       }
     } catch {
       // The answer is out already.
-      return this.#leave();
+      return this.#close();
     }
     this.#dropped = -1;
     this.exchange = null;
@@ -348,17 +347,17 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   // Ends.
 
   /** Says FIN; nothing more is run. */
-  #leave(): void {
+  #close(): void {
     this.#out.release(true);
     // Whoever sent more has not seen that this answer was the last one.
-    if (this.parser.buffered > 0) this.conn.lateMessages += countHeads(this.parser);
-    this.#farewell();
+    if (this.parser.buffered > 0) this.conn.late(countHeads(this.parser), 0);
+    this.#sayGoodbye();
   }
 
-  #farewell(): void {
+  #sayGoodbye(): void {
     this.#over = true;
     this.exchange = null;
-    farewell(this.conn);
+    this.conn.sayGoodbye();
   }
 
   /** A peer that broke the protocol, or a limit. */
@@ -367,7 +366,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.service.refused(error);
     this.service.answered(error.status);
     this.conn.write(refusalAnswer(error, this.service.date(), this.service.limits.retryAfter));
-    this.#farewell();
+    this.#sayGoodbye();
   }
 
   /** An answer that can't be finished must not look finished. */
@@ -386,7 +385,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#abandon(exchange, gone);
     // Where the end of the connection is the end of the body, a FIN would say that it is whole (HTTP/1.0).
     if (isBegun && exchange.head.minor === 0) this.conn.abort(gone);
-    this.#leave();
+    this.#close();
   }
 
   /** An exchange ends without the end of its answer. */
@@ -407,14 +406,14 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   /** Requests are here that wait until the client reads its answers. */
   get #waits(): boolean {
-    return this.conn.isClogged && this.parser.buffered > 0;
+    return this.conn.output.isClogged && this.parser.buffered > 0;
   }
 
   /** Tells the connection how things stand, and sets the clock for what is incomplete. */
   #settle(): void {
     const busy = this.exchange !== null || (!this.#over && this.#waits);
     const partial = !busy && !this.#over && this.parser.partial;
-    if (!this.conn.isGone) this.#boundary.press(this.#isFull(busy));
+    if (!this.conn.ending.isGone) this.#boundary.press(this.#isFull(busy));
     this.#deadlines.head(partial);
     if (this.exchange?.bodyDone === false) this.#deadlines.body(this.exchange!);
     this.#boundary.report(busy, partial);
@@ -423,7 +422,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   /** What the peer has sent is not wanted yet. */
   #isFull(busy: boolean): boolean {
     // A client that pipelines without end would keep a drain up: when its patience is over, nothing more is taken in.
-    const enough = this.conn.leavesNext && busy && this.exchange?.bodyDone !== false;
+    const enough = this.conn.ending.isDue && busy && this.exchange?.bodyDone !== false;
     return enough || (busy && this.parser.buffered >= this.conn.host.limits.readHighWaterMark);
   }
 }

@@ -126,7 +126,7 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   let text = openHead(exchange, status, phrase, own);
   text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
   text += headEnd(close, head.minor);
-  http.conn.gather(false);
+  http.conn.output.gather(false);
   http.conn.write(exchange.latin ? latin1(text) : text);
   return { chunked, length: own.length, close, owed: "" };
 }
@@ -139,14 +139,14 @@ function send(exchange: HttpExchange, bytes: Uint8Array, framing: Framing): Prom
     throw new TypeError(`The body is longer than its Content-Length ${framing.length}`);
   }
   const isSmall = bytes.length < SMALL_BYTES;
-  http.conn.cork();
+  http.conn.output.cork();
   if (framing.chunked) http.conn.write(`${framing.owed}${bytes.length.toString(16)}\r\n`);
   let written = http.conn.write(bytes);
   // The line end behind a large chunk goes out with what follows it: one system call less.
   framing.owed = isSmall ? "" : "\r\n";
   if (framing.chunked && isSmall) written = http.conn.write("\r\n");
-  http.conn.uncork(isSmall);
+  http.conn.output.uncork(isSmall);
   // In a drain answers may be withheld; one that flows must not be.
-  if (http.isLeaving) http.conn.flush();
+  if (http.isDraining) http.conn.flush();
   return written;
 }

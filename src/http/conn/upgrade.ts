@@ -43,7 +43,7 @@ export function exchangeOf(request: Request): HttpExchange | undefined {
 
 /** A drain lets nobody begin: the answer then, and null otherwise. */
 export function refusalInDrain(exchange: HttpExchange): Response | null {
-  return exchange.http.conn.isParting ? tooLate(exchange) : null;
+  return exchange.http.conn.isDraining ? tooLate(exchange) : null;
 }
 
 /** The answer that begins the protocol as soon as the handler returns it, or a copy of it. */
@@ -56,7 +56,7 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
   exchange.upgrading = {
     takes: (given) => given === response || given?.headers?.get?.(name) === value,
     begin: (given) => {
-      if (exchange.http.conn.isParting) return false;
+      if (exchange.http.conn.isDraining) return false;
       const isAsMade = given === response && !made.isTouched;
       const extra = isAsMade ? protocol.extra : extraLines(given.headers, protocol.owns);
       // Not isolated: what is begun here, timers too, is the server's and not this request's.

@@ -5,6 +5,8 @@
  */
 import type { Address } from "../../endpoint.ts";
 import { addressKey } from "../../address.ts";
+import type { Connection } from "../conn/connection.ts";
+import { restAt } from "../conn/rest.ts";
 import type { AdmissionLimits } from "../options.ts";
 
 /** Which limit a connection met. */
@@ -116,4 +118,18 @@ export class Admission {
     }
     this.#filledAt = now;
   }
+}
+
+/** Whom to close so that another may come in: the connection that has been silent longest among those at rest that `matches`; null if none is. */
+export function longestIdle(
+  connections: Iterable<Connection>,
+  now: number,
+  matches: (conn: Connection) => boolean,
+): Connection | null {
+  let longest: Connection | null = null;
+  for (const conn of connections) {
+    if (conn.ending.isEnding || !matches(conn) || restAt(conn) > now) continue;
+    if (longest === null || conn.rhythm.last < longest.rhythm.last) longest = conn;
+  }
+  return longest;
 }

@@ -10,8 +10,8 @@ import type { ConnHost } from "../conn/host.ts";
 import { Connection } from "../conn/connection.ts";
 import { ReadAhead } from "./read_ahead.ts";
 
-/** Turned-away connections that may be in farewell at once; beyond it they are reset, so that a flood costs nothing. */
-const MAX_FAREWELLS = 256;
+/** Turned-away connections that may linger at once; beyond it they are reset, so that a flood costs nothing. */
+const MAX_LINGERING = 256;
 
 /** A socket that waits for its turn. */
 interface Waiting {
@@ -33,7 +33,7 @@ export class AdmissionQueue {
   readonly #admit: (socket: RawSocket, ahead: ReadAhead) => void;
   #waiting: Waiting[] = [];
   #cancelTimer: (() => void) | null = null;
-  #farewells = 0;
+  #lingering = 0;
   /** Somebody waits for more than an end of one of the own address's connections. */
   #isBlocked = false;
   #ids = 0;
@@ -99,8 +99,8 @@ export class AdmissionQueue {
   /** Turns a socket away: last word, FIN, and it lingers so that the word arrives. */
   reject(socket: RawSocket, reason: AdmissionReason | "queueFull", host: ConnHost): void {
     this.rejected[reason]++;
-    if (this.#farewells >= MAX_FAREWELLS) return socket.destroy();
-    this.#farewells++;
+    if (this.#lingering >= MAX_LINGERING) return socket.destroy();
+    this.#lingering++;
     const conn = new Connection(this.nextId(), socket, host);
     conn.start();
     try {
@@ -110,7 +110,7 @@ export class AdmissionQueue {
     } catch {
       // What the user's function does wrong costs its words: whoever is turned away is so without them.
     }
-    conn.close().then(() => this.#farewells--);
+    conn.close().then(() => this.#lingering--);
   }
 
   /** Drops everybody; returns how many. */

@@ -1,33 +1,176 @@
 /**
- * The tracked connection: its state, its buffers both ways, its boundaries, and its ways to end.
+ * The tracked connection: what its socket says goes to its parts, and what handlers ask of it is asked of them.
+ *
+ * | part       | what it owns                                                                            |
+ * | ---------- | --------------------------------------------------------------------------------------- |
+ * | `ending`   | how far its end has come                                                                |
+ * | `input`    | what arrived, who waits for it, and why the socket is paused                            |
+ * | `output`   | what was written, who waits for the kernel to take it, and whether it is withheld       |
+ * | `work`     | its handler, what is unanswered, what is owed, what holds it                            |
+ * | `rhythm`   | when bytes went, and how long its silences are                                          |
+ * | `times`    | its deadlines, and when to look again; null until something of it depends on time       |
+ * | `goodbye`  | its graceful end; null until it is wished for                                           |
  *
  * @module
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
+import type { Address } from "../../endpoint.ts";
 import { ConnClosedError, ConnResetError, DrainedError } from "../../errors.ts";
-import type { SocketEvents } from "../../socket.ts";
-import { ConnBase } from "./base.ts";
-import * as flag from "./flags.ts";
-import * as leave from "./leave.ts";
-import { ChunkIterator, readableOf, writableOf } from "./streams.ts";
-import { checkTimes } from "./times.ts";
-import type { Conn, Consumer } from "./conn.ts";
-import type { Dues } from "./dues.ts";
-import { Inbound, type ReadWaiter } from "./inbound.ts";
-import { Outbound, quietly } from "./outbound.ts";
-import type { TimerTarget } from "./timers.ts";
-import { closedError, drainedError, lateWrite, readRefusal, takenBy } from "./refusal.ts";
+import type { RawSocket, SocketEvents } from "../../socket.ts";
 import { checkPromise } from "../../validate.ts";
-import { type Flushable, SCRATCH_BYTES, SMALL_BYTES } from "./write_batch.ts";
+import type { Conn, ConnState, Consumer } from "./conn.ts";
+import type { DrainPlan } from "./drain_plan.ts";
+import type { Dues, DuesMode } from "./dues.ts";
+import { ConnEnding, type TooLate } from "./ending.ts";
+import { aloneFrom, Goodbye } from "./goodbye.ts";
+import type { ConnContext } from "./handler_context.ts";
+import { type ConnHost, KEEP_ALIVE_DELAY } from "./host.ts";
+import { Input, type ReadWaiter } from "./input.ts";
+import { Output, quietly } from "./output.ts";
+import { closedError, drainedError, lateWrite, readRefusal, takenBy } from "./refusal.ts";
+import { busyUntil } from "./rest.ts";
+import { Rhythm } from "./rhythm.ts";
+import { ChunkIterator, readableOf, writableOf } from "./streams.ts";
+import { ConnTimes } from "./times.ts";
+import { Work } from "./work.ts";
+import { SMALL_BYTES } from "./write_batch.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 const END: Promise<null> = Promise.resolve(null);
 
 /** A connection as its host sees it; handlers see it as `Conn`. */
-export class Connection extends ConnBase implements Conn, SocketEvents, Flushable, TimerTarget {
-  /** For who waits until no promise holds it. */
-  #freed: Promise<void> | null = null;
-  #free: (() => void) | null = null;
+export class Connection implements Conn, SocketEvents {
+  readonly id: number;
+  readonly socket: RawSocket;
+  readonly host: ConnHost;
+  readonly openedAt: number;
+  readonly ending: ConnEnding = new ConnEnding();
+  readonly input: Input;
+  readonly output: Output;
+  readonly work: Work = new Work();
+  readonly rhythm: Rhythm;
+  times: ConnTimes | null = null;
+  goodbye: Goodbye | null = null;
+  /** The protocol that has the bytes. */
+  consumer: Consumer | null = null;
+  /** The handler's context, if it has one. */
+  ctx: ConnContext | null = null;
+  /** Null while nothing came too late. */
+  tooLate: TooLate | null = null;
+  /** TCP keep-alive is dealt with. */
+  isKeptAlive = false;
+  #closed: Promise<void> | null = null;
+  #resolveClosed: (() => void) | null = null;
+  #observed: ConnState = "new";
+
+  constructor(id: number, socket: RawSocket, host: ConnHost) {
+    this.id = id;
+    this.socket = socket;
+    this.host = host;
+    this.openedAt = host.clock.now();
+    this.input = new Input(this);
+    this.output = new Output(this);
+    this.rhythm = new Rhythm(this.openedAt, host.timers.deaf);
+  }
+
+  // What can be told of it.
+
+  get local(): Address {
+    return this.socket.local;
+  }
+
+  get remote(): Address {
+    return this.socket.remote;
+  }
+
+  get alpnProtocol(): string | null {
+    return this.socket.alpnProtocol;
+  }
+
+  get bytesRead(): number {
+    return this.input.bytes;
+  }
+
+  get bytesWritten(): number {
+    return this.output.written;
+  }
+
+  get bytesFlushed(): number {
+    return this.output.flushed;
+  }
+
+  /** Bytes written and not yet handed to the kernel. */
+  get unsent(): number {
+    return this.output.unsent;
+  }
+
+  /** Bytes that arrived and that nobody took. */
+  get unread(): number {
+    return this.input.size + (this.consumer?.buffered ?? 0);
+  }
+
+  get isDrained(): boolean {
+    return this.ending.isDrained;
+  }
+
+  /** Nothing more can be said to it: for a heartbeat. */
+  get isEnding(): boolean {
+    return this.ending.isEnding;
+  }
+
+  /** What is written is withheld: for a heartbeat. */
+  get isHeld(): boolean {
+    return this.output.isHeld;
+  }
+
+  /** Part of a message is here. */
+  get isPartial(): boolean {
+    return this.work.isPartial;
+  }
+
+  /** True while a handler is known to be at work, a protocol says that a message is unanswered, or work holds it. */
+  get isBusy(): boolean {
+    const until = busyUntil(this);
+    return until === Infinity || (until !== -Infinity && until > this.host.clock.now());
+  }
+
+  /** Takes part in a drain, or in its own graceful end. */
+  get isDraining(): boolean {
+    return this.goodbye !== null && this.goodbye.plan !== null;
+  }
+
+  /** A protocol has the bytes and goes on after the handler has settled. */
+  get outlivesHandler(): boolean {
+    return this.consumer !== null && this.consumer.attended !== true;
+  }
+
+  /** Number of what the handler is at, never the same twice; 0 while it waits for the peer, or none runs. */
+  get handling(): number {
+    const { consumer } = this;
+    if (consumer !== null) return consumer.handling ?? (this.work.isBusy ? 1 : 0);
+    // A handler that reads and writes by itself has moved on with each of both.
+    return this.isBusy ? 1 + this.bytesWritten + this.input.reads : 0;
+  }
+
+  get state(): ConnState {
+    if (this.ending.isGone) return "closed";
+    if (this.ending.isClosing) return "closing";
+    if (this.bytesRead === 0) return "new";
+    return this.isBusy || this.isPartial ? "active" : "idle";
+  }
+
+  get closed(): Promise<void> {
+    this.awaitEnd();
+    return this.whenGone;
+  }
+
+  /** Fulfils when the connection is gone, and says nothing of anybody's waiting: for parts of ours. */
+  get whenGone(): Promise<void> {
+    if (this.#closed === null) {
+      this.#closed = this.ending.isGone ? DONE : new Promise((resolve) => this.#resolveClosed = resolve);
+    }
+    return this.#closed;
+  }
 
   get readable(): ReadableStream<Uint8Array> {
     return readableOf(this);
@@ -43,45 +186,55 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   // What the socket says.
 
+  /** Begins: `handed` to its handler. @param ahead Reads the socket already. */
+  start(ahead: { handTo(to: SocketEvents): void } | null = null): void {
+    this.work.handed();
+    this.applyLimits();
+    if (ahead === null) this.socket.start(this);
+    else ahead.handTo(this);
+  }
+
   data(chunk: Uint8Array): void {
-    this.bytesRead += chunk.length;
-    if (this.isSealed) return this.#late(chunk);
+    this.input.bytes += chunk.length;
+    if (this.ending.isClosing) return this.#dataTooLate(chunk);
     this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.isPartial);
     if (this.consumer !== null) this.#feed(chunk);
-    else this.#enqueue(chunk);
+    else {
+      if (this.input.isAwaited) this.owe("bytes");
+      this.input.push(chunk);
+    }
     this.observe();
   }
 
   end(): void {
-    this.flags |= flag.READ_ENDED;
-    if (this.isSealed) return;
-    this.endInput();
-    this.watchEnd();
+    this.input.peerFinished();
+    if (this.ending.isClosing) return;
+    this.#endInput();
+    this.#watchEnd();
   }
 
   drained(): void {
-    this.flags &= ~flag.CLOGGED;
     this.rhythm.flushed(this.host.clock.now(), this.host.timers.deaf);
-    this.outbound?.releaseWaiters();
+    this.output.drained();
     // Whoever waited for this may write on in this turn.
-    if (this.isParting) this.host.clock.soon(() => leave.boundary(this));
+    if (this.isDraining) this.host.clock.soon(() => this.#boundary());
     this.consumer?.drained?.();
   }
 
   gone(error?: Error): void {
-    this.flags |= flag.GONE;
-    this.host.leaving(this);
-    if (error !== undefined && this.failure === null) {
-      this.failure = new ConnResetError("The peer dropped the connection", { cause: error });
-    }
-    this.host.timers.disarm(this);
+    this.ending.socketGone();
+    this.output.socketGone();
+    this.host.unwritable(this);
+    if (error !== undefined) this.ending.fail(new ConnResetError("The peer dropped the connection", { cause: error }));
+    this.times?.disarm();
+    const { failure } = this.ending;
     // Only a peer that has left by itself shows what it had waited for.
-    if (this.dues !== null && this.failure === null && !this.hasSaidGoodbye) this.#teach(this.dues);
-    this.#failWaiters(this.failure);
+    if (this.work.dues !== null && failure === null && !this.ending.hasSaidGoodbye) this.#teach(this.work.dues);
+    this.#failWaiters(failure);
     const consumer = this.consumer;
     this.consumer = null;
-    if (consumer !== null) this.#guarded(() => consumer.closed(this.failure ?? undefined));
-    this.tellClosed();
+    if (consumer !== null) this.#guarded(() => consumer.closed(failure ?? undefined));
+    this.#resolveClosed?.();
     this.observe();
     this.host.gone(this);
   }
@@ -89,6 +242,11 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   #teach(dues: Dues): void {
     const { clock, habits, limits } = this.host;
     habits.learn(dues, clock.now(), limits.patience);
+  }
+
+  #dataTooLate(chunk: Uint8Array): void {
+    const messages = this.ending.isClosedHere ? 0 : this.consumer?.late?.(chunk) ?? 1;
+    this.late(messages, chunk.length);
   }
 
   // Reading.
@@ -114,67 +272,36 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
   /** The next queued chunk for who asked for it, or null. */
   takeForReader(): Uint8Array | null {
     if (this.consumer !== null) return null;
-    const chunk = this.#takeQueued();
+    const chunk = this.input.take();
     if (chunk !== null) this.owe("bytes");
-    return chunk;
-  }
-
-  #takeQueued(): Uint8Array | null {
-    const inbound = this.inbound;
-    if (inbound === null || inbound.size === 0) return null;
-    const chunk = inbound.take();
-    if (this.is(flag.FULL) && inbound.size < this.host.limits.readHighWaterMark) this.#resumeFrom(flag.FULL);
     return chunk;
   }
 
   /** Why there is nothing to wait for: an error, null for the end, undefined when waiting makes sense. */
   refusal(): Error | null | undefined {
     const refusal = readRefusal(this);
-    if (refusal === null) this.flags |= flag.END_TOLD;
+    if (refusal === null) this.input.tellEnd();
     return refusal;
   }
 
   /** Waits for the next chunk; the caller has taken what was queued and seen no refusal. */
   awaitChunk(waiter: ReadWaiter): void {
-    if (this.inbound === null) this.inbound = new Inbound();
-    this.inbound.wait(waiter);
-    this.flushNow();
+    this.input.wait(waiter);
+    this.output.flush();
     if (this.times !== null) {
       this.times.readSince = this.host.clock.now();
-      leave.boundary(this);
+      this.#boundary();
     }
     this.observe();
   }
 
-  /** Rejects a pending read. */
-  failRead(error: Error): void {
-    this.inbound?.fail(error);
-  }
-
-  #enqueue(chunk: Uint8Array): void {
-    if (this.inbound === null) this.inbound = new Inbound();
-    if (this.inbound.isAwaited) this.owe("bytes");
-    this.inbound.push(chunk);
-    if (this.inbound.size >= this.host.limits.readHighWaterMark) this.#pauseFor(flag.FULL);
-  }
-
   /** Tells whoever reads that nothing more will come. */
-  endInput(): void {
+  #endInput(): void {
     const consumer = this.consumer;
     if (consumer !== null) this.#guarded(() => consumer.end());
-    else if (this.isDrained) this.failRead(drainedError());
-    else if (this.isAwaitingRead) this.#tellEnd();
+    else if (this.isDrained) this.input.fail(drainedError());
+    else if (this.input.isAwaited) this.input.tellEnd();
     this.observe();
-  }
-
-  #tellEnd(): void {
-    this.flags |= flag.END_TOLD;
-    this.inbound!.settle(null);
-  }
-
-  #late(chunk: Uint8Array): void {
-    this.lateBytes += chunk.length;
-    if (!this.isClosedHere) this.lateMessages += this.consumer?.late?.(chunk) ?? 1;
   }
 
   // Protocols that take the bytes from the callback.
@@ -183,77 +310,54 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     const taken = takenBy(this);
     if (taken !== null) throw taken;
     this.consumer = null;
-    for (let chunk = this.#takeQueued(); chunk !== null; chunk = this.#takeQueued()) {
+    for (let chunk = this.input.take(); chunk !== null; chunk = this.input.take()) {
       this.consumer = consumer;
       this.#feed(chunk);
       if (this.consumer !== consumer) return;
       this.consumer = null;
     }
-    this.consumer = this.is(flag.GONE) ? null : consumer;
-    if (this.is(flag.GONE)) this.#guarded(() => consumer.closed(this.failure ?? undefined));
-    else if (this.hasPeerFinished || this.isSealed) this.endInput();
-    else leave.boundary(this);
+    const { isGone, isClosing, failure } = this.ending;
+    this.consumer = isGone ? null : consumer;
+    if (isGone) this.#guarded(() => consumer.closed(failure ?? undefined));
+    else if (this.input.isEnded || isClosing) this.#endInput();
+    else this.#boundary();
   }
 
   release(unread?: Uint8Array): void {
     this.consumer = null;
-    this.flags &= ~(flag.BUSY | flag.PARTIAL);
+    this.work.report(false, false);
     this.resume();
-    if (unread === undefined || unread.length === 0) {
-      if (this.is(flag.READ_ENDED)) this.flags |= flag.END_TOLD;
-      return;
-    }
-    if (this.inbound === null) this.inbound = new Inbound();
-    this.inbound.unshift(unread);
+    if (unread !== undefined && unread.length > 0) this.input.unshift(unread);
+    else if (this.input.isEnded) this.input.tellEnd();
   }
 
   pause(): void {
-    this.#pauseFor(flag.PAUSED);
+    this.input.pause();
   }
 
   resume(): void {
-    this.#resumeFrom(flag.PAUSED);
-  }
-
-  /** Stops and restarts reading for the drain. */
-  stall(on: boolean): void {
-    if (on) this.#pauseFor(flag.STALLED);
-    else this.#resumeFrom(flag.STALLED);
-  }
-
-  #pauseFor(reason: number): void {
-    if (this.is(reason | flag.GONE) || this.isSealed) return;
-    if (!this.is(flag.ANY_PAUSE)) this.socket.pause();
-    this.flags |= reason;
-  }
-
-  #resumeFrom(reason: number): void {
-    if (!this.is(reason)) return;
-    this.flags &= ~reason;
-    if (!this.is(flag.ANY_PAUSE) && !this.isReset) this.socket.resume();
+    this.input.resume();
   }
 
   report(busy: boolean, partial: boolean): void {
-    const had = this.flags;
-    this.flags = (had & ~(flag.BUSY | flag.PARTIAL)) | (busy ? flag.BUSY : 0) | (partial ? flag.PARTIAL : 0);
-    if (!busy && (had & flag.FEEDING) === 0) this.flushNow();
+    const wasPartial = this.isPartial;
+    this.work.report(busy, partial);
+    if (!busy && !this.output.isCorked) this.output.flush();
     if (this.times !== null) {
-      if (partial && (had & flag.PARTIAL) === 0) this.times.partialSince = this.host.clock.now();
-      if (!busy) leave.boundary(this);
+      if (partial && !wasPartial) this.times.partialSince = this.host.clock.now();
+      if (!busy) this.#boundary();
     }
     this.observe();
   }
 
   #feed(chunk: Uint8Array): void {
-    this.flags |= flag.FEEDING;
+    this.output.cork();
     try {
       this.consumer!.data(chunk);
-      this.flags &= ~flag.FEEDING;
-      this.flushNow();
     } catch (error) {
-      this.flags &= ~flag.FEEDING;
       this.abort(error);
     }
+    this.output.uncork();
   }
 
   #guarded(call: () => void): void {
@@ -275,33 +379,12 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   /** As `write`, for text, and for bytes that nobody changes any more: they are not copied, and may wait. */
   writeOwn(data: Uint8Array | string): Promise<void> {
-    if ((this.flags & (flag.WRITE_ENDED | flag.GONE)) !== 0) return quietly(Promise.reject(this.#refuse(data)));
+    const { output } = this;
+    if (output.isEnded) return quietly(Promise.reject(this.#refuse(data)));
     const late = lateWrite(this);
     if (late !== null) return quietly(Promise.reject(late));
-    if (data.length === 0) return this.pass(0);
-    if (this.dues !== null) this.dues.wrote();
-    const out = this.outbound ?? (this.outbound = new Outbound());
-    out.add(data);
-    if ((this.flags & (flag.DIRTY | flag.FEEDING)) === 0) {
-      this.flags |= flag.DIRTY;
-      this.host.batch.add(this);
-    }
-    const { writeHighWaterMark } = this.host.limits;
-    if (out.size >= SCRATCH_BYTES || out.size >= writeHighWaterMark) this.unhold();
-    if ((this.flags & flag.CLOGGED) === 0 || this.socket.unsent + out.size < writeHighWaterMark) {
-      return this.pass(data.length);
-    }
-    return out.wait();
-  }
-
-  /** What a writer waits for whose bytes are taken, or dropped: nothing, or the others' turn. */
-  pass(bytes: number): Promise<void> {
-    return this.host.batch.spend(bytes);
-  }
-
-  /** Rejects what waits for the peer to take bytes. */
-  failWrites(error: Error): void {
-    this.outbound?.failWaiters(error);
+    if (data.length > 0 && this.work.dues !== null) this.work.dues.wrote();
+    return output.write(data);
   }
 
   /**
@@ -309,121 +392,42 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
    * What is withheld has to be copied.
    */
   #writeLarge(data: Uint8Array): Promise<void> {
-    const held = this.is(flag.HOLD);
+    const { output } = this;
+    const held = output.isHeld;
     const below = this.writeOwn(held ? this.host.batch.copy(data) : data);
-    if (held || this.is(flag.WRITE_ENDED | flag.GONE)) return below;
-    this.flushNow();
-    return this.is(flag.CLOGGED) ? this.outbound!.wait() : below;
+    if (held || output.isEnded) return below;
+    output.flush();
+    return output.isClogged ? output.wait() : below;
   }
 
   /** What is written after a goodbye's FIN is lost to the peer: a drain tells of it. */
   #refuse(data: Uint8Array | string): Error {
-    if (this.failure !== null) return this.failure;
-    if (!this.hasSaidGoodbye || this.isClosedHere) return closedError();
-    if (data.length > 0) {
-      this.refusedWrites++;
-      this.refusedBytes += data.length;
-    }
+    const { failure, hasSaidGoodbye, isClosedHere } = this.ending;
+    if (failure !== null) return failure;
+    if (!hasSaidGoodbye || isClosedHere) return closedError();
+    if (data.length > 0) this.refused(data.length);
     return drainedError();
   }
 
   flush(): Promise<void> {
-    this.unhold();
-    if (this.is(flag.GONE)) return this.failure === null ? DONE : quietly(Promise.reject(this.failure));
-    if (!this.is(flag.CLOGGED)) return DONE;
+    const { ending, output } = this;
+    output.unhold();
+    if (ending.isGone) return ending.failure === null ? DONE : quietly(Promise.reject(ending.failure));
+    if (!output.isClogged) return DONE;
     const late = lateWrite(this);
-    return late === null ? this.outbound!.wait() : quietly(Promise.reject(late));
+    return late === null ? output.wait() : quietly(Promise.reject(late));
   }
 
-  flushLate(): void {
-    this.flags &= ~flag.DIRTY;
-    this.flushNow();
-  }
-
-  /** Gives what was written to the socket. */
-  flushNow(): void {
-    const out = this.outbound;
-    if (out === null || out.size === 0 || this.is(flag.HOLD | flag.GONE)) return;
-    this.moved += out.moveTo(this.socket, this.host.batch, this.is(flag.SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
-    const now = this.host.clock.now();
-    this.rhythm.said(now, this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
-    // What was owed may be paid.
-    if (this.times !== null && this.times.plan !== null) this.armAt(now + this.times.plan.quiet);
-    if ((this.flags & flag.CLOGGED) !== 0 || this.socket.unsent === 0) return;
-    this.flags |= flag.CLOGGED | flag.SLOW;
-    if (this.times !== null) this.times.flushedAt = this.host.clock.now();
-  }
-
-  /** Withholds answers, so that a client with a window of requests in flight falls quiet. */
-  hold(): void {
-    this.flags |= flag.HOLD;
-  }
-
-  /** Hands over what was written, withheld or not. */
-  unhold(): void {
-    this.flags &= ~flag.HOLD;
-    this.flushNow();
-  }
-
-  /** What is written from here to `uncork` leaves together. */
-  cork(): void {
-    this.flags |= flag.FEEDING;
-  }
-
-  /** Undoes `cork`: hands over at once, or at the end of the turn if more is to come. */
-  uncork(more: boolean): void {
-    this.flags &= ~flag.FEEDING;
-    if (!more) this.flushNow();
-    else if (this.outbound !== null && this.outbound.size > 0 && !this.is(flag.DIRTY)) {
-      this.flags |= flag.DIRTY;
-      this.host.batch.add(this);
-    }
-  }
-
-  /** Whether pieces are copied together for one write: a stream's large chunks are better given as they are. */
-  gather(on: boolean): void {
-    if (on) this.flags &= ~flag.SLOW;
-    else this.flags |= flag.SLOW;
-  }
-
-  // Time.
-
-  onTimer(now: number): void {
-    if (this.times !== null && !this.is(flag.GONE)) this.armAt(checkTimes(this, this.times, now));
-  }
-
-  timerFailed(error: unknown): void {
-    this.abort(error);
-  }
-
-  /** Looks at the limits, at the start and after they changed. */
-  applyLimits(): void {
-    const { readTimeout, writeTimeout, idleTimeout, maxLifetime, lifetimeJitter } = this.host.limits;
-    if (readTimeout + writeTimeout + idleTimeout + maxLifetime === 0) return;
-    const times = this.timed();
-    const spread = 1 + (Math.random() * 2 - 1) * lifetimeJitter;
-    times.lifeAt = maxLifetime === 0 ? Infinity : this.openedAt + maxLifetime * spread;
-    this.onTimer(this.host.clock.now());
-  }
-
-  // Ending.
-
-  /** It is handed to its handler. */
-  handed(): void {
-    this.flags |= flag.HANDLED;
-  }
-
-  /** Begins: `handled` while a handler is running. @param ahead Reads the socket already. */
-  start(ahead: { handTo(to: SocketEvents): void } | null = null): void {
-    this.handed();
-    this.applyLimits();
-    if (ahead === null) this.socket.start(this);
-    else ahead.handTo(this);
+  moved(clogged: boolean): void {
+    this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
+    if (this.goodbye !== null) this.goodbye.lookAgain();
+    if (clogged && this.times !== null) this.times.clogged();
   }
 
   /** A message was taken since the last byte came: what is written now may answer it. */
   get #isAnswering(): boolean {
-    return this.dues !== null && this.dues.tookAt >= this.rhythm.lastIn;
+    const { dues } = this.work;
+    return dues !== null && dues.tookAt >= this.rhythm.lastIn;
   }
 
   /** A longer gap says nothing: twice as long a silence would be no shorter than patience. */
@@ -431,42 +435,113 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
     return this.host.limits.patience / 2;
   }
 
-  waitUntil(work: Promise<unknown>): void {
-    checkPromise("waitUntil()", work);
-    // Forgotten already: then it is its host's to wait for.
-    if (this.is(flag.GONE) && !this.is(flag.HANDLED) && this.holds === 0) return this.host.waitUntil(work);
-    this.holds++;
-    this.observe();
-    const done = (): void => this.#released();
-    Promise.resolve(work).then(done, (error) => {
-      this.host.workFailed(this, error);
-      done();
-    });
-  }
+  // What it is at.
 
-  #released(): void {
-    if (--this.holds > 0) return;
-    this.#free?.();
-    this.#freed = this.#free = null;
-    if (this.times !== null && !this.is(flag.GONE)) leave.boundary(this);
-    this.observe();
-    this.host.released(this);
-  }
-
-  /** Fulfils when no promise holds the connection. */
-  freed(): Promise<void> {
-    if (this.holds === 0) return DONE;
-    return this.#freed ??= new Promise((resolve) => this.#free = resolve);
+  /** A message was handed to whoever takes them. */
+  owe(mode: DuesMode): void {
+    this.work.owe(mode, this.rhythm.last);
   }
 
   took(messages: number = 1): void {
     for (let i = 0; i < messages; i++) this.owe("frames");
   }
 
-  /** The handler has settled. */
-  handlerDone(): void {
-    this.flags &= ~flag.HANDLED;
+  answered(): void {
+    this.work.dues?.forgive();
+    this.times?.arm(this.host.clock.now());
   }
+
+  waitUntil(promise: Promise<unknown>): void {
+    checkPromise("waitUntil()", promise);
+    const { work } = this;
+    // Forgotten already: then it is its host's to wait for.
+    if (this.ending.isGone && !work.isHandled && work.holds === 0) return this.host.waitUntil(promise);
+    work.hold();
+    this.observe();
+    const done = (): void => this.#released();
+    Promise.resolve(promise).then(done, (error) => {
+      this.host.workFailed(this, error);
+      done();
+    });
+  }
+
+  #released(): void {
+    if (!this.work.unhold()) return;
+    if (!this.ending.isGone) this.#boundary();
+    this.observe();
+    this.host.released(this);
+  }
+
+  /** Somebody asks for the end. */
+  awaitEnd(): void {
+    const now = this.host.clock.now();
+    this.work.awaitEnd(now);
+    this.#watchEnd();
+    // A drain may have waited for just this.
+    this.goodbye?.lookAgain();
+  }
+
+  /** The peer has finished, and somebody waits for the end of all: nobody else may be there to bring it about. */
+  #watchEnd(): void {
+    if (this.work.endAwaited === "no" || !this.input.isEnded || this.ending.isClosing || this.ending.isGone) return;
+    this.armAt(this.host.clock.now() + this.host.limits.quiet);
+  }
+
+  /** A moment that is not busy, perhaps. */
+  #boundary(): void {
+    if (this.goodbye !== null) this.goodbye.boundary();
+  }
+
+  // Time.
+
+  setDeadline(at: number | null): void {
+    this.setReadDeadline(at);
+    this.setWriteDeadline(at);
+  }
+
+  setReadDeadline(at: number | null): void {
+    this.#timed().setReadDeadline(at);
+  }
+
+  setWriteDeadline(at: number | null): void {
+    this.#timed().setWriteDeadline(at);
+  }
+
+  /** Looks at the limits, at the start and after they changed. */
+  applyLimits(): void {
+    const { readTimeout, writeTimeout, idleTimeout, maxLifetime, lifetimeJitter } = this.host.limits;
+    if (readTimeout + writeTimeout + idleTimeout + maxLifetime === 0) return;
+    const spread = 1 + (Math.random() * 2 - 1) * lifetimeJitter;
+    this.#timed().limitLife(maxLifetime === 0 ? Infinity : this.openedAt + maxLifetime * spread);
+  }
+
+  /** Looks at what is due at `at`, ms on the clock. */
+  armAt(at: number): void {
+    this.#timed().arm(at);
+  }
+
+  /** Keeps time stamps from now on. */
+  #timed(): ConnTimes {
+    return this.times ??= new ConnTimes(this);
+  }
+
+  setNoDelay(on: boolean): void {
+    this.socket.setNoDelay(on);
+  }
+
+  setKeepAlive(on: boolean, delay: number = KEEP_ALIVE_DELAY): void {
+    this.isKeptAlive = true;
+    this.socket.setKeepAlive(on, delay);
+  }
+
+  /** Has lived long enough for TCP keep-alive, if nobody has said otherwise. */
+  keepAlive(): void {
+    const { keepAlive } = this.host.limits;
+    this.isKeptAlive = true;
+    if (keepAlive > 0) this.setKeepAlive(true, keepAlive);
+  }
+
+  // Ending.
 
   closeWrite(): Promise<void> {
     this.#fin();
@@ -475,103 +550,123 @@ export class Connection extends ConnBase implements Conn, SocketEvents, Flushabl
 
   close(): Promise<void> {
     // What the drain has closed stays the drain's: what comes late is still counted.
-    if (!this.isSealed && this.enter("close")) {
-      if (this.isAwaitingRead) this.failRead(closedError());
-      this.seal();
+    if (!this.ending.isClosing && this.ending.enter("close")) {
+      if (this.input.isAwaited) this.input.fail(closedError());
+      this.#linger();
     }
     return this.whenGone;
   }
 
   abort(reason?: unknown): void {
-    if (this.isReset || this.isGone) return;
+    const { ending } = this;
+    if (ending.isReset || ending.isGone) return;
     // Whoever passes on what ended the reading means no reset of what was ended well: pipes do, and loops of proxies.
     if (reason instanceof DrainedError) return this.#closeFor(reason);
-    if (this.failure === null) {
-      this.failure = reason instanceof Error
-        ? reason
-        : new ConnClosedError("The connection was aborted", { cause: reason });
-    }
-    this.flushedAtReset = this.bytesFlushed;
-    this.enter("reset");
-    this.flags |= flag.WRITE_ENDED;
-    this.host.leaving(this);
-    this.#failWaiters(this.failure);
+    ending.fail(
+      reason instanceof Error ? reason : new ConnClosedError("The connection was aborted", { cause: reason }),
+    );
+    this.output.reset();
+    ending.enter("reset");
+    this.host.unwritable(this);
+    this.#failWaiters(ending.failure);
     this.socket.destroy();
   }
 
   /** What was written is delivered, and whoever reads learns why: a proxy's other side has done nothing wrong. */
   #closeFor(reason: DrainedError): void {
-    if (!this.isDrained && !this.isSealed) this.failure ??= reason;
-    if (this.isAwaitingRead) this.failRead(reason);
+    if (!this.ending.isClosing) this.ending.fail(reason);
+    if (this.input.isAwaited) this.input.fail(reason);
     void this.close();
   }
 
-  /** Lets go of a connection that was served whole and whose peer does not close; the kernel finishes it. */
-  letGo(): void {
-    if (!this.is(flag.GONE)) this.socket.release();
+  /** Lets go of a socket whose connection was served whole and whose peer does not close; the kernel finishes it. */
+  detach(): void {
+    if (!this.ending.isGone) this.socket.detach();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  keepersGoodbye(): void | Promise<void> {
-    return this.host.goodbye?.(this);
+  /** Says goodbye now, then closes the input. */
+  sayGoodbye(): void {
+    this.#goodbye().say();
   }
 
   closeWhenIdle(): void {
-    leave.closeWhenIdle(this);
+    this.drain(aloneFrom(this.host));
   }
 
-  /** Closes the input; FIN follows what was written, and reading goes on until the peer's FIN. */
-  seal(): void {
-    this.inbound?.clear();
+  /** Ends gracefully, on these terms. */
+  drain(plan: DrainPlan): void {
+    this.#goodbye().follow(plan);
+  }
+
+  #goodbye(): Goodbye {
+    return this.goodbye ??= new Goodbye(this);
+  }
+
+  hostsGoodbye(): void | Promise<void> {
+    return this.host.goodbye?.(this);
+  }
+
+  /** The goodbye is said: closes the input, and tells whoever reads. */
+  shutdown(event: "drain" | "serve"): void {
+    this.ending.enter(event);
+    this.#linger();
+    this.#endInput();
+  }
+
+  /** FIN follows what was written, and what still comes is read until the peer's FIN, but not run. */
+  #linger(): void {
     this.#fin();
-    if (this.is(flag.ANY_PAUSE)) {
-      // A paused socket would never show the peer's FIN, and unread input turns a close into a reset.
-      this.flags &= ~flag.ANY_PAUSE;
-      this.socket.resume();
-    }
+    this.input.close();
     // With both sides' FIN there is nothing to wait for.
-    if (!this.is(flag.READ_ENDED) || this.unsent > 0) this.#linger();
+    if (!this.input.isEnded || this.unsent > 0) this.#timed().linger();
     this.observe();
   }
 
-  #linger(): void {
-    this.timed().lingerAt = this.host.clock.now() + this.host.limits.lingerTimeout;
-    this.armAt(this.times!.lingerAt);
-  }
-
   #fin(): void {
-    if (this.is(flag.WRITE_ENDED | flag.GONE)) return;
-    if (this.hasSaidGoodbye) this.#joinWithFin();
-    this.unhold();
-    this.flags |= flag.WRITE_ENDED;
-    this.host.leaving(this);
-    this.socket.shutdown();
+    if (this.output.isEnded) return;
+    this.host.unwritable(this);
+    this.output.finish(this.ending.hasSaidGoodbye);
   }
 
-  /**
-   * Last words and FIN are two system calls, and a client that never pauses has its next messages out between them: of
-   * 400 such on loopback 387 (issue 10). So all but the first byte waits in the kernel for the FIN: Nagle's algorithm
-   * does that for less than a packet while anything is on its way (RFC 9293, section 3.7.4). Where it doesn't, nothing
-   * is lost by it.
-   */
-  #joinWithFin(): void {
-    const out = this.outbound;
-    if (out === null || out.size < 2) return;
-    const rest = out.keepFirst();
-    this.unhold();
-    this.socket.setNoDelay(false);
-    for (const chunk of rest) out.add(chunk);
+  /** Counts what came too late to be run. */
+  late(messages: number, bytes: number): void {
+    const tooLate = this.#tooLate();
+    tooLate.messages += messages;
+    tooLate.bytes += bytes;
+  }
+
+  /** Counts a write that a goodbye has come before. */
+  refused(bytes: number): void {
+    const tooLate = this.#tooLate();
+    tooLate.refusedWrites++;
+    tooLate.refusedBytes += bytes;
+  }
+
+  #tooLate(): TooLate {
+    return this.tooLate ??= { messages: 0, bytes: 0, refusedWrites: 0, refusedBytes: 0 };
   }
 
   /** The error is built only if somebody waits: most connections end without anybody asking. */
   #failWaiters(error: Error | null): void {
-    if (this.isAwaitingRead) {
-      if (error === null && (this.hasPeerFinished || this.isSealed)) this.inbound!.settle(null);
-      else this.failRead(error ?? closedError());
+    if (this.input.isAwaited) {
+      if (error === null && (this.input.isEnded || this.ending.isClosing)) this.input.settle(null);
+      else this.input.fail(error ?? closedError());
     }
-    if (this.outbound?.isAwaited) this.outbound.failWaiters(error ?? closedError());
+    if (this.output.isAwaited) this.output.fail(error ?? closedError());
+  }
+
+  /** Tells the host's observer of a new state. */
+  observe(): void {
+    const observer = this.host.onState;
+    if (observer === null) return;
+    const state = this.state;
+    if (state === this.#observed) return;
+    const from = this.#observed;
+    this.#observed = state;
+    observer(this, from, state);
   }
 }

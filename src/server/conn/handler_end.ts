@@ -28,9 +28,9 @@ export function endFailed(conn: Connection, error: unknown, server: Owner): Fail
     conn.close();
     return "peerErrors";
   }
-  if (isOwnEnd(error) && (conn.failure !== null || conn.isLeaving || server.state !== "running")) {
+  if (isOwnEnd(error) && (conn.ending.failure !== null || conn.ending.isEnding || server.state !== "running")) {
     server.log.debug("Connection ended under its handler", { ...record, error });
-    if (conn.isSealed) conn.close();
+    if (conn.ending.isClosing) conn.close();
     else conn.abort(error);
     return null;
   }

@@ -44,8 +44,8 @@ export interface ConnHost {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly batch: WriteBatch;
-  /** Where quiet connections leave. */
-  readonly departures: { add(conn: HostedConn): void };
+  /** Where quiet connections wait for their goodbye. */
+  readonly goodbyes: { add(conn: HostedConn): void };
   readonly limits: ConnLimits;
   /** What its connections have shown of their protocol. */
   readonly habits: Habits;
@@ -54,7 +54,7 @@ export interface ConnHost {
   /** Says goodbye on a connection whose protocol has no word of its own, or null. */
   readonly goodbye: ((conn: Conn) => void | Promise<void>) | null;
   /** Nothing more can be said to it: it was said goodbye to, its write side was closed, or it is gone. May be repeated. */
-  leaving(conn: HostedConn): void;
+  unwritable(conn: HostedConn): void;
   /** The socket is gone. */
   gone(conn: HostedConn): void;
   /** The last promise that held the connection has settled. */

@@ -4,7 +4,6 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import * as flag from "./flags.ts";
 import type { Connection } from "./connection.ts";
 
 /** How long a connection has lived at least, in ms, and twice that at the most. */
@@ -39,16 +38,10 @@ export class KeepAlive {
     const grown = this.#clock.now() - YOUTH;
     let young = false;
     for (const conn of this.#connections) {
-      if (conn.is(flag.KEPT_ALIVE | flag.GONE) || conn.isReset) continue;
+      if (conn.isKeptAlive || conn.ending.isGone || conn.ending.isReset) continue;
       if (conn.openedAt > grown) young = true;
-      else this.#keep(conn);
+      else conn.keepAlive();
     }
     if (young) this.wake();
-  }
-
-  #keep(conn: Connection): void {
-    conn.flags |= flag.KEPT_ALIVE;
-    const { keepAlive } = conn.host.limits;
-    if (keepAlive > 0) conn.setKeepAlive(true, keepAlive);
   }
 }

@@ -5,21 +5,17 @@
  */
 import { ConnClosedError, DeadlineError, DrainedError, InUseError } from "../../errors.ts";
 import type { Consumer } from "./conn.ts";
+import type { ConnEnding } from "./ending.ts";
 import type { ConnHost } from "./host.ts";
-import type { ConnTimes } from "./time_stamps.ts";
+import type { Input } from "./input.ts";
 
 /** What this needs of a connection. */
 interface AskedConn {
-  readonly host: ConnHost;
-  readonly times: ConnTimes | null;
+  readonly host: Pick<ConnHost, "clock">;
+  readonly times: { readonly readDeadline: number; readonly writeDeadline: number } | null;
   readonly consumer: Consumer | null;
-  readonly failure: Error | null;
-  readonly isAwaitingRead: boolean;
-  readonly isClosedHere: boolean;
-  readonly isDrained: boolean;
-  readonly isGone: boolean;
-  readonly isSealed: boolean;
-  readonly hasPeerFinished: boolean;
+  readonly ending: ConnEnding;
+  readonly input: Input;
 }
 
 /** Why nobody else can have the bytes; null if nobody has them, or only somebody who counts what comes too late. */
@@ -30,7 +26,7 @@ export function takenBy(conn: AskedConn): InUseError | null {
         "break out of its loop, await its return(), or call release()",
     );
   }
-  return conn.isAwaitingRead ? new InUseError("Another read() is pending on this connection, await it first") : null;
+  return conn.input.isAwaited ? new InUseError("Another read() is pending on this connection, await it first") : null;
 }
 
 /**
@@ -41,10 +37,11 @@ export function takenBy(conn: AskedConn): InUseError | null {
 export function readRefusal(conn: AskedConn): Error | null | undefined {
   const taken = takenBy(conn);
   if (taken !== null) throw taken;
-  if (conn.failure !== null) return conn.failure;
-  if (conn.isClosedHere) return closedError();
-  if (conn.isDrained) return drainedError();
-  if (conn.hasPeerFinished || conn.isSealed || conn.isGone) return null;
+  const { ending } = conn;
+  if (ending.failure !== null) return ending.failure;
+  if (ending.isClosedHere) return closedError();
+  if (ending.isDrained) return drainedError();
+  if (conn.input.isEnded || ending.isClosing || ending.isGone) return null;
   if (conn.times !== null && conn.host.clock.now() >= conn.times.readDeadline) {
     return new DeadlineError("The read deadline has passed, set a later one to read on");
   }

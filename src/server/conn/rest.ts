@@ -8,26 +8,26 @@
  * @module
  */
 import type { Consumer } from "./conn.ts";
-import type { Dues } from "./dues.ts";
+import type { DrainPlan } from "./drain_plan.ts";
+import type { ConnEnding } from "./ending.ts";
 import type { ConnHost } from "./host.ts";
+import type { Input } from "./input.ts";
+import type { Output } from "./output.ts";
 import type { Rhythm, Silence } from "./rhythm.ts";
-import type { ConnTimes } from "./time_stamps.ts";
+import type { Work } from "./work.ts";
 
 /** What this needs of a connection. */
 export interface RestingConn {
   readonly host: ConnHost;
   readonly rhythm: Rhythm;
-  readonly dues: Dues | null;
-  readonly times: ConnTimes | null;
+  readonly work: Work;
+  readonly goodbye: { readonly plan: DrainPlan | null } | null;
   readonly consumer: Consumer | null;
-  readonly answers: boolean;
   readonly unsent: number;
-  readonly endAwaited: "no" | "earlier" | "now";
-  readonly endAskedAt: number;
+  readonly input: Input;
+  readonly output: Output;
+  readonly ending: ConnEnding;
   readonly isPartial: boolean;
-  readonly isAtWork: boolean;
-  readonly isHeldByWork: boolean;
-  readonly isToldOfEnd: boolean;
 }
 
 /**
@@ -57,8 +57,24 @@ export function quietAt(conn: RestingConn, window: number): number {
  * an event ends it.
  */
 export function busyUntil(conn: RestingConn): number {
-  if (conn.isHeldByWork) return Infinity;
-  return conn.isAtWork ? endBelievedAt(conn) : -Infinity;
+  if (isHeldByWork(conn)) return Infinity;
+  return isAtWork(conn) ? endBelievedAt(conn) : -Infinity;
+}
+
+/** A promise holds it, or somebody waits for a write. */
+export function isHeldByWork({ work, output }: RestingConn): boolean {
+  return work.holds > 0 || output.isAwaited;
+}
+
+/** A protocol says that a message is unanswered, or the handler of raw bytes waits for none. */
+export function isAtWork({ consumer, work, input }: RestingConn): boolean {
+  return consumer !== null ? work.isBusy : work.isHandled && !input.isAwaited;
+}
+
+/** Whoever reads knows that the peer has finished, or a protocol knows better than anybody what is unanswered. */
+export function isToldOfEnd({ consumer, input, ending }: RestingConn): boolean {
+  if (input.isEndTold || ending.isGone) return true;
+  return consumer !== null && consumer.attended !== true && consumer.longLived !== true;
 }
 
 /**
@@ -68,18 +84,18 @@ export function busyUntil(conn: RestingConn): number {
  * believed to be working on it.
  */
 function endBelievedAt(conn: RestingConn): number {
-  const { dues, host, rhythm, times } = conn;
-  if (conn.endAwaited === "no" || conn.isToldOfEnd) return Infinity;
-  if (dues === null) return conn.endAskedAt;
-  if (conn.endAwaited === "earlier" && dues.owed > 0) return Infinity;
-  const silent = Math.max(rhythm.last, conn.endAskedAt) + host.limits.patience;
-  return Math.min(silent, times?.plan?.patienceAt ?? Infinity);
+  const { host, rhythm, goodbye, work: { dues, endAwaited, endAskedAt } } = conn;
+  if (endAwaited === "no" || isToldOfEnd(conn)) return Infinity;
+  if (dues === null) return endAskedAt;
+  if (endAwaited === "earlier" && dues.owed > 0) return Infinity;
+  const silent = Math.max(rhythm.last, endAskedAt) + host.limits.patience;
+  return Math.min(silent, goodbye?.plan?.patienceAt ?? Infinity);
 }
 
 /** Until when an answer is presumed to follow, in ms on the clock; in the past if none is. */
 export function owedUntil(conn: RestingConn): number {
-  const { dues, host, rhythm } = conn;
-  if (dues === null || !conn.answers || !host.limits.answers) return -Infinity;
+  const { host, rhythm, work: { dues, answers } } = conn;
+  if (dues === null || !answers || !host.limits.answers) return -Infinity;
   return dues.owedUntil(rhythm.last, host.limits.patience, host.habits) + unheard(conn);
 }
 

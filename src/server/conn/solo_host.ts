@@ -7,7 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { ConnHost, ConnLimits } from "./host.ts";
 import { Connection } from "./connection.ts";
 import type { RawSocket } from "../../socket.ts";
-import { Departures } from "./departures.ts";
+import { GoodbyeQueue } from "./goodbye_queue.ts";
 import { Habits } from "./dues.ts";
 import { TimerQueue } from "./timers.ts";
 import { WriteBatch } from "./write_batch.ts";
@@ -17,7 +17,7 @@ export class SoloHost implements ConnHost {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly batch: WriteBatch;
-  readonly departures: Departures;
+  readonly goodbyes: GoodbyeQueue;
   readonly limits: ConnLimits;
   readonly habits: Habits = new Habits();
   readonly onState = null;
@@ -28,7 +28,7 @@ export class SoloHost implements ConnHost {
     this.clock = clock;
     this.timers = new TimerQueue(clock);
     this.batch = new WriteBatch(clock);
-    this.departures = new Departures(clock);
+    this.goodbyes = new GoodbyeQueue(clock);
     this.limits = limits;
   }
 
@@ -39,7 +39,7 @@ export class SoloHost implements ConnHost {
     return conn;
   }
 
-  leaving(): void {}
+  unwritable(): void {}
 
   gone(): void {}
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Conn } from "./conn.ts";
-import type { ReadWaiter } from "./inbound.ts";
+import type { ReadWaiter } from "./input.ts";
 
 const FINISHED: IteratorResult<Uint8Array> = { done: true, value: undefined };
 

@@ -6,8 +6,7 @@
 import { type Clock, nextTurn } from "../../clock.ts";
 import { DrainTimeoutError, OptionError } from "../../errors.ts";
 import type { ConnLimits } from "../conn/host.ts";
-import { joinDrain } from "../conn/leave.ts";
-import type { DrainPlan } from "../conn/time_stamps.ts";
+import type { DrainPlan } from "../conn/drain_plan.ts";
 import type { Connection } from "../conn/connection.ts";
 import { DrainGate } from "./gate.ts";
 import { DrainLedger, isServed } from "./ledger.ts";
@@ -17,6 +16,7 @@ import { type KernelTable, parseKernelTable, parseRoundTrips } from "./kernel_ta
 import type { DrainLimits } from "../options.ts";
 import type { DrainPhase, DrainReport, HookResult } from "./report.ts";
 import type { TimerQueue } from "../conn/timers.ts";
+import { DrainWatch } from "./watch.ts";
 
 /** Time kept at the end of the budget for the report itself: a tenth of a second, less of a short budget. */
 const REPORT_MARGIN = 100;
@@ -110,7 +110,9 @@ export function drainSchedule(limits: DrainLimits, hookTime: number): DrainSched
 export class Drain {
   readonly report: Promise<DrainReport>;
   #settle: (report: DrainReport | Promise<DrainReport>) => void = () => {};
-  readonly ledger: DrainLedger;
+  /** For the server that is drained. */
+  readonly watch: DrainWatch;
+  readonly #ledger: DrainLedger;
   readonly #target: DrainTarget;
   readonly #limits: DrainLimits;
   readonly #cause: string;
@@ -120,10 +122,8 @@ export class Drain {
   readonly #schedule: DrainSchedule;
   #forced = false;
   #calledOff = false;
-  #closing = false;
   #queueLeft: number | null = null;
   #acceptedBefore = 0;
-  #acceptedAt: number;
   #handshakesCut: readonly string[] = [];
 
   constructor(target: DrainTarget, limits: DrainLimits, schedule: DrainSchedule, cause: string) {
@@ -133,8 +133,8 @@ export class Drain {
     this.#schedule = schedule;
     this.#gate = new DrainGate(target.clock);
     this.#began = target.clock.now();
-    this.#acceptedAt = this.#began;
-    this.ledger = new DrainLedger(target.clock, [...target.tracked]);
+    this.#ledger = new DrainLedger(target.clock, [...target.tracked]);
+    this.watch = new DrainWatch(target.clock, this.#gate, this.#ledger);
     this.report = new Promise((resolve) => this.#settle = resolve);
   }
 
@@ -145,15 +145,10 @@ export class Drain {
 
   /** Calls it off, whoever asks and whatever the drain is about to do; false when the listeners are closing already. */
   resume(): boolean {
-    if (this.#closing || this.#forced) return false;
+    if (!this.watch.isLameDuck || this.#forced) return false;
     this.#calledOff = true;
     this.#gate.tell("resumed");
     return true;
-  }
-
-  /** Newcomers are still let in. */
-  get isLameDuck(): boolean {
-    return !this.#closing;
   }
 
   /** It was called off, and has not ended yet. */
@@ -165,18 +160,6 @@ export class Drain {
   force(): void {
     this.#forced = true;
     this.#gate.tell("forced");
-  }
-
-  /** A connection was accepted during the lame duck, or admitted from the queue. */
-  accepted(conn: Connection): void {
-    this.#acceptedAt = this.#target.clock.now();
-    this.ledger.add(conn);
-    if (this.#closing) joinDrain(conn, this.#plan());
-  }
-
-  /** A connection's socket is gone and its handler has settled. */
-  left(): void {
-    if (this.#target.size === 0) this.#gate.tell("empty");
   }
 
   async #run(): Promise<DrainReport> {
@@ -191,7 +174,7 @@ export class Drain {
     await this.#cut();
     const queued = this.#target.dropQueued();
     const workLeft = this.#target.work;
-    const table = this.ledger.needsTable ? await this.#table() : null;
+    const table = this.#ledger.needsTable ? await this.#table() : null;
     const hooks = await this.#runHooks();
     this.#phase("done");
     return this.#report(false, { queued, workLeft }, hooks, table);
@@ -201,7 +184,7 @@ export class Drain {
   async #lameDuck(): Promise<void> {
     const end = this.#began + this.#limits.lameDuck;
     while (!this.#forced && !this.#calledOff && this.#now() < end) {
-      const quietAt = this.#acceptedAt + this.#limits.acceptQuiet;
+      const quietAt = this.watch.acceptedAt + this.#limits.acceptQuiet;
       if (this.#now() >= quietAt) break;
       await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed"]);
     }
@@ -223,10 +206,10 @@ export class Drain {
       const isBehind = target.acceptCount < goal;
       if (!isBehind) until = Math.min(until, this.#now() + this.#limits.quiet);
       const goesOn = !this.#calledOff && (isBehind || (this.#now() < until && (target.acceptQueue() ?? 0) > 0));
-      if (goesOn) this.#each((conn) => conn.stall(true));
+      if (goesOn) this.#each((conn) => conn.input.stall(true));
       return goesOn;
     });
-    this.#each((conn) => conn.stall(false));
+    this.#each((conn) => conn.input.stall(false));
   }
 
   /** Looks again while `goesOn` says so, up to `end`, and for `wait` ms behind the last one that was accepted. */
@@ -251,7 +234,7 @@ export class Drain {
 
   /** Counts who is left in the queue and closes, in one turn, so that the count is true. */
   #closeListeners(): void {
-    this.#closing = true;
+    this.watch.closing(() => this.#plan());
     this.#phase("drain");
     this.#queueLeft = this.#target.acceptQueue();
     this.#acceptedBefore = this.#target.acceptCount;
@@ -268,7 +251,7 @@ export class Drain {
     const began = this.#now();
     const plan = this.#plan();
     this.#survey();
-    this.#each((conn) => joinDrain(conn, plan));
+    this.#each((conn) => conn.drain(plan));
     const unattend = this.#target.timers.attend();
     this.#measure().catch(() => {});
     await this.#finishHandshakes();
@@ -297,7 +280,7 @@ export class Drain {
   #survey(): void {
     const { tracked, habits, limits } = this.#target;
     const dues: Dues[] = [];
-    for (const conn of tracked) if (conn.dues !== null) dues.push(conn.dues);
+    for (const conn of tracked) if (conn.work.dues !== null) dues.push(conn.work.dues);
     habits.survey(dues, this.#now(), limits.patience);
   }
 
@@ -306,9 +289,9 @@ export class Drain {
     if (this.#target.size === 0) return;
     const text = await this.#target.kernelTable();
     if (text === null) return;
-    const conns = this.ledger.byKey();
+    const conns = this.#ledger.byKey();
     let seen = 0;
-    for (const [key, roundTrip] of parseRoundTrips(text, this.ledger.ports)) {
+    for (const [key, roundTrip] of parseRoundTrips(text, this.#ledger.ports)) {
       const conn = conns.get(key);
       conn?.rhythm.measured(roundTrip, conn.host.limits.patience / 2);
       if (++seen % TABLE_TURN === 0) await new Promise<void>((resolve) => nextTurn(this.#target.clock, resolve));
@@ -333,31 +316,31 @@ export class Drain {
   }
 
   async #abortHandlers(): Promise<void> {
-    this.#letGoOfServed();
+    this.#detachServed();
     if (this.#target.size === 0) return;
     const began = this.#now();
     this.#phase("abort");
     const error = new DrainTimeoutError(
       this.#forced ? "The drain was forced by a second stop" : `The drain's grace of ${this.#limits.grace} ms is over`,
     );
-    this.#each((conn) => conn.unhold());
+    this.#each((conn) => conn.output.unhold());
     this.#target.cancelHandlers(error);
     if (!this.#forced) await this.#gate.wait(this.#began + this.#schedule.cutAt, ["empty", "forced"]);
     this.#phases.abort = this.#now() - began;
   }
 
   /** Whoever is served whole, and only does not close, needs neither abort nor cut. */
-  #letGoOfServed(): void {
-    this.#each((conn) => isServed(conn) && conn.letGo());
+  #detachServed(): void {
+    this.#each((conn) => isServed(conn) && conn.detach());
   }
 
   async #cut(): Promise<void> {
-    this.#letGoOfServed();
+    this.#detachServed();
     if (this.#target.size === 0) return;
     this.#phase("cut");
     const table = await this.#table();
     const error = new DrainTimeoutError("The connection was cut at the end of the drain");
-    this.#each((conn) => this.ledger.cut(conn, table, error));
+    this.#each((conn) => this.#ledger.cut(conn, table, error));
     // A handler that never returns is not waited for; a socket that was just reset is, briefly.
     if (this.#target.size > 0) await this.#gate.wait(this.#now() + this.#schedule.margin / 4, ["empty"]);
   }
@@ -379,7 +362,7 @@ export class Drain {
     });
     const text = await Promise.race([this.#target.kernelTable().catch(() => null), late]);
     cancel();
-    return text === null ? null : parseKernelTable(text, this.ledger.ports);
+    return text === null ? null : parseKernelTable(text, this.#ledger.ports);
   }
 
   #resumed(): DrainReport {
@@ -395,7 +378,7 @@ export class Drain {
     hooks: readonly HookResult[],
     table: KernelTable | null,
   ): DrainReport {
-    const summary = this.ledger.summary(table);
+    const summary = this.#ledger.summary(table);
     return {
       server: this.#target.name,
       cause: this.#cause,

@@ -21,7 +21,7 @@ export function holderOf(conn: Connection, now: number): Holder {
     state: conn.state,
     waitsFor: waitsFor(conn),
     age: now - conn.openedAt,
-    holds: conn.holds,
+    holds: conn.work.holds,
   };
 }
 
@@ -39,10 +39,10 @@ export function busyOf(connections: Iterable<Connection>, now: number): BusyConn
 }
 
 function waitsFor(conn: Connection): Holder["waitsFor"] {
-  if (conn.isGone) return conn.isHandled ? "handler" : "work";
+  if (conn.ending.isGone) return conn.work.isHandled ? "handler" : "work";
   if (conn.unsent > 0) return "delivery";
-  if (conn.isSealed) return conn.isHandled ? "handler" : "peerFin";
-  if (conn.isBusy) return conn.holds > 0 ? "work" : "answer";
+  if (conn.ending.isClosing) return conn.work.isHandled ? "handler" : "peerFin";
+  if (conn.isBusy) return conn.work.holds > 0 ? "work" : "answer";
   if (conn.isPartial) return "message";
   return owedUntil(conn) > conn.host.clock.now() ? "answer" : "quiet";
 }

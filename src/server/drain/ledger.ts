@@ -66,7 +66,7 @@ export class DrainLedger {
   /** Whether the kernel knows more than we do about some connection's last bytes. */
   get needsTable(): boolean {
     for (const { conn, cut } of this.#entries.values()) {
-      if (cut === null && !conn.hasPeerFinished && conn.failure === null) return true;
+      if (cut === null && !conn.input.isEnded && conn.ending.failure === null) return true;
     }
     return false;
   }
@@ -85,8 +85,8 @@ export class DrainLedger {
     const afterFin = { messages: 0, bytes: 0 };
     for (const { delivery: grade } of all) delivery[grade]++;
     for (const { conn } of this.#entries.values()) {
-      afterFin.messages += conn.lateMessages;
-      afterFin.bytes += conn.lateBytes;
+      afterFin.messages += conn.tooLate?.messages ?? 0;
+      afterFin.bytes += conn.tooLate?.bytes ?? 0;
     }
     const cut = all.filter((conn): conn is CutConn => conn.outcome === "cut");
     const truncated = all.filter((conn): conn is TruncatedConn => conn.outcome === "truncated");
@@ -96,7 +96,7 @@ export class DrainLedger {
   /** A reset of ours is a cut, whoever ordered it. */
   #outcome(entry: Entry, table: KernelTable | null): DrainedConn {
     if (entry.cut !== null) return entry.cut;
-    return entry.conn.isReset ? this.#describe(entry, table) : drained(entry, table);
+    return entry.conn.ending.isReset ? this.#describe(entry, table) : drained(entry, table);
   }
 
   #describe(entry: Entry, table: KernelTable | null): CutConn {
@@ -110,24 +110,24 @@ export class DrainLedger {
       age: this.#clock.now() - conn.openedAt,
       bytesUnread: conn.unread,
       bytesUnsent: conn.unsent,
-      handlerRunning: conn.isHandled || conn.handling > 0,
+      handlerRunning: conn.work.isHandled || conn.handling > 0,
     };
   }
 }
 
 /** Answered and said FIN to; only the peer has not closed yet. */
 export function isServed(conn: Connection): boolean {
-  return conn.isSealed && !conn.isHandled && conn.unsent === 0;
+  return conn.ending.isClosing && !conn.work.isHandled && conn.unsent === 0;
 }
 
 function drained(entry: Entry, table: KernelTable | null): DrainedConn {
   const { conn } = entry;
-  const asked = conn.bytesRead !== entry.bytesRead + conn.lateBytes;
+  const asked = conn.bytesRead !== entry.bytesRead + (conn.tooLate?.bytes ?? 0);
   let outcome: ConnOutcome = asked || entry.wasBusy ? "finished" : "idle";
-  if (conn.failure !== null) outcome = "dropped";
+  if (conn.ending.failure !== null) outcome = "dropped";
   const delivery = deliveryOf(entry, table);
-  if (conn.refusedWrites === 0) return { id: conn.id, peer: entry.peer, outcome, delivery };
-  const { refusedWrites: writesRefused, refusedBytes: bytesRefused } = conn;
+  const { refusedWrites: writesRefused = 0, refusedBytes: bytesRefused = 0 } = conn.tooLate ?? {};
+  if (writesRefused === 0) return { id: conn.id, peer: entry.peer, outcome, delivery };
   const truncated: TruncatedConn = {
     id: conn.id,
     peer: entry.peer,
@@ -140,7 +140,7 @@ function drained(entry: Entry, table: KernelTable | null): DrainedConn {
 }
 
 function deliveryOf({ conn, key }: Entry, table: KernelTable | null): Delivery {
-  if (conn.hasPeerFinished && conn.failure === null && conn.isGone) return "finSeen";
+  if (conn.input.isEnded && conn.ending.failure === null && conn.ending.isGone) return "finSeen";
   if (conn.unsent > 0) return "process";
   const left = table?.get(key);
   return left === 0 ? "acknowledged" : "kernel";

@@ -86,7 +86,7 @@ export class Link implements PipeOwner {
   #resolveGoodbye: (() => void) | null = null;
   #cancel: (() => void) | null = null;
   #isLifted = false;
-  #isParting = false;
+  #isDraining = false;
   #isReset = false;
   /** The client spoke last. */
   #isOwed = false;
@@ -164,7 +164,7 @@ export class Link implements PipeOwner {
 
   /** Tells a drain whether an answer may be owed, or something is on its way. */
   report(): void {
-    if (this.#isParting) return;
+    if (this.#isDraining) return;
     const busy = this.#isOwed || this.#client.out.isBusy || this.#upstream.out.isBusy;
     this.#client.conn.report(busy, false);
   }
@@ -187,7 +187,7 @@ export class Link implements PipeOwner {
 
   /** In a drain: what came passes, the upstream gets a FIN, and the client its last words. */
   goodbye(): Promise<void> {
-    this.#isParting = true;
+    this.#isDraining = true;
     this.lift();
     return new Promise((resolve) => {
       this.#resolveGoodbye = resolve;
@@ -212,7 +212,7 @@ export class Link implements PipeOwner {
 
   /** The other side is gone, and this one is or will be done: its socket is not kept. */
   #endOrphan(side: Side): void {
-    if (this.#isParting) side.conn.close();
+    if (this.#isDraining) side.conn.close();
     else if (side.ended && side.into.isDone) side.conn.closeWrite().catch(() => {});
   }
 

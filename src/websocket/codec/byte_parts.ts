@@ -50,19 +50,19 @@ export class ByteParts {
     this.#size += size;
     const view = new Uint8Array(chunk.buffer, chunk.byteOffset + start, size);
     if (size < KEEP_FROM || size * MAX_WASTE < chunk.buffer.byteLength) return this.#copy(view);
-    this.#sealBlock();
+    this.#closeBlock();
     this.#parts.push(view);
   }
 
   /** The whole message. */
   join(): Uint8Array {
-    this.#sealBlock();
+    this.#closeBlock();
     return this.#parts.length === 1 ? this.#parts[0] : concat(this.#parts, this.#size);
   }
 
   #copy(part: Uint8Array): void {
     if (this.#used + part.length > this.#block.length) {
-      this.#sealBlock();
+      this.#closeBlock();
       this.#blockSize = Math.min(MAX_BLOCK, Math.max(FIRST_BLOCK, 2 * this.#blockSize));
       this.#block = new Uint8Array(Math.max(this.#blockSize, part.length));
     }
@@ -71,7 +71,7 @@ export class ByteParts {
   }
 
   /** What is copied from now on goes behind, into the rest of the block. */
-  #sealBlock(): void {
+  #closeBlock(): void {
     if (this.#used === 0) return;
     this.#parts.push(this.#block.subarray(0, this.#used));
     this.#block = this.#block.subarray(this.#used);

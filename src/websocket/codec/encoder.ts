@@ -87,7 +87,7 @@ export class FrameEncoder {
     this.#reserve(MAX_HEADER + 3 * text.length);
     const from = slab.at + this.#headSize(text.length);
     const end = from + this.#writeText(text, from);
-    return this.#emit(to, this.#seal(FIN | TEXT, from, end));
+    return this.#emit(to, this.#finish(FIN | TEXT, from, end));
   }
 
   /** Sends bytes as one message. */
@@ -148,7 +148,7 @@ export class FrameEncoder {
     const slab = this.#slab;
     const from = slab.at + this.#headSize(size);
     slab.bytes.set(payload, from);
-    return this.#emit(to, this.#seal(first, from, from + size));
+    return this.#emit(to, this.#finish(first, from, from + size));
   }
 
   /** Makes room in the slab. */
@@ -179,12 +179,12 @@ export class FrameEncoder {
   }
 
   /** Puts a head before the payload `from..end` in the slab, and masks it; returns where the frame ends. */
-  #seal(first: number, from: number, end: number): number {
+  #finish(first: number, from: number, end: number): number {
     const slab = this.#slab;
     const keys = this.#keys;
     const length = end - from;
     const start = from - this.#headSize(length);
-    if (start !== slab.at) return this.#sealBehind(first, from, end);
+    if (start !== slab.at) return this.#finishBehind(first, from, end);
     const at = writeHeader(slab.bytes, start, first, keys === null ? 0 : MASKED, length);
     if (keys !== null) {
       const key = keys.next();
@@ -195,11 +195,11 @@ export class FrameEncoder {
   }
 
   /** The text has become so long that its head has: it moves back. */
-  #sealBehind(first: number, from: number, end: number): number {
+  #finishBehind(first: number, from: number, end: number): number {
     const { bytes, at } = this.#slab;
     const moved = at + this.#headSize(end - from);
     bytes.copyWithin(moved, from, end);
-    return this.#seal(first, moved, moved + end - from);
+    return this.#finish(first, moved, moved + end - from);
   }
 
   /** Head and payload as two writes; a client masks the payload, which is its `own`, in place. */

@@ -38,7 +38,7 @@ export function goodbyeTo(
 
 /** Urgent when patience is over; deferred when it is this connection alone that ends. */
 function flagOf(conn: Connection): "normal" | "urgent" | "deferred" {
-  const plan = conn.times?.plan ?? null;
+  const plan = conn.goodbye?.plan ?? null;
   if (plan !== null && conn.host.clock.now() >= plan.patienceAt) return "urgent";
   return plan?.alone === true ? "deferred" : "normal";
 }
@@ -50,5 +50,5 @@ export function lastWordsTime({ limits: { closeTimeout } }: WebSocketSettings, c
 
 /** What is left of the budget of a drain, in ms; Infinity without one. */
 function leftFor(conn: Connection): number {
-  return Math.max(0, (conn.times?.plan?.endsAt ?? Infinity) - conn.host.clock.now());
+  return Math.max(0, (conn.goodbye?.plan?.endsAt ?? Infinity) - conn.host.clock.now());
 }

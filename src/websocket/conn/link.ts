@@ -89,7 +89,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.conn = conn;
     this.#boundary = new Boundary(conn);
     this.settings = settings;
-    conn.answers = limits.answers;
+    conn.work.expectAnswers(limits.answers);
     this.out = new Outflow(conn, settings, deflate);
     this.delivery = new Delivery<WebSocketMessage>(this);
     this.#owner = owner;
@@ -152,7 +152,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** An answer was given, as far as can be told. */
   gave(): void {
-    const { dues } = this.conn;
+    const { dues } = this.conn.work;
     if (dues === null || dues.owed === 0) return;
     dues.gave();
     this.#stirred();
@@ -163,11 +163,10 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
    * that was taken behind the Close.
    */
   refuse(data: string | Uint8Array | ArrayBuffer): Promise<void> {
-    const { dues } = this.conn;
+    const { dues } = this.conn.work;
     if (this.#takenLate > 0) this.#takenLate--;
-    else if (dues !== null && this.conn.hasSaidGoodbye) {
-      this.conn.refusedWrites++;
-      this.conn.refusedBytes += typeof data === "string" ? data.length : data.byteLength;
+    else if (dues !== null && this.conn.ending.hasSaidGoodbye) {
+      this.conn.refused(typeof data === "string" ? data.length : data.byteLength);
     }
     return this.out.drop();
   }
@@ -229,13 +228,13 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   closed(error?: Error): void {
     const reason = this.#cutOff ?? error ?? new ConnResetError("The connection ended without a Close frame");
-    const isReset = this.conn.isReset;
+    const isReset = this.conn.ending.isReset;
     if (!this.#deaf && !isReset) this.#decodeRest(reason);
     this.#enter("hear");
     this.#taken = false;
     // What came is handed out all the same, but not behind a reset of ours; in a drain nothing runs that can't be
     // answered.
-    if (isReset || this.conn.isParting) this.#inbox.clear();
+    if (isReset || this.conn.isDraining) this.#inbox.clear();
     if (this.outcome === null) {
       this.#error ??= this.#received === null ? reason : undefined;
       this.#conclude();
@@ -333,7 +332,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** Says to a client that can't ping that we are here; what waits for it to read says so, too. */
   sayBeat(): void {
-    if (!this.sentClose && !this.conn.isClogged) void this.out.message(BEAT, false);
+    if (!this.sentClose && !this.conn.output.isClogged) void this.out.message(BEAT, false);
   }
 
   /** Sends a ping. */
@@ -357,7 +356,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.out.close(code, reason);
     this.out.release();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
-    this.conn.unhold();
+    this.conn.output.unhold();
     if (!this.#deaf) this.#times.expectClose(wait);
     this.#settle();
   }
@@ -388,8 +387,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** The last word, and the end. */
   #conclude(): void {
     const received = this.#received;
-    if (!this.sentClose && !this.conn.isGone) this.#answer(received);
-    const wasClean = received !== null && !this.conn.isReset;
+    if (!this.sentClose && !this.conn.ending.isGone) this.#answer(received);
+    const wasClean = received !== null && !this.conn.ending.isReset;
     this.#enter("conclude");
     this.outcome = { ...this.#lastWord(received), wasClean, error: this.#error };
     if (this.#error instanceof WebSocketError) {
@@ -399,7 +398,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.out.release();
     this.#boundary.report(false, false);
     // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
-    if (this.settings.role === "client" && wasClean && !this.conn.hasPeerFinished) this.#times.expectClose();
+    if (this.settings.role === "client" && wasClean && !this.conn.input.isEnded) this.#times.expectClose();
     else this.conn.close();
     this.onOutcome?.(this.outcome);
   }
@@ -442,6 +441,6 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** What is here is answered, and nothing more is taken in until the Close is out. */
   get #isLast(): boolean {
-    return this.conn.leavesNext && !this.sentClose && !this.#decoder.partial;
+    return this.conn.ending.isDue && !this.sentClose && !this.#decoder.partial;
   }
 }

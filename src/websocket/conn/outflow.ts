@@ -4,7 +4,7 @@
  * @module
  */
 import type { Connection } from "../../server/conn/connection.ts";
-import { quietly } from "../../server/conn/outbound.ts";
+import { quietly } from "../../server/conn/output.ts";
 import { WebSocketClosedError } from "../errors.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
@@ -40,7 +40,7 @@ export class Outflow {
 
   /** The peer leaves more unread than it should. */
   get isSlow(): boolean {
-    return this.#conn.isClogged && this.#conn.unsent >= this.#settings.limits.maxBufferedAmount;
+    return this.#conn.output.isClogged && this.#conn.unsent >= this.#settings.limits.maxBufferedAmount;
   }
 
   /**
@@ -59,7 +59,7 @@ export class Outflow {
   /** What is sent from here to `release()` leaves as one piece: the answers to one chunk of the peer's. */
   gather(): void {
     // Who is made to wait has to be told so at each message.
-    this.#gathers = !this.#conn.isClogged && this.#settings.encoder.gather(this.#conn);
+    this.#gathers = !this.#conn.output.isClogged && this.#settings.encoder.gather(this.#conn);
   }
 
   /** Gives what was gathered to the connection. */
@@ -90,7 +90,7 @@ export class Outflow {
   }
 
   pong(data: Uint8Array): void {
-    if (this.#conn.isClogged) {
+    if (this.#conn.output.isClogged) {
       this.#pong = data;
       this.#pings++;
     } else this.#settings.encoder.control(this.#conn, OPCODE.pong, data);
@@ -112,7 +112,7 @@ export class Outflow {
   /** Counts a message that is not sent. */
   drop(): Promise<void> {
     this.dropped++;
-    return this.#conn.pass(0);
+    return this.#conn.host.batch.spend(0);
   }
 
   #compressed(data: string | Uint8Array): Promise<void> {

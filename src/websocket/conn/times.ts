@@ -98,9 +98,9 @@ export class WebSocketTimes implements TimerTarget {
   /** In a drain, whose budget is the bound, the Close may be behind what the peer still sends or we don't take yet. */
   #brings(): boolean {
     const { conn } = this.#socket;
-    const brings = conn.bytesRead !== this.#heard || conn.isPaused;
+    const brings = conn.bytesRead !== this.#heard || conn.input.isPaused;
     this.#heard = conn.bytesRead;
-    return brings && conn.isParting;
+    return brings && conn.isDraining;
   }
 
   #checkHeart(now: number, moves: boolean): number {
@@ -109,7 +109,7 @@ export class WebSocketTimes implements TimerTarget {
     const { conn } = this.#socket;
     if (moves) this.#movedAt = now;
     // A silence of our own making proves nothing, unless the peer doesn't take what it is sent either.
-    const unheard = conn.isHeld || (conn.isPaused && conn.unsent === 0);
+    const unheard = conn.isHeld || (conn.input.isPaused && conn.unsent === 0);
     const seenAt = unheard ? now : Math.max(conn.rhythm.lastIn, this.#movedAt);
     if (seenAt >= this.#pingedAt) {
       this.#pingedAt = this.#missed = 0;

@@ -14,7 +14,7 @@ export async function serveWebSocket(ws: WsConn, handler: WebSocketHandler, ctx:
   try {
     await handler(ws, ctx);
     await ws.pushed;
-    await ws.conn.freed();
+    await ws.conn.work.freed();
   } catch (error) {
     const lost = error instanceof WebSocketClosedError && ws.state !== "open";
     ws.leave(INTERNAL_ERROR, "internal error");

@@ -264,13 +264,13 @@ export function closeRules(rule: Rule, features: Features): void {
     assertEquals(s.log.filter((event) => event === "drained").length, owed);
   });
 
-  rule("release() after shutdown() closes here, and the peer gets everything and a clean end", async (rig) => {
+  rule("detach() after shutdown() closes here, and the peer gets everything and a clean end", async (rig) => {
     const { client, server, c, s } = await rig.pair("server");
     const sent = pattern(8 * MIB);
     server.write(sent);
     server.shutdown();
-    server.release();
-    server.release();
+    server.detach();
+    server.detach();
     await rig.barrier();
     rig.start(client, c);
     await Promise.all([c.event("end"), s.event("gone")]);
@@ -281,22 +281,22 @@ export function closeRules(rule: Rule, features: Features): void {
     assertEquals(c.error, undefined);
   });
 
-  rule("release() of a socket that has flushed closes without waiting for the peer", async (rig) => {
+  rule("detach() of a socket that has flushed closes without waiting for the peer", async (rig) => {
     const { server, c, s } = await rig.pair();
     server.shutdown();
     await c.event("end");
-    server.release();
+    server.detach();
     await s.event("gone");
     assertEquals(s.log, ["gone"]);
     assertEquals(s.error, undefined);
     assertEquals(server.write(bytes("late")), false);
   });
 
-  rule("destroy() after release() still cuts a peer that does not read", async (rig) => {
+  rule("destroy() after detach() still cuts a peer that does not read", async (rig) => {
     const { client, server, c, s } = await rig.pair("server");
     server.write(new Uint8Array(20 * MIB));
     server.shutdown();
-    server.release();
+    server.detach();
     server.destroy();
     await s.event("gone");
     await rig.barrier();

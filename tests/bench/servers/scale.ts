@@ -81,7 +81,7 @@ class IdleSocket implements RawSocket {
   resume(): void {}
   shutdown(): void {}
   destroy(): void {}
-  release(): void {}
+  detach(): void {}
   setNoDelay(): void {}
   setKeepAlive(): void {}
 }

@@ -87,11 +87,12 @@ describe("a connection walks it", () => {
       const busy = what.includes("budget");
       await using w = await world(async (given: Conn) => {
         conn = given as Connection;
-        const enter = conn.enter.bind(conn);
-        seen.push(ENDINGS[conn.ending]);
-        conn.enter = (event) => {
+        const { ending } = conn;
+        const enter = ending.enter.bind(ending);
+        seen.push(ENDINGS[ending.state]);
+        ending.enter = (event) => {
           const changed = enter(event);
-          if (changed) seen.push(ENDINGS[conn.ending]);
+          if (changed) seen.push(ENDINGS[ending.state]);
           return changed;
         };
         if (busy) await new Promise(() => {});

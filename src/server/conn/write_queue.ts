@@ -1,5 +1,5 @@
 /**
- * What was written to a connection and not yet given to its socket.
+ * What was written to a connection and not yet given to its socket: pieces in order, and how they leave.
  *
  * @module
  */
@@ -11,22 +11,8 @@ const encoder = new TextEncoder();
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
-/** A promise whose rejection may go unheard: who writes to a dead peer without awaiting must not end the process. */
-export function quietly(promise: Promise<void>): Promise<void> {
-  promise.catch(() => {});
-  return promise;
-}
-
-/** A promise's two ends, kept while somebody waits. */
-interface Waiter {
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Gathers text and bytes in order; text is encoded once, when it leaves. */
-export class Outbound {
-  /** Writers above the high-water mark, and flushers. */
-  #waiters: Waiter[] = [];
+export class WriteQueue {
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
   #text = "";
@@ -34,10 +20,6 @@ export class Outbound {
   /** Bytes that wait; text counts by its UTF-16 units until it is encoded. */
   get size(): number {
     return this.#chunkBytes + this.#text.length;
-  }
-
-  get isAwaited(): boolean {
-    return this.#waiters.length > 0;
   }
 
   /** Exact number of bytes that wait. */
@@ -84,24 +66,6 @@ export class Outbound {
     else this.#moveEach(socket, batch);
     this.#forget();
     return bytes;
-  }
-
-  /** A promise for the moment when the kernel has taken everything. */
-  wait(): Promise<void> {
-    return quietly(new Promise((resolve, reject) => this.#waiters.push({ resolve, reject })));
-  }
-
-  releaseWaiters(): void {
-    if (this.#waiters.length === 0) return;
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.resolve();
-  }
-
-  failWaiters(error: Error): void {
-    const waiters = this.#waiters;
-    this.#waiters = [];
-    for (const waiter of waiters) waiter.reject(error);
   }
 
   #moveOne(socket: RawSocket): number {

@@ -9,22 +9,33 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { farewell } from "./leave.ts";
-import type { Connection } from "./connection.ts";
+import type { HostedConn } from "./host.ts";
 
 /** All leave within about so many turns, however many they are. */
 const TURNS = 200;
 
-interface Departure {
-  readonly conn: Connection;
+/** What this needs of a connection. */
+interface QueuedConn extends HostedConn {
+  readonly bytesRead: number;
+  readonly output: { readonly moved: number };
+  readonly ending: { readonly isDue: boolean };
+  readonly isBusy: boolean;
+  readonly isPartial: boolean;
+  sayGoodbye(): void;
+  armAt(at: number): void;
+  abort(reason?: unknown): void;
+}
+
+interface Turn {
+  readonly conn: QueuedConn;
   /** Bytes that had come and gone. */
   readonly bytes: number;
 }
 
 /** A queue of connections that leave unless something arrives before their turn. */
-export class Departures {
+export class GoodbyeQueue {
   readonly #clock: Clock;
-  #queue: Departure[] = [];
+  #queue: Turn[] = [];
   #perTurn = 0;
   #scheduled = false;
 
@@ -32,8 +43,8 @@ export class Departures {
     this.#clock = clock;
   }
 
-  add(conn: Connection): void {
-    this.#queue.push({ conn, bytes: conn.bytesRead + conn.moved });
+  add(conn: QueuedConn): void {
+    this.#queue.push({ conn, bytes: moved(conn) });
     this.#perTurn = Math.max(this.#perTurn, Math.ceil(this.#queue.length / TURNS));
     this.#schedule();
   }
@@ -48,7 +59,7 @@ export class Departures {
     this.#scheduled = false;
     for (const { conn, bytes } of this.#queue.splice(0, this.#perTurn)) {
       try {
-        this.#leave(conn, bytes);
+        this.#end(conn, bytes);
       } catch (error) {
         // Its own fault, and its own end: the others' turn comes all the same (issue 11).
         conn.abort(error);
@@ -58,9 +69,14 @@ export class Departures {
     this.#schedule();
   }
 
-  #leave(conn: Connection, bytes: number): void {
-    const isCalm = conn.bytesRead + conn.moved === bytes && !conn.isPartial;
-    if ((isCalm || conn.leavesNext) && !conn.isBusy) farewell(conn);
+  #end(conn: QueuedConn, bytes: number): void {
+    const isCalm = moved(conn) === bytes && !conn.isPartial;
+    if ((isCalm || conn.ending.isDue) && !conn.isBusy) conn.sayGoodbye();
     else conn.armAt(this.#clock.now());
   }
+}
+
+/** Bytes both ways. */
+function moved(conn: QueuedConn): number {
+  return conn.bytesRead + conn.output.moved;
 }

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemClock } from "../../../src/clock.ts";
-import { Outbound } from "../../../src/server/conn/outbound.ts";
+import { WriteQueue } from "../../../src/server/conn/write_queue.ts";
 import { SCRATCH_BYTES, SMALL_BYTES, WriteBatch } from "../../../src/server/conn/write_batch.ts";
 import type { RawSocket } from "../../../src/socket.ts";
 import { pattern } from "../../support/rig.ts";
@@ -47,14 +47,14 @@ class SlowSocket {
 }
 
 /** Moves all to the socket, as a connection does at the end of a turn. */
-function move(out: Outbound, socket: SlowSocket, batch: WriteBatch, gather: number = SCRATCH_BYTES): number {
+function move(out: WriteQueue, socket: SlowSocket, batch: WriteBatch, gather: number = SCRATCH_BYTES): number {
   return out.moveTo(socket as Partial<RawSocket> as RawSocket, batch, gather);
 }
 
 describe("what leaves in one turn", () => {
   it("is one piece if it is small", () => {
     const socket = new SlowSocket(Infinity);
-    const out = new Outbound();
+    const out = new WriteQueue();
     for (const size of [10, 300, 5000]) out.add(pattern(size));
     move(out, socket, new WriteBatch(systemClock));
     assertEquals(socket.sizes, [5310]);
@@ -62,7 +62,7 @@ describe("what leaves in one turn", () => {
 
   it("never begins with a small packet: a head is filled up from the body behind it", () => {
     const socket = new SlowSocket(Infinity);
-    const out = new Outbound();
+    const out = new WriteQueue();
     const [head, body, tail] = [pattern(10), pattern(1 << 20), pattern(20)];
     for (const piece of [head, body, tail]) out.add(piece);
     assertEquals(move(out, socket, new WriteBatch(systemClock)), head.length + body.length + tail.length);
@@ -71,7 +71,7 @@ describe("what leaves in one turn", () => {
 
   it("is given on as it is if it begins with a large piece", () => {
     const socket = new SlowSocket(Infinity);
-    const out = new Outbound();
+    const out = new WriteQueue();
     for (const size of [100_000, 10]) out.add(pattern(size));
     move(out, socket, new WriteBatch(systemClock));
     assertEquals(socket.sizes, [100_000, 10]);
@@ -79,7 +79,7 @@ describe("what leaves in one turn", () => {
 
   it("is not copied for a socket that holds bytes already", () => {
     const socket = new SlowSocket(0);
-    const out = new Outbound();
+    const out = new WriteQueue();
     const batch = new WriteBatch(systemClock);
     for (const size of [10, 100_000]) out.add(pattern(size));
     move(out, socket, batch);
@@ -96,7 +96,7 @@ describe("what leaves in one turn", () => {
     fc.assert(fc.property(fc.array(piece, { minLength: 1, maxLength: 4 }), (pieces) => {
       const socket = new SlowSocket(Infinity);
       const batch = new WriteBatch(systemClock);
-      const out = new Outbound();
+      const out = new WriteQueue();
       for (const piece of pieces) out.add(piece);
       const whole = Buffer.concat(pieces.map((piece) => Buffer.from(piece as string)));
       const rest = out.keepFirst();
@@ -120,7 +120,7 @@ describe("what leaves in one turn", () => {
       fc.property(turns, appetites, gathers, (turns, appetite, gather) => {
         const socket = new SlowSocket(appetite);
         const batch = new WriteBatch(systemClock);
-        const out = new Outbound();
+        const out = new WriteQueue();
         const sent: Uint8Array[] = [];
         let at = 0;
         for (const turn of turns) {
