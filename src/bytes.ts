@@ -1,5 +1,5 @@
 /**
- * What counts as bytes where data enters: checked once, by every function that writes.
+ * What counts as bytes where data enters, checked once by every function that writes; and how pieces become one.
  *
  * @module
  */
@@ -27,6 +27,21 @@ function viewOf(data: unknown, what: string, others: string): Uint8Array {
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   if (data instanceof ArrayBuffer) return new Uint8Array(data);
   throw new TypeError(`${what} takes ${others} or a view on one, got ${nameOf(data)}`);
+}
+
+/** The parts as one array; `size` is the sum of their lengths where it is known. */
+export function concat(parts: readonly Uint8Array[], size: number = lengthOf(parts)): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** What a value is, for messages: its class, or its type. */

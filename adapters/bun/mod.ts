@@ -7,11 +7,10 @@
  * @module
  */
 import { readFileSync, statSync, unlinkSync } from "node:fs";
-import { constants } from "node:os";
 import process from "node:process";
-import { ConnectError, ListenError, OptionError } from "../../src/errors.ts";
+import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
-import type { Adapter, Isolated, ResourceUse } from "../../src/platform.ts";
+import type { Adapter, Isolated } from "../../src/platform.ts";
 import type {
   ListenerEvents,
   RawSocket,
@@ -22,13 +21,12 @@ import type {
 import { sharedScope } from "../shared/async_scope.ts";
 import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./socket.ts";
 import { bunDecodes } from "../shared/fetch_decodes.ts";
-import { readAcceptQueue, readTables } from "../shared/kernel_table.ts";
 import { describe, listenError } from "../shared/listen_error.ts";
 import { LIMITS, ResourceReader } from "../shared/resources.ts";
-import { findProbe, type Probe } from "./response_body.ts";
+import { type Probe, ProcessParts } from "../shared/process.ts";
+import { findProbe } from "./response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./socket.ts";
 import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
-import { Zlib } from "../shared/zlib/mod.ts";
 
 interface NativeListener {
   getsockname(into: { address?: string; port?: number }): void;
@@ -45,17 +43,13 @@ const RESERVED_DESCRIPTORS = 8;
 /** How long a TLS handshake may take, in s: long enough for a mobile network, short for an idler. */
 const HANDSHAKE_SECONDS = 10;
 
-class BunAdapter implements Adapter {
-  #probe: Probe | null | undefined;
-  readonly #zlib: Zlib = new Zlib();
-  readonly #reader: ResourceReader = new ResourceReader({
+class BunAdapter extends ProcessParts implements Adapter {
+  protected override readonly reader: ResourceReader = new ResourceReader({
     // What Bun says in `node:v8` takes it milliseconds, and its limit there is none.
     heap: () => ({ used: process.memoryUsage().heapUsed, limit: null }),
     noHeapLimit: "Bun sets the heap no limit",
   });
   readonly name: string = "bun";
-  readonly deflater: Zlib["deflater"] = this.#zlib.deflater;
-  readonly inflater: Zlib["inflater"] = this.#zlib.inflater;
 
   listen(options: SocketListenOptions): Promise<SocketListener> {
     return listen(options);
@@ -66,21 +60,6 @@ class BunAdapter implements Adapter {
     return await new Promise((resolve, reject) => new Dial(options, resolve, reject));
   }
 
-  onSignal(name: string, fn: () => void): () => void {
-    const known = Object.hasOwn(constants.signals, name);
-    if (!known || name === "SIGKILL" || name === "SIGSTOP") {
-      const fault = known ? "can't be caught" : "is not a signal of this system";
-      throw new OptionError("signals", `Signal ${JSON.stringify(name)} ${fault}`);
-    }
-    const listener = () => fn();
-    process.on(name, listener);
-    return () => void process.off(name, listener);
-  }
-
-  exit(code: number): void {
-    process.exit(code);
-  }
-
   fetchDecodes(coding: string): boolean {
     return bunDecodes(coding);
   }
@@ -89,22 +68,8 @@ class BunAdapter implements Adapter {
     return sharedScope();
   }
 
-  kernelTable(): Promise<string | null> {
-    return readTables();
-  }
-
-  acceptQueue(address: Address): number | null {
-    return readAcceptQueue(address);
-  }
-
-  resources(): ResourceUse {
-    return this.#reader.read();
-  }
-
-  /** Found at the first use: whoever speaks no HTTP has no use for it. */
-  get responseBody(): Probe | undefined {
-    if (this.#probe === undefined) this.#probe = findProbe();
-    return this.#probe ?? undefined;
+  protected override findProbe(): Probe | null {
+    return findProbe();
   }
 }
 

@@ -8,10 +8,7 @@
  * @module
  */
 import { createRequire } from "node:module";
-import type { ResponseBody } from "../../src/platform.ts";
-
-/** `Adapter.responseBody`. */
-export type Probe = (response: Response) => ResponseBody | undefined;
+import type { Probe } from "../shared/process.ts";
 
 interface BunGlobal {
   /** The value of a promise that has fulfilled, else the promise. */

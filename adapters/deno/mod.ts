@@ -18,8 +18,9 @@ import { sharedScope } from "../shared/async_scope.ts";
 import { denoDecodes } from "../shared/fetch_decodes.ts";
 import { TABLES } from "../shared/kernel_table.ts";
 import { describe } from "../shared/listen_error.ts";
-import { checkCertificate, checkSignal, NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
+import { checkCertificate, NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
 import type { NodeSocket } from "../node/socket.ts";
+import { checkSignal } from "../shared/process.ts";
 import { DESCRIPTORS, LIMITS, ResourceReader } from "../shared/resources.ts";
 
 /** What is used of the global `Deno`. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../src/bytes.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** What goes over the wire. */
@@ -168,14 +169,4 @@ export class Direction {
     if (cargo === "fin") this.#gotFin = true;
     else if (cargo !== "reset") this.#queue.push(cargo);
   }
-}
-
-function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
 }

@@ -9,24 +9,22 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, unlink } from "node:fs/promises";
 import net from "node:net";
-import { constants } from "node:os";
 import { dirname } from "node:path";
 import process from "node:process";
 import tls from "node:tls";
 import { getHeapStatistics } from "node:v8";
-import { ConnectError, ListenError, OptionError, UnsupportedError } from "../../src/errors.ts";
+import { ConnectError, ListenError, UnsupportedError } from "../../src/errors.ts";
 import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
-import type { Adapter, Isolated, ResourceUse } from "../../src/platform.ts";
+import type { Adapter, Isolated } from "../../src/platform.ts";
 import type { ListenerEvents, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
 import { scopeForEach } from "../shared/async_scope.ts";
 import { nodeDecodes } from "../shared/fetch_decodes.ts";
-import { readAcceptQueue, readTables } from "../shared/kernel_table.ts";
 import { describe, listenError } from "../shared/listen_error.ts";
 import { type HeapUse, ResourceReader } from "../shared/resources.ts";
-import { findProbe, type Probe } from "./response_body.ts";
+import { type Probe, ProcessParts } from "../shared/process.ts";
+import { findProbe } from "./response_body.ts";
 import { addressOf, NodeSocket } from "./socket.ts";
 import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
-import { Zlib } from "../shared/zlib/mod.ts";
 
 /** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
 const HANDSHAKE_TIMEOUT = 10_000;
@@ -34,13 +32,9 @@ const HANDSHAKE_TIMEOUT = 10_000;
 type SystemError = Error & { readonly code?: string };
 
 /** The adapter for Node. */
-export class NodeAdapter implements Adapter {
-  #probe: Probe | null | undefined;
-  readonly #zlib: Zlib = new Zlib();
-  protected readonly reader: ResourceReader = new ResourceReader({ heap: readHeap });
+export class NodeAdapter extends ProcessParts implements Adapter {
+  protected override readonly reader: ResourceReader = new ResourceReader({ heap: readHeap });
   readonly name: string = "node";
-  readonly deflater: Zlib["deflater"] = this.#zlib.deflater;
-  readonly inflater: Zlib["inflater"] = this.#zlib.inflater;
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
     if (options.reusePort) requireReusePort();
@@ -66,17 +60,6 @@ export class NodeAdapter implements Adapter {
     }
   }
 
-  onSignal(name: string, fn: () => void): () => void {
-    checkSignal(name);
-    const listener = () => fn();
-    process.on(name, listener);
-    return () => void process.off(name, listener);
-  }
-
-  exit(code: number): void {
-    process.exit(code);
-  }
-
   fetchDecodes(coding: string): boolean {
     return nodeDecodes(coding);
   }
@@ -85,22 +68,8 @@ export class NodeAdapter implements Adapter {
     return scopeForEach();
   }
 
-  kernelTable(): Promise<string | null> {
-    return readTables();
-  }
-
-  acceptQueue(address: Address): number | null {
-    return readAcceptQueue(address);
-  }
-
-  resources(): ResourceUse {
-    return this.reader.read();
-  }
-
-  /** Found at the first use: whoever speaks no HTTP has no use for it. */
-  get responseBody(): Probe | undefined {
-    if (this.#probe === undefined) this.#probe = findProbe();
-    return this.#probe ?? undefined;
+  protected override findProbe(): Probe | null {
+    return findProbe();
   }
 }
 
@@ -356,14 +325,6 @@ function requireReusePort(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)) return;
   throw new UnsupportedError(`reusePort needs Node 22.12 or 23.1; this is ${process.versions.node}`);
-}
-
-/** Throws `OptionError` for a name that is no signal, or one that no process can catch. */
-export function checkSignal(name: string): void {
-  const caught = name !== "SIGKILL" && name !== "SIGSTOP";
-  if (caught && Object.hasOwn(constants.signals, name)) return;
-  const why = caught ? "is not a signal here" : "can't be caught";
-  throw new OptionError("signals", `signals: ${JSON.stringify(name)} ${why}`);
 }
 
 /** The adapter for Node. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ResponseBody } from "../../src/platform.ts";
+import type { Probe } from "../shared/process.ts";
 
 interface Inner {
   readonly body?: null | {
@@ -15,9 +15,6 @@ interface Inner {
     readonly stream?: { readonly locked?: boolean };
   };
 }
-
-/** `Adapter.responseBody`. */
-export type Probe = (response: Response) => ResponseBody | undefined;
 
 const UNTYPED = "";
 

@@ -1,11 +1,10 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { MemoryFaults } from "../../adapters/memory/mod.ts";
 import type { DrainReport } from "../../mod.ts";
 import { type HttpHandler, type HttpOptions, reply } from "../../src/http/mod.ts";
 import { dice, eachSeed } from "../support/dice.ts";
 import { bodyOf, chunked, type HttpWorld, httpWorld, pathOf, type Peer, request } from "../support/http_world.ts";
-import { type NetworkOptions, WIRES } from "../support/world.ts";
+import { type NetworkOptions, SEEDED_WORLDS, type SeededWorld, WIRED_WORLDS, WIRES } from "../support/world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 40;
@@ -202,9 +201,8 @@ async function round(
 }
 
 describe("HTTP drain: a seeded schedule of races", () => {
-  const worlds: [string, MemoryFaults, HttpOptions, number][] = [
-    ["split and merged chunks, small delays", { split: 0.3, merge: 0.3, delay: 1, maxDelay: 4 }, {}, 0],
-    ["a lame duck and slow handlers", { split: 0.2, delay: 0.5, maxDelay: 20 }, { lameDuck: 300 }, 40],
+  const worlds: readonly SeededWorld<HttpOptions>[] = [
+    ...SEEDED_WORLDS,
     ["long delays and stalled readers", { delay: 0.3, maxDelay: 80, stall: 0.02, stallTime: 500 }, {}, 10],
     ["resets", { split: 0.2, delay: 0.3, reset: 0.01 }, {}, 10],
     ["a limit of two handlers", { delay: 1, maxDelay: 5 }, { maxConcurrentRequests: 2 }, 10],
@@ -215,13 +213,8 @@ describe("HTTP drain: a seeded schedule of races", () => {
       eachSeed(RUNS, (seed) => round({ seed, faults }, options, work)));
   }
 
-  const overWires: [string, MemoryFaults, HttpOptions, number][] = [
-    ["quick handlers", {}, {}, 5],
-    ["split and merged chunks, slow handlers", { split: 0.2, merge: 0.2 }, {}, 40],
-    ["a lame duck", {}, { lameDuck: 300 }, 10],
-  ];
   for (const [distance, wire] of WIRES) {
-    for (const [name, faults, options, work] of overWires) {
+    for (const [name, faults, options, work] of WIRED_WORLDS) {
       it(`${distance}, ${name}: no request is lost of a client that waits for its answers`, () =>
         eachSeed(RUNS_OF_WIRE, (seed) => round({ seed, faults, wire }, options, work, true)));
     }

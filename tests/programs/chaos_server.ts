@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { pendingTimers, uncountedTimeout } from "../support/counted_timers.ts";
 import process from "node:process";
 import type { Conn, RunOptions, Server } from "../../mod.ts";
 import { upgradeWebSocket, type WebSocketConn } from "../../src/websocket/mod.ts";
@@ -29,21 +30,6 @@ export interface ChaosPresent {
 
 /** How long `block` keeps the event loop, in ms. */
 const BLOCK = 200;
-
-const pending = new Set<unknown>();
-const { setTimeout: set, clearTimeout: clear } = globalThis;
-globalThis.setTimeout = ((run: (...args: unknown[]) => void, delay?: number, ...args: unknown[]) => {
-  const timer: unknown = set(() => {
-    pending.delete(timer);
-    run(...args);
-  }, delay);
-  pending.add(timer);
-  return timer;
-}) as typeof setTimeout;
-globalThis.clearTimeout = ((timer: Parameters<typeof clear>[0]) => {
-  pending.delete(timer);
-  clear(timer);
-}) as typeof clearTimeout;
 
 const { defaultAdapter, lines, run, serve, silentLogger } = await import("../../mod.ts");
 const { serveHttp } = await import("../../src/http/mod.ts");
@@ -128,11 +114,11 @@ async function present(server: Server): Promise<ChaosPresent> {
   for (let i = 0; i < 3; i++) {
     if (bun === undefined) gc?.();
     else bun.gc(true);
-    await new Promise((resolve) => set(() => resolve(null), 10));
+    await new Promise((resolve) => uncountedTimeout(() => resolve(null), 10));
   }
   const { heapUsed, rss } = process.memoryUsage();
   const heap = bun === undefined ? heapUsed : (await import("bun:jsc" as string)).heapStats().heapSize;
-  return { connections: trackedBy(server), timers: pending.size, heap, rss };
+  return { connections: trackedBy(server), timers: pendingTimers.size, heap, rss };
 }
 
 const setup: ChaosSetup = JSON.parse(process.argv[2]);

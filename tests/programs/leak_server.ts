@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { pendingTimers, uncountedTimeout } from "../support/counted_timers.ts";
 import process from "node:process";
 import { trackedBy } from "../support/tracked.ts";
 
@@ -19,21 +20,6 @@ export interface Holdings {
   readonly accepted: number;
   readonly handlerErrors: number;
 }
-
-const pending = new Set<unknown>();
-const { setTimeout: set, clearTimeout: clear } = globalThis;
-globalThis.setTimeout = ((run: (...args: unknown[]) => void, delay?: number, ...args: unknown[]) => {
-  const timer: unknown = set(() => {
-    pending.delete(timer);
-    run(...args);
-  }, delay);
-  pending.add(timer);
-  return timer;
-}) as typeof setTimeout;
-globalThis.clearTimeout = ((timer: Parameters<typeof clear>[0]) => {
-  pending.delete(timer);
-  clear(timer);
-}) as typeof clearTimeout;
 
 const { lines, serve, silentLogger } = await import("../../mod.ts");
 
@@ -56,12 +42,12 @@ async function holdings(): Promise<Holdings> {
   const { bun, gc } = runtime();
   for (let i = 0; i < 3; i++) {
     gc?.();
-    await new Promise((resolve) => set(() => resolve(null), 10));
+    await new Promise((resolve) => uncountedTimeout(() => resolve(null), 10));
   }
   const names = process.eventNames?.() ?? [];
   return {
     connections: trackedBy(server) + trackedBy(raw),
-    timers: pending.size,
+    timers: pendingTimers.size,
     heap: bun === undefined ? process.memoryUsage().heapUsed : (await import("bun:jsc" as string)).heapStats().heapSize,
     listeners: names.reduce((sum, name) => sum + process.listenerCount(name), 0),
     accepted: server.stats.accepted,

@@ -1,27 +1,13 @@
-/** Holds the library to what it exports, and each package to one manifest. */
+/** Holds the library to what it exports, and the packages to what they depend on. */
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
-import { VERSION } from "../../src/cli/help.ts";
+import { readManifest } from "../release/manifests.ts";
 import { root } from "../support/processes.ts";
 import { readSource, sourcesUnder } from "../support/sources.ts";
 
 /** One statement of mod.ts: `export { a, type B } from "./src/x.ts";` */
 const REEXPORT = /export\s+(type\s+)?\{([^}]*)\}\s*from\s*"[^"]+";/g;
-
-interface Manifest {
-  readonly name: string;
-  readonly version: string;
-  readonly license: string;
-  readonly exports: Record<string, unknown>;
-  readonly dependencies?: Record<string, string>;
-}
-
-/** What is published from here, and where its manifests are. */
-const PACKAGES: readonly (readonly [name: string, folder: string])[] = [
-  ["@sluice/sluice", ""],
-  ["@sluice/tools", "src/tools/"],
-];
 
 /** The entries that people import, and the lists that pin them. */
 const ENTRIES: readonly (readonly [source: string, list: string])[] = [
@@ -54,30 +40,10 @@ for (const [source, list] of ENTRIES) {
   });
 }
 
-for (const [name, folder] of PACKAGES) {
-  describe(`the two manifests of ${name}`, () => {
-    const [deno, npm] = [readJson(`${folder}deno.json`), readJson(`${folder}package.json`)];
-
-    it("agree on name, version and license, and with the other package", () => {
-      assertEquals([npm.name, npm.version, npm.license], [name, deno.version, deno.license]);
-      assertEquals([deno.name, deno.version], [name, VERSION]);
-    });
-
-    it("export the same entries, built ones for npm", () => {
-      const built = Object.entries(deno.exports).map(([entry, source]) => {
-        const base = String(source).replace("./", "./dist/").replace(/\.ts$/, "");
-        return [entry, { types: `${base}.d.ts`, default: `${base}.js` }];
-      });
-      const { "./package.json": _, ...entries } = npm.exports;
-      assertEquals(entries, Object.fromEntries(built));
-    });
-  });
-}
-
 describe("dependencies at run time", () => {
   it("has the core none, and the tools one, which only the recorder imports", () => {
-    assertEquals(readJson("package.json").dependencies, undefined);
-    assertEquals(Object.keys(readJson("src/tools/package.json").dependencies!), ["hdr-histogram-js"]);
+    assertEquals(readManifest("package.json").dependencies, undefined);
+    assertEquals(Object.keys(readManifest("src/tools/package.json").dependencies!), ["hdr-histogram-js"]);
     const users = sourcesUnder("src").filter(({ imports }) => imports.includes("hdr-histogram-js"));
     assertEquals(users.map(({ path }) => path), ["src/tools/load/recorder.ts"]);
   });
@@ -93,8 +59,4 @@ function exportedNames(source: string): string[] {
     }
   }
   return names.sort();
-}
-
-function readJson(path: string): Manifest {
-  return JSON.parse(readFileSync(root + path, "utf8"));
 }

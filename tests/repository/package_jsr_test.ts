@@ -4,10 +4,10 @@ import { assert, assertEquals } from "@std/assert";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { publishToJsr, uploadedFiles } from "../release/registries.ts";
 import { assertServesAndStops, consumerProgram } from "../support/consumer.ts";
 import { linksOf, manuals, readManual } from "../support/manuals.ts";
-import { root, runtimeName, runtimePath, startCommand, startProgram } from "../support/processes.ts";
+import { root, runtimeName, startProgram } from "../support/processes.ts";
 import { type Registry, serveRegistry } from "../support/registry.ts";
 
 /** The programs run on deno whoever starts them, so once is enough. */
@@ -23,7 +23,10 @@ describe("the JSR package", () => {
   before(async () => {
     if (skip !== false) return;
     folder = mkdtempSync(join(tmpdir(), "sluice-jsr-"));
-    files = await publishedFiles();
+    const exit = await publishToJsr("", ["--no-check"]);
+    assertEquals(exit.code, 0, exit.stderr);
+    files = uploadedFiles(exit);
+    assert(files.includes("mod.ts"), `no list of files in: ${exit.stderr}`);
     registry = await serveRegistry({ name, version, exports, folder: root, files });
   });
 
@@ -40,16 +43,12 @@ describe("the JSR package", () => {
     assert(files.some((path) => path.startsWith("src/")));
   });
 
-  it(
-    "holds every manual that its papers link to, but for those of the tools, which are their package's",
-    { skip },
-    () => {
-      const papers = files.filter((path) => path.endsWith(".md")).map(readManual);
-      assert(papers.length > 10);
-      const links = papers.flatMap(linksOf).map(({ path }) => path).filter((path) => !path.startsWith("src/tools/"));
-      assertEquals(links.filter((path) => !files.includes(path)), []);
-    },
-  );
+  it("holds every manual that its papers link to", { skip }, () => {
+    const papers = files.filter((path) => path.endsWith(".md")).map(readManual);
+    assert(papers.length > 10);
+    const links = papers.flatMap(linksOf).map(({ path }) => path);
+    assertEquals(links.filter((path) => !files.includes(path)), []);
+  });
 
   it("is imported as jsr:, serves with --allow-net alone and is stopped by SIGTERM", { skip }, async () => {
     const path = join(folder, "program.ts");
@@ -66,15 +65,3 @@ describe("the JSR package", () => {
     assert(registry.served.includes(`/${name}/${version}/mod.ts`));
   });
 });
-
-/** What `deno publish` says it would upload, as paths below the top of the repository. */
-async function publishedFiles(): Promise<string[]> {
-  const command = [runtimePath("deno"), "publish", "--dry-run", "--allow-dirty", "--no-check"];
-  await using program = startCommand(command, { cwd: root });
-  const exit = await program.exited(60_000);
-  assertEquals(exit.code, 0, exit.stderr);
-  const listed = (exit.stdout + exit.stderr).matchAll(/^\s+(file:\/\/\S+) \([\d.]+\w+\)$/gm);
-  const files = [...listed].map(([, url]) => fileURLToPath(url).slice(root.length));
-  assert(files.includes("mod.ts"), `no list of files in: ${exit.stderr}`);
-  return files;
-}

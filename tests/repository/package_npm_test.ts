@@ -5,9 +5,10 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { command, lintPackage, lintTypes, pack, type Tarball } from "../release/registries.ts";
 import { assertServesAndStops, consumerProgram } from "../support/consumer.ts";
 import { linksOf, manuals } from "../support/manuals.ts";
-import { type Exit, root, runtimeName, startCommand, startProgram } from "../support/processes.ts";
+import { root, runtimeName, startProgram } from "../support/processes.ts";
 
 /** The test starts the other runtimes itself, so once is enough. */
 const skip = runtimeName() === "node" ? false : "runs under node only";
@@ -29,29 +30,27 @@ const CONSUMER_TSCONFIG = {
 /** What the tools' package has to read: its papers link to nothing else. */
 const TOOLS_MANUALS = ["faults/", "load/", "", "verify/"].map((folder) => `src/tools/${folder}README.md`).sort();
 
-const PACK = ["npm", "pack", "--loglevel", "error", "--pack-destination"];
 const OFFLINE = ["--offline", "--no-audit", "--no-fund", "--loglevel", "error"];
 
 describe("the npm package", () => {
   let folder = "";
   let project = "";
+  let core: Tarball;
 
   before(async () => {
     if (skip !== false) return;
     folder = mkdtempSync(join(tmpdir(), "sluice-npm-"));
     project = join(folder, "project");
     mkdirSync(project);
-    const packed = await command([...PACK, folder], root);
-    assertEquals(packed.code, 0, packed.stdout + packed.stderr);
     writeFileSync(join(project, "package.json"), `{ "name": "consumer", "type": "module" }\n`);
-    await install("sluice-sluice");
+    core = await pack("", folder);
+    await install(core);
     writeFileSync(join(project, "consumer.js"), consumerProgram("@sluice/sluice"));
   });
 
   /** Installs a tarball, and nothing that isn't there already. */
-  async function install(name: string): Promise<void> {
-    const tarball = readdirSync(folder).find((file) => file.startsWith(name) && file.endsWith(".tgz"));
-    const installed = await command(["npm", "install", `../${tarball}`, ...OFFLINE], project);
+  async function install({ path }: Tarball): Promise<void> {
+    const installed = await command(["npm", "install", path, ...OFFLINE], project);
     assertEquals(installed.code, 0, installed.stdout + installed.stderr);
   }
 
@@ -71,9 +70,19 @@ describe("the npm package", () => {
     assert(!files.some((path) => path.includes("test/") || path.includes("tests/")));
   });
 
+  it("has entries and types that the tools of its users find", { skip }, async () => {
+    await assertUnderstood(core);
+  });
+
   it("has a command that begins with a line for the shell", { skip }, () => {
     const command = readFileSync(join(project, "node_modules/.bin/sluice"), "utf8");
     assertEquals(command.split("\n")[0], "#!/usr/bin/env node");
+  });
+
+  it("has tools in the clone that it was built in", { skip }, async () => {
+    const shown = await command([process.execPath, "dist/src/cli/main.js", "load", "--help"]);
+    assertEquals([shown.code, shown.stderr], [0, ""]);
+    assert(shown.stdout.startsWith("Usage: sluice load "), shown.stdout);
   });
 
   it("is one package alone, and names the line that brings the tools", { skip }, async () => {
@@ -87,10 +96,10 @@ describe("the npm package", () => {
   });
 
   it("has the tools beside it once they are installed", { skip }, async () => {
-    const packed = await command([...PACK, folder], join(root, "src/tools"));
-    assertEquals(packed.code, 0, packed.stdout + packed.stderr);
+    const packed = await pack("src/tools/", folder);
     copyDependencies(join(root, "src/tools"), project);
-    await install("sluice-tools");
+    await install(packed);
+    await assertUnderstood(packed);
     for (const tool of ["load", "verify", "faults"]) {
       const shown = await command(["node_modules/.bin/sluice", tool, "--help"], project);
       assert(shown.code === 0 && shown.stdout.startsWith(`Usage: sluice ${tool} `), shown.stderr);
@@ -138,7 +147,9 @@ function typed(): string {
   return `${consumerProgram("@sluice/sluice")}import * as testing from "@sluice/sluice/testing";\nvoid testing;\n`;
 }
 
-async function command(args: string[], cwd: string): Promise<Exit> {
-  await using program = startCommand(args, { cwd });
-  return await program.exited(60_000);
+async function assertUnderstood({ path }: Tarball): Promise<void> {
+  for (const lint of [lintPackage, lintTypes]) {
+    const { code, stdout, stderr } = await lint(path);
+    assertEquals(code, 0, stdout + stderr);
+  }
 }

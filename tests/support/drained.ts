@@ -58,6 +58,30 @@ export class Drained implements AsyncDisposable {
   }
 }
 
+/** How a server ended that tells what its handlers have run, in a line of its own. */
+export interface ToldOutcome<Ran> extends Outcome {
+  readonly ran: Ran;
+}
+
+/** A running server of a protocol that tells what its handlers have run. */
+export class DrainedTeller<Ran> extends Drained {
+  get port(): number {
+    return this.swarm.port;
+  }
+
+  override async outcome(code = 0, limit?: number): Promise<ToldOutcome<Ran>> {
+    const outcome = await super.outcome(code, limit);
+    const line = outcome.stdout.split("\n").find((text) => text.startsWith("ran "));
+    return { ...outcome, ran: JSON.parse(line?.slice("ran ".length) ?? "null") };
+  }
+
+  /** The end of a server that a test is done with: SIGTERM, exit code 0. */
+  async stop(): Promise<ToldOutcome<Ran>> {
+    this.signal();
+    return await this.outcome();
+  }
+}
+
 /** Starts the program without waiting for its port. */
 export function launch(setup: Setup = {}, options: StartOptions = {}): Program {
   return startProgram(PROGRAM, { ...options, args: [JSON.stringify(setup)] });
@@ -65,9 +89,13 @@ export function launch(setup: Setup = {}, options: StartOptions = {}): Program {
 
 /** Starts the server on the runtime of this test. */
 export async function drained(setup: Setup = {}, options: StartOptions = {}): Promise<Drained> {
-  const program = launch(setup, options);
+  return await served(launch(setup, options), Drained);
+}
+
+/** A program that has told its port, with its clients; it is killed if it does not come to that. */
+export async function served<T>(program: Program, Kind: new (program: Program, port: number) => T): Promise<T> {
   try {
-    return new Drained(program, portOf(await program.line(/^port /)));
+    return new Kind(program, portOf(await program.line(/^port /)));
   } catch (error) {
     await program.kill();
     throw error;

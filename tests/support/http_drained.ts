@@ -1,7 +1,7 @@
 /** The server of `programs/http_server.ts` as a child process with its raw clients, and what it reported. */
 import { assertEquals } from "@std/assert";
 import type { HttpSetup, Ran } from "../programs/http_server.ts";
-import { Drained, type Outcome, portOf } from "./drained.ts";
+import { DrainedTeller, served, type ToldOutcome } from "./drained.ts";
 import { HttpClient } from "./http_client.ts";
 import { type Program, startProgram } from "./processes.ts";
 import type { ClientOptions } from "./swarm.ts";
@@ -9,17 +9,11 @@ import type { ClientOptions } from "./swarm.ts";
 const PROGRAM = "tests/programs/http_server.ts";
 
 /** How the server ended, and what its handlers had run. */
-export interface HttpOutcome extends Outcome {
-  readonly ran: Ran;
-}
+export type HttpOutcome = ToldOutcome<Ran>;
 
 /** A running HTTP server with its clients; `await using` ends both. */
-export class HttpDrained extends Drained {
+export class HttpDrained extends DrainedTeller<Ran> {
   readonly clients: HttpClient[] = [];
-
-  get port(): number {
-    return this.swarm.port;
-  }
 
   get origin(): string {
     return `http://127.0.0.1:${this.port}`;
@@ -44,18 +38,6 @@ export class HttpDrained extends Drained {
     return Promise.all(Array.from({ length: number }, () => this.client(options)));
   }
 
-  override async outcome(code = 0, limit?: number): Promise<HttpOutcome> {
-    const outcome = await super.outcome(code, limit);
-    const line = outcome.stdout.split("\n").find((text) => text.startsWith("ran "));
-    return { ...outcome, ran: JSON.parse(line?.slice("ran ".length) ?? "null") };
-  }
-
-  /** The end of a server that a test is done with: SIGTERM, exit code 0. */
-  async stop(): Promise<HttpOutcome> {
-    this.signal();
-    return await this.outcome();
-  }
-
   override async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients) client.close();
     await super[Symbol.asyncDispose]();
@@ -69,13 +51,7 @@ export function launchHttp(setup: HttpSetup = {}): Program {
 
 /** Starts the server on the runtime of this test. */
 export async function httpDrained(setup: HttpSetup = {}): Promise<HttpDrained> {
-  const program = launchHttp(setup);
-  try {
-    return new HttpDrained(program, portOf(await program.line(/^port /)));
-  } catch (error) {
-    await program.kill();
-    throw error;
-  }
+  return await served(launchHttp(setup), HttpDrained);
 }
 
 /** Fails unless every client got a whole answer to each of its requests, and a FIN at the end. */

@@ -1,10 +1,10 @@
 /** An HTTP server and raw clients in memory and in virtual time. */
-import { type Conn, Dialer, type DrainReport, type ShutdownOptions, silentLogger } from "../../mod.ts";
+import { type Conn, Dialer, type DrainReport, type ShutdownOptions } from "../../mod.ts";
 import { type HttpApp, type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import { type Answer, AnswerReader } from "./http_answers.ts";
 import { trackedBy } from "./tracked.ts";
-import { type NetworkOptions, World } from "./world.ts";
+import { type NetworkOptions, placeIn, World } from "./world.ts";
 
 export interface HttpWorldOptions extends HttpOptions, NetworkOptions {
   /** Bodies of Responses are taken from memory, as far as this runtime can. @default true */
@@ -205,14 +205,7 @@ export async function httpWorld(handler: HttpHandler | HttpApp, options: HttpWor
   const made = new HttpWorld({ seed, faults, wire });
   const { responseBody, deflater, inflater } = await defaultAdapter();
   Object.assign(made.adapter, { responseBody: probe ? responseBody : undefined, deflater, inflater });
-  made.server = await serveHttp({
-    port: 0,
-    hostname: "127.0.0.1",
-    adapter: made.adapter,
-    clock: made.clock,
-    logger: silentLogger,
-    ...rest,
-  }, handler);
+  made.server = await serveHttp({ ...placeIn(made), ...rest }, handler);
   return made;
 }
 

@@ -7,7 +7,8 @@ import type { LoadReport } from "../../src/tools/load/types.ts";
 
 type Slot = LoadReport["timeline"][number];
 
-const OPTIONS: LoadReport["options"] = {
+/** Options as they are shown when few were given. */
+export const OPTIONS: LoadReport["options"] = {
   clients: 50,
   duration: 10_000,
   count: null,
@@ -24,7 +25,8 @@ const OPTIONS: LoadReport["options"] = {
   tlsInsecure: false,
 };
 
-const NO_FAULTS: LoadReport["faults"] = { refused: 0, reset: 0, truncated: 0, timeout: 0, wrong: 0 };
+/** A run without failures. */
+export const NO_FAULTS: LoadReport["faults"] = { refused: 0, reset: 0, truncated: 0, timeout: 0, wrong: 0 };
 
 /** Numbers in [0, 1) that only look random, the same ones each time. */
 function dice(seed: number): () => number {

@@ -4,9 +4,12 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { concat } from "../../src/bytes.ts";
 import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
 import type { Adapter } from "../../src/platform.ts";
 import type { ListenerEvents, RawSocket, SocketEvents, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+
+export { concat };
 
 /** How long a test waits for anything, in ms: for what hangs, on a busy machine too. */
 export const PATIENCE = 60_000;
@@ -30,17 +33,6 @@ export function pattern(length: number): Uint8Array {
   const words = new Uint32Array(Math.ceil(length / 4));
   for (let i = 0; i < words.length; i++) words[i] = i;
   return new Uint8Array(words.buffer, 0, length);
-}
-
-/** The chunks as one array. */
-export function concat(chunks: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    all.set(chunk, at);
-    at += chunk.length;
-  }
-  return all;
 }
 
 /** Where two arrays differ first, or -1. Faster on megabytes than a deep comparison. */

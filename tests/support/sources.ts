@@ -42,7 +42,7 @@ export function readSource(path: string): Source {
 export function loadedWith(path: string, seen: Set<string> = new Set()): Set<string> {
   if (seen.has(path)) return seen;
   seen.add(path);
-  if (!path.endsWith(".ts")) return seen;
+  if (!/\.(ts|js)$/.test(path)) return seen;
   const { code, imports } = readSource(path);
   const named = new Set([...code.matchAll(STATIC)].map(([, specifier]) => specifier.replace(/^(\.\.?\/)+/, "")));
   for (const target of imports) if ([...named].some((name) => target.endsWith(name))) loadedWith(target, seen);

@@ -1,5 +1,11 @@
 /** A server and its clients in memory and in virtual time: races repeat exactly, and nothing sleeps. */
-import { type MemoryAdapter, memoryAdapter, type MemoryOptions, type MemoryWire } from "../../adapters/memory/mod.ts";
+import {
+  type MemoryAdapter,
+  memoryAdapter,
+  type MemoryFaults,
+  type MemoryOptions,
+  type MemoryWire,
+} from "../../adapters/memory/mod.ts";
 import {
   type Conn,
   Dialer,
@@ -27,6 +33,22 @@ export const WIRES: readonly (readonly [string, MemoryWire])[] = [
   ["a round trip of 200 ms", { up: 100, down: 100, jitter: 0.25 }],
   ["a long way back", { up: 30, down: 250, jitter: 0.25 }],
   ["a round trip of 400 ms", { up: 200, down: 200 }],
+];
+
+/** A network, options of its server, and how long a handler works at the most, in ms: what a seeded drain is run in. */
+export type SeededWorld<Options> = readonly [name: string, faults: MemoryFaults, options: Options, work: number];
+
+/** For every protocol. */
+export const SEEDED_WORLDS: readonly SeededWorld<Pick<ServeOptions, "lameDuck">>[] = [
+  ["split and merged chunks, small delays", { split: 0.3, merge: 0.3, delay: 1, maxDelay: 4 }, {}, 0],
+  ["a lame duck and slow handlers", { split: 0.2, delay: 0.5, maxDelay: 20 }, { lameDuck: 300 }, 40],
+];
+
+/** Likewise, over each of `WIRES`. */
+export const WIRED_WORLDS: readonly SeededWorld<Pick<ServeOptions, "lameDuck">>[] = [
+  ["quick handlers", {}, {}, 5],
+  ["split and merged chunks, slow handlers", { split: 0.2, merge: 0.2 }, {}, 40],
+  ["a lame duck", {}, { lameDuck: 300 }, 10],
 ];
 
 export interface WorldOptions extends ServeOptions, NetworkOptions {}
@@ -154,17 +176,15 @@ export class World implements AsyncDisposable {
   }
 }
 
+/** What a server is told of the world that it is in. */
+export function placeIn({ adapter, clock }: World) {
+  return { port: 0, hostname: "127.0.0.1", adapter, clock, logger: silentLogger };
+}
+
 /** Starts a server in a new world. */
 export async function world(handler: Handler = echoLines, options: WorldOptions = {}): Promise<World> {
   const { seed, faults, wire, ...rest } = options;
   const made = new World({ seed, faults, wire });
-  made.server = await serve({
-    port: 0,
-    hostname: "127.0.0.1",
-    adapter: made.adapter,
-    clock: made.clock,
-    logger: silentLogger,
-    ...rest,
-  }, handler);
+  made.server = await serve({ ...placeIn(made), ...rest }, handler);
   return made;
 }

@@ -1,7 +1,7 @@
 /** The server of `programs/websocket_server.ts` as a child process with its raw clients, and what it reported. */
 import type { Ended, Present } from "../programs/websocket_routes.ts";
 import type { WebSocketRan, WebSocketSetup } from "../programs/websocket_server.ts";
-import { Drained, type Outcome, portOf } from "./drained.ts";
+import { DrainedTeller, served, type ToldOutcome } from "./drained.ts";
 import { pause } from "./http_loads.ts";
 import { type StartOptions, startProgram } from "./processes.ts";
 import { WsClient, type WsClientOptions } from "./ws_client.ts";
@@ -9,17 +9,11 @@ import { WsClient, type WsClientOptions } from "./ws_client.ts";
 const PROGRAM = "tests/programs/websocket_server.ts";
 
 /** How the server ended, and what its handlers had taken. */
-export interface WsOutcome extends Outcome {
-  readonly ran: WebSocketRan;
-}
+export type WsOutcome = ToldOutcome<WebSocketRan>;
 
 /** A running server of WebSockets with its clients; `await using` ends both. */
-export class WsDrained extends Drained {
+export class WsDrained extends DrainedTeller<WebSocketRan> {
   readonly clients: WsClient[] = [];
-
-  get port(): number {
-    return this.swarm.port;
-  }
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}`;
@@ -58,18 +52,6 @@ export class WsDrained extends Drained {
     }
   }
 
-  override async outcome(code = 0, limit?: number): Promise<WsOutcome> {
-    const outcome = await super.outcome(code, limit);
-    const line = outcome.stdout.split("\n").find((text) => text.startsWith("ran "));
-    return { ...outcome, ran: JSON.parse(line?.slice("ran ".length) ?? "null") };
-  }
-
-  /** The end of a server that a test is done with: SIGTERM, exit code 0. */
-  async stop(): Promise<WsOutcome> {
-    this.signal();
-    return await this.outcome();
-  }
-
   override async [Symbol.asyncDispose](): Promise<void> {
     for (const { net } of this.clients) net.close();
     await super[Symbol.asyncDispose]();
@@ -78,11 +60,5 @@ export class WsDrained extends Drained {
 
 /** Starts the server, on the runtime of this test unless told otherwise. */
 export async function wsDrained(setup: WebSocketSetup = {}, options: StartOptions = {}): Promise<WsDrained> {
-  const program = startProgram(PROGRAM, { ...options, args: [JSON.stringify(setup)] });
-  try {
-    return new WsDrained(program, portOf(await program.line(/^port /)));
-  } catch (error) {
-    await program.kill();
-    throw error;
-  }
+  return await served(startProgram(PROGRAM, { ...options, args: [JSON.stringify(setup)] }), WsDrained);
 }

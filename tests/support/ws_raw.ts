@@ -1,6 +1,7 @@
 /** A raw WebSocket client over in-process sockets, that writes down each frame. */
 import type { MemorySocket } from "../../adapters/memory/mod.ts";
 import type { Conn } from "../../mod.ts";
+import { concat } from "../../src/bytes.ts";
 import {
   BINARY,
   CLOSE,
@@ -42,13 +43,7 @@ export function bytesOf(data: string | Uint8Array): Uint8Array {
 
 /** Pieces as one. */
 export function joined(...pieces: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  return concat(pieces);
 }
 
 /** One raw connection that has asked for a WebSocket. */

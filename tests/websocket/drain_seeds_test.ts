@@ -1,17 +1,16 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import type { MemoryFaults } from "../../adapters/memory/mod.ts";
 import { eachSeed } from "../support/dice.ts";
 import { wsRound } from "../support/websocket_rounds.ts";
 import type { WsWorldOptions } from "../support/websocket_world.ts";
+import { SEEDED_WORLDS, type SeededWorld } from "../support/world.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 25;
 
 describe("WebSocket drain: a seeded schedule of races", () => {
-  const worlds: [string, MemoryFaults, WsWorldOptions, number][] = [
-    ["split and merged chunks, small delays", { split: 0.3, merge: 0.3, delay: 1, maxDelay: 4 }, {}, 0],
-    ["a lame duck and slow handlers", { split: 0.2, delay: 0.5, maxDelay: 20 }, { lameDuck: 300 }, 40],
+  const worlds: readonly SeededWorld<WsWorldOptions>[] = [
+    ...SEEDED_WORLDS,
     ["long delays and stalled readers", { delay: 0.3, maxDelay: 80, stall: 0.02, stallTime: 500 }, {}, 10],
     ["resets", { split: 0.2, delay: 0.3, reset: 0.01 }, {}, 10],
     ["links that go silent", { split: 0.2, delay: 0.3, vanish: 0.005 }, {}, 10],

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../../src/bytes.ts";
 import type { DeflateOptions, Deflater, Inflater } from "../../../src/platform.ts";
 import { FLUSHED, MAX_ENDS, tooManyEnds, type ZlibModule } from "./stream.ts";
 
@@ -54,7 +55,7 @@ export class PublicInflater implements Inflater {
       room -= piece.length;
       at += read;
     }
-    return joined(pieces, limit - room);
+    return pieces.length === 1 ? pieces[0] : concat(pieces, limit - room);
   }
 
   reset(): void {
@@ -69,7 +70,7 @@ export class PublicInflater implements Inflater {
   #inflate(data: Uint8Array, limit: number): readonly [read: number, piece: Uint8Array] {
     const before = this.#history.length;
     const prefix = before === 0 ? new Uint8Array(0) : storedBlock(this.#history);
-    const input = joined([prefix, data, FLUSHED], prefix.length + data.length + FLUSHED.length);
+    const input = concat([prefix, data, FLUSHED]);
     // The module's types know only the form without `info`.
     const { buffer, engine } = this.#zlib.inflateRawSync(input, {
       windowBits: this.#windowBits,
@@ -88,16 +89,5 @@ export class PublicInflater implements Inflater {
 function storedBlock(bytes: Uint8Array): Uint8Array {
   const { length } = bytes;
   const header = [0x00, length & 0xff, length >> 8, ~length & 0xff, (~length >> 8) & 0xff];
-  return joined([Uint8Array.from(header), bytes], header.length + length);
-}
-
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
-  if (pieces.length === 1) return pieces[0];
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
+  return concat([Uint8Array.from(header), bytes]);
 }

@@ -8,19 +8,10 @@ import { ChunkScan, scanChunkSize } from "../parser/chunk_size.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "../parser/field_line.ts";
 import { MAX_TRAILER_BYTES, MAX_TRAILERS } from "../parser/limits.ts";
 import { takeCrlf } from "../parser/line.ts";
+import { CHUNK_DATA, CHUNK_END, CHUNK_SIZE, FIXED, MESSAGE_END, TRAILERS } from "../parser/states.ts";
 import { readTrailers } from "../parser/trailers.ts";
 import type { Window } from "../parser/window.ts";
-import {
-  AFTER,
-  CHUNK_DATA,
-  CHUNK_END,
-  CHUNK_SIZE,
-  FIXED,
-  RESPONSE_COMPLETE,
-  type State,
-  TRAILERS,
-  UNTIL_END,
-} from "./states.ts";
+import { AFTER, type State, UNTIL_END } from "./states.ts";
 
 /** Takes bodies out of a parser's window. */
 export class BodyReader {
@@ -33,7 +24,7 @@ export class BodyReader {
   #taken = 0;
   #length = 0;
   /** Where in the body it is. */
-  state: State = RESPONSE_COMPLETE;
+  state: State = MESSAGE_END;
   /** The trailer fields of the last body; null if there were none. */
   trailers: [string, string][] | null = null;
 

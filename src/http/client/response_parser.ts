@@ -9,10 +9,11 @@ import { HttpError, ResponseError } from "../errors.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "../parser/field_line.ts";
 import { HeadDraft } from "../parser/head_draft.ts";
 import { applyField, RESPONSE_FIELDS } from "../parser/known_fields.ts";
+import { DEAD, FIELDS, MESSAGE_END, START, START_LINE } from "../parser/states.ts";
 import { Window } from "../parser/window.ts";
 import { BodyReader } from "./body_reader.ts";
 import { ResponseHead } from "./response_head.ts";
-import { AFTER, DEAD, FIELDS, OTHER_PROTOCOL, RESPONSE_COMPLETE, START, type State, STATUS_LINE } from "./states.ts";
+import { AFTER, OTHER_PROTOCOL, type State } from "./states.ts";
 import { minorAt, scanStatusLine, statusAt } from "./status_line.ts";
 
 /** What {@linkcode ResponseParser.next} gives when a response is over. */
@@ -105,8 +106,8 @@ export class ResponseParser {
 
   /** Whether part of a response is here and the rest is not; says so once `next()` has given null. */
   get partial(): boolean {
-    const inside = this.#state > START && this.#state < OTHER_PROTOCOL;
-    return inside || (this.#state === START && this.buffered > 0);
+    if (this.#state === START) return this.buffered > 0;
+    return this.#state !== OTHER_PROTOCOL && this.#state !== DEAD;
   }
 
   /** The trailer fields of the response that has just ended, names in lower case; null if there were none. */
@@ -167,12 +168,12 @@ export class ResponseParser {
     switch (this.#state) {
       case START:
         return this.#begin();
-      case STATUS_LINE:
+      case START_LINE:
         return this.#statusLine();
       case FIELDS:
         return this.#headFields();
-      case RESPONSE_COMPLETE:
-        this.#state = AFTER.complete.told;
+      case MESSAGE_END:
+        this.#state = AFTER.messageEnd.told;
         return RESPONSE_END;
       case OTHER_PROTOCOL:
       case DEAD:
@@ -200,7 +201,7 @@ export class ResponseParser {
     this.#draft.minor = minorAt(w.bytes, w.from);
     this.#fieldsAt = w.at - w.from;
     this.#fields.begin(this.#fieldsAt);
-    this.#state = AFTER.statusLine.complete;
+    this.#state = AFTER.startLine.complete;
     return GO_ON;
   }
 
@@ -243,8 +244,8 @@ export class ResponseParser {
   #bodyPart(): Uint8Array | null | typeof GO_ON {
     const part = this.#body.next();
     if (part !== null) return part;
-    if (this.#body.state === RESPONSE_COMPLETE || (this.#ended && this.#body.end())) {
-      this.#state = RESPONSE_COMPLETE;
+    if (this.#body.state === MESSAGE_END || (this.#ended && this.#body.end())) {
+      this.#state = MESSAGE_END;
       return GO_ON;
     }
     return this.#starved(this.#body.progress);

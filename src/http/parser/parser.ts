@@ -25,8 +25,8 @@ import {
   FIELDS,
   FIXED,
   MESSAGE_END,
-  REQUEST_LINE,
   START,
+  START_LINE,
   type State,
   TRAILERS,
 } from "./states.ts";
@@ -136,7 +136,7 @@ export class RequestParser {
     switch (this.#state) {
       case START:
         return this.#begin();
-      case REQUEST_LINE:
+      case START_LINE:
         return this.#requestLine();
       case FIELDS:
         return this.#headFields();
@@ -178,7 +178,7 @@ export class RequestParser {
     const end = this.#sectionEnd(this.#limits.maxHeadBytes);
     if (!scanRequestLine(w, end, this.#head, this.#limits.maxTargetBytes)) return this.#more(end, "headTooLarge");
     this.#fields.begin(w.at - w.from);
-    this.#state = AFTER.requestLine.complete;
+    this.#state = AFTER.startLine.complete;
     return GO_ON;
   }
 

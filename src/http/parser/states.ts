@@ -1,13 +1,13 @@
 /**
- * The states of a request parser, and every way from one to another.
+ * The states of a request parser, and every way from one to another. The parser of responses has most of them, too.
  *
  * @module
  */
 
-/** Before a request line: empty lines are passed over. */
+/** Before a message; in front of a request empty lines are passed over. */
 export const START = 0;
-/** In a request line. */
-export const REQUEST_LINE = 1;
+/** In a request line, or in a status line (RFC 9112: start-line). */
+export const START_LINE = 1;
 /** In the fields of a head. */
 export const FIELDS = 2;
 /** In a body of known length. */
@@ -28,7 +28,7 @@ export const DEAD = 9;
 /** One of the states. */
 export type State =
   | typeof START
-  | typeof REQUEST_LINE
+  | typeof START_LINE
   | typeof FIELDS
   | typeof FIXED
   | typeof CHUNK_SIZE
@@ -40,8 +40,8 @@ export type State =
 
 /** From each state: what has been found, and the state that follows. Any state may end in `DEAD`. */
 export const AFTER = {
-  start: { firstByte: REQUEST_LINE },
-  requestLine: { complete: FIELDS },
+  start: { firstByte: START_LINE },
+  startLine: { complete: FIELDS },
   fields: { withoutBody: MESSAGE_END, withLength: FIXED, withChunks: CHUNK_SIZE },
   fixed: { complete: MESSAGE_END },
   chunkSize: { aboveZero: CHUNK_DATA, zero: TRAILERS },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../bytes.ts";
 
 /** Parts below this are copied: what keeps track of a part costs more. */
 const KEEP_FROM = 1024;
@@ -56,7 +57,7 @@ export class ByteParts {
   /** The whole message. */
   join(): Uint8Array {
     this.#closeBlock();
-    return this.#parts.length === 1 ? this.#parts[0] : join(this.#parts, this.#size);
+    return this.#parts.length === 1 ? this.#parts[0] : concat(this.#parts, this.#size);
   }
 
   #copy(part: Uint8Array): void {
@@ -76,14 +77,4 @@ export class ByteParts {
     this.#block = this.#block.subarray(this.#used);
     this.#used = 0;
   }
-}
-
-function join(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const bytes = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

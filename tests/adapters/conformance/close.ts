@@ -5,9 +5,19 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import type { Features, Rule } from "./mod.ts";
-import { bytes, concat, firstDifference, pattern, Recorder } from "../../support/rig.ts";
+import { bytes, concat, firstDifference, type Pair, pattern, Recorder, type Rig } from "../../support/rig.ts";
 
 const MIB = 1024 * 1024;
+
+/** The server destroys what it can't have sent, as nobody has read; then the client reads on to its end. */
+async function destroyUnsent(rig: Rig, { client, server, c, s }: Pair): Promise<void> {
+  server.write(new Uint8Array(20 * MIB));
+  server.shutdown();
+  server.destroy();
+  await rig.barrier();
+  rig.start(client, c);
+  await Promise.all([c.event("gone"), s.event("gone")]);
+}
 
 export function closeRules(rule: Rule, features: Features): void {
   rule("after our FIN we still read, after the peer's FIN we still write to the end", async (rig) => {
@@ -94,31 +104,21 @@ export function closeRules(rule: Rule, features: Features): void {
   });
 
   rule("destroy() with unsent bytes is a reset, never a clean end", async (rig) => {
-    const { client, server, c, s } = await rig.pair("server");
-    server.write(new Uint8Array(20 * MIB));
-    server.shutdown();
-    server.destroy();
-    await rig.barrier();
-    rig.start(client, c);
-    await Promise.all([c.event("gone"), s.event("gone")]);
-    assert(c.error instanceof Error);
-    assertEquals(c.has("end"), false);
-    assertEquals(s.error, undefined);
+    const pair = await rig.pair("server");
+    await destroyUnsent(rig, pair);
+    assert(pair.c.error instanceof Error);
+    assertEquals(pair.c.has("end"), false);
+    assertEquals(pair.s.error, undefined);
   });
 
   rule("destroy() with unsent bytes is a reset even after the peer's FIN", async (rig) => {
-    const { client, server, c, s } = await rig.pair("server");
-    client.shutdown();
-    await s.event("end");
-    server.write(new Uint8Array(20 * MIB));
-    server.shutdown();
-    server.destroy();
-    await rig.barrier();
-    rig.start(client, c);
-    await Promise.all([c.event("gone"), s.event("gone")]);
+    const pair = await rig.pair("server");
+    pair.client.shutdown();
+    await pair.s.event("end");
+    await destroyUnsent(rig, pair);
     if (features.resetAfterFin === false) return;
-    assert(c.error instanceof Error);
-    assertEquals(c.has("end"), false);
+    assert(pair.c.error instanceof Error);
+    assertEquals(pair.c.has("end"), false);
   });
 
   rule("shutdown() and destroy() in one breath close, and leave nothing", async (rig) => {

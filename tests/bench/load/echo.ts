@@ -5,7 +5,7 @@
  */
 import type { EchoJob, Sample, Target } from "./jobs.ts";
 import { Block, NOTHING, open, Poll, receive, received, shut } from "./libc.ts";
-import { measure } from "./window.ts";
+import { measureLoad } from "./window.ts";
 
 /** One answer of so many is compared byte by byte. */
 const CHECK_EVERY = 1024;
@@ -75,10 +75,5 @@ class EchoLoad {
 
 /** Runs an echo job. */
 export function runEcho(job: EchoJob & Target): Sample {
-  const load = new EchoLoad(job);
-  try {
-    return measure(job, () => load.turn());
-  } finally {
-    load.close();
-  }
+  return measureLoad(job, new EchoLoad(job));
 }

@@ -7,7 +7,7 @@ import { HELLO, makeChunk, STREAM_BYTES } from "../bodies.ts";
 import { Answers, bytesOf, type Expected } from "./answers.ts";
 import type { HttpJob, Sample, Target } from "./jobs.ts";
 import { Block, NOTHING, open, Poll, receive, shut } from "./libc.ts";
-import { measure } from "./window.ts";
+import { measureLoad } from "./window.ts";
 
 const TURN_MS = 100;
 const MIB = 1_048_576;
@@ -120,10 +120,5 @@ class HttpLoad {
 
 /** Runs an HTTP job. */
 export function runHttp(job: HttpJob & Target): Sample {
-  const load = new HttpLoad(job);
-  try {
-    return measure(job, () => load.turn());
-  } finally {
-    load.close();
-  }
+  return measureLoad(job, new HttpLoad(job));
 }

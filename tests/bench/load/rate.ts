@@ -6,7 +6,7 @@
 import { makeBlock } from "./echo.ts";
 import type { RateJob, Sample, Target } from "./jobs.ts";
 import { type Block, NOTHING, open, Poll, receive, shut } from "./libc.ts";
-import { measure } from "./window.ts";
+import { measureLoad } from "./window.ts";
 
 const TURN_MS = 100;
 
@@ -55,10 +55,5 @@ class RateLoad {
 
 /** Runs a rate job. */
 export function runRate(job: RateJob & Target): Sample {
-  const load = new RateLoad(job);
-  try {
-    return measure(job, () => load.turn());
-  } finally {
-    load.close();
-  }
+  return measureLoad(job, new RateLoad(job));
 }

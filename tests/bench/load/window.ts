@@ -29,8 +29,8 @@ export function measure(target: Target, turn: () => number): Sample {
 /** A load that can be checked at its end. */
 export interface Load {
   turn(): number;
-  /** Checks what is still open to doubt. */
-  finish(): void;
+  /** Checks what is still open to doubt, if anything is. */
+  finish?(): void;
   close(): void;
 }
 
@@ -38,7 +38,7 @@ export interface Load {
 export function measureLoad(target: Target, load: Load): Sample {
   try {
     const sample = measure(target, () => load.turn());
-    load.finish();
+    load.finish?.();
     return sample;
   } finally {
     load.close();

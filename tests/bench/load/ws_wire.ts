@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "../../../src/bytes.ts";
 import { bytesOf } from "./answers.ts";
 import type { WebSocketJob } from "./jobs.ts";
 import { Block, discard, NOTHING, open, Poll, receive, received } from "./libc.ts";
@@ -32,8 +33,8 @@ export interface Round {
 /** Messages that differ from each other. */
 export function makeRound(kind: Kind, size: number, count: number): Round {
   const messages = Array.from({ length: count }, (_, n) => makeMessage(kind, size, n));
-  const block = new Block(join(messages.map((message) => frame(kind, message, true))));
-  return { block, answer: join(messages.map((message) => frame(kind, message, false))) };
+  const block = new Block(concat(messages.map((message) => frame(kind, message, true))));
+  return { block, answer: concat(messages.map((message) => frame(kind, message, false))) };
 }
 
 /** WebSockets that are open: handshakes in batches. */
@@ -114,17 +115,7 @@ function frame(kind: Kind, message: Uint8Array, masked: boolean): Uint8Array {
   if (length < 126) head.push(length);
   else if (length < 65_536) head.push(126, length >> 8, length & 255);
   else head.push(127, 0, 0, 0, 0, length >>> 24, length >> 16 & 255, length >> 8 & 255, length & 255);
-  if (!masked) return join([Uint8Array.from(head), message]);
+  if (!masked) return concat([Uint8Array.from(head), message]);
   head[1] |= MASKED;
-  return join([Uint8Array.from([...head, ...MASK]), message.map((byte, i) => byte ^ MASK[i & 3])]);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return concat([Uint8Array.from([...head, ...MASK]), message.map((byte, i) => byte ^ MASK[i & 3])]);
 }

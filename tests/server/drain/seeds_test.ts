@@ -1,9 +1,17 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { MemoryFaults } from "../../../adapters/memory/mod.ts";
 import { type DrainReport, type Handler, lines, type ServeOptions } from "../../../mod.ts";
 import { dice, eachSeed } from "../../support/dice.ts";
-import { type Client, type NetworkOptions, WIRES, type World, world } from "../../support/world.ts";
+import {
+  type Client,
+  type NetworkOptions,
+  SEEDED_WORLDS,
+  type SeededWorld,
+  WIRED_WORLDS,
+  WIRES,
+  type World,
+  world,
+} from "../../support/world.ts";
 import { trackedBy } from "../../support/tracked.ts";
 
 /** Runs of each kind; each is one seed, and a failure names it. */
@@ -145,9 +153,8 @@ async function round(
 }
 
 describe("drain: a seeded schedule of races", () => {
-  const worlds: [string, MemoryFaults, ServeOptions, number][] = [
-    ["split and merged chunks, small delays", { split: 0.3, merge: 0.3, delay: 1, maxDelay: 4 }, {}, 0],
-    ["a lame duck and slow handlers", { split: 0.2, delay: 0.5, maxDelay: 20 }, { lameDuck: 300 }, 40],
+  const worlds: readonly SeededWorld<ServeOptions>[] = [
+    ...SEEDED_WORLDS,
     ["long delays and stalled readers", { delay: 0.3, maxDelay: 120, stall: 0.02, stallTime: 700 }, {}, 10],
     ["resets and links that go silent", { split: 0.2, delay: 0.3, reset: 0.01, vanish: 0.005 }, {}, 10],
     ["a short budget", { split: 0.2, delay: 0.3, maxDelay: 30 }, { grace: 400, quiet: 60 }, 80],
@@ -158,13 +165,8 @@ describe("drain: a seeded schedule of races", () => {
       eachSeed(RUNS, (seed) => round({ seed, faults }, options, work)));
   }
 
-  const overWires: [string, MemoryFaults, ServeOptions, number][] = [
-    ["quick handlers", {}, {}, 5],
-    ["split and merged chunks, slow handlers", { split: 0.2, merge: 0.2 }, {}, 40],
-    ["a lame duck", {}, { lameDuck: 300 }, 10],
-  ];
   for (const [distance, wire] of WIRES) {
-    for (const [name, faults, options, work] of overWires) {
+    for (const [name, faults, options, work] of WIRED_WORLDS) {
       it(`${distance}, ${name}: no line of a client that waits for its answers is lost`, () =>
         eachSeed(
           RUNS_OF_WIRE,

@@ -5,6 +5,7 @@ import { bytes, count, figure, plural, time } from "../../../src/tools/cli/load/
 import { progressLine } from "../../../src/tools/cli/load/progress_bar.ts";
 import { formatLoad } from "../../../src/tools/cli/load/table.ts";
 import type { LoadReport } from "../../../src/tools/load/types.ts";
+import { NO_FAULTS, OPTIONS } from "../../support/load_reports.ts";
 
 describe("numbers", () => {
   it("have the digits that say something, and the unit that suits them", () => {
@@ -106,22 +107,7 @@ const REPORT: LoadReport = {
   target: "tcp://127.0.0.1:9000",
   kind: "tcp",
   runtime: "bun",
-  options: {
-    clients: 10,
-    duration: 10_000,
-    count: null,
-    rate: null,
-    think: null,
-    pipeline: 1,
-    size: null,
-    ramp: null,
-    method: "GET",
-    headers: [],
-    body: null,
-    check: "echo",
-    timeout: 10_000,
-    tlsInsecure: false,
-  },
+  options: { ...OPTIONS, clients: 10, check: "echo" },
   seed: 7,
   ended: "duration",
   duration: 10_000,
@@ -131,7 +117,7 @@ const REPORT: LoadReport = {
   bytes: { sent: 32_000, received: 41_000 },
   latency: { min: 0.1, mean: 0.5, p50: 0.4, p75: 0.6, p90: 1, p99: 3, p999: 8, max: 9 },
   percentiles: [],
-  faults: { refused: 0, reset: 0, truncated: 0, timeout: 0, wrong: 0 },
+  faults: NO_FAULTS,
   samples: [],
   timeline: [],
   corrected: false,

@@ -15,24 +15,18 @@ import {
   UsageError,
 } from "@sluice/sluice/cli/kit";
 import { constants } from "node:os";
-import { type ScenarioName, SCENARIOS, type VerifyKind } from "../../verify/mod.ts";
+import { type ScenarioName, SCENARIOS, type ScenarioWorld, type VerifyKind } from "../../verify/mod.ts";
 import { didYouMean } from "@sluice/sluice";
 import { stretchOf } from "./busy.ts";
 import type { Place } from "./places.ts";
 
 /** What was asked for. Durations in ms. */
-export interface VerifySettings {
+export interface VerifySettings
+  extends Pick<ScenarioWorld, "path" | "uploadPath" | "streamPath" | "expect" | "bigSize" | "think"> {
   /** Program and arguments. */
   readonly command: readonly string[];
   readonly kind: VerifyKind;
   readonly place: Place;
-  /** Request target of http and ws. */
-  readonly path: string;
-  readonly uploadPath: string | null;
-  readonly streamPath: string | null;
-  readonly expect: "echo" | "any";
-  readonly bigSize: number;
-  readonly think: number;
   /** Time to the server and back; 0: clients are on this machine, as they are. */
   readonly roundTrip: number;
   /** How far a delay may be off either way, as a share of it. */
