@@ -92,7 +92,7 @@ export type {
   ListenOptions,
   ServeOptions,
   TlsOptions,
-} from "./src/server/options.ts";
+} from "./src/server/serve_options.ts";
 export type { AdmissionReason } from "./src/server/accept/admission.ts";
 export type { HookFunction } from "./src/server/drain/hooks.ts";
 export type {
@@ -114,7 +114,7 @@ export type {
   ServerStats,
   ShutdownBudget,
   ShutdownOptions,
-} from "./src/server/server_types.ts";
+} from "./src/server/server_api.ts";
 export { listen, Listener } from "./src/server/accept/listener.ts";
 export { createServer, serve } from "./src/server/serve.ts";
 export { connect, type ConnectOptions, Dialer } from "./src/server/connect.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./usage_errors.ts";
 import { didYouMean } from "../../mod.ts";
 import {
   COMMANDS,
@@ -12,7 +12,7 @@ import {
   type DemoOptions,
   type EchoOptions,
   OPTIONS,
-} from "./options.ts";
+} from "./command_options.ts";
 import { readArgs } from "./read_args.ts";
 import { TOOLS } from "./tools.ts";
 

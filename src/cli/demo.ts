@@ -7,7 +7,7 @@ import { createServer } from "../../mod.ts";
 import { createHttpServer } from "../http/mod.ts";
 import { answerLines } from "./answer_lines.ts";
 import { demoRoutes } from "./demo_routes.ts";
-import { DEFAULT_HOST, DEFAULT_HTTP_PORT, DEFAULT_TCP_PORT, type DemoOptions, limitsOf } from "./options.ts";
+import { DEFAULT_HOST, DEFAULT_HTTP_PORT, DEFAULT_TCP_PORT, type DemoOptions, limitsOf } from "./command_options.ts";
 import type { Print } from "./output.ts";
 import { formatAddresses, formatUrl, tryCommand } from "./print.ts";
 import { runServices, type Service } from "./services.ts";

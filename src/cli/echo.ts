@@ -6,9 +6,9 @@
 import { readFileSync } from "node:fs";
 import { createServer, type TlsListenOptions } from "../../mod.ts";
 import { answerLines } from "./answer_lines.ts";
-import { StartError } from "./errors.ts";
+import { StartError } from "./usage_errors.ts";
 import { flagOf } from "./hints.ts";
-import { DEFAULT_HOST, DEFAULT_TCP_PORT, type EchoOptions, limitsOf, OPTIONS } from "./options.ts";
+import { DEFAULT_HOST, DEFAULT_TCP_PORT, type EchoOptions, limitsOf, OPTIONS } from "./command_options.ts";
 import type { Print } from "./output.ts";
 import { formatAddresses, tryCommand } from "./print.ts";
 import { runServices, type Service } from "./services.ts";

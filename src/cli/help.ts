@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type CommandName, OPTIONS } from "./options.ts";
+import { type CommandName, OPTIONS } from "./command_options.ts";
 import type { ToolCommand, ToolOption } from "./tool.ts";
 import { TOOLS } from "./tools.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-export { StartError, UsageError } from "./errors.ts";
+export { StartError, UsageError } from "./usage_errors.ts";
 export { listenHint } from "./hints.ts";
 export { duration, number, oneOf, port, type ReadValue, share, text } from "./option_values.ts";
 export type { Print } from "./output.ts";

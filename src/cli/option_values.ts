@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./usage_errors.ts";
 
 /** Turns the text of a value into what it means; `flag` is for the message if it means nothing. */
 export type ReadValue = (flag: string, text: string) => unknown;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { UsageError } from "./errors.ts";
+import { UsageError } from "./usage_errors.ts";
 import { didYouMean } from "../../mod.ts";
 import type { ToolCommand, ToolInput, ToolOption } from "./tool.ts";
 

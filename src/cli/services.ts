@@ -19,9 +19,9 @@ import {
   type ServeOptions,
   type Server,
 } from "../../mod.ts";
-import { StartError } from "./errors.ts";
+import { StartError } from "./usage_errors.ts";
 import { listenHint } from "./hints.ts";
-import type { CommonOptions } from "./options.ts";
+import type { CommonOptions } from "./command_options.ts";
 import type { Print } from "./output.ts";
 import { formatPhase, formatReport } from "./print.ts";
 

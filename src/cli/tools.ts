@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { StartError } from "./errors.ts";
+import { StartError } from "./usage_errors.ts";
 import type { ToolCommand } from "./tool.ts";
 
 /** A tool that can be called. */

@@ -16,13 +16,13 @@ import {
   ValueContext,
   wallOf,
 } from "./tree.ts";
-import type { CancelCauseFunc, CancelFunc, Context, ContextParent, ContextValue } from "./types.ts";
+import type { CancelCauseFunc, CancelFunc, Context, ContextParent, ContextValue } from "./context.ts";
 import { OptionError } from "../errors.ts";
 import { gotNumber } from "../names.ts";
 
 export { CancelContext } from "./tree.ts";
-export { Canceled, ContextKey, DeadlineExceeded } from "./types.ts";
-export type { CancelCauseFunc, CancelFunc, Context, ContextParent, ContextValue } from "./types.ts";
+export { Canceled, ContextKey, DeadlineExceeded } from "./context.ts";
+export type { CancelCauseFunc, CancelFunc, Context, ContextParent, ContextValue } from "./context.ts";
 
 function derive(parent: Context, at: number, delay: number, cause: unknown): [ctx: Context, cancel: CancelFunc] {
   if (delay === Infinity || parent.deadline === at || dueOf(parent) <= clockOf(parent).now() + delay) {

@@ -5,7 +5,7 @@
  */
 import { type Clock, MAX_TIMER_DELAY, systemClock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
-import { Canceled, type Context, type ContextParent, type ContextValue, DeadlineExceeded } from "./types.ts";
+import { Canceled, type Context, type ContextParent, type ContextValue, DeadlineExceeded } from "./context.ts";
 
 /** How a context ended: one object, shared by all that ended with it. The error is built when somebody asks. */
 class Outcome {

@@ -6,7 +6,7 @@
 import { OptionError } from "../errors.ts";
 import { BaseDecoder, frameError } from "./base_decoder.ts";
 import type { Codec, Decoder, Encoder } from "./decoder.ts";
-import { positiveInteger } from "./options.ts";
+import { positiveInteger } from "./option_checks.ts";
 import { toBytes } from "./text.ts";
 
 /**

@@ -7,7 +7,7 @@ import { type Clock, MAX_TIMER_DELAY, systemClock } from "../clock.ts";
 import { ConnClosedError, DeadlineError, OptionError } from "../errors.ts";
 import { checkNames, gotNumber, type Names } from "../names.ts";
 import type { Conn } from "../server/conn/conn.ts";
-import { oneOf, positiveInteger } from "./options.ts";
+import { oneOf, positiveInteger } from "./option_checks.ts";
 
 /** What a heartbeat needs of a framed connection. */
 export interface HeartbeatTarget<Out> {

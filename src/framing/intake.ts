@@ -9,7 +9,7 @@ import { Boundary } from "../server/conn/boundary.ts";
 import type { Conn, Consumer } from "../server/conn/conn.ts";
 import { Accumulator } from "./accumulator.ts";
 import type { Decoder } from "./decoder.ts";
-import { positiveInteger } from "./options.ts";
+import { positiveInteger } from "./option_checks.ts";
 
 /** What a stream of frames needs of a connection. */
 export type FrameConn = Pick<Conn, "consume" | "release" | "pause" | "resume" | "report" | "took" | "state">;

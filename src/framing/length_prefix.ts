@@ -7,7 +7,7 @@ import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { BaseDecoder, frameError } from "./base_decoder.ts";
 import type { Codec, Decoder, Encoder } from "./decoder.ts";
-import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./options.ts";
+import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./option_checks.ts";
 import { toBytes } from "./text.ts";
 
 /** Longest LEB128 form of a 64-bit number, in bytes (Go: `binary.MaxVarintLen64`). */

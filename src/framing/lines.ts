@@ -14,7 +14,7 @@ import {
   UNTERMINATED,
   type Unterminated,
 } from "./delimiter.ts";
-import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./options.ts";
+import { DEFAULT_MAX_LENGTH, oneOf, positiveInteger } from "./option_checks.ts";
 import { TEXT_NAMES, type TextOptions, toBytes, toText } from "./text.ts";
 
 const LF = 0x0a;

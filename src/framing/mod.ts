@@ -29,6 +29,6 @@ export {
   type LineEncoderOptions,
   type LineOptions,
 } from "./lines.ts";
-export { DEFAULT_MAX_LENGTH } from "./options.ts";
+export { DEFAULT_MAX_LENGTH } from "./option_checks.ts";
 export { FrameStream } from "./stream.ts";
 export { textDecoder, type TextOptions, Utf8Decoder } from "./text.ts";

@@ -19,7 +19,7 @@ export {
   type ResponseParserOptions,
 } from "./client/response_parser.ts";
 export { ResponseHead } from "./client/response_head.ts";
-export { BodyError, HttpError, REFUSAL_REASONS, type RefusalReason, ResponseError } from "./errors.ts";
+export { BodyError, HttpError, REFUSAL_REASONS, type RefusalReason, ResponseError } from "./http_errors.ts";
 export {
   type EventSource,
   eventStream,
@@ -56,4 +56,4 @@ export type {
   HttpResult,
   HttpServer,
   HttpStats,
-} from "./types.ts";
+} from "./http_api.ts";

@@ -6,18 +6,25 @@
 import type { Connection } from "../server/conn/connection.ts";
 import { checkNames } from "../names.ts";
 import { openListener } from "../server/accept/listener.ts";
-import type { ConfigureOptions } from "../server/options.ts";
+import type { ConfigureOptions } from "../server/serve_options.ts";
 import type { BusyConn } from "../server/drain/report.ts";
 import { TcpServer } from "../server/server.ts";
 import { callable, checkServer } from "../validate.ts";
 import { accessLogFrom } from "./extras/access_log.ts";
 import { isHealthHandler } from "./extras/health.ts";
 import { HttpConn } from "./conn/http_conn.ts";
-import { coreOptions, HTTP_CONFIGURE_NAMES, HTTP_NAMES, type HttpLimits, httpLimits, tlsOptions } from "./options.ts";
+import {
+  coreOptions,
+  HTTP_CONFIGURE_NAMES,
+  HTTP_NAMES,
+  type HttpLimits,
+  httpLimits,
+  tlsOptions,
+} from "./http_options.ts";
 import { ProxyTrust } from "./request/proxy.ts";
 import { overloadAnswer } from "./conn/refusals.ts";
 import { HttpService } from "./conn/service.ts";
-import type { HttpApp, HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./types.ts";
+import type { HttpApp, HttpHandler, HttpLimitOptions, HttpOptions, HttpServer, HttpStats } from "./http_api.ts";
 
 /** A handler of CONNECT that can't open a tunnel by an answer with a length: that would be the proxy's undoing. */
 function tunnelHandler(onConnect: HttpApp["fetch"] | undefined): HttpApp["fetch"] | null {

@@ -12,7 +12,7 @@ import type { Address, TlsConnectOptions } from "../endpoint.ts";
 import type { Adapter } from "../platform.ts";
 import { formatAddress } from "../address.ts";
 import type { Conn } from "./conn/conn.ts";
-import { CONN_NAMES, connLimits, type ConnOptions, hostOf } from "./options.ts";
+import { CONN_NAMES, connLimits, type ConnOptions, hostOf } from "./serve_options.ts";
 import { SoloHost } from "./conn/solo_host.ts";
 import { duration, integer, oneOf, text } from "../validate.ts";
 

@@ -4,9 +4,9 @@
  * @module
  */
 import { openListener } from "./accept/listener.ts";
-import { SERVE_NAMES, type ServeOptions } from "./options.ts";
+import { SERVE_NAMES, type ServeOptions } from "./serve_options.ts";
 import { TcpServer } from "./server.ts";
-import type { Handler, Server } from "./server_types.ts";
+import type { Handler, Server } from "./server_api.ts";
 import { checkServer } from "../validate.ts";
 
 /**

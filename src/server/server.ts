@@ -38,9 +38,9 @@ import {
   type DrainLimits,
   drainLimits,
   type ServeOptions,
-} from "./options.ts";
+} from "./serve_options.ts";
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.ts";
-import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_types.ts";
+import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_api.ts";
 import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
 import { checkParts, checkPromise, duration, text } from "../validate.ts";

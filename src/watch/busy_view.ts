@@ -4,7 +4,7 @@
  * @module
  */
 import type { BusyConn } from "../../mod.ts";
-import type { WatchedConn, WatchedServer } from "./types.ts";
+import type { WatchedConn, WatchedServer } from "./watch_api.ts";
 
 /** Ages of one kind at one moment. */
 export interface Ages {

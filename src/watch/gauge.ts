@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Marks } from "./options.ts";
+import type { Marks } from "./watch_settings.ts";
 
 /** Follows one resource. */
 export class Gauge {

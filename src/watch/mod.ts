@@ -24,5 +24,5 @@ export type {
   WatchedConn,
   WatchedServer,
   WatchOptions,
-} from "./types.ts";
+} from "./watch_api.ts";
 export { watchResources } from "./watch.ts";

@@ -6,7 +6,7 @@
 import { type Adapter, type Clock, defaultAdapter, type Logger, type ResourceUse, safeLogger } from "../../mod.ts";
 import { AgeList, type Ages, BusyView } from "./busy_view.ts";
 import { Gauge } from "./gauge.ts";
-import { checkServer, type WatchSettings, watchSettings } from "./options.ts";
+import { checkServer, type WatchSettings, watchSettings } from "./watch_settings.ts";
 import type {
   ResourceKind,
   ResourceSample,
@@ -16,7 +16,7 @@ import type {
   WatchedConn,
   WatchedServer,
   WatchOptions,
-} from "./types.ts";
+} from "./watch_api.ts";
 import { describe } from "./words.ts";
 
 /** The timer comes at least so often, in ms: it sees a block of the loop up to so much shorter than it was. */

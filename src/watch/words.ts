@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ResourceKind } from "./types.ts";
+import type { ResourceKind } from "./watch_api.ts";
 
 /** One sentence. @param value Descriptors, bytes or ms. @param count Handlers or connections over the mark. */
 export function describe(kind: ResourceKind, value: number, limit: number, count: number): string {

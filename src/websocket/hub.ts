@@ -7,7 +7,7 @@ import { type Bytes, dataOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { SharedFrame } from "./conn/shared_frame.ts";
-import type { WebSocketConn } from "./types.ts";
+import type { WebSocketConn } from "./websocket_api.ts";
 import { WsConn } from "./conn/ws_conn.ts";
 
 /** How one message is published. */

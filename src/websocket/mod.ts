@@ -11,7 +11,7 @@ export {
   type HandshakeFailure,
   WebSocketClosedError,
   WebSocketError,
-} from "./errors.ts";
+} from "./websocket_errors.ts";
 export { type Farewell, type FarewellFlag, parseFarewell } from "./farewell.ts";
 export { Hub, type PublishOptions } from "./hub.ts";
 export { webSocketTransport } from "./client/transport.ts";
@@ -28,4 +28,4 @@ export type {
   WebSocketOptions,
   WebSocketSendOptions,
   WebSocketState,
-} from "./types.ts";
+} from "./websocket_api.ts";

@@ -42,16 +42,16 @@ const faults = (fault: object): unknown =>
 /** Who takes the numbers of an interface. */
 const TAKERS: readonly (readonly [path: string, name: string, take: Take])[] = [
   [
-    "src/server/options.ts",
+    "src/server/serve_options.ts",
     "ListenOptions",
     (o: object) => listen({ adapter, ...("mode" in o ? { path: "/s" } : {}), ...o }),
   ],
-  ["src/server/options.ts", "ConnOptions", (o: object) => serve({ adapter, ...o }, () => {})],
-  ["src/server/options.ts", "ConnOptions", (o: object) => createServer({ adapter }, () => {}).configure(o)],
-  ["src/server/options.ts", "AdmissionOptions", (o: object) => serve({ adapter, ...o }, () => {})],
-  ["src/server/options.ts", "DrainOptions", (o: object) => serve({ adapter, ...o }, () => {})],
-  ["src/server/options.ts", "DrainOptions", (o: object) => createServer({ adapter }, () => {}).shutdown(o)],
-  ["src/server/options.ts", "DrainOptions", (o: object) => run([], { adapter, exit: false, ...o })],
+  ["src/server/serve_options.ts", "ConnOptions", (o: object) => serve({ adapter, ...o }, () => {})],
+  ["src/server/serve_options.ts", "ConnOptions", (o: object) => createServer({ adapter }, () => {}).configure(o)],
+  ["src/server/serve_options.ts", "AdmissionOptions", (o: object) => serve({ adapter, ...o }, () => {})],
+  ["src/server/serve_options.ts", "DrainOptions", (o: object) => serve({ adapter, ...o }, () => {})],
+  ["src/server/serve_options.ts", "DrainOptions", (o: object) => createServer({ adapter }, () => {}).shutdown(o)],
+  ["src/server/serve_options.ts", "DrainOptions", (o: object) => run([], { adapter, exit: false, ...o })],
   ["src/server/connect.ts", "ConnectOptions", (o: object) => connect({ adapter, port: 1, ...o })],
   ["src/framing/intake.ts", "FrameStreamOptions", (o) => frames(new FakeConn(), lineDecoder(), o)],
   ["src/framing/intake.ts", "FrameStreamOptions", (o) => lines(new FakeConn(), o)],
@@ -62,23 +62,35 @@ const TAKERS: readonly (readonly [path: string, name: string, take: Take])[] = [
     "HeartbeatOptions",
     (o: object) => heartbeat(lines(new FakeConn()), { ping: "x", interval: 1000, clock: new VirtualClock(), ...o }),
   ],
-  ["src/http/types.ts", "HttpLimitOptions", (o: object) => serveHttp({ adapter, ...o }, answer)],
-  ["src/http/types.ts", "HttpLimitOptions", (o: object) => createHttpServer({ adapter }, answer).configure(o)],
-  ["src/http/types.ts", "HttpOptions", (o: object) => serveHttp({ adapter, ...o }, answer)],
+  ["src/http/http_api.ts", "HttpLimitOptions", (o: object) => serveHttp({ adapter, ...o }, answer)],
+  ["src/http/http_api.ts", "HttpLimitOptions", (o: object) => createHttpServer({ adapter }, answer).configure(o)],
+  ["src/http/http_api.ts", "HttpOptions", (o: object) => serveHttp({ adapter, ...o }, answer)],
   ["src/http/extras/health.ts", "HealthOptions", (o) => readyz(o)],
   ["src/http/client/response_parser.ts", "ResponseParserOptions", (o) => new ResponseParser(o)],
-  ["src/websocket/types.ts", "HeartbeatOptions", (heartbeat) => connectWebSocket(nobody, { heartbeat, adapter })],
-  ["src/websocket/types.ts", "CompressionOptions", (compression) => connectWebSocket(nobody, { compression, adapter })],
-  ["src/websocket/types.ts", "WebSocketLimitOptions", (o: object) => connectWebSocket(nobody, { ...o, adapter })],
   [
-    "src/websocket/reconnect/types.ts",
+    "src/websocket/websocket_api.ts",
+    "HeartbeatOptions",
+    (heartbeat) => connectWebSocket(nobody, { heartbeat, adapter }),
+  ],
+  [
+    "src/websocket/websocket_api.ts",
+    "CompressionOptions",
+    (compression) => connectWebSocket(nobody, { compression, adapter }),
+  ],
+  [
+    "src/websocket/websocket_api.ts",
+    "WebSocketLimitOptions",
+    (o: object) => connectWebSocket(nobody, { ...o, adapter }),
+  ],
+  [
+    "src/websocket/reconnect/reconnect_api.ts",
     "ReconnectHeartbeat",
     (heartbeat) => new ReconnectingWebSocket(nobody, { heartbeat }),
   ],
-  ["src/websocket/reconnect/types.ts", "ReconnectOptions", (o) => new ReconnectingWebSocket(nobody, o)],
-  ["src/watch/types.ts", "ResourceLimit", (heap) => watchResources({ adapter, limits: { heap } })],
-  ["src/watch/types.ts", "WatchOptions", (o: object) => watchResources({ adapter, ...o })],
-  ["src/tools/load/types.ts", "LoadOptions", (o) => runLoad("tcp://127.0.0.1:1", o)],
+  ["src/websocket/reconnect/reconnect_api.ts", "ReconnectOptions", (o) => new ReconnectingWebSocket(nobody, o)],
+  ["src/watch/watch_api.ts", "ResourceLimit", (heap) => watchResources({ adapter, limits: { heap } })],
+  ["src/watch/watch_api.ts", "WatchOptions", (o: object) => watchResources({ adapter, ...o })],
+  ["src/tools/load/load_api.ts", "LoadOptions", (o) => runLoad("tcp://127.0.0.1:1", o)],
 ];
 
 /** The same, where the number has no interface of options, or one with others beside it. */
@@ -157,7 +169,7 @@ describe("a number that is none", () => {
 
 describe("the interfaces of options", () => {
   it("are read with their numbers", () => {
-    assertEquals(numbersOf("src/server/options.ts", "ListenOptions"), ["port", "mode", "backlog"]);
-    assert(fieldsOf("src/server/options.ts", "ListenOptions").length > 3);
+    assertEquals(numbersOf("src/server/serve_options.ts", "ListenOptions"), ["port", "mode", "backlog"]);
+    assert(fieldsOf("src/server/serve_options.ts", "ListenOptions").length > 3);
   });
 });

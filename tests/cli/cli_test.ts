@@ -11,7 +11,7 @@ import process from "node:process";
 import { connect, type ConnectOptions, type DrainReport, type Framed, type Holder, lines } from "../../mod.ts";
 import { helpText, VERSION } from "../../src/cli/help.ts";
 import { listenHint, optionMessage } from "../../src/cli/hints.ts";
-import { OPTIONS } from "../../src/cli/options.ts";
+import { OPTIONS } from "../../src/cli/command_options.ts";
 import {
   formatAddress,
   formatAddresses,

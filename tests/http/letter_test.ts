@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { OptionError } from "../../mod.ts";
 import { createHttpServer, type HttpHandler, type HttpOptions, reply } from "../../src/http/mod.ts";
-import { webSocketLimits } from "../../src/websocket/options.ts";
+import { webSocketLimits } from "../../src/websocket/websocket_options.ts";
 import { httpWorld, request } from "../support/http_world.ts";
 
 const CONNECT = "CONNECT db.example:5432 HTTP/1.1\r\nHost: db.example:5432\r\n\r\n";

@@ -72,7 +72,7 @@ export const CLASSES = [
   ["tools/verify/bounds_test.ts", "process", "one"],
   ["tools/verify/classes_test.ts", "pure", "one"],
   ["tools/verify/losers_process_test.ts", "process", "long"],
-  ["tools/verify/options_test.ts", "pure", "one"],
+  ["tools/verify/verify_options_test.ts", "pure", "one"],
   ["tools/verify/parts_test.ts", "pure", "one"],
   ["tools/verify/perfect_test.ts", "pure", "sampled"],
   ["tools/verify/servers_process_test.ts", "process", "long"],

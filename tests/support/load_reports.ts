@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadReport } from "../../src/tools/load/types.ts";
+import type { LoadReport } from "../../src/tools/load/load_api.ts";
 
 type Slot = LoadReport["timeline"][number];
 

@@ -9,7 +9,7 @@ import {
   type ResolvedClientOptions,
 } from "../../src/tools/load/clients/client.ts";
 import { parseTarget } from "../../src/tools/load/target.ts";
-import type { FaultClass } from "../../src/tools/load/types.ts";
+import type { FaultClass } from "../../src/tools/load/load_api.ts";
 import { VirtualClock } from "../../src/testing/clock.ts";
 
 /** What a client is made of where a test does not say otherwise. */

@@ -6,7 +6,12 @@ import { reply, serveHttp } from "../../src/http/mod.ts";
 import { defaultAdapter } from "../../src/runtime.ts";
 import type { HandlerContext } from "../../src/server/conn/handler_context.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "../../src/websocket/client/connect.ts";
-import type { WebSocketConn, WebSocketHandler, WebSocketMessage, WebSocketOptions } from "../../src/websocket/types.ts";
+import type {
+  WebSocketConn,
+  WebSocketHandler,
+  WebSocketMessage,
+  WebSocketOptions,
+} from "../../src/websocket/websocket_api.ts";
 import { HttpWorld, type HttpWorldOptions } from "./http_world.ts";
 import type { NetworkOptions } from "./world.ts";
 import { bytesOf, handshake, type RawOptions, RawPeer } from "./ws_raw.ts";

@@ -2,12 +2,16 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { OptionError } from "../../src/errors.ts";
-import { HandshakeError } from "../../src/websocket/errors.ts";
+import { HandshakeError } from "../../src/websocket/websocket_errors.ts";
 import { AnswerHead } from "../../src/websocket/handshake/answer_head.ts";
 import { type Agreement, checkAnswer, makeRequest } from "../../src/websocket/handshake/client.ts";
 import { checkUpgrade } from "../../src/websocket/handshake/server.ts";
 import { parseTarget } from "../../src/websocket/handshake/url.ts";
-import { type ClientHandshake, clientHandshakeOptions, handshakeOptions } from "../../src/websocket/options.ts";
+import {
+  type ClientHandshake,
+  clientHandshakeOptions,
+  handshakeOptions,
+} from "../../src/websocket/websocket_options.ts";
 import { cut, latin1Bytes, singles } from "../fixtures/http_parser_tools.ts";
 import { ANSWER_CASES } from "../fixtures/websocket_answers.ts";
 import { answerText, KEY } from "../fixtures/websocket_handshakes.ts";

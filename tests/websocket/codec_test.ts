@@ -4,7 +4,7 @@ import { OptionError } from "../../src/errors.ts";
 import { checkCode, isReceivable, isSendable } from "../../src/websocket/close_code.ts";
 import { cutReason } from "../../src/websocket/farewell.ts";
 import { FrameDecoder, type Role } from "../../src/websocket/codec/mod.ts";
-import { HandshakeError, WebSocketClosedError, WebSocketError } from "../../src/websocket/errors.ts";
+import { HandshakeError, WebSocketClosedError, WebSocketError } from "../../src/websocket/websocket_errors.ts";
 import { singles } from "../fixtures/framing_tools.ts";
 import { BAD_CASES, BAD_UTF8, binary, FRAME_CASES, more, pattern, text } from "../fixtures/websocket_frames.ts";
 import {

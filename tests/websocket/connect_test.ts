@@ -2,7 +2,7 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { type Conn, listen, OptionError } from "../../mod.ts";
 import { connectWebSocket } from "../../src/websocket/client/connect.ts";
-import { HandshakeError } from "../../src/websocket/errors.ts";
+import { HandshakeError } from "../../src/websocket/websocket_errors.ts";
 import { acceptKey } from "../../src/websocket/handshake/accept_key.ts";
 import { latin1Bytes } from "../fixtures/http_parser_tools.ts";
 import { answerText } from "../fixtures/websocket_handshakes.ts";

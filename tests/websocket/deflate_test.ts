@@ -12,7 +12,7 @@ import {
   makeOffer,
   PerMessageDeflate,
 } from "../../src/websocket/deflate/mod.ts";
-import { WebSocketError } from "../../src/websocket/errors.ts";
+import { WebSocketError } from "../../src/websocket/websocket_errors.ts";
 import { FLUSHED, noise, records, referenceInflate, referencePayloads, unhex } from "../fixtures/deflate_messages.ts";
 import { DEFAULTS, PLAIN } from "../fixtures/websocket_extensions.ts";
 import { bytes, concat, firstDifference } from "../support/rig.ts";

@@ -15,7 +15,7 @@ import {
 import { Dialer } from "../../src/server/connect.ts";
 import { VirtualClock } from "../../src/testing/clock.ts";
 import { type ConnectWebSocketOptions, type Dialled, dialWebSocket } from "../../src/websocket/client/dial.ts";
-import { HandshakeError } from "../../src/websocket/errors.ts";
+import { HandshakeError } from "../../src/websocket/websocket_errors.ts";
 import { acceptKey } from "../../src/websocket/handshake/accept_key.ts";
 import { latin1Bytes } from "../fixtures/http_parser_tools.ts";
 import { answerText } from "../fixtures/websocket_handshakes.ts";

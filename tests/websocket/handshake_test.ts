@@ -6,8 +6,8 @@ import { FAREWELL_PROTOCOL } from "../../src/websocket/farewell.ts";
 import { acceptKey, isKey, randomKey } from "../../src/websocket/handshake/accept_key.ts";
 import { checkUpgrade, type UpgradeAnswer, type UpgradeRefusal } from "../../src/websocket/handshake/server.ts";
 import { sha1 } from "../../src/websocket/handshake/sha1.ts";
-import { handshakeOptions } from "../../src/websocket/options.ts";
-import type { WebSocketOptions } from "../../src/websocket/types.ts";
+import { handshakeOptions } from "../../src/websocket/websocket_options.ts";
+import type { WebSocketOptions } from "../../src/websocket/websocket_api.ts";
 import {
   ACCEPT,
   type Change,

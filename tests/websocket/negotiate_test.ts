@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { parseExtensions } from "../../src/websocket/deflate/extensions.ts";
 import { acceptOffers, checkAnswer, makeOffer } from "../../src/websocket/deflate/mod.ts";
-import type { CompressionOptions } from "../../src/websocket/types.ts";
+import type { CompressionOptions } from "../../src/websocket/websocket_api.ts";
 import { ANSWER_CASES, BAD_PARAMS, DEFAULTS, MALFORMED, OFFER_CASES, PLAIN } from "../fixtures/websocket_extensions.ts";
 import { worked } from "../support/lag.ts";
 

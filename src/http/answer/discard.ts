@@ -4,7 +4,7 @@
  * @module
  */
 import type { OwnFields } from "./fields.ts";
-import type { HttpResult } from "../types.ts";
+import type { HttpResult } from "../http_api.ts";
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 

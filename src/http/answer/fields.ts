@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HeaderFields } from "../types.ts";
+import type { HeaderFields } from "../http_api.ts";
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;

@@ -7,7 +7,7 @@ import { type Bytes, dataOf } from "../../bytes.ts";
 import { gotNumber } from "../../names.ts";
 import { checkedFields, noFields, type OwnFields } from "./fields.ts";
 import { type Lazy, standInFor } from "../lazy.ts";
-import type { HeaderFields } from "../types.ts";
+import type { HeaderFields } from "../http_api.ts";
 
 /** Status and fields of a `reply()`. */
 export interface ReplyInit {

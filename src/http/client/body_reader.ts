@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { ChunkScan, scanChunkSize } from "../parser/chunk_size.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "../parser/field_line.ts";
 import { MAX_TRAILER_BYTES, MAX_TRAILERS } from "../parser/limits.ts";
 import { takeCrlf } from "../parser/line.ts";
-import { CHUNK_DATA, CHUNK_END, CHUNK_SIZE, FIXED, MESSAGE_END, TRAILERS } from "../parser/states.ts";
+import { CHUNK_DATA, CHUNK_END, CHUNK_SIZE, FIXED, MESSAGE_END, TRAILERS } from "../parser/parser_states.ts";
 import { readTrailers } from "../parser/trailers.ts";
 import type { Window } from "../parser/window.ts";
-import { AFTER, type State, UNTIL_END } from "./states.ts";
+import { AFTER, type State, UNTIL_END } from "./response_states.ts";
 
 /** Takes bodies out of a parser's window. */
 export class BodyReader {

@@ -5,15 +5,15 @@
  */
 import { OptionError, SluiceError } from "../../errors.ts";
 import { gotNumber } from "../../names.ts";
-import { HttpError, ResponseError } from "../errors.ts";
+import { HttpError, ResponseError } from "../http_errors.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "../parser/field_line.ts";
 import { HeadDraft } from "../parser/head_draft.ts";
 import { applyField, RESPONSE_FIELDS } from "../parser/known_fields.ts";
-import { DEAD, FIELDS, MESSAGE_END, START, START_LINE } from "../parser/states.ts";
+import { DEAD, FIELDS, MESSAGE_END, START, START_LINE } from "../parser/parser_states.ts";
 import { Window } from "../parser/window.ts";
 import { BodyReader } from "./body_reader.ts";
 import { ResponseHead } from "./response_head.ts";
-import { AFTER, OTHER_PROTOCOL, type State } from "./states.ts";
+import { AFTER, OTHER_PROTOCOL, type State } from "./response_states.ts";
 import { minorAt, scanStatusLine, statusAt } from "./status_line.ts";
 
 /** What {@linkcode ResponseParser.next} gives when a response is over. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ResponseError } from "../errors.ts";
+import { ResponseError } from "../http_errors.ts";
 import { CLASS, CR, DIGIT, LF, SP, VALUE } from "../parser/chars.ts";
 import { asciiBytes, latin1 } from "../parser/text.ts";
 import type { Window } from "../parser/window.ts";

@@ -7,7 +7,7 @@ import type { HttpExchange } from "./exchange.ts";
 import { decodedFields, fieldsOf } from "../answer/fields.ts";
 import { Reply } from "../answer/reply.ts";
 import { sendStream } from "./stream_answer.ts";
-import type { HttpResult } from "../types.ts";
+import type { HttpResult } from "../http_api.ts";
 import { sendWhole } from "./whole_answer.ts";
 
 /** On a Response whose body was taken from memory: the web's API does not know that it was used. */

@@ -11,7 +11,7 @@ import type { Connection } from "../../server/conn/connection.ts";
 import type { Address } from "../../endpoint.ts";
 import { type AnswerEvent, type AnswerState, TRANSITIONS } from "./answering.ts";
 import type { AccessRecord } from "../extras/access_log.ts";
-import { BodyError } from "../errors.ts";
+import { BodyError } from "../http_errors.ts";
 import { fieldLine, pairsOf } from "../answer/fields.ts";
 import type { RequestHead, RequestParser } from "../parser/mod.ts";
 import type { ProxyView } from "../request/proxy.ts";
@@ -19,7 +19,7 @@ import type { QueuePlace } from "./request_limit.ts";
 import type { HttpService } from "./service.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
 import { continueTrace } from "../extras/traceparent.ts";
-import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../types.ts";
+import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../http_api.ts";
 
 /** A protocol that the connection may be handed over to. */
 export interface Upgrading {

@@ -5,7 +5,7 @@
  */
 import { DeadlineExceeded } from "../../context/mod.ts";
 import { DrainTimeoutError } from "../../errors.ts";
-import { BodyError, HttpError } from "../errors.ts";
+import { BodyError, HttpError } from "../http_errors.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { noFields } from "../answer/fields.ts";
 import { sendWhole } from "./whole_answer.ts";

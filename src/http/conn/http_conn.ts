@@ -10,7 +10,7 @@ import type { Connection } from "../../server/conn/connection.ts";
 import { answer } from "./answer.ts";
 import { type Delayed, HttpDeadlines } from "./deadlines.ts";
 import { discard } from "../answer/discard.ts";
-import { BodyError, HttpError } from "../errors.ts";
+import { BodyError, HttpError } from "../http_errors.ts";
 import { type ExchangeHost, HttpExchange } from "./exchange.ts";
 import { account, sendFailure } from "./failure.ts";
 import { blocksNext, countHeads, skipBody } from "./leftovers.ts";
@@ -19,7 +19,7 @@ import { END, type ParserEvent, type RequestHead, RequestParser } from "../parse
 import { refusalAnswer } from "./refusals.ts";
 import { type HandlerOutcome, runHandler } from "./run_handler.ts";
 import type { HttpService } from "./service.ts";
-import type { HttpResult } from "../types.ts";
+import type { HttpResult } from "../http_api.ts";
 
 /** The consumer of a connection that speaks HTTP/1.1. */
 export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome {

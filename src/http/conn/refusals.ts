@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { HttpError } from "../errors.ts";
+import type { HttpError } from "../http_errors.ts";
 import { statusLine } from "../answer/status.ts";
 
 /** A whole answer after which the connection closes. @param date The line of its Date field (RFC 9110 §6.6.1). */

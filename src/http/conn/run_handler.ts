@@ -5,7 +5,7 @@
  */
 import type { HttpExchange } from "./exchange.ts";
 import { LazyRequest } from "../request/request.ts";
-import type { HttpResult } from "../types.ts";
+import type { HttpResult } from "../http_api.ts";
 
 /** Who is told how it went. */
 export interface HandlerOutcome {

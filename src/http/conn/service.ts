@@ -11,12 +11,12 @@ import { holderOf } from "../../server/drain/holders.ts";
 import type { BusyConn } from "../../server/drain/report.ts";
 import type { Adapter, Isolated } from "../../platform.ts";
 import type { AccessLog, AccessRecord } from "../extras/access_log.ts";
-import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../errors.ts";
-import type { HttpLimits } from "../options.ts";
+import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../http_errors.ts";
+import type { HttpLimits } from "../http_options.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
 import { DateField } from "../answer/status.ts";
-import type { HttpApp, HttpServer, HttpStats } from "../types.ts";
+import type { HttpApp, HttpServer, HttpStats } from "../http_api.ts";
 
 /** The server below, as far as HTTP's connections need it. */
 export interface ServiceServer extends HttpServer {

@@ -9,7 +9,7 @@ import { reply } from "../answer/reply.ts";
 import { statusLine } from "../answer/status.ts";
 import { UpgradeResponse } from "../answer/upgrade_response.ts";
 import type { Connection } from "../../server/conn/connection.ts";
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { sourceOf } from "../request/request.ts";
 import { HttpExchange } from "./exchange.ts";
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { BACKSLASH, CLASS, CR, EQUALS, HEX_VALUE, HTAB, LF, QUOTE, SEMICOLON, SP, TOKEN, VALUE } from "./chars.ts";
 import { MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_SIZE_DIGITS, MAX_MESSAGE_EXTENSION_BYTES } from "./limits.ts";
 import { misplaced, takeCrlf } from "./line.ts";

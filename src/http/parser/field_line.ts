@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HttpError, type RefusalReason } from "../errors.ts";
+import { HttpError, type RefusalReason } from "../http_errors.ts";
 import { CLASS, COLON, CR, HTAB, SP, TOKEN, VALUE } from "./chars.ts";
 import { misplaced, takeCrlf } from "./line.ts";
 import type { Window } from "./window.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { SLASH } from "./chars.ts";
 import type { HeadDraft } from "./head_draft.ts";
 import { isConnect } from "./target.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HttpError, type RefusalReason } from "../errors.ts";
+import { HttpError, type RefusalReason } from "../http_errors.ts";
 import { CLASS, COMMA, DIGIT, TOKEN } from "./chars.ts";
 import { type FieldScan, trimEnd, trimStart } from "./field_line.ts";
 import type { HeadDraft } from "./head_draft.ts";

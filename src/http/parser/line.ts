@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HttpError, type RefusalReason } from "../errors.ts";
+import { HttpError, type RefusalReason } from "../http_errors.ts";
 import { CR, LF } from "./chars.ts";
 import type { Window } from "./window.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { SluiceError } from "../../errors.ts";
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { CR, LF } from "./chars.ts";
 import { ChunkScan, scanChunkSize } from "./chunk_size.ts";
 import { BLANK, FIELD, FieldScan, scanField } from "./field_line.ts";
@@ -29,7 +29,7 @@ import {
   START_LINE,
   type State,
   TRAILERS,
-} from "./states.ts";
+} from "./parser_states.ts";
 import { readTrailers } from "./trailers.ts";
 import { Window } from "./window.ts";
 

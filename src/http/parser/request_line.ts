@@ -5,7 +5,7 @@
  * @module
  */
 
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { CLASS, CR, DIGIT, SP, TARGET, TOKEN } from "./chars.ts";
 import { type HeadDraft, IN_METHOD, IN_TARGET, IN_VERSION } from "./head_draft.ts";
 import { MAX_METHOD_BYTES } from "./limits.ts";

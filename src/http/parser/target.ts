@@ -4,7 +4,7 @@
  * @module
  */
 
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import { ASTERISK, CLASS, COLON, DIGIT, HEX, HOST, IPV6, PERCENT, QUESTION, SLASH } from "./chars.ts";
 import { asciiBytes, isText, matches } from "./text.ts";
 

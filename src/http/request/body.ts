@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { BodyError } from "../errors.ts";
+import { BodyError } from "../http_errors.ts";
 
 /** Where the parts of a body come from. */
 export interface BodySource {

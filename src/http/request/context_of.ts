@@ -4,7 +4,7 @@
  * @module
  */
 import { sourceOf } from "./request.ts";
-import type { HttpContext } from "../types.ts";
+import type { HttpContext } from "../http_api.ts";
 
 /**
  * The context of a request: the client's address, `waitUntil()`, `draining` and the rest of what a handler of

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HttpError } from "../errors.ts";
+import { HttpError } from "../http_errors.ts";
 import type { RequestHead } from "../parser/mod.ts";
 import { type Lazy, standInFor } from "../lazy.ts";
 import type { RequestBody } from "./body.ts";

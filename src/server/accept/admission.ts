@@ -7,7 +7,7 @@ import type { Address } from "../../endpoint.ts";
 import { addressKey } from "../../address.ts";
 import type { Connection } from "../conn/connection.ts";
 import { restAt } from "../conn/rest.ts";
-import type { AdmissionLimits } from "../options.ts";
+import type { AdmissionLimits } from "../serve_options.ts";
 
 /** Which limit a connection met. */
 export type AdmissionReason = "maxConnections" | "maxConnectionsPerIp" | "admit" | "acceptRate";

@@ -21,7 +21,7 @@ import {
   LISTEN_NAMES,
   type ListenOptions,
   listenTarget,
-} from "../options.ts";
+} from "../serve_options.ts";
 import { SoloHost } from "../conn/solo_host.ts";
 
 const NAMES: Names<ListenOptions & ConnOptions> = { ...LISTEN_NAMES, ...CONN_NAMES };

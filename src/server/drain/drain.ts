@@ -13,7 +13,7 @@ import { DrainLedger, isServed } from "./ledger.ts";
 import type { Dues, Habits } from "../conn/dues.ts";
 import { type Hook, runHooks } from "./hooks.ts";
 import { type KernelTable, parseKernelTable, parseRoundTrips } from "./kernel_table.ts";
-import type { DrainLimits } from "../options.ts";
+import type { DrainLimits } from "../serve_options.ts";
 import type { DrainPhase, DrainReport, HookResult } from "./report.ts";
 import type { TimerQueue } from "../conn/timers.ts";
 import { DrainWatch } from "./watch.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { reportMargin } from "./drain.ts";
-import type { DrainLimits } from "../options.ts";
+import type { DrainLimits } from "../serve_options.ts";
 
 /**
  * What such a drain takes at the least, in ms: a quiet window, a second one for who was asked something in the first,

@@ -9,10 +9,10 @@ import { defaultAdapter } from "../../runtime.ts";
 import type { Adapter } from "../../platform.ts";
 import { drainSchedule } from "../drain/drain.ts";
 import { type Hook, hooksBudget } from "../drain/hooks.ts";
-import { DRAIN_NAMES, drainLimits } from "../options.ts";
+import { DRAIN_NAMES, drainLimits } from "../serve_options.ts";
 import type { RunHook, Runnable, Runnables, RunOptions, RunReport } from "./run_options.ts";
 import { Runner } from "./runner.ts";
-import type { Server } from "../server_types.ts";
+import type { Server } from "../server_api.ts";
 import { signalNames } from "./signals.ts";
 import { duration } from "../../validate.ts";
 

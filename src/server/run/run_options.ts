@@ -7,9 +7,9 @@ import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { Adapter } from "../../platform.ts";
 import type { HookFunction } from "../drain/hooks.ts";
-import type { DrainOptions } from "../options.ts";
+import type { DrainOptions } from "../serve_options.ts";
 import type { DrainReport, HookResult } from "../drain/report.ts";
-import type { Server } from "../server_types.ts";
+import type { Server } from "../server_api.ts";
 
 /** A hook that runs after all servers have stopped. */
 export interface RunHook {

@@ -12,7 +12,7 @@ import { reportMargin } from "../drain/drain.ts";
 import { type Hook, hooksBudget, runHooks } from "../drain/hooks.ts";
 import type { DrainReport, HookResult } from "../drain/report.ts";
 import type { Runnable, RunOptions, RunReport } from "./run_options.ts";
-import type { Server } from "../server_types.ts";
+import type { Server } from "../server_api.ts";
 import { signalExitCode, SignalWatch } from "./signals.ts";
 import { StagePlan } from "./stage_plan.ts";
 import { stagesGiven, stagesOf } from "./stages.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { OptionError } from "../../errors.ts";
-import type { DrainOptions } from "../options.ts";
-import type { Server, ShutdownOptions } from "../server_types.ts";
+import type { DrainOptions } from "../serve_options.ts";
+import type { Server, ShutdownOptions } from "../server_api.ts";
 
 /** What a plan needs of a server. */
 export type PlannedServer = Pick<Server, "name" | "checkShutdown">;

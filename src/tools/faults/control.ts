@@ -5,8 +5,8 @@
  */
 import { OptionError } from "@sluice/sluice";
 import { type HttpHandler, reply } from "@sluice/sluice/http";
-import { checkFaults } from "./options.ts";
-import type { FaultProxy } from "./types.ts";
+import { checkFaults } from "./fault_checks.ts";
+import type { FaultProxy } from "./faults_api.ts";
 
 const ROUTES: Readonly<Record<string, readonly string[]>> = {
   "/faults": ["GET", "PUT"],

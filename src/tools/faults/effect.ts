@@ -4,7 +4,7 @@
  * @module
  */
 import { randomOf } from "./random.ts";
-import type { Fault } from "./types.ts";
+import type { Fault } from "./faults_api.ts";
 
 /** Bytes that may still pass; one that is for both directions is shared by them. */
 export interface Budget {

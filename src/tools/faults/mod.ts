@@ -4,7 +4,7 @@
  * @module
  */
 export { faultControl } from "./control.ts";
-export { checkFaults, FAULT_KINDS } from "./options.ts";
+export { checkFaults, FAULT_KINDS } from "./fault_checks.ts";
 export { startFaultProxy } from "./proxy.ts";
 export type {
   BandwidthFault,
@@ -25,4 +25,4 @@ export type {
   SliceFault,
   SlowCloseFault,
   StallFault,
-} from "./types.ts";
+} from "./faults_api.ts";

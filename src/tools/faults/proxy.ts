@@ -21,10 +21,10 @@ import {
 } from "@sluice/sluice";
 import { type Effects, effectsOf } from "./effect.ts";
 import { Link, type LinkHost } from "./link.ts";
-import { checkFaults, checkProxy, duration } from "./options.ts";
+import { checkFaults, checkProxy, duration } from "./fault_checks.ts";
 import { freshSeed } from "./random.ts";
 import { Tally } from "./tally.ts";
-import type { Fault, FaultEndpoint, FaultProxy, FaultProxyOptions, FaultStats } from "./types.ts";
+import type { Fault, FaultEndpoint, FaultProxy, FaultProxyOptions, FaultStats } from "./faults_api.ts";
 
 const LOCALHOST = "127.0.0.1";
 

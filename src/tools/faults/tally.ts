@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { FAULT_KINDS } from "./options.ts";
-import type { FaultConnections, FaultKind, FaultStats } from "./types.ts";
+import { FAULT_KINDS } from "./fault_checks.ts";
+import type { FaultConnections, FaultKind, FaultStats } from "./faults_api.ts";
 
 /** Numbers that only grow, and two that say how things stand. */
 export class Tally {

@@ -4,9 +4,9 @@
  * @module
  */
 import { Agenda } from "./agenda.ts";
-import { ClientError, type Connector, type LoadClient } from "./clients/client_types.ts";
+import { ClientError, type Connector, type LoadClient } from "./clients/load_client.ts";
 import type { Random } from "./random.ts";
-import type { FaultClass } from "./types.ts";
+import type { FaultClass } from "./load_api.ts";
 import { Worker, type WorkerHost } from "./worker.ts";
 
 /** Attempts to connect that are under way at once: fewer than a server's usual accept queue (511) holds. */

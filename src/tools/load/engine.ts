@@ -5,7 +5,7 @@
  */
 import type { Clock } from "@sluice/sluice";
 import { Arrivals } from "./arrivals.ts";
-import type { Connector, LoadClient } from "./clients/client_types.ts";
+import type { Connector, LoadClient } from "./clients/load_client.ts";
 import { Crew, type CrewHost } from "./crew.ts";
 import { Flights } from "./flights.ts";
 import { ClosedPace, OpenPace, type Pace, type PaceHost, ThinkPace } from "./pace.ts";
@@ -15,7 +15,7 @@ import { RampClock, type RampStage, rampStages } from "./ramp.ts";
 import { type Random, seeded } from "./random.ts";
 import { Recorder } from "./recorder.ts";
 import { Timeline } from "./timeline.ts";
-import type { FaultClass, LoadEnd, LoadProgress, ResolvedLoadOptions, ServerProbe } from "./types.ts";
+import type { FaultClass, LoadEnd, LoadProgress, ResolvedLoadOptions, ServerProbe } from "./load_api.ts";
 import type { Worker } from "./worker.ts";
 
 /** How often time-outs are looked for and counts are added up, in ms. */

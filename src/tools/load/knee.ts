@@ -9,7 +9,7 @@
  *
  * @module
  */
-import type { Knee, RampStep } from "./types.ts";
+import type { Knee, RampStep } from "./load_api.ts";
 
 /** A line through fewer steps foretells nothing. */
 const LEAST_STEPS = 3;

@@ -29,4 +29,4 @@ export type {
   ResolvedLoadOptions,
   ServerProbe,
   TimelineSlot,
-} from "./types.ts";
+} from "./load_api.ts";

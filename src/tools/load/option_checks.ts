@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNames, gotNumber, OptionError } from "@sluice/sluice";
-import type { LoadRange } from "./types.ts";
+import type { LoadRange } from "./load_api.ts";
 
 /** Ends the check with what the option must be. */
 export function refuse(option: string, expected: string, got: unknown, shown: string = show(got)): never {

@@ -6,7 +6,7 @@
 import { Agenda } from "./agenda.ts";
 import type { Arrivals } from "./arrivals.ts";
 import { type Random, within } from "./random.ts";
-import type { LoadRange } from "./types.ts";
+import type { LoadRange } from "./load_api.ts";
 import type { Worker } from "./worker.ts";
 
 /** What a pace needs of its owner. Times are the clock's. */

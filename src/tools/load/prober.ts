@@ -4,7 +4,7 @@
  * @module
  */
 import type { Timeline } from "./timeline.ts";
-import type { ProcessSample, ServerProbe } from "./types.ts";
+import type { ProcessSample, ServerProbe } from "./load_api.ts";
 
 /** A kernel counts processor time in ticks of 10 ms: half a second is told to 2 %. */
 const INTERVAL = 500;

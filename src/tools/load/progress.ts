@@ -5,7 +5,7 @@
  */
 import type { Recorder } from "./recorder.ts";
 import type { Timeline } from "./timeline.ts";
-import type { LoadProgress, ResolvedLoadOptions } from "./types.ts";
+import type { LoadProgress, ResolvedLoadOptions } from "./load_api.ts";
 
 /** Four times a second is as often as somebody reads it, in ms. */
 const INTERVAL = 250;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadRamp } from "./types.ts";
+import type { LoadRamp } from "./load_api.ts";
 
 /** One step: its load, and when it begins and ends, in ms since the start. */
 export interface RampStage {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadRange } from "./types.ts";
+import type { LoadRange } from "./load_api.ts";
 
 /** The next number, from 0 up to and without 1. */
 export type Random = () => number;

@@ -4,7 +4,7 @@
  * @module
  */
 import { build, type Histogram } from "hdr-histogram-js";
-import type { FaultClass, FaultSample, LatencyPercentile, LatencySummary } from "./types.ts";
+import type { FaultClass, FaultSample, LatencyPercentile, LatencySummary } from "./load_api.ts";
 
 /** Latencies are kept in whole microseconds. */
 const MICROSECONDS = 1000;

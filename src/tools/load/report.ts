@@ -5,7 +5,7 @@
  */
 import type { EngineResult, LoadEngine } from "./engine.ts";
 import { findKnee } from "./knee.ts";
-import type { LoadReport, LoadTarget, ResolvedLoadOptions } from "./types.ts";
+import type { LoadReport, LoadTarget, ResolvedLoadOptions } from "./load_api.ts";
 
 /** What a report says of the run beside its figures. */
 export interface ReportHead {

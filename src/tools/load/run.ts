@@ -6,10 +6,10 @@
 import { afterFunc, type ContextParent, defaultAdapter, systemClock } from "@sluice/sluice";
 import { makeConnector } from "./clients/client.ts";
 import { type EngineParts, LoadEngine } from "./engine.ts";
-import { resolveOptions } from "./options.ts";
+import { resolveOptions } from "./load_options.ts";
 import { loadReport, type ReportHead } from "./report.ts";
 import { parseTarget } from "./target.ts";
-import type { LoadOptions, LoadReport } from "./types.ts";
+import type { LoadOptions, LoadReport } from "./load_api.ts";
 
 /**
  * Loads a server with simulated clients that check every answer, and reports what they saw.

@@ -4,7 +4,7 @@
  * @module
  */
 import { type ConnectOptions, OptionError } from "@sluice/sluice";
-import type { LoadKind, LoadTarget } from "./types.ts";
+import type { LoadKind, LoadTarget } from "./load_api.ts";
 
 /** How an address is taken. */
 export interface TargetOptions {

@@ -5,7 +5,7 @@
  */
 import type { RampStage } from "./ramp.ts";
 import { type Recorder, Tally } from "./recorder.ts";
-import type { ProcessSample, RampStep, TimelineSlot } from "./types.ts";
+import type { ProcessSample, RampStep, TimelineSlot } from "./load_api.ts";
 
 /** A plot has no more points to show. */
 export const MAX_SLOTS = 600;

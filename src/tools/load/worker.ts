@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ClientEvents, LoadClient } from "./clients/client_types.ts";
-import type { FaultClass } from "./types.ts";
+import type { ClientEvents, LoadClient } from "./clients/load_client.ts";
+import type { FaultClass } from "./load_api.ts";
 
 /** `away`: not connected, and about to try. `leaving`: it is `gone` as soon as its connection is. */
 export type WorkerState = "away" | "connecting" | "open" | "leaving" | "gone";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadRamp, LoadRange, LoadReport, ResolvedLoadOptions } from "../load/types.ts";
+import type { LoadRamp, LoadRange, LoadReport, ResolvedLoadOptions } from "../load/load_api.ts";
 import { commandLine } from "./shell.ts";
 
 /** `sluice load URL …` with the same options and the same seed. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadReport } from "../load/types.ts";
+import type { LoadReport } from "../load/load_api.ts";
 import { formatBytes, formatCount, formatMs, formatNumber } from "./format.ts";
 import { commandMarkup, keyFigures, pageText, termList } from "./frame.ts";
 import { repeatLoad } from "./load_command.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FaultClass, LoadReport } from "../load/types.ts";
+import type { FaultClass, LoadReport } from "../load/load_api.ts";
 import { formatCount, formatMs, formatNumber, formatShare, listed, plural } from "./format.ts";
 
 /** The classes of faults in words, in the order of the tables. */

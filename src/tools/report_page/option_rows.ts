@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadRamp, LoadRange, LoadReport } from "../load/types.ts";
+import type { LoadRamp, LoadRange, LoadReport } from "../load/load_api.ts";
 import { formatCount, formatMs, formatNumber, plural } from "./format.ts";
 import { loadUnit } from "./load_words.ts";
 import { markup, type Piece, shortened } from "./markup.ts";

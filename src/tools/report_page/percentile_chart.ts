@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadReport } from "../load/types.ts";
+import type { LoadReport } from "../load/load_api.ts";
 import { down } from "./axes.ts";
 import { type Chart, chartFigure, emptyChart, namedDot } from "./chart.ts";
 import { formatCount, formatMs } from "./format.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadReport } from "../load/types.ts";
+import type { LoadReport } from "../load/load_api.ts";
 import { type Chart, chartFigure, emptyChart, type Mark, type Plot } from "./chart.ts";
 import { formatCount, formatMs, formatNumber } from "./format.ts";
 import { loadUnit } from "./load_words.ts";

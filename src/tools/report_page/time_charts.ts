@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoadReport, ProcessSample } from "../load/types.ts";
+import type { LoadReport, ProcessSample } from "../load/load_api.ts";
 import { type Chart, chartFigure, emptyChart, type Plot } from "./chart.ts";
 import { formatBytes, formatCount, formatMs, formatNumber, formatShare, plural } from "./format.ts";
 import { faultCount } from "./load_words.ts";

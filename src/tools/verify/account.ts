@@ -4,7 +4,7 @@
  * @module
  */
 import { GOOD_CODES } from "./classes.ts";
-import type { LossName } from "./types.ts";
+import type { LossName } from "./verify_api.ts";
 
 /** How far the answer to a message has come: `wrong` is a whole one that is not the answer. */
 export type AnswerState = "none" | "part" | "whole" | "wrong";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LossClass, LossCounts, LossName } from "./types.ts";
+import type { LossClass, LossCounts, LossName } from "./verify_api.ts";
 
 /** Every class, in the order in which reports show them. */
 export const LOSSES: readonly LossClass[] = [

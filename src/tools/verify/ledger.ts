@@ -5,7 +5,7 @@
  */
 import { Account } from "./account.ts";
 import { BLAMED, noLosses } from "./classes.ts";
-import type { Expectation, Loss, LossName, MessageCounts, StopResult } from "./types.ts";
+import type { Expectation, Loss, LossName, MessageCounts, StopResult } from "./verify_api.ts";
 
 /** Exit codes between these are those of a program that a signal ended: 128 and the signal's number. */
 const SIGNAL_CODES: readonly [number, number] = [129, 159];

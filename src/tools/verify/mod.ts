@@ -21,5 +21,5 @@ export type {
   StopResult,
   VerifyKind,
   VerifyReport,
-} from "./types.ts";
+} from "./verify_api.ts";
 export { type ClientConn, connectOver, type WireOptions } from "./wire.ts";

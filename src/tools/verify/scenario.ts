@@ -5,7 +5,7 @@
  */
 import type { Clock } from "@sluice/sluice";
 import type { Ledger } from "./ledger.ts";
-import type { Expectation, ScenarioName, StopResult, VerifyKind } from "./types.ts";
+import type { Expectation, ScenarioName, StopResult, VerifyKind } from "./verify_api.ts";
 import type { ClientConn } from "./wire.ts";
 
 /** Where a scenario takes place: the server under test as its clients see it. */

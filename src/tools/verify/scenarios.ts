@@ -9,7 +9,7 @@ import { connectStorm, halfClosed, secondSignal, silent } from "./scenarios/leav
 import { fits, ORDERLY } from "./scenarios/roles.ts";
 import { type Role, Stage } from "./stage.ts";
 import type { Scenario, ScenarioWorld } from "./scenario.ts";
-import type { Expectation, ScenarioName, VerifyKind } from "./types.ts";
+import type { Expectation, ScenarioName, VerifyKind } from "./verify_api.ts";
 
 const ALL: readonly VerifyKind[] = ["tcp", "http", "ws"];
 

@@ -12,7 +12,7 @@ import type { Talk, TalkEvents, TalkOptions } from "./talk/talk.ts";
 import { LineTalk } from "./talk/tcp.ts";
 import { WsTalk } from "./talk/ws.ts";
 import type { ScenarioRun, ScenarioWorld } from "./scenario.ts";
-import type { Expectation, StopResult } from "./types.ts";
+import type { Expectation, StopResult } from "./verify_api.ts";
 import type { ClientConn } from "./wire.ts";
 
 /** Longest wait in ms until all clients are as busy as the scenario wants: what isn't busy by then won't be. */

@@ -7,8 +7,8 @@ import type { Connection } from "../../server/conn/connection.ts";
 import { FrameEncoder } from "../codec/mod.ts";
 import { PerMessageDeflate } from "../deflate/mod.ts";
 import { type ConnectWebSocketOptions, type Dialled, dialWebSocket } from "./dial.ts";
-import { farewellOptions } from "../options.ts";
-import type { WebSocketConn } from "../types.ts";
+import { farewellOptions } from "../websocket_options.ts";
+import type { WebSocketConn } from "../websocket_api.ts";
 import { WsConn } from "../conn/ws_conn.ts";
 
 export type { ConnectWebSocketOptions } from "./dial.ts";

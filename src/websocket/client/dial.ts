@@ -14,13 +14,13 @@ import { duration, text } from "../../validate.ts";
 import type { TlsConnectOptions } from "../../endpoint.ts";
 import type { Adapter } from "../../platform.ts";
 import { canCompress } from "../deflate/mod.ts";
-import { HandshakeError } from "../errors.ts";
+import { HandshakeError } from "../websocket_errors.ts";
 import { AnswerHead } from "../handshake/answer_head.ts";
 import { type Agreement, checkAnswer, type HandshakeRequest, makeRequest } from "../handshake/client.ts";
 import { kindOf } from "../fields.ts";
 import { parseTarget, type WebSocketTarget } from "../handshake/url.ts";
-import { clientHandshakeOptions, LIMIT_NAMES, type WebSocketLimits, webSocketLimits } from "../options.ts";
-import type { WebSocketLimitOptions } from "../types.ts";
+import { clientHandshakeOptions, LIMIT_NAMES, type WebSocketLimits, webSocketLimits } from "../websocket_options.ts";
+import type { WebSocketLimitOptions } from "../websocket_api.ts";
 
 /** Everything `connectWebSocket()` takes. */
 export interface ConnectWebSocketOptions extends WebSocketLimitOptions {

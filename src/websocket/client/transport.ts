@@ -6,8 +6,8 @@
  */
 import { background, type CancelFunc, type Context, withCancel } from "../../context/mod.ts";
 import { connectWebSocket, type ConnectWebSocketOptions } from "./connect.ts";
-import type { Transport, TransportClose, TransportEvents, TransportSocket } from "../reconnect/types.ts";
-import type { WebSocketConn } from "../types.ts";
+import type { Transport, TransportClose, TransportEvents, TransportSocket } from "../reconnect/reconnect_api.ts";
+import type { WebSocketConn } from "../websocket_api.ts";
 
 /**
  * A transport for `ReconnectingWebSocket` that connects with `connectWebSocket()`.

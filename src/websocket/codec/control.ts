@@ -4,7 +4,7 @@
  * @module
  */
 import { isReceivable, NO_STATUS } from "../close_code.ts";
-import { WebSocketError } from "../errors.ts";
+import { WebSocketError } from "../websocket_errors.ts";
 import { CLOSE, PING } from "./header.ts";
 import { decodeText } from "./utf8.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { WebSocketError } from "../errors.ts";
+import { WebSocketError } from "../websocket_errors.ts";
 import {
   CLOSE,
   CONTINUATION,

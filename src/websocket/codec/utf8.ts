@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { WebSocketError } from "../errors.ts";
+import { WebSocketError } from "../websocket_errors.ts";
 
 // Never fatal: that is twice as slow as this on Deno (fifteen times for 64 KiB), and no faster anywhere.
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });

@@ -14,13 +14,13 @@ import { ABNORMAL, NO_STATUS } from "../close_code.ts";
 import { BOTH, type Closing, type ClosingEvent, HEARD, OPEN, SAID, TRANSITIONS } from "./closing.ts";
 import { type ControlEvent, FrameDecoder } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
-import { WebSocketClosedError, WebSocketError } from "../errors.ts";
+import { WebSocketClosedError, WebSocketError } from "../websocket_errors.ts";
 import { MessageQueue } from "./message_queue.ts";
 import { Outflow } from "./outflow.ts";
 import { Pings } from "./pings.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import { type TimedSocket, WebSocketTimes } from "./times.ts";
-import type { WebSocketClose, WebSocketMessage } from "../types.ts";
+import type { WebSocketClose, WebSocketMessage } from "../websocket_api.ts";
 
 /**
  * A Close is answered when whoever takes the messages before it has neither taken nor answered one for so long, in ms:

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { WebSocketMessage } from "../types.ts";
+import type { WebSocketMessage } from "../websocket_api.ts";
 
 /** Nothing waits, and nothing ever has: an idle connection should cost little. */
 const NONE: WebSocketMessage[] = [];

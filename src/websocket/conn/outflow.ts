@@ -5,7 +5,7 @@
  */
 import type { Connection } from "../../server/conn/connection.ts";
 import { quietly } from "../../server/conn/output.ts";
-import { WebSocketClosedError } from "../errors.ts";
+import { WebSocketClosedError } from "../websocket_errors.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
 

@@ -6,7 +6,7 @@
 import type { Connection } from "../../server/conn/connection.ts";
 import type { FrameEncoder, Role } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
-import type { FarewellOptions, WebSocketLimits } from "../options.ts";
+import type { FarewellOptions, WebSocketLimits } from "../websocket_options.ts";
 
 /** What many WebSockets have in common. */
 export interface WebSocketSettings {

@@ -5,7 +5,7 @@
  */
 import { frameBytes } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
-import type { WebSocketMessage } from "../types.ts";
+import type { WebSocketMessage } from "../websocket_api.ts";
 
 const encoder = new TextEncoder();
 

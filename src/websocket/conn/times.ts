@@ -6,7 +6,7 @@
 import { DeadlineError } from "../../errors.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { TimerTarget } from "../../server/conn/timers.ts";
-import type { WebSocketLimits } from "../options.ts";
+import type { WebSocketLimits } from "../websocket_options.ts";
 
 /** Who is told what is due. */
 export interface TimedSocket {

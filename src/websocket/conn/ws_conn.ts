@@ -8,7 +8,7 @@ import type { Connection } from "../../server/conn/connection.ts";
 import { DONE } from "../../server/conn/hand_out.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "../close_code.ts";
-import { WebSocketClosedError } from "../errors.ts";
+import { WebSocketClosedError } from "../websocket_errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
 import { WebSocketLink } from "./link.ts";
 import { refused } from "./outflow.ts";
@@ -20,7 +20,7 @@ import type {
   WebSocketMessage,
   WebSocketSendOptions,
   WebSocketState,
-} from "../types.ts";
+} from "../websocket_api.ts";
 
 /** A control frame's largest payload (RFC 6455 §5.5). */
 const MAX_PING_BYTES = 125;

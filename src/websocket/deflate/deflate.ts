@@ -6,8 +6,8 @@
 import { UnsupportedError } from "../../errors.ts";
 import type { Adapter, Deflater, Inflater } from "../../platform.ts";
 import type { Role } from "../codec/mod.ts";
-import { WebSocketError } from "../errors.ts";
-import type { CompressionOptions } from "../types.ts";
+import { WebSocketError } from "../websocket_errors.ts";
+import type { CompressionOptions } from "../websocket_api.ts";
 import type { DeflateParams } from "./negotiate.ts";
 
 /** What makes compressors: an adapter. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CompressionOptions } from "../types.ts";
+import type { CompressionOptions } from "../websocket_api.ts";
 import { type Extension, type ExtensionParam, parseExtensions } from "./extensions.ts";
 
 /** What both sides agreed on. */

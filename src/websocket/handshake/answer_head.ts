@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { HandshakeError } from "../errors.ts";
+import { HandshakeError } from "../websocket_errors.ts";
 import { isToken, trimmed } from "../fields.ts";
 
 /** What Node, nginx and most others take at most; a handshake's answer has a few hundred bytes. */

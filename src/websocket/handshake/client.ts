@@ -4,7 +4,7 @@
  * @module
  */
 import { checkAnswer as checkDeflate, type DeflateParams, makeOffer } from "../deflate/negotiate.ts";
-import { HandshakeError } from "../errors.ts";
+import { HandshakeError } from "../websocket_errors.ts";
 import { FAREWELL_EXTENSION, takeFarewell } from "../farewell.ts";
 import type { ClientHandshakeOptions } from "./handshake_options.ts";
 import { acceptKey, randomKey } from "./accept_key.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CompressionOptions } from "../types.ts";
+import type { CompressionOptions } from "../websocket_api.ts";
 import type { OriginRule } from "./origin.ts";
 
 /** Checked options of a server's handshake. */

@@ -4,8 +4,8 @@
  * @module
  */
 import type { Farewell } from "../farewell.ts";
-import type { ReconnectState } from "./states.ts";
-import type { ConnectionEnd } from "./types.ts";
+import type { ReconnectState } from "./reconnect_states.ts";
+import type { ConnectionEnd } from "./reconnect_api.ts";
 
 /** The events of a `ReconnectingWebSocket`. */
 export interface ReconnectEvents {

@@ -13,9 +13,9 @@
  *
  * @module
  */
-export { WebSocketClosedError } from "../errors.ts";
+export { WebSocketClosedError } from "../websocket_errors.ts";
 export { type Farewell, FAREWELL_PROTOCOL, type FarewellFlag, parseFarewell } from "../farewell.ts";
-export { ConnectionDroppedError, QueueFullError } from "./errors.ts";
+export { ConnectionDroppedError, QueueFullError } from "./reconnect_errors.ts";
 export {
   ConnectionEndEvent,
   type ReconnectEvents,
@@ -26,7 +26,7 @@ export {
 export type { EventHandler } from "./handlers.ts";
 export { nativeTransport } from "./native.ts";
 export { ReconnectingWebSocket } from "./reconnecting.ts";
-export type { ReconnectState } from "./states.ts";
+export type { ReconnectState } from "./reconnect_states.ts";
 export type {
   ConnectionEnd,
   Hello,
@@ -40,4 +40,4 @@ export type {
   TransportEvents,
   TransportSocket,
   WhenFull,
-} from "./types.ts";
+} from "./reconnect_api.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { UnsupportedError } from "../../errors.ts";
-import type { TransportEvents, TransportSocket } from "./types.ts";
+import type { TransportEvents, TransportSocket } from "./reconnect_api.ts";
 
 /** The one state, of four, in which a native WebSocket takes messages. */
 const OPEN = 1;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PageTarget } from "./types.ts";
+import type { PageTarget } from "./reconnect_api.ts";
 
 /** Who is told. */
 export interface PageWatcher {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { QueueFullError } from "./errors.ts";
-import type { WhenFull } from "./types.ts";
+import { QueueFullError } from "./reconnect_errors.ts";
+import type { WhenFull } from "./reconnect_api.ts";
 
 /** Limits of a queue, and what becomes of a message beyond them. */
 export interface QueueLimits {

@@ -5,12 +5,12 @@
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
 import { BEAT } from "../beat.ts";
-import { HandshakeError, WebSocketClosedError } from "../errors.ts";
+import { HandshakeError, WebSocketClosedError } from "../websocket_errors.ts";
 import { cutReason, parseFarewell } from "../farewell.ts";
 import { isOwnProtocol } from "../own_protocols.ts";
 import { Announcer } from "./announcer.ts";
 import { Backoff } from "./backoff.ts";
-import { ConnectionDroppedError } from "./errors.ts";
+import { ConnectionDroppedError } from "./reconnect_errors.ts";
 import { ConnectionEndEvent, type ReconnectEvents, type ReconnectListener, StateEvent } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { type EventHandler, EventHandlers } from "./handlers.ts";
@@ -22,10 +22,10 @@ import {
   type ReconnectSettings,
   reconnectSettings,
   webSocketUrl,
-} from "./options.ts";
+} from "./reconnect_settings.ts";
 import { Page } from "./page.ts";
 import { SendQueue } from "./queue.ts";
-import { type ReconnectState, TRANSITIONS, type Trigger } from "./states.ts";
+import { type ReconnectState, TRANSITIONS, type Trigger } from "./reconnect_states.ts";
 import type {
   ConnectionEnd,
   Hello,
@@ -34,7 +34,7 @@ import type {
   ReconnectUrl,
   TransportClose,
   TransportSocket,
-} from "./types.ts";
+} from "./reconnect_api.ts";
 
 /** What this side says when the page is put away or the network is gone (RFC 6455 §7.4.1). */
 const GOING_AWAY = 1001;

@@ -5,8 +5,8 @@
  */
 import type { HandlerContext } from "../../server/conn/handler_context.ts";
 import { INTERNAL_ERROR, NORMAL } from "../close_code.ts";
-import { WebSocketClosedError } from "../errors.ts";
-import type { WebSocketHandler } from "../types.ts";
+import { WebSocketClosedError } from "../websocket_errors.ts";
+import type { WebSocketHandler } from "../websocket_api.ts";
 import type { WsConn } from "../conn/ws_conn.ts";
 
 /** Runs the handler, then closes; rejects with what it threw when the peer has been told. */

@@ -17,8 +17,8 @@ import { WsConn } from "../conn/ws_conn.ts";
 import { canCompress, PerMessageDeflate } from "../deflate/mod.ts";
 import type { ServerHandshakeOptions } from "../handshake/handshake_options.ts";
 import { checkUpgrade, type UpgradeAnswer, type UpgradeRefusal, type UpgradeRequest } from "../handshake/server.ts";
-import { farewellOptions, handshakeOptions, WEBSOCKET_NAMES, webSocketLimits } from "../options.ts";
-import type { WebSocketHandler, WebSocketOptions } from "../types.ts";
+import { farewellOptions, handshakeOptions, WEBSOCKET_NAMES, webSocketLimits } from "../websocket_options.ts";
+import type { WebSocketHandler, WebSocketOptions } from "../websocket_api.ts";
 import { serveWebSocket } from "./serve.ts";
 
 const FORBIDDEN = 403;

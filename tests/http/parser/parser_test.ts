@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { SluiceError } from "../../../src/errors.ts";
-import { HttpError, REFUSAL_REASONS } from "../../../src/http/errors.ts";
+import { HttpError, REFUSAL_REASONS } from "../../../src/http/http_errors.ts";
 import { END, RequestHead, RequestParser } from "../../../src/http/parser/mod.ts";
 import { ATTACK_CASES, type AttackCase, CHUNKED_HEAD, SMUGGLED } from "../../fixtures/http_attacks.ts";
 import {

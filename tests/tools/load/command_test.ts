@@ -6,12 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { OptionError } from "../../../mod.ts";
-import { StartError, UsageError } from "../../../src/cli/errors.ts";
+import { StartError, UsageError } from "../../../src/cli/usage_errors.ts";
 import { optionMessage } from "../../../src/cli/hints.ts";
 import { COMMAND } from "../../../src/tools/cli/load/command.ts";
 import { header, pause, ramp, size } from "../../../src/tools/cli/load/values.ts";
 import { readArgs } from "../../../src/cli/read_args.ts";
-import type { FaultClass, LoadReport } from "../../../src/tools/load/types.ts";
+import type { FaultClass, LoadReport } from "../../../src/tools/load/load_api.ts";
 import {
   deadUrl,
   dropped,

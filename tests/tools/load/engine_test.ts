@@ -2,7 +2,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { background, withCancel } from "../../../mod.ts";
-import type { LoadProgress } from "../../../src/tools/load/types.ts";
+import type { LoadProgress } from "../../../src/tools/load/load_api.ts";
 import { type Answer, loadFake } from "../../fixtures/load_tools.ts";
 
 const SECOND = { duration: 1000 };

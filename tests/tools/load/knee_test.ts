@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { findKnee } from "../../../src/tools/load/knee.ts";
 import { type Random, seeded } from "../../../src/tools/load/random.ts";
-import type { RampStep } from "../../../src/tools/load/types.ts";
+import type { RampStep } from "../../../src/tools/load/load_api.ts";
 
 type Shape = (load: number) => number;
 

@@ -6,11 +6,11 @@ import { OptionError } from "../../../mod.ts";
 import { Agenda } from "../../../src/tools/load/agenda.ts";
 import { Arrivals, GRAIN } from "../../../src/tools/load/arrivals.ts";
 import { Flights } from "../../../src/tools/load/flights.ts";
-import { resolveOptions } from "../../../src/tools/load/options.ts";
+import { resolveOptions } from "../../../src/tools/load/load_options.ts";
 import { rampStages } from "../../../src/tools/load/ramp.ts";
 import { seeded } from "../../../src/tools/load/random.ts";
 import { Recorder } from "../../../src/tools/load/recorder.ts";
-import type { LoadKind, LoadOptions } from "../../../src/tools/load/types.ts";
+import type { LoadKind, LoadOptions } from "../../../src/tools/load/load_api.ts";
 
 describe("Agenda", () => {
   it("gives entries in the order of their time, whatever order they came in", () => {

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import { bytes, count, figure, plural, time } from "../../../src/tools/cli/load/numbers.ts";
 import { progressLine } from "../../../src/tools/cli/load/progress_bar.ts";
 import { formatLoad } from "../../../src/tools/cli/load/table.ts";
-import type { LoadReport } from "../../../src/tools/load/types.ts";
+import type { LoadReport } from "../../../src/tools/load/load_api.ts";
 import { NO_FAULTS, OPTIONS } from "../../support/load_reports.ts";
 
 describe("numbers", () => {

@@ -2,7 +2,7 @@
 import { describe, it } from "node:test";
 import process from "node:process";
 import { assertEquals, assertMatch } from "@std/assert";
-import type { LoadReport } from "../../../src/tools/load/types.ts";
+import type { LoadReport } from "../../../src/tools/load/load_api.ts";
 import { deadUrl, echo, httpServer, lineServer, type LoadedServer, wsServer } from "../../fixtures/load_servers.ts";
 import { commandLine, type Program, root, startCommand, startProgram } from "../../support/processes.ts";
 

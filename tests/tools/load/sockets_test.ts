@@ -9,7 +9,7 @@ import { upgradeWebSocket } from "../../../src/websocket/mod.ts";
 import { serveHttp } from "../../../src/http/mod.ts";
 import { ClientError, makeConnector } from "../../../src/tools/load/clients/client.ts";
 import { parseTarget } from "../../../src/tools/load/target.ts";
-import type { LoadKind } from "../../../src/tools/load/types.ts";
+import type { LoadKind } from "../../../src/tools/load/load_api.ts";
 import { LoadPlayer } from "../../support/load_world.ts";
 import { within } from "../../support/rig.ts";
 import { TEST_CERT, TEST_KEY } from "../../support/tls.ts";

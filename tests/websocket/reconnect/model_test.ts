@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Backoff } from "../../../src/websocket/reconnect/backoff.ts";
 import type { WhenFull } from "../../../src/websocket/reconnect/mod.ts";
-import { TRANSITIONS } from "../../../src/websocket/reconnect/states.ts";
+import { TRANSITIONS } from "../../../src/websocket/reconnect/reconnect_states.ts";
 import { fate, setUp } from "../../fixtures/reconnect_tools.ts";
 import { dice } from "../../support/dice.ts";
 

@@ -8,7 +8,7 @@ import {
   WebSocketClosedError,
 } from "../../../src/websocket/reconnect/mod.ts";
 import { HandshakeError } from "../../../src/websocket/mod.ts";
-import { TRANSITIONS } from "../../../src/websocket/reconnect/states.ts";
+import { TRANSITIONS } from "../../../src/websocket/reconnect/reconnect_states.ts";
 import { setUp } from "../../fixtures/reconnect_tools.ts";
 
 const REFUSED = { code: 1006, reason: "", wasClean: false } as const;

@@ -17,7 +17,7 @@ import process from "node:process";
 import { jsonLogger, ListenError, type Logger, prettyLogger, run, type RunReport, type Server } from "@sluice/sluice";
 import { faultControl, type FaultEndpoint, type FaultProxy, startFaultProxy } from "../../faults/mod.ts";
 import { serveHttp } from "@sluice/sluice/http";
-import { type FaultsInput, faultsOf, ROWS } from "./options.ts";
+import { type FaultsInput, faultsOf, ROWS } from "./faults_options.ts";
 
 const ABOUT =
   `A TCP proxy in front of a server that lets go wrong what it is told to, for tests. Several faults combine. Without

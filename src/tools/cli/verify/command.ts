@@ -10,7 +10,7 @@ import { setTimeout } from "node:timers";
 import { type Scenario, SCENARIOS, type VerifyReport } from "../../verify/mod.ts";
 import { killAll } from "./child.ts";
 import { Interruption } from "./interruption.ts";
-import { readSettings, ROWS, type VerifySettings } from "./options.ts";
+import { readSettings, ROWS, type VerifySettings } from "./verify_options.ts";
 import { formatDetails, formatHead, formatRow, formatSum, settingRows } from "./table.ts";
 import { Verification, type VerifyEvents } from "./verify.ts";
 

@@ -14,7 +14,7 @@ import {
 } from "../../verify/mod.ts";
 import { Balancer } from "./balancer.ts";
 import { BusyProcesses, stretchOf } from "./busy.ts";
-import type { VerifySettings } from "./options.ts";
+import type { VerifySettings } from "./verify_options.ts";
 import { busy, countsOf, detailsOf, pause, type RoundResult, worldOf } from "./round.ts";
 import { forgive, stopServer } from "./stop.ts";
 import { lastWords, startSubject, type Subject } from "./subject.ts";

@@ -23,7 +23,7 @@ import {
 import { BusyProcesses, stretchOf } from "./busy.ts";
 import type { Child } from "./child.ts";
 import { diceFor } from "./dice.ts";
-import type { VerifySettings } from "./options.ts";
+import type { VerifySettings } from "./verify_options.ts";
 import { connectTo, formatPlace, type Place } from "./places.ts";
 import { forgive, stopServer } from "./stop.ts";
 import { formatExit, lastWords, startSubject, type Subject } from "./subject.ts";

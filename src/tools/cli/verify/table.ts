@@ -5,7 +5,7 @@
  */
 import { formatDuration, plural } from "@sluice/sluice/cli/kit";
 import { type LossCounts, LOSSES, type RoundReport, type StopResult, type VerifyReport } from "../../verify/mod.ts";
-import type { VerifySettings } from "./options.ts";
+import type { VerifySettings } from "./verify_options.ts";
 
 /** What a run depends on beside the server. */
 export type Circumstances = Pick<VerifySettings, "seed" | "roundTrip" | "jitter" | "busy">;

@@ -12,7 +12,7 @@ import {
   VerifyError,
   type VerifyReport,
 } from "../../verify/mod.ts";
-import type { VerifySettings } from "./options.ts";
+import type { VerifySettings } from "./verify_options.ts";
 import { runRolling } from "./rolling.ts";
 import { type RoundResult, runRound, worldOf } from "./round.ts";
 

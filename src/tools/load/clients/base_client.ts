@@ -4,8 +4,8 @@
  * @module
  */
 import type { Conn } from "@sluice/sluice";
-import type { FaultClass } from "../types.ts";
-import type { ClientEvents, LoadClient } from "./client_types.ts";
+import type { FaultClass } from "../load_api.ts";
+import type { ClientEvents, LoadClient } from "./load_client.ts";
 import { InFlight } from "./in_flight.ts";
 
 /** A connection with requests under way. */

@@ -5,8 +5,8 @@
  */
 import { background, type ConnectOptions, Dialer, withCancel } from "@sluice/sluice";
 import { connectWebSocket, type WebSocketConn } from "@sluice/sluice/websocket";
-import type { LoadTarget } from "../types.ts";
-import type { ClientEvents, Connector, LoadClient, ResolvedClientOptions } from "./client_types.ts";
+import type { LoadTarget } from "../load_api.ts";
+import type { ClientEvents, Connector, LoadClient, ResolvedClientOptions } from "./load_client.ts";
 import { Content, Pattern } from "./content.ts";
 import { HttpClient } from "./http_client.ts";
 import { HttpRequests } from "./http_request.ts";
@@ -21,7 +21,7 @@ export {
   type Connector,
   type LoadClient,
   type ResolvedClientOptions,
-} from "./client_types.ts";
+} from "./load_client.ts";
 
 /** A line or a message without `size`: what a chat's messages or a sensor's readings have. */
 const MESSAGE_BYTES = 32;

@@ -5,7 +5,7 @@
  * @module
  */
 import { seeded } from "../random.ts";
-import type { LoadRange } from "../types.ts";
+import type { LoadRange } from "../load_api.ts";
 import { sameBytes } from "./same_bytes.ts";
 
 const ALPHABET = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

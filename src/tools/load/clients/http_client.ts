@@ -6,7 +6,7 @@
 import type { Conn, Consumer } from "@sluice/sluice";
 import { RESPONSE_END, ResponseError, ResponseHead, ResponseParser } from "@sluice/sluice/http";
 import { BaseClient } from "./base_client.ts";
-import type { ClientEvents, ResolvedClientOptions } from "./client_types.ts";
+import type { ClientEvents, ResolvedClientOptions } from "./load_client.ts";
 import type { Content } from "./content.ts";
 import { HttpJudge } from "./http_judge.ts";
 import type { HttpRequests } from "./http_request.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ResponseHead } from "@sluice/sluice/http";
-import type { LoadCheck } from "../types.ts";
+import type { LoadCheck } from "../load_api.ts";
 import type { Content } from "./content.ts";
 import { BodyKeeper, type FirstAnswer, type HttpShared } from "./http_shared.ts";
 import { sameBytes } from "./same_bytes.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { OptionError } from "@sluice/sluice";
-import type { LoadTarget } from "../types.ts";
-import type { ResolvedClientOptions } from "./client_types.ts";
+import type { LoadTarget } from "../load_api.ts";
+import type { ResolvedClientOptions } from "./load_client.ts";
 import type { Content } from "./content.ts";
 
 const TOKEN = /^[\w!#$%&'*+.^`|~-]+$/;

@@ -5,7 +5,7 @@
  */
 import type { Conn } from "@sluice/sluice";
 import { BaseClient } from "./base_client.ts";
-import type { ClientEvents, ResolvedClientOptions } from "./client_types.ts";
+import type { ClientEvents, ResolvedClientOptions } from "./load_client.ts";
 import type { Content } from "./content.ts";
 import { show } from "./words.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Conn, type Consumer, type Decoder, delimiterDecoder } from "@sluice/sluice";
-import type { ClientEvents, ResolvedClientOptions } from "./client_types.ts";
+import type { ClientEvents, ResolvedClientOptions } from "./load_client.ts";
 import type { Content } from "./content.ts";
 import { MessageClient } from "./message_client.ts";
 import { reasonOf } from "./words.ts";

@@ -5,8 +5,8 @@
  */
 import { ConnectError } from "@sluice/sluice";
 import { HandshakeError, type HandshakeFailure } from "@sluice/sluice/websocket";
-import type { FaultClass } from "../types.ts";
-import { ClientError } from "./client_types.ts";
+import type { FaultClass } from "../load_api.ts";
+import { ClientError } from "./load_client.ts";
 
 /** A connection that ends without an answer counts as one that was reset, however it ended. */
 const HANDSHAKE_FAULTS: Readonly<Record<HandshakeFailure, FaultClass>> = {

@@ -9,7 +9,7 @@ import {
   WebSocketError,
   type WebSocketMessage,
 } from "@sluice/sluice/websocket";
-import type { ClientEvents, ResolvedClientOptions } from "./client_types.ts";
+import type { ClientEvents, ResolvedClientOptions } from "./load_client.ts";
 import type { Content } from "./content.ts";
 import { MessageClient } from "./message_client.ts";
 import { reasonOf } from "./words.ts";

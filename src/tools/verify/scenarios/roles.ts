@@ -6,7 +6,7 @@
 import type { Client, ClientOptions } from "../client.ts";
 import type { Stage } from "../stage.ts";
 import type { ScenarioWorld } from "../scenario.ts";
-import type { Expectation } from "../types.ts";
+import type { Expectation } from "../verify_api.ts";
 
 /** One signal, the whole grace, nothing forgiven. */
 export const ORDERLY: Expectation = { signals: 1, secondAfter: 0, within: null, forced: false, rude: false };

@@ -4,7 +4,7 @@
  * @module
  */
 import { checkNames, gotNumber, type Names, OptionError } from "@sluice/sluice";
-import type { Fault, FaultEndpoint, FaultKind, FaultProxyOptions } from "./types.ts";
+import type { Fault, FaultEndpoint, FaultKind, FaultProxyOptions } from "./faults_api.ts";
 
 /** The longest time in ms: what a timer takes. */
 const MAX_MS = 2_147_483_647;

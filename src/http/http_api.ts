@@ -5,11 +5,11 @@
  */
 import type { HandlerContext } from "../server/conn/handler_context.ts";
 import type { Conn } from "../server/conn/conn.ts";
-import type { ConfigureOptions, ServeOptions } from "../server/options.ts";
-import type { Server } from "../server/server_types.ts";
+import type { ConfigureOptions, ServeOptions } from "../server/serve_options.ts";
+import type { Server } from "../server/server_api.ts";
 import type { Address } from "../endpoint.ts";
 import type { AccessLogOptions } from "./extras/access_log.ts";
-import type { RefusalReason } from "./errors.ts";
+import type { RefusalReason } from "./http_errors.ts";
 
 /** What a handler gives; undefined only after `ctx.hijack()`. */
 export type HttpResult = Response | undefined;

@@ -6,7 +6,7 @@
 import { checkNames, type Names } from "@sluice/sluice";
 import { amount, exclude, methods, range, refuse, whole, word } from "./option_checks.ts";
 import { MAX_SEED } from "./random.ts";
-import type { LoadCheck, LoadKind, LoadOptions, LoadRamp, ResolvedLoadOptions } from "./types.ts";
+import type { LoadCheck, LoadKind, LoadOptions, LoadRamp, ResolvedLoadOptions } from "./load_api.ts";
 
 /** Enough to be a load, and no strain on a laptop. */
 const DEFAULT_CLIENTS = 10;

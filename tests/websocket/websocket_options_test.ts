@@ -6,8 +6,8 @@ import {
   farewellOptions,
   handshakeOptions,
   webSocketLimits,
-} from "../../src/websocket/options.ts";
-import type { WebSocketOptions } from "../../src/websocket/types.ts";
+} from "../../src/websocket/websocket_options.ts";
+import type { WebSocketOptions } from "../../src/websocket/websocket_api.ts";
 
 function checkAll(options: WebSocketOptions): void {
   webSocketLimits(options, "server");

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Names } from "../names.ts";
-import { CONFIGURE_NAMES, type ConfigureOptions, SERVE_NAMES, type ServeOptions } from "../server/options.ts";
+import { CONFIGURE_NAMES, type ConfigureOptions, SERVE_NAMES, type ServeOptions } from "../server/serve_options.ts";
 import { count, duration, integer } from "../validate.ts";
 import type { ParserLimits } from "./parser/mod.ts";
-import type { HttpLimitOptions, HttpOptions } from "./types.ts";
+import type { HttpLimitOptions, HttpOptions } from "./http_api.ts";
 
 /** Checked limits. */
 export interface HttpLimits {

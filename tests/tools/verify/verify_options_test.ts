@@ -1,11 +1,11 @@
 /** What the arguments of `sluice verify` mean. */
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { UsageError } from "../../../src/cli/errors.ts";
+import { UsageError } from "../../../src/cli/usage_errors.ts";
 import { toolHelp } from "../../../src/cli/help.ts";
 import { readArgs } from "../../../src/cli/read_args.ts";
 import { COMMAND } from "../../../src/tools/cli/verify/command.ts";
-import { readSettings, type VerifySettings } from "../../../src/tools/cli/verify/options.ts";
+import { readSettings, type VerifySettings } from "../../../src/tools/cli/verify/verify_options.ts";
 import { SCENARIOS } from "../../../src/tools/verify/mod.ts";
 
 function settingsOf(args: string): VerifySettings {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AFTER as AFTER_OF_REQUEST, MESSAGE_END, START, type State as RequestState } from "../parser/states.ts";
+import { AFTER as AFTER_OF_REQUEST, MESSAGE_END, START, type State as RequestState } from "../parser/parser_states.ts";
 
 /** In a body that the end of the connection ends. */
 export const UNTIL_END = 10;

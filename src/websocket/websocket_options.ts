@@ -17,7 +17,7 @@ import type {
   SlowConsumerPolicy,
   WebSocketLimitOptions,
   WebSocketOptions,
-} from "./types.ts";
+} from "./websocket_api.ts";
 
 /** Checked limits. */
 export interface WebSocketLimits {

@@ -14,7 +14,7 @@ import {
   OptionError,
   systemClock,
 } from "../../mod.ts";
-import type { ResourceKind, ResourceLimit, ResourceWarning, WatchedServer, WatchOptions } from "./types.ts";
+import type { ResourceKind, ResourceLimit, ResourceWarning, WatchedServer, WatchOptions } from "./watch_api.ts";
 
 /** Checked marks of one resource. */
 export interface Marks {

@@ -19,7 +19,7 @@ import type {
   ReconnectOptions,
   Transport,
   WhenFull,
-} from "./types.ts";
+} from "./reconnect_api.ts";
 
 /** A subprotocol is a token (RFC 6455 §4.1, RFC 9110 §5.6.2). */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;

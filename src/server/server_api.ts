@@ -11,7 +11,7 @@ import type { HandlerContext } from "./conn/handler_context.ts";
 import type { Conn } from "./conn/conn.ts";
 import type { HookFunction } from "./drain/hooks.ts";
 import type { Listener } from "./accept/listener.ts";
-import type { ConfigureOptions, DrainOptions } from "./options.ts";
+import type { ConfigureOptions, DrainOptions } from "./serve_options.ts";
 import type { BusyConn, DrainReport, Holder } from "./drain/report.ts";
 
 /**

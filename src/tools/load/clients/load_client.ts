@@ -4,7 +4,7 @@
  * @module
  */
 import { type Adapter, type Clock, type ContextParent, SluiceError } from "@sluice/sluice";
-import type { FaultClass, ResolvedLoadOptions } from "../types.ts";
+import type { FaultClass, ResolvedLoadOptions } from "../load_api.ts";
 
 /** What a client tells the engine, always synchronously. */
 export interface ClientEvents {
