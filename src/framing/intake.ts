@@ -143,7 +143,7 @@ export class FrameIntake<T> implements Consumer {
 
   /**
    * The taker learns that the stream ended: returns why, null if it ended well. The connection is given back, except
-   * where it was we who closed the input: there `late` has still to count.
+   * where it was we who closed the input: there `afterFin` has still to count.
    */
   takeEnd(): unknown {
     const error = this.#error;
@@ -207,7 +207,7 @@ export class FrameIntake<T> implements Consumer {
     this.#wake();
   }
 
-  late(chunk: Uint8Array): number {
+  afterFin(chunk: Uint8Array): number {
     if (this.#failed) return 0;
     const began = this.#decoder.buffered > 0 ? 1 : 0;
     const frames: T[] = [];

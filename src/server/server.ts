@@ -23,7 +23,7 @@ import { GoodbyeQueue } from "./conn/goodbye_queue.ts";
 import { Habits } from "./conn/dues.ts";
 import { Drain, type DrainSchedule, drainSchedule, type DrainTarget } from "./drain/drain.ts";
 import type { DrainWatch } from "./drain/watch.ts";
-import { lateLimits, leastBudget } from "./drain/late.ts";
+import { lateLimits, leastBudget } from "./drain/late_start.ts";
 import { endFailed } from "./conn/handler_end.ts";
 import { busyOf, holdersOf } from "./drain/holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./drain/hooks.ts";

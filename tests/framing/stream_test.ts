@@ -100,7 +100,7 @@ describe("iteration", () => {
     conn.consumer!.end();
     assertEquals((await stream.next()).value, "whole");
     assertEquals((await stream.next()).done, true);
-    assertEquals(conn.consumer!.late!(bytesOf("f\nnew\n")), 1);
+    assertEquals(conn.consumer!.afterFin!(bytesOf("f\nnew\n")), 1);
   });
 
   it("rejects with the connection's error, and runs no frame for a peer that is gone", async () => {
@@ -380,7 +380,7 @@ describe("batches()", () => {
 describe("the drain's questions", () => {
   it("late() counts messages that begin in a chunk, a partial one once", () => {
     const { conn } = open({ maxLength: 9 });
-    const late = (text: string) => conn.consumer!.late!(bytesOf(text));
+    const late = (text: string) => conn.consumer!.afterFin!(bytesOf(text));
     conn.send("be");
     assertEquals([late("fore\na\nb"), late("b"), late("b\nc\nd\n"), late("")], [2, 0, 2, 0]);
     assertEquals([late("too long, all of it"), late("more\n")], [1, 0]);

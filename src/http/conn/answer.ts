@@ -21,7 +21,7 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
   let response = given;
   if (upgrading !== null && upgrading.takes(given)) {
     if (upgrading.begin(given!)) return;
-    response = upgrading.tooLate();
+    response = upgrading.unavailable();
   }
   if (response instanceof Reply && response.real === null) {
     const { code, own, content } = response as Reply;

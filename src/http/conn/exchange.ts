@@ -28,7 +28,7 @@ export interface Upgrading {
   /** Begins it, behind the answer; false if it is too late. */
   begin(response: Response): boolean;
   /** The answer then. */
-  tooLate(): Response;
+  unavailable(): Response;
 }
 
 /** A connection that speaks HTTP. */

@@ -116,7 +116,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#settle();
   }
 
-  late(chunk: Uint8Array): number {
+  afterFin(chunk: Uint8Array): number {
     // The head that it goes on with was counted when it began, or answered with 408.
     const known = this.parser.partial ? 1 : 0;
     this.parser.feed(chunk);
@@ -350,7 +350,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   #close(): void {
     this.#out.release(true);
     // Whoever sent more has not seen that this answer was the last one.
-    if (this.parser.buffered > 0) this.conn.late(countHeads(this.parser), 0);
+    if (this.parser.buffered > 0) this.conn.cameAfterFin(countHeads(this.parser), 0);
     this.#sayGoodbye();
   }
 

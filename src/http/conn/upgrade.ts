@@ -43,7 +43,7 @@ export function exchangeOf(request: Request): HttpExchange | undefined {
 
 /** A drain lets nobody begin: the answer then, and null otherwise. */
 export function refusalInDrain(exchange: HttpExchange): Response | null {
-  return exchange.http.conn.isDraining ? tooLate(exchange) : null;
+  return exchange.http.conn.isDraining ? unavailable(exchange) : null;
 }
 
 /** The answer that begins the protocol as soon as the handler returns it, or a copy of it. */
@@ -64,7 +64,7 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
       exchange.http.switched(exchange, isolated(serve, null));
       return true;
     },
-    tooLate: () => tooLate(exchange),
+    unavailable: () => unavailable(exchange),
   };
   return response;
 }
@@ -78,7 +78,7 @@ function handOver(exchange: HttpExchange, { lines }: NextProtocol, extra: string
   return conn;
 }
 
-function tooLate({ http: { service } }: HttpExchange): Response {
+function unavailable({ http: { service } }: HttpExchange): Response {
   const error = new HttpError("draining");
   service.refused(error);
   const headers = { "retry-after": String(service.limits.retryAfter) };

@@ -44,7 +44,7 @@ export interface Consumer {
   /** Patience is over: the goodbye comes at the next boundary, so nothing more should be taken in. */
   hurry?(): void;
   /** Bytes that came after our FIN; returns how many messages began in them. They are counted and never run. */
-  late?(chunk: Uint8Array): number;
+  afterFin?(chunk: Uint8Array): number;
 }
 
 /** A tracked connection (Go: `net.Conn`). */

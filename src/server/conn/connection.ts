@@ -21,7 +21,7 @@ import { checkPromise } from "../../validate.ts";
 import type { Conn, ConnState, Consumer } from "./conn.ts";
 import type { DrainPlan } from "./drain_plan.ts";
 import type { Dues, DuesMode } from "./dues.ts";
-import { ConnEnding, type TooLate } from "./ending.ts";
+import { type AfterFin, ConnEnding } from "./ending.ts";
 import { aloneFrom, Goodbye } from "./goodbye.ts";
 import type { ConnContext } from "./handler_context.ts";
 import { type ConnHost, KEEP_ALIVE_DELAY } from "./host.ts";
@@ -55,8 +55,8 @@ export class Connection implements Conn, SocketEvents {
   consumer: Consumer | null = null;
   /** The handler's context, if it has one. */
   ctx: ConnContext | null = null;
-  /** Null while nothing came too late. */
-  tooLate: TooLate | null = null;
+  /** Null while nothing came, or was to be written, after our FIN. */
+  afterFin: AfterFin | null = null;
   /** TCP keep-alive is dealt with. */
   isKeptAlive = false;
   #closed: Promise<void> | null = null;
@@ -196,7 +196,7 @@ export class Connection implements Conn, SocketEvents {
 
   data(chunk: Uint8Array): void {
     this.input.bytes += chunk.length;
-    if (this.ending.isClosing) return this.#dataTooLate(chunk);
+    if (this.ending.isClosing) return this.#dataAfterFin(chunk);
     this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.isPartial);
     if (this.consumer !== null) this.#feed(chunk);
     else {
@@ -244,9 +244,9 @@ export class Connection implements Conn, SocketEvents {
     habits.learn(dues, clock.now(), limits.patience);
   }
 
-  #dataTooLate(chunk: Uint8Array): void {
-    const messages = this.ending.isClosedHere ? 0 : this.consumer?.late?.(chunk) ?? 1;
-    this.late(messages, chunk.length);
+  #dataAfterFin(chunk: Uint8Array): void {
+    const messages = this.ending.isClosedHere ? 0 : this.consumer?.afterFin?.(chunk) ?? 1;
+    this.cameAfterFin(messages, chunk.length);
   }
 
   // Reading.
@@ -635,22 +635,22 @@ export class Connection implements Conn, SocketEvents {
     this.output.finish(this.ending.hasSaidGoodbye);
   }
 
-  /** Counts what came too late to be run. */
-  late(messages: number, bytes: number): void {
-    const tooLate = this.#tooLate();
-    tooLate.messages += messages;
-    tooLate.bytes += bytes;
+  /** Counts what came after our FIN, and is not run. */
+  cameAfterFin(messages: number, bytes: number): void {
+    const afterFin = this.#afterFin();
+    afterFin.messages += messages;
+    afterFin.bytes += bytes;
   }
 
   /** Counts a write that a goodbye has come before. */
   refused(bytes: number): void {
-    const tooLate = this.#tooLate();
-    tooLate.refusedWrites++;
-    tooLate.refusedBytes += bytes;
+    const afterFin = this.#afterFin();
+    afterFin.refusedWrites++;
+    afterFin.refusedBytes += bytes;
   }
 
-  #tooLate(): TooLate {
-    return this.tooLate ??= { messages: 0, bytes: 0, refusedWrites: 0, refusedBytes: 0 };
+  #afterFin(): AfterFin {
+    return this.afterFin ??= { messages: 0, bytes: 0, refusedWrites: 0, refusedBytes: 0 };
   }
 
   /** The error is built only if somebody waits: most connections end without anybody asking. */

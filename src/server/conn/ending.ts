@@ -138,12 +138,12 @@ export class ConnEnding {
   }
 }
 
-/** What came, or was to be written, when it was too late. */
-export interface TooLate {
-  /** Messages that came after our FIN, never run. */
+/** What came, or was to be written, after our FIN. */
+export interface AfterFin {
+  /** Messages that came, never run. */
   messages: number;
   bytes: number;
-  /** Writes after the FIN of a goodbye. */
+  /** Writes, where it is the FIN of a goodbye. */
   refusedWrites: number;
   refusedBytes: number;
 }

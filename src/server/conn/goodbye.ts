@@ -20,8 +20,8 @@ export interface GoodbyeConn extends RestingConn, HostedConn {
   hostsGoodbye(): void | Promise<void>;
   /** Closes the input by our FIN. */
   shutdown(event: "drain" | "serve"): void;
-  /** Counts what came too late. */
-  late(messages: number, bytes: number): void;
+  /** Counts what comes after our FIN. */
+  cameAfterFin(messages: number, bytes: number): void;
   abort(reason?: unknown): void;
 }
 
@@ -221,7 +221,7 @@ export class Goodbye {
     const { ending } = conn;
     if (ending.isClosing || ending.isGone) return;
     // Part of a message came before our FIN and the rest, if any, comes after it.
-    if (conn.isPartial) conn.late(1, conn.unread);
+    if (conn.isPartial) conn.cameAfterFin(1, conn.unread);
     conn.shutdown(conn.input.isEnded ? "serve" : "drain");
   }
 }

@@ -20,10 +20,14 @@ interface InputOwner {
   readonly ending: Pick<ConnEnding, "isGone" | "isClosing" | "isReset">;
 }
 
-/** Why the socket is paused: the queue is full, the consumer asks for it, or a drain takes in who waits to be accepted. */
+// Why the socket is paused. A protocol has its own reasons for `ASKED`: it tells them by `Boundary.press()`.
+/** The queue is full. */
 const FULL = 1;
+/** The consumer, or the user, asks for it. */
 const ASKED = 2;
+/** A drain takes in who waits to be accepted, or what was received is worked off and nothing more is to come. */
 const STALLED = 4;
+/** Any of them. */
 const PAUSED = FULL | ASKED | STALLED;
 /** The peer's FIN arrived. */
 const ENDED = 8;

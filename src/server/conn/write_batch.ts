@@ -1,6 +1,6 @@
 /**
- * Small writes of one turn leave in one system call. What is written while a connection's bytes are handled leaves when
- * they are handled; everything else leaves at the end of the event loop's turn, all connections together.
+ * Small writes of one turn leave in one system call for each connection. What is written while a connection's bytes are
+ * handled leaves when they are handled; everything else at the end of the event loop's turn, one connection after another.
  *
  * A turn has its share: who writes on and on to a peer that takes all of it, or is gone and not yet known to be, would
  * never leave the microtasks, and nobody else would be heard, a signal no more than a client (issue 11).

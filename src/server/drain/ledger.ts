@@ -85,8 +85,8 @@ export class DrainLedger {
     const afterFin = { messages: 0, bytes: 0 };
     for (const { delivery: grade } of all) delivery[grade]++;
     for (const { conn } of this.#entries.values()) {
-      afterFin.messages += conn.tooLate?.messages ?? 0;
-      afterFin.bytes += conn.tooLate?.bytes ?? 0;
+      afterFin.messages += conn.afterFin?.messages ?? 0;
+      afterFin.bytes += conn.afterFin?.bytes ?? 0;
     }
     const cut = all.filter((conn): conn is CutConn => conn.outcome === "cut");
     const truncated = all.filter((conn): conn is TruncatedConn => conn.outcome === "truncated");
@@ -122,11 +122,11 @@ export function isServed(conn: Connection): boolean {
 
 function drained(entry: Entry, table: KernelTable | null): DrainedConn {
   const { conn } = entry;
-  const asked = conn.bytesRead !== entry.bytesRead + (conn.tooLate?.bytes ?? 0);
+  const asked = conn.bytesRead !== entry.bytesRead + (conn.afterFin?.bytes ?? 0);
   let outcome: ConnOutcome = asked || entry.wasBusy ? "finished" : "idle";
   if (conn.ending.failure !== null) outcome = "dropped";
   const delivery = deliveryOf(entry, table);
-  const { refusedWrites: writesRefused = 0, refusedBytes: bytesRefused = 0 } = conn.tooLate ?? {};
+  const { refusedWrites: writesRefused = 0, refusedBytes: bytesRefused = 0 } = conn.afterFin ?? {};
   if (writesRefused === 0) return { id: conn.id, peer: entry.peer, outcome, delivery };
   const truncated: TruncatedConn = {
     id: conn.id,

@@ -19,7 +19,7 @@ import type { ServerHandshakeOptions } from "../handshake/handshake_options.ts";
 import { checkUpgrade, type UpgradeAnswer, type UpgradeRefusal, type UpgradeRequest } from "../handshake/server.ts";
 import { farewellOptions, handshakeOptions, WEBSOCKET_NAMES, webSocketLimits } from "../websocket_options.ts";
 import type { WebSocketHandler, WebSocketOptions } from "../websocket_api.ts";
-import { serveWebSocket } from "./serve.ts";
+import { serveWebSocket } from "./run_handler.ts";
 
 const FORBIDDEN = 403;
 const ACCEPT = "sec-websocket-accept";

@@ -11,7 +11,7 @@ import { loadPage } from "../../report_page/mod.ts";
 import { Interrupt } from "./interrupt.ts";
 import { isAlive, processProbe } from "./process_probe.ts";
 import { ProgressBar } from "./progress_bar.ts";
-import { type LoadInput, ROWS } from "./rows.ts";
+import { type LoadInput, ROWS } from "./load_options.ts";
 import { faultCount, formatLoad } from "./table.ts";
 
 const RIGHT = 0;
