@@ -161,8 +161,9 @@ describe("peers that send much", () => {
       peer.socket.end();
     }
     await siege.lifted();
-    // Deno's garbage collector lets 400 MiB of dropped chunks gather, of a socket whose data nobody keeps as well.
-    siege.assertMemory(runtimeName() === "deno" ? (peers.length * each) / 2 : MEMORY_BOUND);
+    // Garbage collectors let dropped chunks gather, of a socket whose data nobody keeps as well: Deno's 400 MiB, and Node
+    // 24's 175 MiB on a busy machine. Kept, it would be all of it.
+    siege.assertMemory((peers.length * each) / (runtimeName() === "deno" ? 2 : 4));
     const { ran } = await siege.end() as WsOutcome;
     assertEquals([ran.messages, ran.ended], [20, { 1000: 20 }]);
   });
