@@ -63,6 +63,52 @@ describe("reading a body", () => {
     ]);
   });
 
+  it("gives the same however it came, in memory of its own", async () => {
+    const seen: string[] = [];
+    await using w = await httpWorld(async (req) => {
+      const kind = pathOf(req).slice(1);
+      if (kind === "text") seen.push(await req.text());
+      else if (kind === "json") seen.push(JSON.stringify(await req.json()));
+      else {
+        const bytes = kind === "bytes" ? await req.bytes() : new Uint8Array(await req.arrayBuffer());
+        seen.push(new TextDecoder().decode(bytes));
+        assertEquals([bytes.byteOffset, bytes.buffer.byteLength], [0, bytes.length]);
+        // What is behind it in the same chunk is not the handler's to change.
+        new Uint8Array(bytes.buffer).fill(0);
+      }
+      return reply("");
+    });
+    const body = '{"a":1}';
+    const kinds = ["text", "json", "bytes", "arrayBuffer"];
+    const whole = kinds.map((kind) => request(`/${kind}`, { body }));
+    const inChunks = kinds.map((kind) => request(`/${kind}`, { method: "POST", headers: CHUNKED }) + chunked([body]));
+    const texts = [...whole, ...inChunks];
+    const peer = await w.ask(texts, 50);
+    // The same in two parts, wherever they are cut.
+    for (const text of [texts[0], texts[2], texts[4]]) {
+      for (let at = text.length - body.length - 8; at < text.length; at++) {
+        peer.ask(text.slice(0, at));
+        await w.pass(1);
+        peer.send(text.slice(at));
+        await w.pass(5);
+      }
+    }
+    const more = 3 * (body.length + 8);
+    assertEquals(peer.told, Array.from({ length: texts.length + more }, () => "200"));
+    assertEquals(seen, seen.map(() => body));
+  });
+
+  it("rejects what is no JSON, and what was read already", async () => {
+    const seen: string[] = [];
+    await using w = await httpWorld(async (req) => {
+      for (let i = 0; i < 2; i++) await req.json().catch((error) => seen.push(error.name));
+      return reply("");
+    });
+    await w.ask(request("/", { body: "{" }), 30);
+    await w.ask(request("/", { body: "" }), 30);
+    assertEquals(seen, ["SyntaxError", "TypeError", "SyntaxError", "SyntaxError"]);
+  });
+
   it("gives a form with a file", async () => {
     await using w = await httpWorld(async (req) => {
       const file = (await req.formData()).get("f") as File;

@@ -129,10 +129,22 @@ export class RequestBody {
     this.#waiter = null;
   }
 
-  /** All of it, in memory of its own. */
-  async collect(): Promise<Uint8Array<ArrayBuffer>> {
+  /**
+   * All of it: at once where one part that is here holds it, in the memory that this came in; else as soon as it has
+   * come, in memory of its own. The everyday body is here with its head: no promise is made for that.
+   *
+   * @throws {BodyError} It can't be read to its end.
+   */
+  collect(): Uint8Array | Promise<Uint8Array<ArrayBuffer>> {
+    this.used = true;
+    const first = this.take();
+    if (first instanceof Uint8Array && first.length === this.#source.declared && this.take() === null) return first;
+    return this.#gather(first);
+  }
+
+  async #gather(first: Part | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const { declared } = this.#source;
-    let part = await this.read();
+    let part = first === undefined ? await this.read() : first;
     let whole = new Uint8Array(Math.min(Math.max(declared, part?.length ?? 0), TRUSTED_LENGTH));
     let length = 0;
     for (; part !== null; part = await this.read()) {

@@ -80,24 +80,36 @@ export class LazyRequest implements Lazy<Request> {
     return body !== null && (this.#stream === null ? body.used : this.#stream.locked || body.size > 0);
   }
 
-  async bytes(): Promise<Uint8Array<ArrayBuffer>> {
-    if (this.#native !== null || this.#stream !== null) return new Uint8Array(await this.native().arrayBuffer());
+  bytes(): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#whole(owned);
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.#whole((bytes, isOwn) => owned(bytes, isOwn).buffer);
+  }
+
+  text(): Promise<string> {
+    return this.#whole(textOf);
+  }
+
+  json(): Promise<unknown> {
+    return this.#whole((bytes) => JSON.parse(textOf(bytes)));
+  }
+
+  /** What `use` makes of all of the body, and of whether it has memory of its own: one promise where it is here. */
+  #whole<T>(use: (bytes: Uint8Array, isOwn: boolean) => T): Promise<T> {
+    if (this.#native !== null || this.#stream !== null) {
+      return this.native().arrayBuffer().then((bytes) => use(new Uint8Array(bytes), true));
+    }
     const { body } = this.#source;
-    if (body === null) return EMPTY.slice();
-    if (body.used) throw usedUp();
-    return await body.collect();
-  }
-
-  async arrayBuffer(): Promise<ArrayBuffer> {
-    return (await this.bytes()).buffer;
-  }
-
-  async text(): Promise<string> {
-    return decoder.decode(await this.bytes());
-  }
-
-  async json(): Promise<unknown> {
-    return JSON.parse(await this.text());
+    try {
+      if (body === null) return Promise.resolve(use(EMPTY, false));
+      if (body.used) throw usedUp();
+      const whole = body.collect();
+      return whole instanceof Uint8Array ? Promise.resolve(use(whole, false)) : whole.then((bytes) => use(bytes, true));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async blob(): Promise<Blob> {
@@ -132,6 +144,15 @@ export class LazyRequest implements Lazy<Request> {
 }
 
 standInFor(LazyRequest, Request, new Request("http://localhost"));
+
+/** The bytes in memory that nobody else has. */
+function owned(bytes: Uint8Array, isOwn: boolean): Uint8Array<ArrayBuffer> {
+  return isOwn ? bytes as Uint8Array<ArrayBuffer> : new Uint8Array(bytes);
+}
+
+function textOf(bytes: Uint8Array): string {
+  return decoder.decode(bytes);
+}
 
 function usedUp(): TypeError {
   return new TypeError("The request's body was read already");
