@@ -55,8 +55,8 @@ export class Outgoing {
     this.#withheld = answer;
   }
 
-  /** Lets go of what is withheld, if anything is. */
-  release(close: boolean): void {
+  /** Writes what is withheld, if anything is. */
+  writeWithheld(close: boolean): void {
     const answer = this.#withheld;
     if (answer === null) return;
     this.#withheld = null;

@@ -185,7 +185,7 @@ export class ResponseParser {
 
   #begin(): null | typeof GO_ON {
     if (this.#window.at === this.#window.end) {
-      this.#window.release();
+      this.#window.forgetUsed();
       return null;
     }
     this.#draft.reset();
@@ -259,7 +259,7 @@ export class ResponseParser {
 
   #starved(progress: () => string): null {
     if (this.#ended) throw new ResponseError(`The connection ended inside a response, ${progress()}`, true);
-    this.#window.release();
+    this.#window.forgetUsed();
     return null;
   }
 }

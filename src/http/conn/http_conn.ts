@@ -107,7 +107,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   goodbye(): void {
     if (!this.#over && this.parser.partial) this.#refuse(new HttpError("headTimeout"));
-    else this.#out.release(true);
+    else this.#out.writeWithheld(true);
     this.#over = true;
     this.#settle();
   }
@@ -261,7 +261,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   #begin(head: RequestHead): void {
     // An answer would open a tunnel behind a proxy's back (RFC 9110 §9.3.6).
     if (head.isConnect && this.service.onConnect === null) return this.#refuse(new HttpError("connectNotServed"));
-    this.#out.release(false);
+    this.#out.writeWithheld(false);
     this.#deadlines.head(false);
     const { service } = this;
     const startedAt = head.hasBody || service.isTimed ? service.clock.now() : 0;
@@ -348,7 +348,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   /** Says FIN; nothing more is run. */
   #close(): void {
-    this.#out.release(true);
+    this.#out.writeWithheld(true);
     // Whoever sent more has not seen that this answer was the last one.
     if (this.parser.buffered > 0) this.conn.cameAfterFin(countHeads(this.parser), 0);
     this.#sayGoodbye();
@@ -362,7 +362,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
 
   /** A peer that broke the protocol, or a limit. */
   #refuse(error: HttpError): void {
-    this.#out.release(false);
+    this.#out.writeWithheld(false);
     this.service.refused(error);
     this.service.answered(error.status);
     this.conn.write(refusalAnswer(error, this.service.date(), this.service.limits.retryAfter));

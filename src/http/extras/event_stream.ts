@@ -196,7 +196,7 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
     this.#asked = false;
     if (this.#ended) return;
     if (!result.done) return this.#send(encoder.encode(formatEvent(result.value)));
-    this.#release(new DOMException("The source has ended", "AbortError"));
+    this.#settle(new DOMException("The source has ended", "AbortError"));
     this.#controller.close();
   }
 
@@ -225,11 +225,11 @@ class EventStream implements UnderlyingDefaultSource<Uint8Array> {
   /** Tells the source that no more is wanted. Its own work may take as long as it likes; nobody waits for it. */
   #end(reason: unknown): void {
     if (this.#ended) return;
-    this.#release(reason);
+    this.#settle(reason);
     returnOf(this.#iterator);
   }
 
-  #release(reason: unknown): void {
+  #settle(reason: unknown): void {
     this.#ended = true;
     this.#cancelTimer?.();
     this.#cancelTimer = null;

@@ -277,7 +277,7 @@ export class RequestParser {
   }
 
   #starved(): null {
-    this.#window.release();
+    this.#window.forgetUsed();
     return null;
   }
 

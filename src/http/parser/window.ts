@@ -34,8 +34,8 @@ export class Window {
     this.end += chunk.length;
   }
 
-  /** Lets go of a buffer that is used up: an idle connection keeps no chunk alive. */
-  release(): void {
+  /** Forgets a buffer that is used up: an idle connection keeps no chunk alive. */
+  forgetUsed(): void {
     if (this.from === this.end) this.clear();
   }
 

@@ -104,7 +104,7 @@ export class Pipe {
   apply(effect: Effect): void {
     this.#effect = effect;
     this.#told.stalled = false;
-    if (!effect.halfOpen) this.#release();
+    if (!effect.halfOpen) this.#tellWithheld();
     this.kick();
   }
 
@@ -167,7 +167,7 @@ export class Pipe {
   }
 
   /** An end that was withheld is told now. */
-  #release(): void {
+  #tellWithheld(): void {
     if (this.#over || this.ending !== "withheld") return;
     this.ending = "due";
     if (this.#isBreakWithheld) this.#breakAt = this.#arrival();

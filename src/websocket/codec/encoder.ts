@@ -63,8 +63,8 @@ export class FrameEncoder {
     this.#keys = role === "client" ? new KeySource() : null;
   }
 
-  /** From here to `release()` small frames to this sink gather, to be written as one; false if another's do. */
-  gather(to: FrameSink): boolean {
+  /** From here to `uncork()` small frames to this sink gather, to be written as one; false if another's do. */
+  cork(to: FrameSink): boolean {
     if (this.#gathering !== null) return false;
     this.#gathering = to;
     this.#from = this.#slab.at;
@@ -72,7 +72,7 @@ export class FrameEncoder {
   }
 
   /** Writes what was gathered. */
-  release(): void {
+  uncork(): void {
     this.#writeGathered();
     this.#gathering = null;
   }

@@ -208,10 +208,10 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   data(chunk: Uint8Array): void {
     if (this.#deaf) return;
     this.#decoder.feed(chunk);
-    this.out.gather();
+    this.out.cork();
     if (this.#decode() >= TURN_MESSAGES) this.#rest();
     this.#settle();
-    this.out.release();
+    this.out.uncork();
   }
 
   end(): void {
@@ -354,7 +354,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     if (this.sentClose || this.outcome !== null) return;
     this.#enter("say");
     this.out.close(code, reason);
-    this.out.release();
+    this.out.uncork();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
     this.conn.output.unhold();
     if (!this.#deaf) this.#times.expectClose(wait);
@@ -395,7 +395,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
       this.#tell("A peer broke the WebSocket protocol, closing its connection");
     } else if (this.#error instanceof DeadlineError) this.#tell("A WebSocket's peer is gone, dropping its connection");
     this.#pings?.fail(new WebSocketClosedError("The WebSocket closed before the pong came"));
-    this.out.release();
+    this.out.uncork();
     this.#boundary.report(false, false);
     // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
     if (this.settings.role === "client" && wasClean && !this.conn.input.isEnded) this.#times.expectClose();

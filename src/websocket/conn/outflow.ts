@@ -56,17 +56,17 @@ export class Outflow {
     return this.#pings > MAX_PINGS;
   }
 
-  /** What is sent from here to `release()` leaves as one piece: the answers to one chunk of the peer's. */
-  gather(): void {
+  /** What is sent from here to `uncork()` leaves as one piece: the answers to one chunk of the peer's. */
+  cork(): void {
     // Who is made to wait has to be told so at each message.
-    this.#gathers = !this.#conn.output.isClogged && this.#settings.encoder.gather(this.#conn);
+    this.#gathers = !this.#conn.output.isClogged && this.#settings.encoder.cork(this.#conn);
   }
 
   /** Gives what was gathered to the connection. */
-  release(): void {
+  uncork(): void {
     if (!this.#gathers) return;
     this.#gathers = false;
-    this.#settings.encoder.release();
+    this.#settings.encoder.uncork();
   }
 
   /** Sends one message. */
@@ -81,7 +81,7 @@ export class Outflow {
 
   /** Sends a message that was encoded once for many. */
   shared(frame: SharedFrame): Promise<void> {
-    this.release();
+    this.uncork();
     return this.#conn.writeOwn(frame.bytesFor(this.#deflate));
   }
 

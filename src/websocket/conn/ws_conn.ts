@@ -74,7 +74,7 @@ export class WsConn implements WebSocketConn {
   }
 
   get bufferedAmount(): number {
-    this.#link.out.release();
+    this.#link.out.uncork();
     return this.conn.unsent;
   }
 
