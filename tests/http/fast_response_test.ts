@@ -32,6 +32,29 @@ describe("FastResponse", () => {
     });
   }
 
+  for (
+    const [name, value, init] of [
+      ["an object", { a: [1, "ä"] }, undefined],
+      ["null with a status", null, { status: 201 }],
+      ["headers", "x", { headers: { "x-a": "1" } }],
+      ["a type of its own", 1, { headers: { "content-type": "application/problem+json" } }],
+      ["a status text", true, { status: 200, statusText: "Fine" }],
+    ] as const
+  ) {
+    it(`makes of ${name} what Response.json() makes`, async () => {
+      const [fast, real] = [FastResponse.json(value, init), Response.json(value, init)];
+      const type = (response: Response) => response.headers.get("content-type")!.split(";")[0];
+      assertEquals([type(fast), ...await seen(fast)], [type(real), ...await seen(real)]);
+    });
+  }
+
+  it("copies bytes, as a Response does", async () => {
+    const bytes = new Uint8Array([104, 105]);
+    const fast = new FastResponse(bytes);
+    bytes.fill(0);
+    assertEquals(await fast.text(), "hi");
+  });
+
   it("is what a Response is for clone(), the static methods and classes made of it", async () => {
     assertEquals(await new FastResponse("twice").clone().text(), "twice");
     assertEquals(await FastResponse.json({ a: 1 }).json(), { a: 1 });
@@ -59,6 +82,8 @@ describe("FastResponse", () => {
     assertThrows(() => new FastResponse("x", { status: 99 }), RangeError);
     assertThrows(() => new FastResponse("x", { status: 204 }), TypeError);
     assertThrows(() => new FastResponse("x", { headers: { "x-a": "1\r\nx-b: 2" } }), TypeError);
+    assertThrows(() => FastResponse.json(undefined), TypeError);
+    assertThrows(() => FastResponse.json(1, { status: 204 }), TypeError);
     assertThrows(() => (FastResponse as unknown as () => void)(), TypeError);
   });
 });

@@ -21,15 +21,8 @@ export interface ReplyInit {
 export const NativeResponse: typeof Response = Response;
 
 const TEXT = "text/plain;charset=UTF-8";
-const PLAIN_TEXT: OwnFields = {
-  coding: "",
-  lines: `content-type: ${TEXT}\r\n`,
-  length: -1,
-  close: false,
-  dated: false,
-  typed: true,
-  latin: false,
-};
+const PLAIN_TEXT: OwnFields = typedAs(TEXT);
+const JSON_TEXT: OwnFields = typedAs("application/json");
 const NO_FIELDS: OwnFields = noFields();
 
 /** A whole answer that is no `Response` until somebody looks at more than this. */
@@ -85,21 +78,35 @@ export function reply(body: string | Bytes | null = null, init?: ReplyInit): Res
   const given = body === null ? null : dataOf(body, "reply()");
   // As `Response` does: it may leave much later, and its maker may use the memory again.
   const content = given instanceof Uint8Array ? new Uint8Array(given) : given;
-  return (init === undefined
-    ? new Reply(content, 200, typeof content === "string" ? PLAIN_TEXT : NO_FIELDS)
-    : replyWith(content, init)) as unknown as Response;
+  return replyWith(content, init, typeof content === "string" ? PLAIN_TEXT : NO_FIELDS);
 }
 
-function replyWith(body: string | Uint8Array | null, { status = 200, headers }: ReplyInit): Reply {
+/** `Response.json()` as a `reply()`; of what is no JSON it throws as the runtime's does. */
+export function replyJson(value: unknown, init?: ReplyInit): Response {
+  const text = JSON.stringify(value);
+  return text === undefined ? NativeResponse.json(value, init as ResponseInit) : replyWith(text, init, JSON_TEXT);
+}
+
+function replyWith(content: string | Uint8Array | null, init: ReplyInit | undefined, fields: OwnFields): Response {
+  const made = init === undefined ? new Reply(content, 200, fields) : replyOf(content, init, fields);
+  return made as unknown as Response;
+}
+
+function replyOf(body: string | Uint8Array | null, { status = 200, headers }: ReplyInit, fields: OwnFields): Reply {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw new RangeError(`Status must be a whole number from 200 to 599, got ${gotNumber(status)}`);
   }
   if (body !== null && isBodyless(status)) {
     throw new TypeError(`An answer with status ${status} has no body, pass null`);
   }
-  const own = headers === undefined ? { ...NO_FIELDS } : checkedFields(headers);
-  if (typeof body === "string" && !own.typed) own.lines += PLAIN_TEXT.lines;
+  if (headers === undefined) return new Reply(body, status, fields);
+  const own = checkedFields(headers);
+  if (!own.typed) own.lines += fields.lines;
   return new Reply(body, status, own);
+}
+
+function typedAs(type: string): OwnFields {
+  return { ...noFields(), lines: `content-type: ${type}\r\n`, typed: true };
 }
 
 /** Answers that never have a body (RFC 9110 §6.4.1). */
