@@ -32,8 +32,10 @@ describe("clients that never pause, faster than any runtime's own", { skip }, ()
         const { sent, lost, resets } = JSON.parse(stdout.trim().split("\n").at(-1)!);
         const { report } = await server.outcome();
         assertEquals([resets, report.clean], [0, true]);
-        // A server that is kept from its core between the two calls leaves that client a moment; not most of them.
-        assertLessOrEqual(lost, late() > BUSY ? window * CLIENTS / 10 : 0, `${late()} ms late`);
+        // A server that is kept from its core between the two calls leaves that client a moment; not most of them, which
+        // is what it was before last words and FIN left together (29 of 30).
+        const lostAtMost = late() > BUSY ? window * CLIENTS / 3 : 0;
+        assertLessOrEqual(lost, lostAtMost, `of ${window * CLIENTS} in flight; timers ${late()} ms late`);
         assertGreater(sent, CLIENTS * window * 10);
       });
     }
