@@ -13,13 +13,12 @@ import { clearInterval, setInterval } from "node:timers";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
-import type { SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type { RawSocket, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
 import { denoDecodes } from "../shared/fetch_decodes.ts";
 import { TABLES } from "../shared/kernel_table.ts";
 import { describe } from "../shared/listen_error.ts";
 import { checkCertificate, checkSignal, NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
-import type { NodeSocket } from "../node/socket.ts";
 import { DESCRIPTORS, LIMITS, ResourceReader } from "../shared/resources.ts";
 
 /** What is used of the global `Deno`. */
@@ -48,6 +47,10 @@ export class DenoAdapter extends NodeAdapter {
   override readonly name: string = "deno";
   protected override readonly reader: ResourceReader = new ResourceReader({ heap: readHeap, refusal: filesRefusal });
 
+  constructor() {
+    super({ sockets: "streams" });
+  }
+
   override async listen(options: SocketListenOptions): Promise<SocketListener> {
     const missing = await missingFlag(options.address);
     const { address } = options;
@@ -56,7 +59,7 @@ export class DenoAdapter extends NodeAdapter {
     return new DenoListener(await openServer(options), options);
   }
 
-  override async connect(options: SocketConnectOptions): Promise<NodeSocket> {
+  override async connect(options: SocketConnectOptions): Promise<RawSocket> {
     options.signal?.throwIfAborted();
     const missing = await missingFlag(options.address);
     const { address } = options;
@@ -141,7 +144,7 @@ class DenoListener extends NodeListener {
   readonly #heartbeat: ReturnType<typeof setInterval>;
 
   constructor(server: net.Server, options: SocketListenOptions) {
-    super(server, options);
+    super(server, options, null);
     this.#server = server;
     this.#backlog = options.backlog;
     this.#heartbeat = setInterval(() => this.#check(), HEARTBEAT);

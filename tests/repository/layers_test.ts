@@ -28,7 +28,11 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/platform\.ts$/, [/^src\/(endpoint|socket)\.ts$/]],
   [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock)\.ts$/, /^adapters\/memory\//]],
   [/^adapters\/shared\//, [/^src\/(socket|platform|endpoint|errors)\.ts$/, /^adapters\/shared\//, /^node:/]],
-  [/^adapters\/node\//, [/^src\/(socket|platform|endpoint|errors|clock)\.ts$/, /^adapters\/(node|shared)\//, /^node:/]],
+  [/^adapters\/node\//, [
+    /^src\/(socket|platform|endpoint|errors|names|clock)\.ts$/,
+    /^adapters\/(node|shared)\//,
+    /^node:/,
+  ]],
   [/^adapters\/deno\//, [
     /^src\/(socket|platform|endpoint|errors|clock)\.ts$/,
     /^adapters\/(deno|node|shared)\//,
