@@ -1,5 +1,6 @@
 /**
- * Sockets of Node (`node:net`, `node:tls`), also used underneath the Deno adapter.
+ * Sockets of Node, also used underneath the Deno adapter: listening and connecting by `node:net`, plain sockets by the
+ * handles below it where that can be, TLS by `node:tls`.
  *
  * Accepting at EMFILE is libuv's own affair: it accepts with a spare descriptor and resets the surplus at once, so
  * `failed` is not called for it, and accepting goes on by itself when descriptors return.
@@ -68,11 +69,13 @@ export class NodeAdapter implements Adapter {
 
   /** Null where sockets are streams. */
   protected get handles(): Handles | null {
-    if (this.#handles === undefined) {
-      const native = findNative();
-      this.#handles = native && new Handles(native);
-    }
+    if (this.#handles === undefined) this.#handles = this.findHandles();
     return this.#handles;
+  }
+
+  protected findHandles(): Handles | null {
+    const native = findNative();
+    return native && new Handles(native);
   }
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
@@ -237,8 +240,10 @@ export class NodeListener implements SocketListener {
     const listening = (this.#server as unknown as ServerInner)._handle;
     if (!listening || handles.known(listening) === null) return;
     const unix = this.#unix;
-    listening.onconnection = (status, handle) => {
-      if (handle === undefined) return this.fail(systemError("accept", status));
+    listening.onconnection = (status, given) => {
+      if (status !== 0) return this.fail(systemError("accept", status));
+      const handle = handles.accept(listening, given);
+      if (handle === null) return;
       if (unix === null) (handle as TcpHandle).setNoDelay(true);
       this.#give(new HandleSocket(handles, handle, unix, unix && NAMELESS));
     };

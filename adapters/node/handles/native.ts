@@ -1,5 +1,5 @@
 /**
- * What lies below `node:net`: the handles of libuv, and what they are asked with. None of it is documented, so it is
+ * What lies below `node:net`: the handles of libuv (on Deno, what takes their place), and what they are asked with. None of it is documented, so it is
  * used only in versions on which the suite has run, and only if every member is there.
  *
  * Memory is in the callers' hands here. libuv reads bytes that are being sent from where they are until it says that it
@@ -50,7 +50,7 @@ export interface TcpHandle extends Handle {
 
 /** A listening handle. */
 export interface ListenHandle {
-  /** Takes an error's number, or 0 and the handle of an accepted connection. */
+  /** Takes an error's number, or 0 and the handle of an accepted connection; on Deno it must be asked for. */
   onconnection: (status: number, handle?: Handle) => void;
 }
 
@@ -89,8 +89,6 @@ const TESTED: readonly string[] = ["20", "22", "24"];
 const CLASSES: readonly (keyof Native)[] = ["TCP", "Pipe", "WriteWrap", "ShutdownWrap"];
 const PLACES: readonly (keyof Native)[] = ["kReadBytesOrError", "kBytesWritten", "kLastWriteWasAsync"];
 const STREAM_MEMBERS: readonly (keyof Handle)[] = [
-  "onread",
-  "writeQueueSize",
   "useUserBuffer",
   "readStart",
   "readStop",
@@ -114,11 +112,16 @@ type Binding = (name: string) => Partial<Native>;
 /** What lies below `node:net`; null if it can't be used here, which `node:net` can always. */
 export function findNative(): Native | null {
   if (!TESTED.includes(process.versions.node.split(".")[0]) || wouldWarn()) return null;
+  return nativeWith(["onread", "writeQueueSize"]);
+}
+
+/** The same, if handles have these members too, whatever the version is. */
+export function nativeWith(members: readonly string[]): Native | null {
   const binding = (process as unknown as { binding?: Binding }).binding;
   if (binding === undefined) return null;
   try {
     const native = { ...binding("tcp_wrap"), ...binding("pipe_wrap"), ...binding("stream_wrap") };
-    return isWhole(native) ? native : null;
+    return isWhole(native, [...STREAM_MEMBERS, ...members]) ? native : null;
   } catch {
     // With --permission nobody may ask.
     return null;
@@ -138,10 +141,10 @@ function wouldWarn(): boolean {
   return process.execArgv.includes(flag) || NODE_OPTIONS.includes(flag) || NODE_PENDING_DEPRECATION === "1";
 }
 
-function isWhole(native: Partial<Native>): native is Native {
+function isWhole(native: Partial<Native>, members: readonly string[]): native is Native {
   const { TCP, Pipe, streamBaseState } = native;
   const has = (prototype: object, members: readonly string[]) => members.every((member) => member in prototype);
   return CLASSES.every((name) => typeof native[name] === "function") &&
     PLACES.every((name) => typeof native[name] === "number" && native[name] as number < streamBaseState!.length) &&
-    has(TCP!.prototype, STREAM_MEMBERS) && has(Pipe!.prototype, STREAM_MEMBERS) && has(TCP!.prototype, TCP_MEMBERS);
+    has(TCP!.prototype, members) && has(Pipe!.prototype, members) && has(TCP!.prototype, TCP_MEMBERS);
 }

@@ -16,8 +16,10 @@ import { Buffer } from "node:buffer";
 import type { Address } from "../../../src/endpoint.ts";
 import type { RawSocket, SocketEvents } from "../../../src/socket.ts";
 import { plainIp } from "../../shared/plain_ip.ts";
+import { PORTION, Portions } from "../portions.ts";
 import {
   type Handle,
+  type ListenHandle,
   type Native,
   type NativeAddress,
   type ShutdownRequest,
@@ -63,6 +65,20 @@ export class Handles {
   known(handle: unknown): Handle | null {
     const { TCP, Pipe } = this.native;
     return handle instanceof TCP || handle instanceof Pipe ? handle : null;
+  }
+
+  /** The handle of a connection that has come; null if it is gone again. */
+  accept(_listening: ListenHandle, handle: Handle | undefined): Handle | null {
+    return handle ?? null;
+  }
+
+  /** Of a write of so many bytes that is under way, those that are not with the kernel. */
+  waiting(handle: Handle, _size: number): number {
+    return handle.writeQueueSize;
+  }
+
+  reset(tcp: TcpHandle, done: () => void): void {
+    tcp.reset(done);
   }
 
   /** Bytes of the read that is being told, or the number of an error. */
@@ -120,9 +136,10 @@ export class HandleSocket implements RawSocket {
   #state: State = OPEN;
   #flags = 0;
   #events: SocketEvents | null = null;
-  /** What waits for the write that is under way. */
-  #queue: Uint8Array[] | null = null;
-  #queued = 0;
+  /** Bytes of the write that is under way; at the end, those that the kernel did not get. */
+  #flying = 0;
+  /** What waits for that write, and whatever is too large to be written at once. */
+  #later: Portions | null = null;
   /** Number of its last read. */
   #read = -1;
   #error: Error | undefined = undefined;
@@ -150,7 +167,8 @@ export class HandleSocket implements RawSocket {
   }
 
   get unsent(): number {
-    return (this.#flags & WRITING) === 0 ? this.#queued : this.#queued + this.#handle.writeQueueSize;
+    if ((this.#flags & WRITING) === 0) return this.#flying;
+    return this.#handles.waiting(this.#handle, this.#flying) + (this.#later?.size ?? 0);
   }
 
   start(events: SocketEvents): void {
@@ -175,32 +193,29 @@ export class HandleSocket implements RawSocket {
 
   write(bytes: Uint8Array): boolean {
     if (this.#state !== OPEN) return false;
-    if (this.#flags & WRITING) return this.#wait(bytes);
+    if (bytes.length > PORTION || this.#flags & WRITING) return this.#writeLater([bytes]);
     if (bytes.length === 0) return true;
-    return this.#begun(this.#handle.writeBuffer(this.#handles.request, bytes), bytes);
+    return this.#begun(this.#handle.writeBuffer(this.#handles.request, bytes), bytes.length, bytes);
   }
 
   writeMany(pieces: readonly Uint8Array[]): boolean {
     if (this.#state !== OPEN) return false;
-    if (this.#flags & WRITING) {
-      for (const piece of pieces) this.#wait(piece);
-      return false;
-    }
+    const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (size > PORTION || this.#flags & WRITING) return this.#writeLater(pieces);
     // The caller may put other pieces into the array.
-    const held = pieces.filter((piece) => piece.length > 0);
-    return held.length === 0 || this.#begun(this.#handle.writev(this.#handles.request, held, true), held);
+    return size === 0 || this.#writePieces(pieces.slice(), size);
   }
 
   writeText(text: string): number {
     if (this.#state !== OPEN) return Buffer.byteLength(text);
     if (this.#flags & WRITING) {
       const bytes = Buffer.from(text);
-      this.#wait(bytes);
+      this.#writeLater([bytes]);
       return bytes.length;
     }
     const code = this.#handle.writeUtf8String(this.#handles.request, text);
     const bytes = code === 0 ? this.#handles.written : Buffer.byteLength(text);
-    this.#begun(code, null);
+    this.#begun(code, bytes, null);
     return bytes;
   }
 
@@ -279,33 +294,46 @@ export class HandleSocket implements RawSocket {
 
   // Writing.
 
-  #wait(bytes: Uint8Array): boolean {
-    if (bytes.length > 0) (this.#queue ??= []).push(bytes);
-    this.#queued += bytes.length;
-    return false;
+  #writeLater(pieces: readonly Uint8Array[]): boolean {
+    const later = this.#later ??= new Portions();
+    for (const piece of pieces) later.add(piece);
+    return this.#pump();
+  }
+
+  /** Gives portions as long as the kernel takes them at once; true if it has taken all. */
+  #pump(): boolean {
+    while (this.#later !== null && !(this.#flags & WRITING)) {
+      const before = this.#later.size;
+      const portion = this.#later.take();
+      const size = before - this.#later.size;
+      if (this.#later.size === 0) this.#later = null;
+      if (size > 0 && !this.#writePieces(portion, size)) return false;
+    }
+    return !(this.#flags & WRITING);
+  }
+
+  #writePieces(pieces: readonly Uint8Array[], size: number): boolean {
+    return this.#begun(this.#handle.writev(this.#handles.request, pieces, true), size, pieces);
   }
 
   /** Whether the kernel has taken all of a write that was just begun; if not, `held` is kept until it has. */
-  #begun(code: number, held: WriteRequest["held"]): boolean {
+  #begun(code: number, size: number, held: WriteRequest["held"]): boolean {
     if (code !== 0) {
       this.#lose(systemError("write", code));
       return false;
     }
     if (!this.#handles.goesOn(this, held)) return true;
+    this.#flying = size;
     this.#flags |= WRITING | OWING;
     return false;
   }
 
   #written(status: number): void {
-    this.#flags &= ~WRITING;
     if (this.#state >= CLOSING) return;
+    this.#flags &= ~WRITING;
+    this.#flying = 0;
     if (status < 0) return this.#lose(systemError("write", status));
-    const queue = this.#queue;
-    if (queue !== null) {
-      this.#queue = null;
-      this.#queued = 0;
-      if (!this.#begun(this.#handle.writev(this.#handles.request, queue, true), queue)) return;
-    }
+    if (!this.#pump()) return;
     if (this.#state === FLUSHING) this.#finish();
     this.#tellDrained();
   }
@@ -359,11 +387,11 @@ export class HandleSocket implements RawSocket {
   /** A Unix socket can't be reset. */
   #close(reset: boolean): void {
     // A closed handle does not know it any more.
-    this.#queued = this.unsent;
+    this.#flying = this.unsent;
     this.#flags &= ~WRITING;
-    this.#queue = null;
+    this.#later = null;
     const done = () => this.#closed();
-    if (reset && this.#tcp !== null) this.#tcp.reset(done);
+    if (reset && this.#tcp !== null) this.#handles.reset(this.#tcp, done);
     else this.#handle.close(done);
   }
 
