@@ -18,6 +18,8 @@ interface AskedHandle extends ListenHandle {
 }
 
 class DenoHandles extends Handles {
+  override readonly takesNext: boolean = false;
+
   override accept(listening: ListenHandle, _handle: Handle | undefined): Handle | null {
     const { TCP, Pipe } = this.native;
     const handle = listening instanceof TCP ? new TCP(SOCKET) : new Pipe(SOCKET);

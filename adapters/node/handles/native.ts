@@ -1,6 +1,6 @@
 /**
- * What lies below `node:net`: the handles of libuv (on Deno, what takes their place), and what they are asked with. None of it is documented, so it is
- * used only in versions on which the suite has run, and only if every member is there.
+ * What lies below `node:net`: the handles of libuv (on Deno, what takes their place), and what they are asked with. None
+ * of it is documented, so it is used only in versions on which the suite has run, and only if every member is there.
  *
  * Memory is in the callers' hands here. libuv reads bytes that are being sent from where they are until it says that it
  * is done, and writes what it receives into the buffer that it was given: both must be kept alive meanwhile. (Found
@@ -19,8 +19,8 @@ export interface NativeAddress {
 
 /** What is used of a TCP or Unix socket's handle. Functions return 0, or an error's number below it. */
 export interface Handle {
-  /** Called at each read, without arguments: how much came is in `Native.state`. */
-  onread: ((this: Handle) => void) | null;
+  /** Called at each read: how much came is in `Native.streamBaseState`. Node reads on into the buffer that it gives. */
+  onread: ((this: Handle) => Uint8Array | undefined) | null;
   /** Bytes taken and not with the kernel. */
   readonly writeQueueSize: number;
   /** All that comes is written to the beginning of this buffer. The handle does not keep it alive. */

@@ -3,9 +3,10 @@
  *
  * What libuv does and this file answers:
  * - All sockets read into one buffer, which the next read overwrites. Bytes belong to their receiver, so each chunk is
- *   a copy with memory of its own. A slab that chunks share would be cheaper by half a microsecond, but whoever gives
- *   one of them to a byte stream (`controller.enqueue()`) detaches its memory, and with it the bytes of all the others
- *   (Node 20 and 22, even of memory that is marked as untransferable).
+ *   a copy with memory of its own; who fills the buffer reads on into memory that is given away. A slab that chunks
+ *   share would be cheaper by half a microsecond, but whoever gives one of them to a byte stream
+ *   (`controller.enqueue()`) detaches its memory, and with it the bytes of all the others (Node 20 and 22, even of
+ *   memory that is marked as untransferable).
  * - Bytes that are being sent are read from where they are, so the request keeps them alive.
  * - A reset is refused while a shutdown is under way (`dropping` in the table of states).
  * - Bytes that arrive together with a reset are told as bytes and an end.
@@ -46,9 +47,14 @@ type Owned<T> = T & { [OWNER]: HandleSocket };
 /** What libuv asks for itself. */
 const READ_SIZE = 65_536;
 
+/** From so many bytes on it pays not to fill memory with zeros first. */
+const LARGE = 4096;
+
 /** What the sockets of an adapter share. */
 export class Handles {
   readonly native: Native;
+  /** A handle reads on into the buffer that `onread` gives back. */
+  readonly takesNext: boolean = true;
   /** Every read goes here. It is given to nobody. */
   readonly buffer: Uint8Array = new Uint8Array(READ_SIZE);
   /** Number of the last read. */
@@ -140,6 +146,8 @@ export class HandleSocket implements RawSocket {
   #flying = 0;
   /** What waits for that write, and whatever is too large to be written at once. */
   #later: Portions | null = null;
+  /** Where the handle reads to, if not into the shared buffer. */
+  #own: Uint8Array | null = null;
   /** Number of its last read. */
   #read = -1;
   #error: Error | undefined = undefined;
@@ -260,13 +268,35 @@ export class HandleSocket implements RawSocket {
     this.#handle.readStop();
   }
 
-  #received(): void {
+  /** Gives back the buffer for the next read, if it is another one. */
+  #received(): Uint8Array | undefined {
     const handles = this.#handles;
     const count = handles.received;
-    if (count === 0 || this.#state >= DROPPING) return;
-    if (count < 0) return this.#readFailed(count);
+    if (count === 0 || this.#state >= DROPPING) return undefined;
+    if (count < 0) return void this.#readFailed(count);
     this.#read = handles.reads = (handles.reads + 1) | 0;
-    this.#events!.data(new Uint8Array(handles.buffer.subarray(0, count)));
+    if (this.#own !== null || (count === READ_SIZE && handles.takesNext)) return this.#receivedMuch(count);
+    this.#events!.data(copyOf(handles.buffer, count));
+    return undefined;
+  }
+
+  /**
+   * Whoever fills the shared buffer may have more: it goes to a buffer of its own that is given away, which costs no
+   * copy, until one is not filled.
+   */
+  #receivedMuch(count: number): Uint8Array {
+    const { buffer } = this.#handles;
+    const own = this.#own;
+    this.#own = count === READ_SIZE ? fresh(READ_SIZE) : null;
+    const next = this.#own ?? buffer;
+    try {
+      this.#events!.data(own !== null && count * 2 > READ_SIZE ? own.subarray(0, count) : copyOf(own ?? buffer, count));
+    } catch (error) {
+      // What is thrown keeps the next buffer from the handle, which would read into what was given away.
+      this.destroy();
+      throw error;
+    }
+    return next;
   }
 
   #readFailed(number: number): void {
@@ -397,6 +427,7 @@ export class HandleSocket implements RawSocket {
 
   #closed(): void {
     this.#become("closed");
+    this.#own = null;
     if (this.#events !== null) this.#tellGone();
   }
 
@@ -418,8 +449,8 @@ export class HandleSocket implements RawSocket {
     this.#remote = this.remote;
   }
 
-  static readonly #onRead = function (this: Handle): void {
-    (this as Owned<Handle>)[OWNER].#received();
+  static readonly #onRead = function (this: Handle): Uint8Array | undefined {
+    return (this as Owned<Handle>)[OWNER].#received();
   };
   static readonly #onFinished = function (this: object): void {
     (this as Owned<object>)[OWNER].#finished();
@@ -429,6 +460,18 @@ export class HandleSocket implements RawSocket {
     this.held = null;
     (this as Owned<WriteRequest>)[OWNER].#written(status);
   };
+}
+
+/** Bytes that are not there yet: those of some other use are, so all of them must be written. */
+function fresh(length: number): Uint8Array {
+  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
+}
+
+function copyOf(buffer: Uint8Array, count: number): Uint8Array {
+  if (count < LARGE) return new Uint8Array(buffer.subarray(0, count));
+  const copy = fresh(count);
+  copy.set(count === buffer.length ? buffer : buffer.subarray(0, count));
+  return copy;
 }
 
 /** The address of an end that was reset before anybody asked. */

@@ -118,6 +118,32 @@ describe("sockets below the streams", { skip }, () => {
       assertEquals(new TextDecoder().decode(third), "third");
     }));
 
+  it("read much into buffers that are given away, and never into them again", () =>
+    withRig(async (rig, handles) => {
+      const { client, server, s } = await rig.pair();
+      const kept: Uint8Array[] = [];
+      const copies: Uint8Array[] = [];
+      s.onData = (chunk) => {
+        copies.push(chunk.slice());
+        const whole = new Uint8Array(chunk.buffer);
+        assertNotStrictEquals(whole.buffer, handles.buffer.buffer);
+        kept.push(whole.fill(POISON));
+        // Many reads of one turn, and now and then one that waits.
+        if (kept.length % 50 === 0) {
+          server.pause();
+          setTimeout(() => server.resume(), 1);
+        }
+      };
+      const sent = clean(24 * MIB, 1);
+      client.write(sent);
+      await s.received(sent.length);
+      client.write(sent.subarray(0, 100));
+      await s.received(sent.length + 100);
+      assertEquals(firstDifference(concat(copies), concat([sent, sent.subarray(0, 100)])), -1);
+      assert(copies.some((copy) => copy.length === handles.buffer.length), "some reads filled the buffer");
+      assert(kept.every((whole) => whole.every((byte) => byte === POISON)), "what was given away stays as it is");
+    }));
+
   it("keep bytes alive while they are being sent, though nobody else does", () =>
     withRig(async (rig) => {
       const { client, server, c } = await rig.pair("server");
