@@ -1,6 +1,7 @@
 /**
- * What lies below `node:net`: the handles of libuv (on Deno, what takes their place), and what they are asked with. None
- * of it is documented, so it is used only in versions on which the suite has run, and only if every member is there.
+ * What lies below `node:net`: the handles of libuv (on Deno, what takes their place), and what they are asked with.
+ * None of it is documented, so it is used only in versions on which the suite has run, and only if every member is
+ * there.
  *
  * Memory is in the callers' hands here. libuv reads bytes that are being sent from where they are until it says that it
  * is done, and writes what it receives into the buffer that it was given: both must be kept alive meanwhile. (Found

@@ -1,4 +1,5 @@
 /** What is true only below the streams: where they are used, and whose memory is whose. */
+import process from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, it } from "node:test";
 import { setFlagsFromString } from "node:v8";
@@ -238,5 +239,34 @@ describe("handles", () => {
     assertEquals(findNative() !== null, runtimeName() === "node");
     assertEquals(new OpenAdapter().shared !== null, runtimeName() !== "bun");
     assertEquals(findDenoHandles("2.8.0") ?? findDenoHandles("3.9.0"), null);
+  });
+
+  const onNode = runtimeName() === "node" ? false : "what is asked is different elsewhere";
+
+  it("are left alone where asking for them would warn", { skip: onNode }, () => {
+    process.env.NODE_PENDING_DEPRECATION = "1";
+    try {
+      assertEquals(findNative(), null);
+    } finally {
+      delete process.env.NODE_PENDING_DEPRECATION;
+    }
+  });
+
+  it("are left alone where a member is missing, or nobody may ask", { skip: onNode }, () => {
+    const { TCP } = findNative()!;
+    const reset = Object.getOwnPropertyDescriptor(TCP.prototype, "reset")!;
+    Reflect.deleteProperty(TCP.prototype, "reset");
+    assertEquals(findNative(), null);
+    Object.defineProperty(TCP.prototype, "reset", reset);
+    const open = process as { binding?: unknown };
+    const { binding } = open;
+    open.binding = () => {
+      throw new Error("not permitted");
+    };
+    assertEquals(findNative(), null);
+    open.binding = undefined;
+    assertEquals(findNative(), null);
+    open.binding = binding;
+    assert(findNative() !== null);
   });
 });
