@@ -1,5 +1,5 @@
 /**
- * Sockets of Deno, through its `node:net`.
+ * Sockets of Deno, through its `node:net` and the handles below it.
  *
  * Why not `Deno.listen`: measured with Deno 2.9.6, a `Deno.Conn` can't send a reset, takes 61 KB with the usual read
  * buffer of 64 KB (`node:net`: 5 KB), and is no faster (107,000 against 109,000 echoes per second).
@@ -13,18 +13,20 @@ import { clearInterval, setInterval } from "node:timers";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
-import type { SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type { RawSocket, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
 import { denoDecodes } from "../shared/fetch_decodes.ts";
 import { TABLES } from "../shared/kernel_table.ts";
 import { describe } from "../shared/listen_error.ts";
 import { checkCertificate, NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
-import type { NodeSocket } from "../node/socket.ts";
+import type { Handles } from "../node/handles/socket.ts";
 import { checkSignal } from "../shared/process.ts";
 import { DESCRIPTORS, LIMITS, ResourceReader } from "../shared/resources.ts";
+import { findDenoHandles } from "./handles.ts";
 
 /** What is used of the global `Deno`. */
 interface DenoNamespace {
+  readonly version: { readonly deno: string };
   listen(options: { hostname: string; port: number }): { close(): void };
   addSignalListener(name: string, fn: () => void): void;
   removeSignalListener(name: string, fn: () => void): void;
@@ -49,15 +51,19 @@ export class DenoAdapter extends NodeAdapter {
   override readonly name: string = "deno";
   protected override readonly reader: ResourceReader = new ResourceReader({ heap: readHeap, refusal: filesRefusal });
 
+  protected override findHandles(): Handles | null {
+    return findDenoHandles(deno.version.deno);
+  }
+
   override async listen(options: SocketListenOptions): Promise<SocketListener> {
     const missing = await missingFlag(options.address);
     const { address } = options;
     if (missing) throw new ListenError("EACCES", `Cannot listen on ${describe(address)}: run with ${missing}`);
     if (options.tls) checkCertificate(options.tls);
-    return new DenoListener(await openServer(options), options);
+    return new DenoListener(await openServer(options), options, this.handles);
   }
 
-  override async connect(options: SocketConnectOptions): Promise<NodeSocket> {
+  override async connect(options: SocketConnectOptions): Promise<RawSocket> {
     options.signal?.throwIfAborted();
     const missing = await missingFlag(options.address);
     const { address } = options;
@@ -141,8 +147,8 @@ class DenoListener extends NodeListener {
   readonly #backlog: number;
   readonly #heartbeat: ReturnType<typeof setInterval>;
 
-  constructor(server: net.Server, options: SocketListenOptions) {
-    super(server, options);
+  constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
+    super(server, options, handles);
     this.#server = server;
     this.#backlog = options.backlog;
     this.#heartbeat = setInterval(() => this.#check(), HEARTBEAT);

@@ -1,5 +1,6 @@
 /**
- * Sockets of Node (`node:net`, `node:tls`), also used underneath the Deno adapter.
+ * Sockets of Node, also used underneath the Deno adapter: listening and connecting by `node:net`, plain sockets by the
+ * handles below it where that can be, TLS by `node:tls`.
  *
  * Accepting at EMFILE is libuv's own affair: it accepts with a spare descriptor and resets the surplus at once, so
  * `failed` is not called for it, and accepting goes on by itself when descriptors return.
@@ -13,16 +14,25 @@ import { dirname } from "node:path";
 import process from "node:process";
 import tls from "node:tls";
 import { getHeapStatistics } from "node:v8";
-import { ConnectError, ListenError, UnsupportedError } from "../../src/errors.ts";
+import { ConnectError, ListenError, OptionError, UnsupportedError } from "../../src/errors.ts";
 import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
-import type { ListenerEvents, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type {
+  ListenerEvents,
+  RawSocket,
+  SocketConnectOptions,
+  SocketListener,
+  SocketListenOptions,
+} from "../../src/socket.ts";
+import { checkNames, type Names } from "../../src/names.ts";
 import { scopeForEach } from "../shared/async_scope.ts";
 import { nodeDecodes } from "../shared/fetch_decodes.ts";
 import { describe, listenError } from "../shared/listen_error.ts";
 import { type HeapUse, ResourceReader } from "../shared/resources.ts";
 import { type Probe, ProcessParts } from "../shared/process.ts";
 import { findProbe } from "./response_body.ts";
+import { findNative, type Handle, type ListenHandle, systemError, type TcpHandle } from "./handles/native.ts";
+import { Handles, HandleSocket } from "./handles/socket.ts";
 import { addressOf, NodeSocket } from "./socket.ts";
 import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
 
@@ -31,25 +41,52 @@ const HANDSHAKE_TIMEOUT = 10_000;
 
 type SystemError = Error & { readonly code?: string };
 
+/** How the adapter for Node works. */
+export interface NodeAdapterOptions {
+  /**
+   * What plain sockets are made of. "handles" are libuv's own, below Node's streams, where this version of Node has them
+   * as they were tested; else, and for TLS, they are streams all the same. @default "handles"
+   */
+  readonly sockets?: "handles" | "streams";
+}
+
 /** The adapter for Node. */
 export class NodeAdapter extends ProcessParts implements Adapter {
+  /** Found at the first socket; null for streams. */
+  #handles: Handles | null | undefined;
   protected override readonly reader: ResourceReader = new ResourceReader({ heap: readHeap });
   readonly name: string = "node";
+
+  constructor({ sockets = "handles" }: NodeAdapterOptions = {}) {
+    super();
+    if (sockets === "streams") this.#handles = null;
+  }
+
+  /** Null where sockets are streams. */
+  protected get handles(): Handles | null {
+    if (this.#handles === undefined) this.#handles = this.findHandles();
+    return this.#handles;
+  }
+
+  protected findHandles(): Handles | null {
+    const native = findNative();
+    return native && new Handles(native);
+  }
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
     if (options.reusePort) requireReusePort();
     if (options.tls) checkCertificate(options.tls);
-    return new NodeListener(await openServer(options), options);
+    return new NodeListener(await openServer(options), options, this.handles);
   }
 
-  async connect(options: SocketConnectOptions): Promise<NodeSocket> {
+  async connect(options: SocketConnectOptions): Promise<RawSocket> {
     const { address, signal } = options;
     signal?.throwIfAborted();
     checkConnectPath(address);
     const raw = net.connect({ ...target(address), allowHalfOpen: true, noDelay: true });
     const tlsClient = options.tls && tlsOptions(address, options.tls);
     try {
-      if (!tlsClient) return await ready(raw, "connect", () => client(raw, address), signal);
+      if (!tlsClient) return await ready(raw, "connect", () => plainClient(raw, address, this.handles), signal);
       raw.on("error", ignore);
       const secure = await ready(raw, "connect", () => tls.connect({ socket: raw, ...tlsClient }), signal);
       return await ready(secure, "secureConnect", () => client(secure, address), signal);
@@ -84,7 +121,7 @@ export class NodeListener implements SocketListener {
   readonly address: Address;
   readonly #server: net.Server;
   /** Accepted and not yet given away: before `start`, or between `failed` and `resume`. */
-  #held: NodeSocket[] = [];
+  #held: RawSocket[] = [];
   /** TLS handshakes under way. */
   readonly #greeting = new Set<net.Socket>();
   #events: ListenerEvents | null = null;
@@ -93,11 +130,13 @@ export class NodeListener implements SocketListener {
   #failing = false;
   #closing: Promise<void> | null = null;
 
-  constructor(server: net.Server, options: SocketListenOptions) {
+  /** Accepts handles where there are `handles`, and streams where not. */
+  constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
     this.#server = server;
     const bound = server.address();
     this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
     this.#file = fileAt(this.address);
+    if (handles !== null && !options.tls) this.#acceptHandles(handles);
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
     // Handshakes that fail cost their own connection only.
@@ -166,20 +205,51 @@ export class NodeListener implements SocketListener {
     else this.#give(accepted);
   }
 
+  /** In a worker of `node:cluster` the server's handle may be none: accepting is the primary's then. */
+  #acceptHandles(handles: Handles): void {
+    const listening = (this.#server as unknown as ServerInner)._handle;
+    if (!listening || handles.known(listening) === null) return;
+    const unix = this.#unix;
+    listening.onconnection = (status, given) => {
+      if (status !== 0) return this.fail(systemError("accept", status));
+      const handle = handles.accept(listening, given);
+      if (handle === null) return;
+      if (unix === null) (handle as TcpHandle).setNoDelay(true);
+      this.#give(new HandleSocket(handles, handle, unix, unix && NAMELESS));
+    };
+  }
+
   #accept(socket: net.Socket): void {
     this.#give(this.#wrap(socket));
   }
 
-  #wrap(socket: net.Socket): NodeSocket {
-    const unix = this.address.transport === "unix" ? this.address : null;
-    return new NodeSocket(socket, unix, unix && { transport: "unix", path: "" });
+  get #unix(): Address | null {
+    return this.address.transport === "unix" ? this.address : null;
   }
 
-  #give(socket: NodeSocket): void {
+  #wrap(socket: net.Socket): NodeSocket {
+    const unix = this.#unix;
+    return new NodeSocket(socket, unix, unix && NAMELESS);
+  }
+
+  #give(socket: RawSocket): void {
     if (this.#closing) socket.destroy();
     else if (this.#events === null || this.#failing) this.#held.push(socket);
     else this.#events.accepted(socket);
   }
+}
+
+/** The end of a client of a Unix socket. */
+const NAMELESS: Address = { transport: "unix", path: "" };
+
+/** Parts of `net.Server` that are not in its types. */
+interface ServerInner {
+  readonly _handle?: ListenHandle | null;
+}
+
+/** Parts of `net.Socket` that are not in its types. */
+interface SocketInner {
+  _handle?: Handle | null;
 }
 
 function ignore(): void {}
@@ -233,7 +303,20 @@ function target(address: Address): { host: string; port: number } | { path: stri
 
 function client(socket: net.Socket, address: Address): NodeSocket {
   const unix = address.transport === "unix" ? address : null;
-  return new NodeSocket(socket, unix && { transport: "unix", path: "" }, unix);
+  return new NodeSocket(socket, unix && NAMELESS, unix);
+}
+
+/**
+ * `node:net` finds the host's addresses, and which of them answers first. Then its handle is taken from it, before it
+ * has read anything.
+ */
+function plainClient(socket: net.Socket, address: Address, handles: Handles | null): RawSocket {
+  const handle = handles?.known((socket as unknown as SocketInner)._handle) ?? null;
+  if (handles === null || handle === null) return client(socket, address);
+  (socket as unknown as SocketInner)._handle = null;
+  socket.destroy();
+  const unix = address.transport === "unix" ? address : null;
+  return new HandleSocket(handles, handle, unix && NAMELESS, unix);
 }
 
 function tlsOptions(address: Address, options: TlsConnectOptions): tls.ConnectionOptions {
@@ -325,6 +408,23 @@ function requireReusePort(): void {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)) return;
   throw new UnsupportedError(`reusePort needs Node 22.12 or 23.1; this is ${process.versions.node}`);
+}
+
+/**
+ * An adapter for Node that works as the options say.
+ *
+ * @param options What its sockets are made of.
+ * @throws {OptionError} An option is unknown, or has a value that it can't have.
+ * @example
+ * ```ts
+ * const server = await serve({ port: 9000, adapter: nodeAdapter({ sockets: "streams" }) }, handler);
+ * ```
+ */
+export function nodeAdapter(options: NodeAdapterOptions = {}): Adapter {
+  checkNames("nodeAdapter()", options, { sockets: true } satisfies Names<NodeAdapterOptions>);
+  const { sockets = "handles" } = options;
+  if (sockets === "handles" || sockets === "streams") return new NodeAdapter({ sockets });
+  throw new OptionError("sockets", `sockets must be "handles" or "streams", got ${JSON.stringify(sockets)}`);
 }
 
 /** The adapter for Node. */

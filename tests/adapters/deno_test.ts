@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
-import { conformance } from "./conformance/mod.ts";
+import { conformance, type Features } from "./conformance/mod.ts";
 import { runtimeName, startProgram } from "../support/processes.ts";
 
 /** What the program prints on Deno with these permissions. */
@@ -14,7 +14,7 @@ async function outcome(permissions: string[], address: object): Promise<string[]
 if (runtimeName() !== "deno") {
   describe("deno adapter", () => it("needs Deno", { skip: "runs on Deno only" }, () => {}));
 } else {
-  conformance("deno", async () => (await import("../../adapters/deno/mod.ts")).adapter, {
+  const features: Features = {
     tls: true,
     unix: true,
     ipv6: true,
@@ -22,7 +22,10 @@ if (runtimeName() !== "deno") {
     lateAddresses: true,
     // Deno's TLS client takes ECONNRESET for an end (the server's side sends the reset).
     tlsReset: false,
-  });
+  };
+  const { adapter, DenoAdapter } = await import("../../adapters/deno/mod.ts");
+  conformance("deno", () => Promise.resolve(adapter), features);
+  conformance("deno, on streams", () => Promise.resolve(new DenoAdapter({ sockets: "streams" })), features);
 
   describe("deno adapter's permissions", () => {
     const address = { transport: "tcp", hostname: "127.0.0.1", port: 0 };

@@ -1,7 +1,7 @@
 import { NodeAdapter } from "../../adapters/node/mod.ts";
-import { conformance } from "./conformance/mod.ts";
+import { conformance, type Features } from "./conformance/mod.ts";
 
-conformance("node", () => Promise.resolve(new NodeAdapter()), {
+const features: Features = {
   tls: true,
   unix: true,
   ipv6: true,
@@ -12,4 +12,8 @@ conformance("node", () => Promise.resolve(new NodeAdapter()), {
   resetAfterFin: false,
   // Deno's TLS client takes ECONNRESET for an end (the server's side sends the reset).
   tlsReset: !("Deno" in globalThis),
-});
+};
+
+// Below the streams where it can be (Node), on streams where not (Deno, Bun).
+conformance("node", () => Promise.resolve(new NodeAdapter()), features);
+conformance("node, on streams", () => Promise.resolve(new NodeAdapter({ sockets: "streams" })), features);

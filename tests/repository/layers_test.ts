@@ -28,7 +28,11 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/platform\.ts$/, [/^src\/(endpoint|socket)\.ts$/]],
   [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock|bytes)\.ts$/, /^adapters\/memory\//]],
   [/^adapters\/shared\//, [/^src\/(socket|platform|endpoint|errors|bytes)\.ts$/, /^adapters\/shared\//, /^node:/]],
-  [/^adapters\/node\//, [/^src\/(socket|platform|endpoint|errors|clock)\.ts$/, /^adapters\/(node|shared)\//, /^node:/]],
+  [/^adapters\/node\//, [
+    /^src\/(socket|platform|endpoint|errors|names|clock)\.ts$/,
+    /^adapters\/(node|shared)\//,
+    /^node:/,
+  ]],
   [/^adapters\/deno\//, [
     /^src\/(socket|platform|endpoint|errors|clock)\.ts$/,
     /^adapters\/(deno|node|shared)\//,
@@ -86,7 +90,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
 /** What importing an entry loads at the most, in KiB of source without comments: it grows on purpose only. */
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["mod.ts", 250],
-  ["src/http/mod.ts", 340],
+  ["src/http/mod.ts", 345],
   ["src/websocket/mod.ts", 485],
   ["src/websocket/reconnect/mod.ts", 48],
   ["src/watch/mod.ts", 270],

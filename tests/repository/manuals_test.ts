@@ -60,6 +60,7 @@ const ENTRIES: readonly (readonly [entry: string, list: string, manual: string])
   ["src/websocket/mod.ts", "exports_websocket.txt", "src/websocket/README.md"],
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt", "src/websocket/README.md"],
   ["src/watch/mod.ts", "exports_watch.txt", "src/watch/README.md"],
+  ["adapters/node/entry.ts", "exports_node.txt", "src/server/README.md"],
   ["src/testing/mod.ts", "exports_testing.txt", "src/testing/README.md"],
   ["src/cli/kit.ts", "exports_cli_kit.txt", "src/cli/README.md"],
   ["src/tools/load/mod.ts", "exports_load.txt", "src/tools/load/README.md"],

@@ -17,6 +17,7 @@
 /** Under `tests/`: a folder ends in a slash. A `_process_test.ts` in a folder of pure ones is a process test. */
 export const CLASSES = [
   ["adapters/", "process", "everywhere"],
+  ["adapters/handles/states_test.ts", "pure", "one"],
   ["adapters/kernel_table_test.ts", "pure", "everywhere"],
   ["adapters/memory/", "pure", "everywhere"],
   ["adapters/zlib_test.ts", "pure", "everywhere"],
