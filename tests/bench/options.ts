@@ -5,13 +5,13 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { type RuntimeName, runtimeNames } from "../support/processes.ts";
 import { type RowName, rowNames, ROWS } from "./rows.ts";
+import { type BenchRuntime, benchRuntimes } from "./runtimes.ts";
 
 /** What to run. */
 export interface BenchOptions {
   readonly rows: readonly RowName[];
-  readonly runtimes: readonly RuntimeName[];
+  readonly runtimes: readonly BenchRuntime[];
   /** Length of one measurement. */
   readonly seconds: number;
   /** Measurements of each server, in turns. */
@@ -22,7 +22,7 @@ export interface BenchOptions {
 
 const USAGE = `usage: npm run bench -- [options]
   --only ROWS       of ${rowNames.join(", ")}; separated by commas, all by default
-  --runtime NAMES   of ${runtimeNames.join(", ")}; all by default
+  --runtime NAMES   of ${benchRuntimes.join(", ")}; all by default
   --seconds S       length of one measurement, 1 by default
   --rounds R        measurements of each server in turns, 5 by default
   --json FILE       where the results go, bench-results.json by default
@@ -38,7 +38,7 @@ export function readOptions(): BenchOptions {
   }
   return {
     rows: names("only", values.only, rowNames),
-    runtimes: names("runtime", values.runtime, runtimeNames),
+    runtimes: names("runtime", values.runtime, benchRuntimes),
     seconds: positive("seconds", values.seconds),
     rounds: Math.ceil(positive("rounds", values.rounds)),
     json: values.json,

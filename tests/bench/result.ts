@@ -3,17 +3,15 @@
  *
  * @module
  */
-import type { RuntimeName } from "../support/processes.ts";
+import { type Bound, meets } from "./bounds.ts";
 import type { Sample } from "./load/jobs.ts";
+import type { BenchRuntime } from "./runtimes.ts";
 import { median, ratios, type Spread } from "./stats.ts";
-
-/** What a ratio must be; null for one that is only informative. */
-export type Bound = { readonly atLeast: number } | { readonly atMost: number } | null;
 
 /** A comparison. */
 export interface Result {
   readonly row: string;
-  readonly runtime: RuntimeName;
+  readonly runtime: BenchRuntime;
   /** What of ours was measured. */
   readonly ours: string;
   readonly against: string;
@@ -40,9 +38,16 @@ const SATURATED = 0.9;
 /** Above this share of its core the load process was. */
 const LOAD_BOUND = 0.95;
 
-export function meets(bound: Bound, ratio: number): boolean | null {
-  if (bound === null) return null;
-  return "atLeast" in bound ? ratio >= bound.atLeast : ratio <= bound.atMost;
+/** Why a row can't be measured here. */
+export class LeftOut extends Error {}
+
+/** What was not measured. */
+export interface Missing {
+  readonly row: string;
+  readonly runtime: BenchRuntime;
+  readonly reason: string;
+  /** It should have been possible. */
+  readonly failed: boolean;
 }
 
 /** Compares plain numbers, round by round. */

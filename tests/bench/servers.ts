@@ -6,6 +6,8 @@
 import { type Program, type RuntimeName, startCommand, startProgram } from "../support/processes.ts";
 import type { Held, HoldJob, Job, Sample } from "./load/jobs.ts";
 import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
+import { LeftOut } from "./result.ts";
+import { type BenchRuntime, nodePath } from "./runtimes.ts";
 
 const LONGEST_JOB_MS = 60_000;
 
@@ -29,11 +31,21 @@ export interface Server {
 /** Starts servers on one core and asks for load from the other. Everything it started ends with it. */
 export class Rig implements AsyncDisposable {
   readonly machine: Machine;
+  readonly #node: string;
   readonly #programs: Program[] = [];
   #load: Program | null = null;
 
-  constructor(machine: Machine) {
+  /** For one runtime; what runs on Node besides it runs on the machine's own. */
+  constructor(machine: Machine, runtime: BenchRuntime) {
     this.machine = machine;
+    const node = nodePath(runtime);
+    if (node === null) throw new LeftOut(`${runtime} is not installed`);
+    this.#node = node;
+  }
+
+  /** Ends the row where thousands of connections can't be opened. */
+  needManyFiles(): void {
+    if (!this.machine.manyFiles) throw new LeftOut(`A process may not open ${MAX_FILES} descriptors here`);
   }
 
   /** Sluice, in a mode of `servers/ours.ts`. */
@@ -71,18 +83,12 @@ export class Rig implements AsyncDisposable {
 
   /** Any program of this folder, on the servers' core. */
   program(path: string, runtime: RuntimeName, args: readonly string[]): Program {
-    const options = { ...this.#limits(SERVER_CORE), runtime, args, permissions: ["-A", "--no-check"] };
-    if (runtime !== "node") return startProgram(`tests/bench/${path}`, options);
-    const compiled = `${this.machine.compiled}/tests/bench/${path.replace(/ts$/, "js")}`;
-    return startProgram(compiled, { ...options, plain: true });
+    return this.#run(path, runtime, args, SERVER_CORE);
   }
 
   /** Any program of this folder, on the load's core. */
   client(path: string, runtime: RuntimeName, args: readonly string[]): Program {
-    const options = { ...this.#limits(LOAD_CORE), runtime, args, permissions: ["-A", "--no-check"] };
-    const program = runtime === "node"
-      ? startProgram(`${this.machine.compiled}/tests/bench/${path.replace(/ts$/, "js")}`, { ...options, plain: true })
-      : startProgram(`tests/bench/${path}`, options);
+    const program = this.#run(path, runtime, args, LOAD_CORE);
     this.#programs.push(program);
     return program;
   }
@@ -118,6 +124,12 @@ export class Rig implements AsyncDisposable {
     return answer;
   }
 
+  #run(path: string, runtime: RuntimeName, args: readonly string[], core: number): Program {
+    const options = { ...this.#limits(core), runtime, args, permissions: ["-A", "--no-check"] };
+    if (runtime !== "node") return startProgram(`tests/bench/${path}`, options);
+    return startCommand([this.#node, compiledPath(this.machine, path), ...args], options);
+  }
+
   async #startLoad(): Promise<Program> {
     const load = startProgram("tests/bench/load.ts", { ...this.#limits(LOAD_CORE), runtime: "bun" });
     this.#programs.push(load);
@@ -135,4 +147,9 @@ export class Rig implements AsyncDisposable {
     const { pinned, manyFiles } = this.machine;
     return { ...(pinned ? { core } : {}), ...(manyFiles ? { maxFiles: MAX_FILES } : {}) };
   }
+}
+
+/** A program of this folder as JavaScript. */
+function compiledPath({ compiled }: Machine, path: string): string {
+  return `${compiled}/tests/bench/${path.replace(/ts$/, "js")}`;
 }

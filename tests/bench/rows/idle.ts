@@ -4,6 +4,7 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
 import { cpuSeconds } from "../load/usage.ts";
 import { settledKiB } from "../resident.ts";
 import { compareValues, type Result } from "../result.ts";
@@ -15,7 +16,7 @@ const CONNECTIONS = 10_000;
 const WARM_UP = 500;
 const MAX_ROUNDS = 3;
 const MODES = ["raw for-await", "raw consume"] as const;
-const MEMORY = { atMost: 1.3 };
+const MEMORY = { "raw for-await": BOUNDS["idle for-await"], "raw consume": BOUNDS["idle consume"] };
 const SHUTDOWN_MS = 1000;
 /** A second read buffer for Deno's hand-written loop, as small as it may be: 64 KiB is the usual one. */
 const SMALL_BUFFER = "4096";
@@ -32,7 +33,7 @@ interface Idle {
 }
 
 export async function idleRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
-  if (!rig.machine.manyFiles) return [];
+  rig.needManyFiles();
   const bares = runtime === "deno" ? [["raw"], ["raw", SMALL_BUFFER]] : [["raw"]];
   const ours: Idle[] = MODES.map(empty);
   const bare: Idle[] = bares.map(empty);
@@ -41,7 +42,10 @@ export async function idleRow(rig: Rig, runtime: RuntimeName, effort: Effort): P
     for (const [i, args] of bares.entries()) await measure(rig, await rig.bare(runtime, ...args), bare[i], false);
   }
   return MODES.flatMap((mode, i) => [
-    ...bares.flatMap((args, j) => memory(runtime, mode, ours[i], args, bare[j])),
+    ...bares.flatMap((args, j) => {
+      const bound = args.includes(SMALL_BUFFER) ? null : MEMORY[mode][runtime];
+      return memory(runtime, [mode, ours[i]], [args, bare[j]], bound);
+    }),
     ...shutdown(runtime, mode, ours[i]),
   ]);
 }
@@ -50,10 +54,15 @@ function empty(): Idle {
   return { opened: [], spoken: [], exit: [], report: [], cpu: [] };
 }
 
-function memory(runtime: RuntimeName, mode: string, ours: Idle, args: readonly string[], bare: Idle): Result[] {
-  const small = args.includes(SMALL_BUFFER);
-  const buffer = runtime !== "deno" ? "" : small ? ", 4 KiB buffers" : ", 64 KiB buffers";
-  const subject = { row: "idle", runtime, against: `bare${buffer}`, bound: small ? null : MEMORY };
+function memory(
+  runtime: RuntimeName,
+  [mode, ours]: readonly [string, Idle],
+  [args, bare]: readonly [readonly string[], Idle],
+  bound: Bound,
+): Result[] {
+  const size = args.includes(SMALL_BUFFER) ? 4 : 64;
+  const against = runtime === "deno" ? `bare, ${size} KiB buffers` : "bare";
+  const subject = { row: "idle", runtime, against, bound };
   const unit = "KiB/connection";
   return [
     compareValues({ ...subject, ours: `${mode}, opened`, unit }, ours.opened, bare.opened),
@@ -62,7 +71,7 @@ function memory(runtime: RuntimeName, mode: string, ours: Idle, args: readonly s
 }
 
 function shutdown(runtime: RuntimeName, mode: string, ours: Idle): Result[] {
-  const subject = { row: "idle", runtime, against: "1 s", bound: { atMost: 1 }, unit: "ms" };
+  const subject = { row: "idle", runtime, against: "1 s", bound: BOUNDS["idle shutdown"][runtime], unit: "ms" };
   const limit = ours.exit.map(() => SHUTDOWN_MS);
   return [
     compareValues({ ...subject, ours: `${mode}, signal to exit` }, ours.exit, limit),
