@@ -21,6 +21,13 @@ async function measure(row: RowName, runtime: BenchRuntime, machine: Machine, op
   return found.map((result): Result => ({ ...result, runtime }));
 }
 
+/** Of a program that ended too early, its name and its last words. */
+function inShort({ message }: Error): string {
+  const [first, ...others] = message.split("\n");
+  const words = others.find((line) => /error/i.test(line));
+  return words === undefined ? first : `${first}: ${words.trim()}`;
+}
+
 const options = readOptions();
 const machine = inspectMachine(options.rows.some((row) => ROWS_WITH_GO.includes(row)));
 console.log(`${machine.cpu}; ${options.rounds} rounds of ${options.seconds} s`);
@@ -43,7 +50,7 @@ for (const row of options.rows) {
       const noGo = machine.go === null && ROWS_WITH_GO.includes(row);
       if (noGo) miss({ row, runtime, reason: "There is no Go to compare with", failed: false });
     } catch (error) {
-      miss({ row, runtime, reason: (error as Error).message, failed: !(error instanceof LeftOut) });
+      miss({ row, runtime, reason: inShort(error as Error), failed: !(error instanceof LeftOut) });
     }
   }
 }

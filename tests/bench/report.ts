@@ -99,7 +99,7 @@ function lineOf(cells: readonly string[]): string {
 
 function noteText({ unit, loadBusy, warning }: Result): string {
   const load = loadBusy === undefined ? "" : `; load ${Math.round(loadBusy * 100)} %`;
-  return `${unit}${load}${warning === undefined ? "" : `; ${warning}: judged per cpu`}`;
+  return `${unit}${load}${warning === undefined ? "" : `; ${warning}`}`;
 }
 
 function boundText(bound: Bound): string {

@@ -35,6 +35,8 @@ export type Subject = Pick<Result, "row" | "runtime" | "ours" | "against" | "bou
 
 /** Below this share of its core a server was not at its limit. */
 const SATURATED = 0.9;
+/** Below this share of the rate that was asked for a server did not keep up. */
+const KEPT_UP = 0.95;
 /** Above this share of its core the load process was. */
 const LOAD_BOUND = 0.95;
 
@@ -64,6 +66,24 @@ export function compareValues(subject: Subject, ours: readonly number[], against
   };
 }
 
+/**
+ * Compares latencies at a fixed rate. A peer that does not do what it could do at its peak did not have its core to
+ * itself: then nothing is said of either.
+ */
+export function compareLatencies(
+  subject: Subject,
+  ours: readonly Sample[],
+  against: readonly Sample[],
+  perSecond: number,
+): Result {
+  const p99 = (sample: Sample) => sample.p99!;
+  const rate = (samples: readonly Sample[]) => Math.round(median(samples.map((sample) => sample.rate)));
+  const unit = `${subject.unit} at ${perSecond} requests/s; answered ${rate(ours)} and ${rate(against)}`;
+  const plain = compareValues({ ...subject, unit }, ours.map(p99), against.map(p99));
+  if (rate(against) >= perSecond * KEPT_UP) return plain;
+  return { ...plain, met: null, warning: "core shared: not judged" };
+}
+
 /** Compares rates. Where a server did not have its core to itself, or had nothing to do, processor time decides. */
 export function compareRates(subject: Subject, ours: readonly Sample[], against: readonly Sample[]): Result {
   const rate = (sample: Sample) => sample.rate;
@@ -81,5 +101,5 @@ function warningFor(samples: readonly Sample[]): string | undefined {
   const idle = samples.filter((sample) => sample.serverBusy < SATURATED);
   if (idle.length * 4 < samples.length) return undefined;
   const bound = idle.filter((sample) => sample.loadBusy > LOAD_BOUND);
-  return bound.length * 2 > idle.length ? "load-bound" : "core shared";
+  return `${bound.length * 2 > idle.length ? "load-bound" : "core shared"}: judged per cpu`;
 }

@@ -11,7 +11,14 @@ import { type BenchRuntime, nodePath } from "./runtimes.ts";
 
 const LONGEST_JOB_MS = 60_000;
 
-const HTTP_NAMES = { ours: "sluice", node: "node:http", deno: "Deno.serve", bun: "Bun.serve", srvx: "srvx" } as const;
+const HTTP_NAMES = {
+  ours: "sluice",
+  node: "node:http",
+  deno: "Deno.serve",
+  bun: "Bun.serve",
+  srvx: "srvx",
+  hono: "node-server",
+} as const;
 
 /** An HTTP server that can be measured; a runtime's own has the runtime's name. */
 export type HttpServerName = keyof typeof HTTP_NAMES;
@@ -66,6 +73,19 @@ export class Rig implements AsyncDisposable {
   /** An HTTP server in a mode of `servers/http_SERVER.ts`. */
   http(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
     return this.#started(`${HTTP_NAMES[server]} ${mode}`, this.program(`servers/http_${server}.ts`, runtime, [mode]));
+  }
+
+  /** The same over TLS. */
+  https(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
+    const program = this.program(`servers/http_${server}.ts`, runtime, [mode, "tls"]);
+    return this.#started(`${HTTP_NAMES[server]} ${mode}, TLS`, program);
+  }
+
+  /** The least that serves HTTP, in the form in which its users have it: from npm, or as TypeScript on Deno. */
+  start(server: "ours" | RuntimeName, runtime: RuntimeName): Promise<Server> {
+    const path = `servers/start_${server}.ts`;
+    const file = runtime === "bun" ? compiledPath(this.machine, path) : path;
+    return this.#started(path, this.program(file, runtime, []));
   }
 
   /** A WebSocket server in a mode of `servers/ws_SERVER.ts`. */
@@ -126,7 +146,7 @@ export class Rig implements AsyncDisposable {
 
   #run(path: string, runtime: RuntimeName, args: readonly string[], core: number): Program {
     const options = { ...this.#limits(core), runtime, args, permissions: ["-A", "--no-check"] };
-    if (runtime !== "node") return startProgram(`tests/bench/${path}`, options);
+    if (runtime !== "node") return startProgram(path.startsWith("/") ? path : `tests/bench/${path}`, options);
     return startCommand([this.#node, compiledPath(this.machine, path), ...args], options);
   }
 
