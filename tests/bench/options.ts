@@ -29,13 +29,27 @@ const USAGE = `usage: npm run bench -- [options]
 rows:
 ${rowNames.map((name) => `  ${name.padEnd(10)}${ROWS[name].title}`).join("\n")}`;
 
-/** Reads the command line; ends the process where it is wrong. */
+/** What is wrong with a command line. */
+export class UsageError extends Error {}
+
+/** Reads the command line; ends the process where it is wrong, or where help is all that is wanted. */
 export function readOptions(): BenchOptions {
-  const values = readArguments();
-  if (values.help) {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options !== null) return options;
     console.log(USAGE);
     process.exit(0);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    console.error(`${error.message}\n${USAGE}`);
+    process.exit(2);
   }
+}
+
+/** Reads arguments; null if help is wanted. */
+export function parseOptions(args: readonly string[]): BenchOptions | null {
+  const values = readArguments(args);
+  if (values.help) return null;
   return {
     rows: names("only", values.only, rowNames),
     runtimes: names("runtime", values.runtime, benchRuntimes),
@@ -45,9 +59,10 @@ export function readOptions(): BenchOptions {
   };
 }
 
-function readArguments() {
+function readArguments(args: readonly string[]) {
   try {
     return parseArgs({
+      args: [...args],
       options: {
         only: { type: "string" },
         runtime: { type: "string" },
@@ -58,23 +73,20 @@ function readArguments() {
       },
     }).values;
   } catch (error) {
-    return refuse((error as Error).message);
+    throw new UsageError((error as Error).message);
   }
 }
 
 function names<T extends string>(option: string, given: string | undefined, all: readonly T[]): readonly T[] {
   if (given === undefined) return all;
   const wanted = given.split(",");
-  for (const name of wanted) if (!all.includes(name as T)) refuse(`--${option}: there is no "${name}"`);
+  const unknown = wanted.find((name) => !all.includes(name as T));
+  if (unknown !== undefined) throw new UsageError(`--${option}: there is no "${unknown}"`);
   return all.filter((name) => wanted.includes(name));
 }
 
 function positive(option: string, given: string): number {
   const value = Number(given);
-  return value > 0 && value < 1000 ? value : refuse(`--${option} must be a number above 0, got "${given}"`);
-}
-
-function refuse(message: string): never {
-  console.error(`${message}\n${USAGE}`);
-  process.exit(2);
+  if (value > 0 && value < 1000) return value;
+  throw new UsageError(`--${option} must be a number above 0 and below 1000, got "${given}"`);
 }
