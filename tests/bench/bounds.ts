@@ -26,7 +26,7 @@ export const BOUNDS = {
   "lines to bare": least(1, 1, 1),
   "idle consume": most(1, 0.15, 1.5),
   "idle for-await": most(1.3, 1.3, 1.3),
-  "idle shutdown": most(1, 1, 1),
+  shutdown: most(1, 1, 1),
   rate: least(0.9, 0.9, 0.9),
   growth: least(0.8, 0.8, 0.8),
   scale: most(1.5, 1.5, 1.5),

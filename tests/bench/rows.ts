@@ -20,6 +20,7 @@ import { postRow } from "./rows/post.ts";
 import { rateRow } from "./rows/rate.ts";
 import { rawRow } from "./rows/raw.ts";
 import { scaleRow } from "./rows/scale.ts";
+import { shutdownRow } from "./rows/shutdown.ts";
 import { startRow } from "./rows/start.ts";
 import { streamRow } from "./rows/stream.ts";
 import { wsLargeRow, wsPingRow, wsWindowRow } from "./rows/ws_echo.ts";
@@ -42,7 +43,8 @@ export interface Row {
 export const ROWS = {
   raw: { title: "64 connections, 64-byte ping-pong of raw bytes", run: rawRow },
   lines: { title: "16 connections, 64 lines of 64 bytes in flight each, line echo", run: linesRow },
-  idle: { title: "10,000 idle connections: memory, and shutdown() of all", run: idleRow },
+  idle: { title: "memory of 10,000 idle connections", run: idleRow },
+  shutdown: { title: "shutdown() of 10,000 idle connections", run: shutdownRow },
   rate: { title: "connect, one line, close", run: rateRow },
   growth: { title: "ping-pong at 1,000 connections against 64", run: growthRow },
   scale: { title: "cost per connection of registry and timers, at 10,000 against 100", run: scaleRow },
