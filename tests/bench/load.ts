@@ -11,9 +11,10 @@ import { runHttp } from "./load/http.ts";
 import type { Held, Job, Sample } from "./load/jobs.ts";
 import { runPublish } from "./load/publish.ts";
 import { runRate } from "./load/rate.ts";
+import { runSteady } from "./load/steady.ts";
 import { runWebSocket } from "./load/websocket.ts";
 
-function runJob(job: Job): Sample | Held {
+function runJob(job: Job): Sample | Held | Promise<Sample> {
   switch (job.job) {
     case "echo":
       return runEcho(job);
@@ -21,6 +22,8 @@ function runJob(job: Job): Sample | Held {
       return runRate(job);
     case "http":
       return runHttp(job);
+    case "steady":
+      return runSteady(job);
     case "websocket":
       return runWebSocket(job);
     case "publish":
@@ -39,7 +42,7 @@ function runJob(job: Job): Sample | Held {
 console.log("ready");
 for await (const line of createInterface({ input: process.stdin })) {
   try {
-    console.log(JSON.stringify(runJob(JSON.parse(line))));
+    console.log(JSON.stringify(await runJob(JSON.parse(line))));
   } catch (error) {
     console.log(JSON.stringify({ error: String(error) }));
   }

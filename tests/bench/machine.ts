@@ -16,8 +16,21 @@ export const LOAD_CORE = 1;
 /** Descriptors for 10,000 connections and what a runtime needs besides. */
 export const MAX_FILES = 12_000;
 
-/** Programs that are compiled for Node. */
-const NODE_SERVERS = ["ours", "scale", "bare_node", "http_ours", "http_node", "http_srvx", "ws_ours", "ws_node"];
+/** Programs that are compiled for Node, and for a start on Bun, which runs packages of npm too. */
+const NODE_SERVERS = [
+  "ours",
+  "scale",
+  "bare_node",
+  "http_ours",
+  "http_node",
+  "http_srvx",
+  "http_hono",
+  "start_ours",
+  "start_node",
+  "start_bun",
+  "ws_ours",
+  "ws_node",
+];
 
 /** Programs beside them. */
 const NODE_CLIENTS = ["sluice"];

@@ -4,9 +4,10 @@
  * @module
  */
 import { writeFileSync } from "node:fs";
+import type { Bound } from "./bounds.ts";
 import type { Machine } from "./machine.ts";
 import type { BenchOptions } from "./options.ts";
-import type { Bound, Result } from "./result.ts";
+import type { Missing, Result } from "./result.ts";
 import type { Spread } from "./stats.ts";
 
 const HEAD = [
@@ -26,12 +27,26 @@ const HEAD = [
 const WIDTHS = [9, 7, 41, 23, 7, 13, 7, 6, 5, 9, 9, 0];
 
 export function printHead(): void {
-  printCells(HEAD);
+  console.log(lineOf(HEAD));
 }
 
 export function printResult(result: Result): void {
+  console.log(resultLine(result));
+}
+
+export function printMissing(missing: Missing): void {
+  console.log(missingLine(missing));
+}
+
+/** What was met, and all that was not. */
+export function printSummary(results: readonly Result[], missing: readonly Missing[]): void {
+  for (const line of summaryLines(results, missing)) console.log(line);
+}
+
+/** A comparison as a line of the table. */
+export function resultLine(result: Result): string {
   const { ratio, cpuRatio, met } = result;
-  printCells([
+  return lineOf([
     result.row,
     result.runtime,
     result.ours,
@@ -47,29 +62,44 @@ export function printResult(result: Result): void {
   ]);
 }
 
-export function printSummary(results: readonly Result[]): void {
-  const short = results.filter((result) => result.met === false);
-  const met = results.filter((result) => result.met === true);
-  console.log(
-    `\n${met.length} met, ${short.length} short, ${results.length - met.length - short.length} for information`,
-  );
+/** What stands in the table for a row without figures. */
+export function missingLine({ row, runtime, reason, failed }: Missing): string {
+  return lineOf([row, runtime, `${failed ? "FAILED" : "left out"}: ${reason}`]);
 }
 
-export function writeJson(options: BenchOptions, machine: Machine, results: readonly Result[]): void {
+/** The rows that fall short, those that were not measured, and how many were met. */
+export function summaryLines(results: readonly Result[], missing: readonly Missing[]): string[] {
+  const short = results.filter((result) => result.met === false);
+  const met = results.filter((result) => result.met === true);
+  const information = results.length - met.length - short.length;
+  return [
+    ...(short.length === 0 ? [] : ["", "Short of their bound:", ...short.map(resultLine)]),
+    ...(missing.length === 0 ? [] : ["", "Not measured:", ...missing.map(missingLine)]),
+    "",
+    `${met.length} met, ${short.length} short, ${information} for information, ${missing.length} not measured`,
+  ];
+}
+
+export function writeJson(
+  options: BenchOptions,
+  machine: Machine,
+  results: readonly Result[],
+  missing: readonly Missing[],
+): void {
   const { notes, pinned, cpu } = machine;
   const { seconds, rounds } = options;
-  const content = { date: new Date().toISOString(), cpu, pinned, notes, seconds, rounds, results };
+  const content = { date: new Date().toISOString(), cpu, pinned, notes, seconds, rounds, results, missing };
   writeFileSync(options.json, JSON.stringify(content, null, 2) + "\n");
   console.log(`Written to ${options.json}`);
 }
 
-function printCells(cells: readonly string[]): void {
-  console.log(cells.map((cell, i) => cell.padEnd(WIDTHS[i])).join(" ").trimEnd());
+function lineOf(cells: readonly string[]): string {
+  return cells.map((cell, i) => cell.padEnd(WIDTHS[i])).join(" ").trimEnd();
 }
 
 function noteText({ unit, loadBusy, warning }: Result): string {
   const load = loadBusy === undefined ? "" : `; load ${Math.round(loadBusy * 100)} %`;
-  return `${unit}${load}${warning === undefined ? "" : `; ${warning}: judged per cpu`}`;
+  return `${unit}${load}${warning === undefined ? "" : `; ${warning}`}`;
 }
 
 function boundText(bound: Bound): string {

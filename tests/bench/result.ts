@@ -3,17 +3,15 @@
  *
  * @module
  */
-import type { RuntimeName } from "../support/processes.ts";
+import { type Bound, meets } from "./bounds.ts";
 import type { Sample } from "./load/jobs.ts";
+import type { BenchRuntime } from "./runtimes.ts";
 import { median, ratios, type Spread } from "./stats.ts";
-
-/** What a ratio must be; null for one that is only informative. */
-export type Bound = { readonly atLeast: number } | { readonly atMost: number } | null;
 
 /** A comparison. */
 export interface Result {
   readonly row: string;
-  readonly runtime: RuntimeName;
+  readonly runtime: BenchRuntime;
   /** What of ours was measured. */
   readonly ours: string;
   readonly against: string;
@@ -37,12 +35,21 @@ export type Subject = Pick<Result, "row" | "runtime" | "ours" | "against" | "bou
 
 /** Below this share of its core a server was not at its limit. */
 const SATURATED = 0.9;
+/** Below this share of the rate that was asked for a server did not keep up. */
+const KEPT_UP = 0.95;
 /** Above this share of its core the load process was. */
 const LOAD_BOUND = 0.95;
 
-export function meets(bound: Bound, ratio: number): boolean | null {
-  if (bound === null) return null;
-  return "atLeast" in bound ? ratio >= bound.atLeast : ratio <= bound.atMost;
+/** Why a row can't be measured here. */
+export class LeftOut extends Error {}
+
+/** What was not measured. */
+export interface Missing {
+  readonly row: string;
+  readonly runtime: BenchRuntime;
+  readonly reason: string;
+  /** It should have been possible. */
+  readonly failed: boolean;
 }
 
 /** Compares plain numbers, round by round. */
@@ -57,6 +64,24 @@ export function compareValues(subject: Subject, ours: readonly number[], against
     oursValue: median(ours),
     againstValue: median(against),
   };
+}
+
+/**
+ * Compares latencies at a fixed rate. A peer that does not do what it could do at its peak did not have its core to
+ * itself: then nothing is said of either.
+ */
+export function compareLatencies(
+  subject: Subject,
+  ours: readonly Sample[],
+  against: readonly Sample[],
+  perSecond: number,
+): Result {
+  const p99 = (sample: Sample) => sample.p99!;
+  const rate = (samples: readonly Sample[]) => Math.round(median(samples.map((sample) => sample.rate)));
+  const unit = `${subject.unit} at ${perSecond} requests/s; answered ${rate(ours)} and ${rate(against)}`;
+  const plain = compareValues({ ...subject, unit }, ours.map(p99), against.map(p99));
+  if (rate(against) >= perSecond * KEPT_UP) return plain;
+  return { ...plain, met: null, warning: "core shared: not judged" };
 }
 
 /** Compares rates. Where a server did not have its core to itself, or had nothing to do, processor time decides. */
@@ -76,5 +101,5 @@ function warningFor(samples: readonly Sample[]): string | undefined {
   const idle = samples.filter((sample) => sample.serverBusy < SATURATED);
   if (idle.length * 4 < samples.length) return undefined;
   const bound = idle.filter((sample) => sample.loadBusy > LOAD_BOUND);
-  return bound.length * 2 > idle.length ? "load-bound" : "core shared";
+  return `${bound.length * 2 > idle.length ? "load-bound" : "core shared"}: judged per cpu`;
 }

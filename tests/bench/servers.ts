@@ -6,10 +6,19 @@
 import { type Program, type RuntimeName, startCommand, startProgram } from "../support/processes.ts";
 import type { Held, HoldJob, Job, Sample } from "./load/jobs.ts";
 import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
+import { LeftOut } from "./result.ts";
+import { type BenchRuntime, nodePath } from "./runtimes.ts";
 
 const LONGEST_JOB_MS = 60_000;
 
-const HTTP_NAMES = { ours: "sluice", node: "node:http", deno: "Deno.serve", bun: "Bun.serve", srvx: "srvx" } as const;
+const HTTP_NAMES = {
+  ours: "sluice",
+  node: "node:http",
+  deno: "Deno.serve",
+  bun: "Bun.serve",
+  srvx: "srvx",
+  hono: "node-server",
+} as const;
 
 /** An HTTP server that can be measured; a runtime's own has the runtime's name. */
 export type HttpServerName = keyof typeof HTTP_NAMES;
@@ -29,11 +38,21 @@ export interface Server {
 /** Starts servers on one core and asks for load from the other. Everything it started ends with it. */
 export class Rig implements AsyncDisposable {
   readonly machine: Machine;
+  readonly #node: string;
   readonly #programs: Program[] = [];
   #load: Program | null = null;
 
-  constructor(machine: Machine) {
+  /** For one runtime; what runs on Node besides it runs on the machine's own. */
+  constructor(machine: Machine, runtime: BenchRuntime) {
     this.machine = machine;
+    const node = nodePath(runtime);
+    if (node === null) throw new LeftOut(`${runtime} is not installed`);
+    this.#node = node;
+  }
+
+  /** Ends the row where thousands of connections can't be opened. */
+  needManyFiles(): void {
+    if (!this.machine.manyFiles) throw new LeftOut(`A process may not open ${MAX_FILES} descriptors here`);
   }
 
   /** Sluice, in a mode of `servers/ours.ts`. */
@@ -56,6 +75,19 @@ export class Rig implements AsyncDisposable {
     return this.#started(`${HTTP_NAMES[server]} ${mode}`, this.program(`servers/http_${server}.ts`, runtime, [mode]));
   }
 
+  /** The same over TLS. */
+  https(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
+    const program = this.program(`servers/http_${server}.ts`, runtime, [mode, "tls"]);
+    return this.#started(`${HTTP_NAMES[server]} ${mode}, TLS`, program);
+  }
+
+  /** The least that serves HTTP, in the form in which its users have it: from npm, or as TypeScript on Deno. */
+  start(server: "ours" | RuntimeName, runtime: RuntimeName): Promise<Server> {
+    const path = `servers/start_${server}.ts`;
+    const file = runtime === "bun" ? compiledPath(this.machine, path) : path;
+    return this.#started(path, this.program(file, runtime, []));
+  }
+
   /** A WebSocket server in a mode of `servers/ws_SERVER.ts`. */
   websocket(server: WebSocketServerName, runtime: RuntimeName, mode: string): Promise<Server> {
     const program = this.program(`servers/ws_${server}.ts`, runtime, [mode]);
@@ -71,18 +103,12 @@ export class Rig implements AsyncDisposable {
 
   /** Any program of this folder, on the servers' core. */
   program(path: string, runtime: RuntimeName, args: readonly string[]): Program {
-    const options = { ...this.#limits(SERVER_CORE), runtime, args, permissions: ["-A", "--no-check"] };
-    if (runtime !== "node") return startProgram(`tests/bench/${path}`, options);
-    const compiled = `${this.machine.compiled}/tests/bench/${path.replace(/ts$/, "js")}`;
-    return startProgram(compiled, { ...options, plain: true });
+    return this.#run(path, runtime, args, SERVER_CORE);
   }
 
   /** Any program of this folder, on the load's core. */
   client(path: string, runtime: RuntimeName, args: readonly string[]): Program {
-    const options = { ...this.#limits(LOAD_CORE), runtime, args, permissions: ["-A", "--no-check"] };
-    const program = runtime === "node"
-      ? startProgram(`${this.machine.compiled}/tests/bench/${path.replace(/ts$/, "js")}`, { ...options, plain: true })
-      : startProgram(`tests/bench/${path}`, options);
+    const program = this.#run(path, runtime, args, LOAD_CORE);
     this.#programs.push(program);
     return program;
   }
@@ -118,6 +144,12 @@ export class Rig implements AsyncDisposable {
     return answer;
   }
 
+  #run(path: string, runtime: RuntimeName, args: readonly string[], core: number): Program {
+    const options = { ...this.#limits(core), runtime, args, permissions: ["-A", "--no-check"] };
+    if (runtime !== "node") return startProgram(path.startsWith("/") ? path : `tests/bench/${path}`, options);
+    return startCommand([this.#node, compiledPath(this.machine, path), ...args], options);
+  }
+
   async #startLoad(): Promise<Program> {
     const load = startProgram("tests/bench/load.ts", { ...this.#limits(LOAD_CORE), runtime: "bun" });
     this.#programs.push(load);
@@ -135,4 +167,9 @@ export class Rig implements AsyncDisposable {
     const { pinned, manyFiles } = this.machine;
     return { ...(pinned ? { core } : {}), ...(manyFiles ? { maxFiles: MAX_FILES } : {}) };
   }
+}
+
+/** A program of this folder as JavaScript. */
+function compiledPath({ compiled }: Machine, path: string): string {
+  return `${compiled}/tests/bench/${path.replace(/ts$/, "js")}`;
 }

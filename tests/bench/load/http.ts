@@ -3,48 +3,14 @@
  *
  * @module
  */
-import { HELLO, makeChunk, STREAM_BYTES } from "../bodies.ts";
-import { Answers, bytesOf, type Expected } from "./answers.ts";
+import { Answers } from "./answers.ts";
+import { exchanges, requestBytes } from "./exchanges.ts";
 import type { HttpJob, Sample, Target } from "./jobs.ts";
-import { Block, NOTHING, open, Poll, receive, shut } from "./libc.ts";
+import { Block, NOTHING, plainWire, Poll, type Wire } from "./libc.ts";
 import { measureLoad } from "./window.ts";
 
 const TURN_MS = 100;
 const MIB = 1_048_576;
-
-/** A request's line and body, and the body of its answer. */
-interface Exchange {
-  readonly line: string;
-  readonly body: Uint8Array | null;
-  readonly expected: Expected;
-}
-
-const exchanges: Record<HttpJob["exchange"], () => Exchange> = {
-  hello() {
-    const block = bytesOf(HELLO);
-    return { line: "GET / HTTP/1.1", body: null, expected: { block, bytes: block.length } };
-  },
-  post() {
-    const body = makeChunk();
-    return { line: "POST /echo HTTP/1.1", body, expected: { block: body, bytes: body.length } };
-  },
-  stream() {
-    return { line: "GET /stream HTTP/1.1", body: null, expected: { block: makeChunk(), bytes: STREAM_BYTES } };
-  },
-};
-
-/** As curl says it: three fields, and what a body needs. */
-function requestBytes({ line, body }: Exchange, port: number, count: number): Uint8Array {
-  const fields = [`Host: 127.0.0.1:${port}`, "User-Agent: bench/1.0", "Accept: */*"];
-  if (body !== null) fields.push("Content-Type: application/octet-stream", `Content-Length: ${body.length}`);
-  const head = bytesOf([line, ...fields, "", ""].join("\r\n"));
-  const one = new Uint8Array(head.length + (body?.length ?? 0));
-  one.set(head);
-  if (body !== null) one.set(body, head.length);
-  const all = new Uint8Array(one.length * count);
-  for (let i = 0; i < count; i++) all.set(one, i * one.length);
-  return all;
-}
 
 interface Connection {
   readonly fd: number;
@@ -58,22 +24,24 @@ class HttpLoad {
   readonly #connections: Connection[] = [];
   readonly #byFd: Connection[] = [];
   readonly #job: HttpJob;
+  readonly #wire: Wire;
   readonly #block: Block;
   readonly #begun = performance.now();
   #answered = 0;
 
-  constructor(job: HttpJob & Target) {
+  constructor(job: HttpJob & Target, wire: Wire) {
     this.#job = job;
+    this.#wire = wire;
     const exchange = exchanges[job.exchange]();
     this.#block = new Block(requestBytes(exchange, job.port, job.inFlight));
     for (let i = 0; i < job.conns; i++) {
-      const connection = { fd: open(job.port), answers: new Answers(exchange.expected), left: job.inFlight };
+      const connection = { fd: wire.open(job.port), answers: new Answers(exchange.expected), left: job.inFlight };
       this.#connections.push(connection);
       this.#byFd[connection.fd] = connection;
     }
     for (const { fd } of this.#connections) {
       this.#poll.add(fd);
-      this.#block.send(fd);
+      wire.send(fd, this.#block);
     }
   }
 
@@ -87,12 +55,12 @@ class HttpLoad {
   }
 
   close(): void {
-    for (const { fd } of this.#connections) shut(fd);
+    for (const { fd } of this.#connections) this.#wire.shut(fd);
     this.#poll.close();
   }
 
   #take(connection: Connection): void {
-    const length = receive(connection.fd);
+    const length = this.#wire.receive(connection.fd);
     if (length === NOTHING) return;
     if (length <= 0) throw new Error(`the server closed a connection (${length})`);
     const done = connection.answers.take(length);
@@ -101,7 +69,7 @@ class HttpLoad {
     if (connection.left > 0) return;
     if (connection.left < 0) throw new Error("more answers than requests");
     connection.left = this.#job.inFlight;
-    this.#block.send(connection.fd);
+    this.#wire.send(connection.fd, this.#block);
   }
 
   /** A slow reader has had its share for now. */
@@ -119,6 +87,8 @@ class HttpLoad {
 }
 
 /** Runs an HTTP job. */
-export function runHttp(job: HttpJob & Target): Sample {
-  return measureLoad(job, new HttpLoad(job));
+export async function runHttp(job: HttpJob & Target): Promise<Sample> {
+  // The library of TLS is loaded only for who needs it.
+  const wire = job.tls === true ? (await import("./tls.ts")).tlsWire : plainWire;
+  return measureLoad(job, new HttpLoad(job, wire));
 }

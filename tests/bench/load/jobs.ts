@@ -22,13 +22,23 @@ export interface RateJob {
 /** Requests on `conns` connections, `inFlight` at a time on each: in one write, and again when all are answered. */
 export interface HttpJob {
   readonly job: "http";
-  readonly exchange: "hello" | "post" | "stream";
+  readonly exchange: "hello" | "json" | "hono" | "post" | "stream";
   readonly conns: number;
   readonly inFlight: number;
   /** What the rate is of: answers, or MiB of their bodies. */
   readonly count: "answers" | "MiB";
+  /** Over TLS. @default false */
+  readonly tls?: boolean;
   /** Reads no faster than this, all connections together. @default as fast as it can */
   readonly mibPerSecond?: number;
+}
+
+/** Requests at a fixed rate, whatever the server does, each on the first of `conns` connections that is free. */
+export interface SteadyJob {
+  readonly job: "steady";
+  readonly exchange: "hello" | "json";
+  readonly conns: number;
+  readonly perSecond: number;
 }
 
 /** WebSocket messages echoed: `inFlight` of `size` bytes on each of `conns` connections, and again when all are back. */
@@ -49,7 +59,7 @@ export interface PublishJob {
 }
 
 /** What is done again and again, and counted. */
-export type Work = EchoJob | RateJob | HttpJob | WebSocketJob | PublishJob;
+export type Work = EchoJob | RateJob | HttpJob | SteadyJob | WebSocketJob | PublishJob;
 
 /** Whom to load, and for how long. */
 export interface Target {
@@ -77,6 +87,8 @@ export interface Sample {
   /** Share of a core that the server had, and the load process. */
   readonly serverBusy: number;
   readonly loadBusy: number;
+  /** Of requests at a fixed rate: 99 of 100 answers came within so many ms of when their requests were due. */
+  readonly p99?: number;
 }
 
 /** How the held connections ended. */

@@ -7,22 +7,14 @@
 
 import process from "node:process";
 
-type Call = (...args: number[]) => number;
-type Name =
-  | "socket"
-  | "connect"
-  | "setsockopt"
-  | "send"
-  | "recv"
-  | "close"
-  | "epoll_create1"
-  | "epoll_ctl"
-  | "epoll_wait"
-  | "__errno_location";
+/** A function of a C library. */
+export type Call = (...args: number[]) => number;
 
 /** What is used of the module `bun:ffi`. */
-interface ForeignFunctions {
-  dlopen(library: string, symbols: object): { readonly symbols: Record<Name, Call> };
+export interface ForeignFunctions {
+  dlopen<Name extends string>(library: string, symbols: Record<Name, object>): {
+    readonly symbols: Record<Name, Call>;
+  };
   ptr(bytes: ArrayBufferView): number;
   readonly read: { i32(at: number, offset: number): number };
 }
@@ -47,7 +39,7 @@ const MAX_EVENTS = 256;
 const EVENT_WORDS = process.arch === "x64" ? 3 : 4;
 
 const name = "bun:ffi";
-const { dlopen, ptr, read } = await import(name) as ForeignFunctions;
+export const { dlopen, ptr, read }: ForeignFunctions = await import(name);
 const { symbols: libc } = dlopen("libc.so.6", {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   connect: { args: ["i32", "ptr", "i32"], returns: "i32" },
@@ -63,26 +55,28 @@ const { symbols: libc } = dlopen("libc.so.6", {
 
 const one = Int32Array.of(1);
 const buffer = new Uint8Array(BUFFER_BYTES);
-const bufferAt = ptr(buffer);
+/** Where `received` is. */
+export const bufferAt: number = ptr(buffer);
 
 /** Bytes that are sent again and again. */
 export class Block {
   readonly bytes: Uint8Array;
-  readonly #at: number;
+  /** Where they are. */
+  readonly at: number;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
-    this.#at = ptr(bytes);
+    this.at = ptr(bytes);
   }
 
   send(fd: number): void {
-    const sent = libc.send(fd, this.#at, this.bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const sent = libc.send(fd, this.at, this.bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent !== this.bytes.length) throw new Error(`send: ${sent} of ${this.bytes.length} bytes`);
   }
 
   /** Sends as much as the kernel takes of what begins at `at`; returns where the rest begins. */
   sendFrom(fd: number, at: number): number {
-    const sent = libc.send(fd, this.#at + at, this.bytes.length - at, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const sent = libc.send(fd, this.at + at, this.bytes.length - at, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent >= 0) return at + sent;
     const error = -lastError();
     if (error !== NOTHING) throw new Error(`send: error ${-error}`);
@@ -126,6 +120,17 @@ export const received: Uint8Array = buffer;
 export function shut(fd: number): void {
   libc.close(fd);
 }
+
+/** How bytes get to a server and back. */
+export interface Wire {
+  open(port: number): number;
+  send(fd: number, block: Block): void;
+  /** What the function `receive` does. */
+  receive(fd: number): number;
+  shut(fd: number): void;
+}
+
+export const plainWire: Wire = { open, send: (fd, block) => block.send(fd), receive, shut };
 
 /** Waits for descriptors to become readable, or writable where asked. */
 export class Poll {

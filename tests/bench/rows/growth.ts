@@ -4,18 +4,17 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
 import type { EchoJob } from "../load/jobs.ts";
-import { type Bound, compareRates, type Result } from "../result.ts";
+import { compareRates, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
 import { inTurns } from "./turns.ts";
 
-const BOUND = { atLeast: 0.8 };
-
 export async function growthRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
   const ours = await rig.ours(runtime, "raw for-await");
   const bare = await rig.bare(runtime, "raw");
-  return [await grow(ours, BOUND), await grow(bare, null)];
+  return [await grow(ours, BOUNDS.growth[runtime]), await grow(bare, null)];
 
   async function grow(server: Server, bound: Bound): Promise<Result> {
     const job = (conns: number): EchoJob => ({ job: "echo", conns, size: 64, inFlight: 1 });

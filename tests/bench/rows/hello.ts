@@ -4,6 +4,7 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { HttpJob } from "../load/jobs.ts";
 import type { Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
@@ -11,23 +12,23 @@ import type { Rig } from "../servers.ts";
 import { comparePairs, type Pair } from "./pairs.ts";
 
 const JOB: HttpJob = { job: "http", exchange: "hello", conns: 64, inFlight: 1, count: "answers" };
-const OWN = { node: { atLeast: 1.5 }, deno: { atLeast: 0.75 }, bun: { atLeast: 1 } };
-const OWN_RESPONSE = { node: { atLeast: 1 }, deno: { atLeast: 0.65 }, bun: { atLeast: 0.85 } };
-const SRVX = { atLeast: 1.5 };
-const GO = { atLeast: 1.2 };
 
 export async function helloRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
   const reply = await rig.http("ours", runtime, "hello reply");
   const response = await rig.http("ours", runtime, "hello Response");
   const own = await rig.http(runtime, runtime, "hello");
-  const pairs: Pair[] = [[reply, own, OWN[runtime]], [response, own, OWN_RESPONSE[runtime]]];
+  const pairs: Pair[] = [
+    [reply, own, BOUNDS["hello reply"][runtime]],
+    [response, own, BOUNDS["hello Response"][runtime]],
+  ];
   if (runtime === "node") {
     // What a Response costs on Node 20 is Node's own, and FastResponse is what to do about it.
-    pairs.push([await rig.http("ours", runtime, "hello fast"), own, OWN_RESPONSE.node]);
-    pairs.push([reply, await rig.http("srvx", runtime, "hello fast"), SRVX]);
+    pairs.push([await rig.http("ours", runtime, "hello fast"), own, BOUNDS["hello fast"].node]);
+    const srvx = await rig.http("srvx", runtime, "hello fast");
+    pairs.push([reply, srvx, BOUNDS["hello reply to srvx"].node]);
     pairs.push([response, await rig.http("srvx", runtime, "hello Response"), null]);
   }
   const go = await rig.go("hello");
-  if (go !== null) pairs.push([reply, go, GO]);
+  if (go !== null) pairs.push([reply, go, BOUNDS["hello reply to go"][runtime]]);
   return await comparePairs(rig, { row: "hello", runtime, unit: "requests/s", job: JOB }, pairs, effort);
 }

@@ -1,10 +1,10 @@
 /**
- * Memory of idle connections against the same server written by hand, and the time it takes to shut them all down.
+ * Memory of idle connections against the same server written by hand.
  *
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
-import { cpuSeconds } from "../load/usage.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
 import { settledKiB } from "../resident.ts";
 import { compareValues, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
@@ -15,45 +15,46 @@ const CONNECTIONS = 10_000;
 const WARM_UP = 500;
 const MAX_ROUNDS = 3;
 const MODES = ["raw for-await", "raw consume"] as const;
-const MEMORY = { atMost: 1.3 };
-const SHUTDOWN_MS = 1000;
+const MEMORY = { "raw for-await": BOUNDS["idle for-await"], "raw consume": BOUNDS["idle consume"] };
 /** A second read buffer for Deno's hand-written loop, as small as it may be: 64 KiB is the usual one. */
 const SMALL_BUFFER = "4096";
 
+/** KiB per connection: opened, and after a line was echoed on each. */
 interface Idle {
-  /** KiB per connection: opened, and after a line was echoed on each. */
   readonly opened: number[];
   readonly spoken: number[];
-  /** From the signal to the process's end, in ms, and what the report says. */
-  readonly exit: number[];
-  readonly report: number[];
-  /** Processor time from the signal on, in ms. */
-  readonly cpu: number[];
 }
 
 export async function idleRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
-  if (!rig.machine.manyFiles) return [];
+  rig.needManyFiles();
   const bares = runtime === "deno" ? [["raw"], ["raw", SMALL_BUFFER]] : [["raw"]];
   const ours: Idle[] = MODES.map(empty);
   const bare: Idle[] = bares.map(empty);
   for (let round = 0; round < Math.min(effort.rounds, MAX_ROUNDS); round++) {
-    for (const [i, mode] of MODES.entries()) await measure(rig, await rig.ours(runtime, mode), ours[i], true);
-    for (const [i, args] of bares.entries()) await measure(rig, await rig.bare(runtime, ...args), bare[i], false);
+    for (const [i, mode] of MODES.entries()) await measure(rig, await rig.ours(runtime, mode), ours[i]);
+    for (const [i, args] of bares.entries()) await measure(rig, await rig.bare(runtime, ...args), bare[i]);
   }
-  return MODES.flatMap((mode, i) => [
-    ...bares.flatMap((args, j) => memory(runtime, mode, ours[i], args, bare[j])),
-    ...shutdown(runtime, mode, ours[i]),
-  ]);
+  return MODES.flatMap((mode, i) =>
+    bares.flatMap((args, j) => {
+      const bound = args.includes(SMALL_BUFFER) ? null : MEMORY[mode][runtime];
+      return memory(runtime, [mode, ours[i]], [args, bare[j]], bound);
+    })
+  );
 }
 
 function empty(): Idle {
-  return { opened: [], spoken: [], exit: [], report: [], cpu: [] };
+  return { opened: [], spoken: [] };
 }
 
-function memory(runtime: RuntimeName, mode: string, ours: Idle, args: readonly string[], bare: Idle): Result[] {
-  const small = args.includes(SMALL_BUFFER);
-  const buffer = runtime !== "deno" ? "" : small ? ", 4 KiB buffers" : ", 64 KiB buffers";
-  const subject = { row: "idle", runtime, against: `bare${buffer}`, bound: small ? null : MEMORY };
+function memory(
+  runtime: RuntimeName,
+  [mode, ours]: readonly [string, Idle],
+  [args, bare]: readonly [readonly string[], Idle],
+  bound: Bound,
+): Result[] {
+  const size = args.includes(SMALL_BUFFER) ? 4 : 64;
+  const against = runtime === "deno" ? `bare, ${size} KiB buffers` : "bare";
+  const subject = { row: "idle", runtime, against, bound };
   const unit = "KiB/connection";
   return [
     compareValues({ ...subject, ours: `${mode}, opened`, unit }, ours.opened, bare.opened),
@@ -61,17 +62,7 @@ function memory(runtime: RuntimeName, mode: string, ours: Idle, args: readonly s
   ];
 }
 
-function shutdown(runtime: RuntimeName, mode: string, ours: Idle): Result[] {
-  const subject = { row: "idle", runtime, against: "1 s", bound: { atMost: 1 }, unit: "ms" };
-  const limit = ours.exit.map(() => SHUTDOWN_MS);
-  return [
-    compareValues({ ...subject, ours: `${mode}, signal to exit` }, ours.exit, limit),
-    compareValues({ ...subject, ours: `${mode}, shutdown()` }, ours.report, limit),
-    compareValues({ ...subject, ours: `${mode}, shutdown() on cpu`, bound: null }, ours.cpu, limit),
-  ];
-}
-
-async function measure(rig: Rig, server: Server, idle: Idle, drains: boolean): Promise<void> {
+async function measure(rig: Rig, server: Server, idle: Idle): Promise<void> {
   const { port, program: { pid } } = server;
   await rig.hold({ job: "open", port, count: WARM_UP });
   await rig.hold({ job: "say" });
@@ -81,23 +72,6 @@ async function measure(rig: Rig, server: Server, idle: Idle, drains: boolean): P
   idle.opened.push((await settledKiB(pid) - before) / CONNECTIONS);
   await rig.hold({ job: "say" });
   idle.spoken.push((await settledKiB(pid) - before) / CONNECTIONS);
-  if (drains) await drain(rig, server, idle);
-  else await rig.hold({ job: "drop" });
+  await rig.hold({ job: "drop" });
   await rig.stop(server);
-}
-
-async function drain(rig: Rig, { program }: Server, idle: Idle): Promise<void> {
-  const released = rig.hold({ job: "release", ms: 20_000 });
-  const cpuBefore = cpuSeconds(program.pid) * 1000;
-  const from = performance.now();
-  program.signal("SIGTERM");
-  const exit = await program.exited(20_000);
-  idle.exit.push(performance.now() - from);
-  const held = await released;
-  if (held.open > 0 || held.reset > 0 || exit.code !== 0) {
-    throw new Error(`the drain left ${held.open} open, ${held.reset} reset, exit code ${exit.code}: ${exit.stderr}`);
-  }
-  const report = JSON.parse(/^report (.*)$/m.exec(exit.stdout)![1]);
-  idle.report.push(report.duration);
-  idle.cpu.push(report.cpuMs - cpuBefore);
 }

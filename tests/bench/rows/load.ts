@@ -5,17 +5,17 @@
  */
 import { spawnSync } from "node:child_process";
 import type { RuntimeName } from "../../support/processes.ts";
-import { compareValues, type Result } from "../result.ts";
+import { BOUNDS } from "../bounds.ts";
+import { compareValues, LeftOut, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig } from "../servers.ts";
 
 const CLIENTS = 64;
-/** Every answer is checked, which wrk does not do. */
-const BOUND = { atLeast: 0.5 };
 const LIMIT = 60_000;
 
+/** Every answer of ours is checked, which wrk does not do. */
 export async function loadRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
-  if (spawnSync("wrk", ["-v"]).error !== undefined) return [];
+  if (spawnSync("wrk", ["-v"]).error !== undefined) throw new LeftOut("wrk is not installed");
   const server = await rig.http("bun", "bun", "hello");
   const url = `http://127.0.0.1:${server.port}/`;
   const ours: number[] = [];
@@ -25,7 +25,7 @@ export async function loadRow(rig: Rig, runtime: RuntimeName, effort: Effort): P
     wrk.push(await rateOfWrk(rig, url, effort.seconds));
   }
   await rig.stop(server);
-  const subject = { row: "load", runtime, ours: "sluice load", against: "wrk", bound: BOUND };
+  const subject = { row: "load", runtime, ours: "sluice load", against: "wrk", bound: BOUNDS.load[runtime] };
   return [compareValues({ ...subject, unit: "requests/CPU s" }, ours, wrk)];
 }
 

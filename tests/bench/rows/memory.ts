@@ -4,14 +4,14 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
 import type { HttpJob } from "../load/jobs.ts";
 import { peakKiB, resetPeak, settledKiB } from "../resident.ts";
-import { type Bound, compareValues, type Result } from "../result.ts";
+import { compareValues, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { HttpServerName, Rig } from "../servers.ts";
 
 const LIMIT_MIB = 64;
-const BOUND = { atMost: 1 };
 const MAX_ROUNDS = 3;
 /** Long enough for a slow client to take a whole answer. */
 const MS = 2500;
@@ -53,7 +53,7 @@ async function peaks(
     name = `${started.name}, ${clients.name}`;
     await rig.stop(started);
   }
-  const bound: Bound = server === "ours" ? BOUND : null;
+  const bound: Bound = server === "ours" ? BOUNDS.memory[runtime] : null;
   const subject = { row: "memory", runtime, ours: name, against: `${LIMIT_MIB} MiB above idle`, bound, unit: "MiB" };
   return compareValues(subject, found, found.map(() => LIMIT_MIB));
 }

@@ -4,8 +4,9 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import type { Bound } from "../bounds.ts";
 import type { Work } from "../load/jobs.ts";
-import { type Bound, compareRates, type Result } from "../result.ts";
+import { compareRates, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
 import { sameWork } from "./turns.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { BOUNDS } from "../bounds.ts";
 import type { HttpJob } from "../load/jobs.ts";
 import type { Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
@@ -11,7 +12,6 @@ import type { Rig } from "../servers.ts";
 import { comparePairs, type Pair } from "./pairs.ts";
 
 const JOB: HttpJob = { job: "http", exchange: "post", conns: 16, inFlight: 1, count: "answers" };
-const BOUND = { atLeast: 1 };
 
 /**
  * Collected and answered by `reply()`, which is the form to be measured by; the same as a `Response`, which copies it;
@@ -22,7 +22,7 @@ export async function postRow(rig: Rig, runtime: RuntimeName, effort: Effort): P
   const collect = await rig.http("ours", runtime, "post collect");
   const body = await rig.http("ours", runtime, "post body");
   const ownCollect = await rig.http(runtime, runtime, "post collect");
-  const pairs: Pair[] = [[reply, ownCollect, BOUND], [collect, ownCollect, null]];
+  const pairs: Pair[] = [[reply, ownCollect, BOUNDS.post[runtime]], [collect, ownCollect, null]];
   if (runtime === "deno") pairs.push([body, ownCollect, null]);
   else pairs.push([body, await rig.http(runtime, runtime, "post body"), null]);
   return await comparePairs(rig, { row: "post", runtime, unit: "requests/s", job: JOB }, pairs, effort);

@@ -4,13 +4,13 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
-import { type Bound, compareRates, type Result } from "../result.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
+import { compareRates, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
 import { sameWork } from "./turns.ts";
 
 const MODES = ["raw for-await", "raw consume"] as const;
-const BOUND = { atLeast: 0.95 };
 
 export async function rawRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
   const ours = await Promise.all(MODES.map((mode) => rig.ours(runtime, mode)));
@@ -22,8 +22,10 @@ export async function rawRow(rig: Rig, runtime: RuntimeName, effort: Effort): Pr
     const subject = { row: "raw", runtime, ours: our.name, against: against.name, bound, unit: "messages/s" };
     return compareRates(subject, samples[servers.indexOf(our)], samples[servers.indexOf(against)]);
   };
-  const required = ours.map((our) => compare(our, bare, BOUND));
-  return [...required, ...informative.map((other) => compare(ours[0], other, null))];
+  const required = ours.map((our, i) => compare(our, bare, BOUNDS[MODES[i]][runtime]));
+  const informed = informative.map((other) => compare(ours[0], other, null));
+  if (runtime !== "deno") return [...required, ...informed];
+  return [...required, compare(ours[1], informative[0], BOUNDS["raw consume to node:net"][runtime]), ...informed];
 }
 
 /** What helps to understand the ratio: the loop's own price, the price of Deno's `node:net`, and Go. */

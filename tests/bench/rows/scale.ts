@@ -4,12 +4,12 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { BOUNDS } from "../bounds.ts";
 import { compareValues, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { ScaleCosts } from "../servers/scale.ts";
 import type { Rig } from "../servers.ts";
 
-const BOUND = { atMost: 1.5 };
 const TIMEOUT_MS = 120_000;
 const WORK = {
   churn: "come and go, among others",
@@ -21,7 +21,13 @@ export async function scaleRow(rig: Rig, runtime: RuntimeName, effort: Effort): 
   const costs: ScaleCosts = JSON.parse(await program.line(/^\{/, TIMEOUT_MS));
   await program.kill();
   return (Object.keys(WORK) as (keyof typeof WORK)[]).map((work) => {
-    const subject = { row: "scale", runtime, ours: `${WORK[work]}: 10,000`, against: "100", bound: BOUND };
+    const subject = {
+      row: "scale",
+      runtime,
+      ours: `${WORK[work]}: 10,000`,
+      against: "100",
+      bound: BOUNDS.scale[runtime],
+    };
     return compareValues({ ...subject, unit: "ns/connection" }, costs[work].many, costs[work].few);
   });
 }

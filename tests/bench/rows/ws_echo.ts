@@ -4,18 +4,16 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
 import type { WebSocketJob } from "../load/jobs.ts";
-import type { Bound, Result } from "../result.ts";
+import type { Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig } from "../servers.ts";
 import { comparePairs } from "./pairs.ts";
 
 const PING: WebSocketJob = { job: "websocket", kind: "text", conns: 64, size: 64, inFlight: 1 };
-const PING_BOUNDS = { node: { atLeast: 1.3 }, deno: { atLeast: 1.1 }, bun: { atLeast: 0.95 } };
 const WINDOW: WebSocketJob = { job: "websocket", kind: "text", conns: 16, size: 128, inFlight: 32 };
-const WINDOW_BOUNDS = { node: { atLeast: 2 }, deno: { atLeast: 2 }, bun: { atLeast: 1 } };
 const LARGE: Omit<WebSocketJob, "conns"> = { job: "websocket", kind: "binary", size: 1_048_576, inFlight: 1 };
-const LARGE_BOUNDS = { node: { atLeast: 1 }, deno: null, bun: { atLeast: 0.9 } };
 const LARGE_CLIENTS = [1, 4] as const;
 
 /** One comparison. */
@@ -27,12 +25,12 @@ interface Echo {
 }
 
 export function wsPingRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
-  const echo = { row: "wsping", unit: "messages/s", job: PING, bound: PING_BOUNDS[runtime] };
+  const echo = { row: "wsping", unit: "messages/s", job: PING, bound: BOUNDS.wsping[runtime] };
   return compareEcho(rig, runtime, echo, effort);
 }
 
 export async function wsWindowRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
-  const text = { row: "wswindow", unit: "messages/s, text", job: WINDOW, bound: WINDOW_BOUNDS[runtime] };
+  const text = { row: "wswindow", unit: "messages/s, text", job: WINDOW, bound: BOUNDS.wswindow[runtime] };
   const binary = { ...text, unit: "messages/s, binary", job: { ...WINDOW, kind: "binary" as const }, bound: null };
   return [...await compareEcho(rig, runtime, text, effort), ...await compareEcho(rig, runtime, binary, effort)];
 }
@@ -41,7 +39,7 @@ export async function wsLargeRow(rig: Rig, runtime: RuntimeName, effort: Effort)
   const results: Result[] = [];
   for (const conns of LARGE_CLIENTS) {
     const unit = conns === 1 ? "MiB/s, 1 client" : `MiB/s, ${conns} clients`;
-    const echo = { row: "wslarge", unit, job: { ...LARGE, conns }, bound: LARGE_BOUNDS[runtime] };
+    const echo = { row: "wslarge", unit, job: { ...LARGE, conns }, bound: BOUNDS.wslarge[runtime] };
     results.push(...await compareEcho(rig, runtime, echo, effort));
   }
   return results;

@@ -4,8 +4,9 @@
  * @module
  */
 import type { RuntimeName } from "../../support/processes.ts";
+import { type Bound, BOUNDS } from "../bounds.ts";
 import { settledKiB } from "../resident.ts";
-import { type Bound, compareValues, type Result } from "../result.ts";
+import { compareValues, type Result } from "../result.ts";
 import type { Effort } from "../rows.ts";
 import type { Rig, Server } from "../servers.ts";
 
@@ -14,7 +15,6 @@ const CONNECTIONS = 10_000;
 const WARM_UP = 500;
 const MAX_ROUNDS = 3;
 const MODES = ["forEach", "for-await"] as const;
-const BOUNDS = { node: { atMost: 0.8 }, deno: null, bun: null };
 
 /** KiB per connection: opened, and after a message was echoed on each. */
 interface Idle {
@@ -24,7 +24,7 @@ interface Idle {
 }
 
 export async function wsIdleRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
-  if (!rig.machine.manyFiles) return [];
+  rig.needManyFiles();
   const makers = [
     ...MODES.map((mode) => () => rig.websocket("ours", runtime, mode)),
     () => rig.websocket(runtime, runtime, "echo"),
@@ -38,7 +38,9 @@ export async function wsIdleRow(rig: Rig, runtime: RuntimeName, effort: Effort):
     }
   }
   const own = found[MODES.length];
-  return MODES.flatMap((mode, i) => compare(runtime, found[i], own, mode === "forEach" ? BOUNDS[runtime] : null));
+  return MODES.flatMap((mode, i) =>
+    compare(runtime, found[i], own, mode === "forEach" ? BOUNDS.wsidle[runtime] : null)
+  );
 }
 
 function compare(runtime: RuntimeName, ours: Idle, own: Idle, bound: Bound): Result[] {

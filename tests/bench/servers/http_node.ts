@@ -1,13 +1,15 @@
 /**
- * The same with `node:http`: `http_node.ts MODE`.
+ * The same with `node:http`, or `node:https`: `http_node.ts MODE [tls]`.
  *
  * @module
  */
 import http, { type RequestListener } from "node:http";
+import https from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { CHUNK_BYTES, HELLO, makeChunk, makeStream, STREAM_CHUNKS } from "../bodies.ts";
+import { secure } from "./secure.ts";
 
 const chunk = makeChunk();
 
@@ -15,6 +17,15 @@ const handlers: Record<string, RequestListener> = {
   hello(_, response) {
     response.writeHead(200, { "Content-Type": "text/plain" });
     response.end(HELLO);
+  },
+  json(request, response) {
+    let text = "";
+    request.setEncoding("utf8");
+    request.on("data", (piece) => text += piece);
+    request.on("end", () => {
+      response.writeHead(200, { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ ...JSON.parse(text), accepted: true }));
+    });
   },
   "post collect"(request, response) {
     const chunks: Uint8Array[] = [];
@@ -39,5 +50,6 @@ const handlers: Record<string, RequestListener> = {
   },
 };
 
-const server = http.createServer(handlers[process.argv[2]]);
+const handler = handlers[process.argv[2]];
+const server = secure === null ? http.createServer(handler) : https.createServer(secure, handler);
 server.listen(0, "127.0.0.1", 1024, () => console.log(`port ${(server.address() as AddressInfo).port}`));

@@ -1,17 +1,22 @@
 /**
- * Sluice's HTTP server under load: `http_ours.ts MODE`; SIGTERM drains it.
+ * Sluice's HTTP server under load: `http_ours.ts MODE [tls]`; SIGTERM drains it.
  *
  * @module
  */
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
-import { FastResponse, type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
+import { FastResponse, type HttpApp, type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
 import { HELLO, makeStream } from "../bodies.ts";
+import { app } from "./hono_app.ts";
+import { handlers as web } from "./http_web.ts";
+import { secure } from "./secure.ts";
 
-const handlers: Record<string, HttpHandler> = {
+const handlers: Record<string, HttpHandler | HttpApp> = {
   "hello reply": () => reply(HELLO),
   "hello Response": () => new Response(HELLO),
   "hello fast": () => new FastResponse(HELLO),
+  json: web.json,
+  hono: app,
   "post collect": async (request) => new Response(await request.arrayBuffer()),
   "post reply": async (request) => reply(await request.bytes()),
   "post body": (request) => new Response(request.body),
@@ -19,6 +24,7 @@ const handlers: Record<string, HttpHandler> = {
 };
 
 const logger = silentLogger;
-const server = await serveHttp({ hostname: "127.0.0.1", logger }, handlers[process.argv[2]]);
+const tls = secure ?? undefined;
+const server = await serveHttp({ hostname: "127.0.0.1", logger, tls }, handlers[process.argv[2]]);
 if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
 await run(server, { logger });

@@ -6,10 +6,12 @@
 import process from "node:process";
 import { FastResponse, serve, type ServerHandler } from "srvx";
 import { HELLO, makeStream } from "../bodies.ts";
+import { handlers as web } from "./http_web.ts";
 
 const handlers: Record<string, ServerHandler> = {
   "hello fast": () => new FastResponse(HELLO),
   "hello Response": () => new Response(HELLO),
+  json: web.json,
   "post collect": async (request) => new FastResponse(await request.arrayBuffer()),
   stream: () => new FastResponse(makeStream()),
 };

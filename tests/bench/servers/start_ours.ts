@@ -1,0 +1,9 @@
+/**
+ * The least that serves HTTP with Sluice, as a user writes it: from its start to its first answer is measured.
+ *
+ * @module
+ */
+import { reply, serveHttp } from "../../../src/http/mod.ts";
+
+const server = await serveHttp({ hostname: "127.0.0.1" }, () => reply("hello world"));
+console.log(`port ${new URL(server.url).port}`);
