@@ -31,6 +31,9 @@ export class WebSocketTimes implements TimerTarget {
   #closeWait = 0;
   /** It is not the peer who is waited for. */
   #forTaker = false;
+  /** How long the process had been deaf when that wait began, and how long it may be prolonged for that. */
+  #deafAt = 0;
+  #takerEndsAt = 0;
   /** Bytes that the kernel had taken at the last look, and when it was seen that it takes more: such a peer is alive. */
   #flushed = 0;
   #movedAt = 0;
@@ -58,11 +61,17 @@ export class WebSocketTimes implements TimerTarget {
     this.#arm(this.#closeAt);
   }
 
-  /** Whoever takes the messages that came before the peer's Close has so long for the next step. */
+  /**
+   * Whoever takes the messages that came before the peer's Close has so long for the next step. Where the process had no
+   * turn meanwhile it is given as long again, for `closeTimeout` at the most: what it waited for came as late.
+   */
   expectTaker(wait: number): void {
+    const now = this.#now;
     this.#forTaker = true;
     this.#closeWait = wait;
-    this.#closeAt = this.#now + wait;
+    this.#deafAt = this.#deaf;
+    this.#closeAt = now + wait;
+    this.#takerEndsAt = now + Math.max(wait, this.#limits.closeTimeout);
     this.#arm(this.#closeAt);
   }
 
@@ -88,11 +97,18 @@ export class WebSocketTimes implements TimerTarget {
   }
 
   #checkClose(now: number, moves: boolean): number {
-    if (!this.#forTaker && (moves || this.#brings())) this.#closeAt = now + this.#closeWait;
+    if (this.#forTaker ? this.#isExcused(now) : moves || this.#brings()) this.#closeAt = now + this.#closeWait;
     if (now < this.#closeAt) return this.#closeAt;
     this.#closeAt = Infinity;
     this.#socket.closeLate();
     return this.#closeAt;
+  }
+
+  /** The process was deaf while whoever takes messages was waited for. */
+  #isExcused(now: number): boolean {
+    const excused = this.#deaf > this.#deafAt && now < this.#takerEndsAt;
+    this.#deafAt = this.#deaf;
+    return excused;
   }
 
   /** In a drain, whose budget is the bound, the Close may be behind what the peer still sends or we don't take yet. */
@@ -131,6 +147,10 @@ export class WebSocketTimes implements TimerTarget {
       new DeadlineError(`The peer sent nothing for ${Math.round(silence)} ms and left ${pings} unanswered`),
     );
     return Infinity;
+  }
+
+  get #deaf(): number {
+    return this.#socket.conn.host.timers.deaf;
   }
 
   get #now(): number {

@@ -1,10 +1,11 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
-import type { Clock } from "../../../mod.ts";
+
 import { Dues, Habits } from "../../../src/server/conn/dues.ts";
 import { Rhythm } from "../../../src/server/conn/rhythm.ts";
 import { TIMER_GRANULARITY, TimerQueue, type TimerTarget } from "../../../src/server/conn/timers.ts";
 import { VirtualClock } from "../../../src/testing/clock.ts";
+import { LateClock } from "../../support/late_clock.ts";
 import { type Client, echoLines, world } from "../../support/world.ts";
 
 const SILENCE = { quiet: 150, idleGrace: 1000 };
@@ -192,28 +193,6 @@ describe("what a connection owes", () => {
     assertEquals(habits.isOneWay, false);
   });
 });
-
-/** Time whose timers come late, as on a machine that is starved. */
-class LateClock implements Clock {
-  readonly inner: VirtualClock;
-  late = 0;
-
-  constructor(inner: VirtualClock) {
-    this.inner = inner;
-  }
-
-  now(): number {
-    return this.inner.now();
-  }
-
-  setTimer(fn: () => void, delay: number): () => void {
-    return this.inner.setTimer(fn, delay + this.late);
-  }
-
-  soon(fn: () => void): void {
-    this.inner.soon(fn);
-  }
-}
 
 describe("the queue of deadlines", () => {
   it("goes on though one of them throws, and tells the one that threw", async () => {
