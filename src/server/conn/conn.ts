@@ -22,7 +22,10 @@ export interface Consumer {
   readonly timesGoodbye?: boolean;
   /** It takes nothing more, and only counts what comes late: another may take its place. @default false */
   readonly spent?: boolean;
-  /** Ms of hearing from `consume` within which its first message has to be here, whole; else the connection is dropped. @default none */
+  /**
+   * Ms of hearing from `consume` within which its first message has to be here, whole: it says so by `report(true, …)` or
+   * `took()`. Else the connection is dropped. @default none
+   */
   readonly firstWithin?: number;
   /** Bytes of an incomplete message that it holds; for the drain's report. @default 0 */
   readonly buffered?: number;

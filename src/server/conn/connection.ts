@@ -289,7 +289,7 @@ export class Connection implements Conn, SocketEvents {
     this.input.wait(waiter);
     this.output.flush();
     if (this.times !== null) {
-      this.times.readSince = this.host.clock.now();
+      this.times.readBegan();
       this.#boundary();
     }
     this.observe();
@@ -347,7 +347,7 @@ export class Connection implements Conn, SocketEvents {
     if (!busy && !this.output.isCorked) this.output.flush();
     if (this.times !== null) {
       if (busy) this.times.firstCame();
-      if (partial && !wasPartial) this.times.partialSince = this.host.clock.now();
+      if (partial && !wasPartial) this.times.partialBegan();
       if (!busy) this.#boundary();
     }
     this.observe();
@@ -357,10 +357,11 @@ export class Connection implements Conn, SocketEvents {
     this.output.cork();
     try {
       this.consumer!.data(chunk);
+      this.output.uncork();
     } catch (error) {
+      // Nothing of what it has written leaves any more.
       this.abort(error);
     }
-    this.output.uncork();
   }
 
   #guarded(call: () => void): void {
@@ -446,6 +447,7 @@ export class Connection implements Conn, SocketEvents {
   }
 
   took(messages: number = 1): void {
+    this.times?.firstCame();
     for (let i = 0; i < messages; i++) this.owe("frames");
   }
 
@@ -622,8 +624,9 @@ export class Connection implements Conn, SocketEvents {
 
   /** FIN follows what was written, and what still comes is read until the peer's FIN, but not run. */
   #linger(): void {
+    this.input.clear();
     this.#fin();
-    this.input.close();
+    this.input.readOn();
     // With both sides' FIN there is nothing to wait for.
     if (!this.input.isEnded || this.unsent > 0) this.#timed().linger();
     this.observe();
@@ -631,8 +634,8 @@ export class Connection implements Conn, SocketEvents {
 
   #fin(): void {
     if (this.output.isEnded) return;
-    this.host.unwritable(this);
     this.output.finish(this.ending.hasSaidGoodbye);
+    this.host.unwritable(this);
   }
 
   /** Counts what came after our FIN, and is not run. */

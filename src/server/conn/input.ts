@@ -74,9 +74,11 @@ export class Input {
 
   /** Gives the chunk to the waiting reader, or queues it. */
   push(chunk: Uint8Array): void {
-    if (this.#waiter !== null) return this.settle(chunk);
-    (this.#chunks ??= []).push(chunk);
-    this.size += chunk.length;
+    if (this.#waiter !== null) this.settle(chunk);
+    else {
+      (this.#chunks ??= []).push(chunk);
+      this.size += chunk.length;
+    }
     if (this.size >= this.#owner.host.limits.readHighWaterMark) this.#pause(FULL);
   }
 
@@ -140,10 +142,14 @@ export class Input {
     else this.#resume(STALLED);
   }
 
-  /** What waits is read by nobody, and what comes is only counted. */
-  close(): void {
+  /** Forgets what waits. */
+  clear(): void {
     this.#chunks = null;
     this.size = 0;
+  }
+
+  /** Reads to the end, whatever paused it: what comes is only counted. */
+  readOn(): void {
     if (!this.#is(PAUSED)) return;
     // A paused socket would never show the peer's FIN, and unread input turns a close into a reset.
     this.#flags &= ~PAUSED;

@@ -25,10 +25,10 @@ const STALL_TIMEOUT = 30_000;
 /** Time stamps of one connection, and what is due by them; made when the first of them is needed. */
 export class ConnTimes implements TimerTarget {
   timerSlot = 0;
-  /** When the read that waits was asked for. */
-  readSince = 0;
-  /** When the message began that is here in part. */
-  partialSince = 0;
+  /** When the read that waits was asked for, as far as is known. */
+  #readSince: number;
+  /** When the message began that is here in part, as far as is known. */
+  #partialSince: number;
   #readDeadline = Infinity;
   #writeDeadline = Infinity;
   /** When a protocol's first message has to be here, in heard time. */
@@ -42,7 +42,17 @@ export class ConnTimes implements TimerTarget {
 
   constructor(conn: TimedConn) {
     this.#conn = conn;
-    this.#flushedAt = this.#now();
+    this.#readSince = this.#partialSince = this.#flushedAt = this.#now();
+  }
+
+  /** Somebody waits for the next chunk from now on. */
+  readBegan(): void {
+    this.#readSince = this.#now();
+  }
+
+  /** Part of a message is here from now on. */
+  partialBegan(): void {
+    this.#partialSince = this.#now();
   }
 
   /** Looks at what is due at `at`, ms on the clock. */
@@ -172,8 +182,8 @@ export class ConnTimes implements TimerTarget {
     let due = this.#readDeadline;
     const waits = conn.input.isAwaited;
     if (readTimeout > 0) {
-      if (waits) due = Math.min(due, this.readSince + readTimeout);
-      else if (conn.isPartial) due = Math.min(due, this.partialSince + readTimeout);
+      if (waits) due = Math.min(due, this.#readSince + readTimeout);
+      else if (conn.isPartial) due = Math.min(due, this.#partialSince + readTimeout);
     }
     if (now < due) return readTimeout > 0 ? Math.min(due, now + readTimeout) : due;
     if (waits) conn.input.fail(new DeadlineError("The peer sent nothing before the read deadline"));
