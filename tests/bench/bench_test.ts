@@ -106,9 +106,14 @@ describe("what is printed", () => {
       "Not measured:",
       missingLine(missing),
       "",
-      "1 met, 1 short, 0 for information, 1 not measured",
+      "1 met, 1 short, 0 open, 0 for information, 1 not measured",
     ]);
-    assertEquals(summaryLines([met], []), ["", "1 met, 0 short, 0 for information, 0 not measured"]);
+    const open = compareLatencies(SUBJECT, [sample(1, { p99: 1 })], [sample(1, { p99: 1 })], 100);
+    assert(/ >=1\.7 +open /.test(resultLine(open)), resultLine(open));
+    assertEquals(summaryLines([met, open], []), [
+      "",
+      "1 met, 0 short, 1 open, 0 for information, 0 not measured",
+    ]);
   });
 });
 

@@ -45,7 +45,7 @@ export function printSummary(results: readonly Result[], missing: readonly Missi
 
 /** A comparison as a line of the table. */
 export function resultLine(result: Result): string {
-  const { ratio, cpuRatio, met } = result;
+  const { ratio, cpuRatio } = result;
   return lineOf([
     result.row,
     result.runtime,
@@ -55,7 +55,7 @@ export function resultLine(result: Result): string {
     range(ratio),
     cpuRatio === null ? "" : digits(cpuRatio.median),
     boundText(result.bound),
-    met === null ? "info" : met ? "met" : "SHORT",
+    verdict(result),
     compact(result.oursValue),
     compact(result.againstValue),
     noteText(result),
@@ -71,12 +71,14 @@ export function missingLine({ row, runtime, reason, failed }: Missing): string {
 export function summaryLines(results: readonly Result[], missing: readonly Missing[]): string[] {
   const short = results.filter((result) => result.met === false);
   const met = results.filter((result) => result.met === true);
-  const information = results.length - met.length - short.length;
+  const open = results.filter((result) => result.met === null && result.bound !== null);
+  const information = results.length - met.length - short.length - open.length;
   return [
     ...(short.length === 0 ? [] : ["", "Short of their bound:", ...short.map(resultLine)]),
     ...(missing.length === 0 ? [] : ["", "Not measured:", ...missing.map(missingLine)]),
     "",
-    `${met.length} met, ${short.length} short, ${information} for information, ${missing.length} not measured`,
+    `${met.length} met, ${short.length} short, ${open.length} open, ${information} for information, ` +
+    `${missing.length} not measured`,
   ];
 }
 
@@ -95,6 +97,12 @@ export function writeJson(
 
 function lineOf(cells: readonly string[]): string {
   return cells.map((cell, i) => cell.padEnd(WIDTHS[i])).join(" ").trimEnd();
+}
+
+/** `open` is what has a bound and could not be judged. */
+function verdict({ bound, met }: Result): string {
+  if (met === null) return bound === null ? "info" : "open";
+  return met ? "met" : "SHORT";
 }
 
 function noteText({ unit, loadBusy, warning }: Result): string {

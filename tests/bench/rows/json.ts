@@ -16,6 +16,9 @@ const JOB: HttpJob = { job: "http", exchange: "json", conns: 64, inFlight: 1, co
 export async function jsonRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
   const ours = await rig.http("ours", runtime, "json");
   const pairs: Pair[] = [[ours, await rig.http(runtime, runtime, "json"), BOUNDS.json[runtime]]];
-  if (runtime === "node") pairs.push([ours, await rig.http("srvx", runtime, "json"), null]);
+  if (runtime === "node") {
+    pairs.push([ours, await rig.http(runtime, runtime, "json length"), null]);
+    pairs.push([ours, await rig.http("srvx", runtime, "json"), null]);
+  }
   return await comparePairs(rig, { row: "json", runtime, unit: "requests/s", job: JOB }, pairs, effort);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import http, { type RequestListener } from "node:http";
+import http, { type IncomingMessage, type RequestListener } from "node:http";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
 import process from "node:process";
@@ -18,13 +18,21 @@ const handlers: Record<string, RequestListener> = {
     response.writeHead(200, { "Content-Type": "text/plain" });
     response.end(HELLO);
   },
+  // By writeHead(), as the documentation has it, an answer is chunked; by setHeader() it gets its length.
+  "hello length"(_, response) {
+    response.setHeader("Content-Type", "text/plain");
+    response.end(HELLO);
+  },
   json(request, response) {
-    let text = "";
-    request.setEncoding("utf8");
-    request.on("data", (piece) => text += piece);
-    request.on("end", () => {
+    collectText(request, (text) => {
       response.writeHead(200, { "Content-Type": "application/json" });
-      response.end(JSON.stringify({ ...JSON.parse(text), accepted: true }));
+      response.end(accept(text));
+    });
+  },
+  "json length"(request, response) {
+    collectText(request, (text) => {
+      response.setHeader("Content-Type", "application/json");
+      response.end(accept(text));
     });
   },
   "post collect"(request, response) {
@@ -49,6 +57,17 @@ const handlers: Record<string, RequestListener> = {
     Readable.fromWeb(makeStream() as Parameters<typeof Readable.fromWeb>[0]).pipe(response);
   },
 };
+
+function collectText(request: IncomingMessage, use: (text: string) => void): void {
+  let text = "";
+  request.setEncoding("utf8");
+  request.on("data", (piece) => text += piece);
+  request.on("end", () => use(text));
+}
+
+function accept(order: string): string {
+  return JSON.stringify({ ...JSON.parse(order), accepted: true });
+}
 
 const handler = handlers[process.argv[2]];
 const server = secure === null ? http.createServer(handler) : https.createServer(secure, handler);
