@@ -40,8 +40,8 @@ export type Loss =
 
 /** What was on its way when the signal came is treated well for so long, in ms. */
 const SOON = 30;
-/** When a mute one ends its connections, in ms after the signal. */
-const MUTE_END = 200;
+/** When a mute one ends its connections, in ms after the signal: by then all clients have asked, on a busy machine too. */
+const MUTE_END = 600;
 /** How long newcomers are reset, in ms after the signal. */
 const NEWCOMERS = 400;
 const FAILED = 3;
