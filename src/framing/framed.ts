@@ -14,7 +14,7 @@ import { FrameStream } from "./stream.ts";
 export type FramedConn =
   & FrameConn
   & Pick<Conn, "write" | "bytesRead" | "closed" | "close" | "abort">
-  & { readonly isEnding?: boolean; readonly isHeld?: boolean; readonly whenGone?: Promise<void> };
+  & { readonly isEnding?: boolean; readonly isWithheld?: boolean; readonly whenGone?: Promise<void> };
 
 const NAMES: Names<LineOptions & LineEncoderOptions & FrameStreamOptions> = { ...LINE_NAMES, ...STREAM_NAMES };
 

@@ -18,7 +18,7 @@ export interface HeartbeatTarget<Out> {
     /** As `closed`, where asking for that says that somebody waits. @default closed */
     readonly whenGone?: Promise<void>;
     /** What is written is withheld for a moment, so an answer could not come. @default false */
-    readonly isHeld?: boolean;
+    readonly isWithheld?: boolean;
   };
   /** The connection is paused, so an answer could not be seen. */
   readonly paused: boolean;
@@ -126,8 +126,8 @@ class PingLoop<Out> implements Heartbeat {
   }
 
   #count(): void {
-    const { bytesRead, isHeld } = this.#framed.conn;
-    const silent = bytesRead === this.#seen && !this.#framed.paused && isHeld !== true;
+    const { bytesRead, isWithheld } = this.#framed.conn;
+    const silent = bytesRead === this.#seen && !this.#framed.paused && isWithheld !== true;
     this.#missed = silent ? this.#missed + 1 : 0;
     this.#seen = bytesRead;
   }

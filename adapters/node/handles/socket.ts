@@ -396,8 +396,7 @@ export class HandleSocket implements RawSocket {
   #leave(): void {
     this.#flags |= OWN_END;
     this.#keepAddresses();
-    this.#become("close");
-    this.#close(false);
+    this.#closeBoth();
   }
 
   #closeBoth(): void {

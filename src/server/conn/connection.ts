@@ -119,13 +119,8 @@ export class Connection implements Conn, SocketEvents {
   }
 
   /** What is written is withheld: for a heartbeat. */
-  get isHeld(): boolean {
-    return this.output.isHeld;
-  }
-
-  /** Part of a message is here. */
-  get isPartial(): boolean {
-    return this.work.isPartial;
+  get isWithheld(): boolean {
+    return this.output.isWithheld;
   }
 
   /** True while a handler is known to be at work, a protocol says that a message is unanswered, or work holds it. */
@@ -156,7 +151,7 @@ export class Connection implements Conn, SocketEvents {
     if (this.ending.isGone) return "closed";
     if (this.ending.isClosing) return "closing";
     if (this.bytesRead === 0) return "new";
-    return this.isBusy || this.isPartial ? "active" : "idle";
+    return this.isBusy || this.work.isPartial ? "active" : "idle";
   }
 
   get closed(): Promise<void> {
@@ -197,7 +192,7 @@ export class Connection implements Conn, SocketEvents {
   data(chunk: Uint8Array): void {
     this.input.bytes += chunk.length;
     if (this.ending.isClosing) return this.#dataAfterFin(chunk);
-    this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.isPartial);
+    this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.work.isPartial);
     if (this.consumer !== null) this.#feed(chunk);
     else {
       if (this.input.isAwaited) this.owe("bytes");
@@ -225,7 +220,9 @@ export class Connection implements Conn, SocketEvents {
     this.ending.socketGone();
     this.output.socketGone();
     this.host.unwritable(this);
-    if (error !== undefined) this.ending.fail(new ConnResetError("The peer dropped the connection", { cause: error }));
+    if (error !== undefined && this.ending.failure === null) {
+      this.ending.fail(new ConnResetError("The peer dropped the connection", { cause: error }));
+    }
     this.times?.disarm();
     const { failure } = this.ending;
     // Only a peer that has left by itself shows what it had waited for.
@@ -299,7 +296,7 @@ export class Connection implements Conn, SocketEvents {
   #endInput(): void {
     const consumer = this.consumer;
     if (consumer !== null) this.#guarded(() => consumer.end());
-    else if (this.isDrained) this.input.fail(drainedError());
+    else if (this.ending.isDrained) this.input.fail(drainedError());
     else if (this.input.isAwaited) this.input.tellEnd();
     this.observe();
   }
@@ -342,7 +339,7 @@ export class Connection implements Conn, SocketEvents {
   }
 
   report(busy: boolean, partial: boolean): void {
-    const wasPartial = this.isPartial;
+    const wasPartial = this.work.isPartial;
     this.work.report(busy, partial);
     if (!busy && !this.output.isCorked) this.output.flush();
     if (this.times !== null) {
@@ -397,9 +394,9 @@ export class Connection implements Conn, SocketEvents {
    */
   #writeLarge(data: Uint8Array): Promise<void> {
     const { output } = this;
-    const held = output.isHeld;
-    const below = this.writeOwn(held ? this.host.batch.copy(data) : data);
-    if (held || output.isEnded) return below;
+    const withheld = output.isWithheld;
+    const below = this.writeOwn(withheld ? this.host.batch.copy(data) : data);
+    if (withheld || output.isEnded) return below;
     output.flush();
     return output.isClogged ? output.wait() : below;
   }
@@ -415,16 +412,16 @@ export class Connection implements Conn, SocketEvents {
 
   flush(): Promise<void> {
     const { ending, output } = this;
-    output.unhold();
+    output.flushAll();
     if (ending.isGone) return ending.failure === null ? DONE : quietly(Promise.reject(ending.failure));
     if (!output.isClogged) return DONE;
     const late = lateWrite(this);
     return late === null ? output.wait() : quietly(Promise.reject(late));
   }
 
-  moved(clogged: boolean): void {
+  gave(clogged: boolean): void {
     this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
-    if (this.goodbye !== null) this.goodbye.lookAgain();
+    this.goodbye?.lookAgain();
     if (clogged && this.times !== null) this.times.clogged();
   }
 
@@ -494,7 +491,7 @@ export class Connection implements Conn, SocketEvents {
 
   /** A moment that is not busy, perhaps. */
   #boundary(): void {
-    if (this.goodbye !== null) this.goodbye.boundary();
+    this.goodbye?.boundary();
   }
 
   // Time.
@@ -567,9 +564,11 @@ export class Connection implements Conn, SocketEvents {
     if (ending.isReset || ending.isGone) return;
     // Whoever passes on what ended the reading means no reset of what was ended well: pipes do, and loops of proxies.
     if (reason instanceof DrainedError) return this.#closeFor(reason);
-    ending.fail(
-      reason instanceof Error ? reason : new ConnClosedError("The connection was aborted", { cause: reason }),
-    );
+    if (ending.failure === null) {
+      ending.fail(
+        reason instanceof Error ? reason : new ConnClosedError("The connection was aborted", { cause: reason }),
+      );
+    }
     this.output.reset();
     ending.enter("reset");
     this.host.unwritable(this);
@@ -616,7 +615,7 @@ export class Connection implements Conn, SocketEvents {
   }
 
   /** The goodbye is said: closes the input, and tells whoever reads. */
-  shutdown(event: "drain" | "serve"): void {
+  closeInput(event: "drain" | "serve"): void {
     this.ending.enter(event);
     this.#linger();
     this.#endInput();

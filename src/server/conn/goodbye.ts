@@ -19,7 +19,7 @@ export interface GoodbyeConn extends RestingConn, HostedConn {
   /** Says what its keeper has to say where the protocol has no word of its own. */
   hostsGoodbye(): void | Promise<void>;
   /** Closes the input by our FIN. */
-  shutdown(event: "drain" | "serve"): void;
+  closeInput(event: "drain" | "serve"): void;
   /** Counts what comes after our FIN. */
   cameAfterFin(messages: number, bytes: number): void;
   abort(reason?: unknown): void;
@@ -103,7 +103,7 @@ export class Goodbye {
       return Infinity;
     }
     if (!isLate) return Math.min(next, plan.patienceAt);
-    if (conn.ending.isDue && !conn.output.isHeld) {
+    if (conn.ending.isDue && !conn.output.isWithheld) {
       if (conn.consumer?.longLived === true) return this.#insist();
       // A handler that waits for the end is at rest when its debt lapses, which is no event.
       return conn.work.endAwaited === "no" ? next : Math.min(next, now + Math.max(plan.quiet, TIMER_GRANULARITY));
@@ -129,7 +129,7 @@ export class Goodbye {
       if (!this.#waitsForAnswers()) return this.#next();
       // What is on its way comes within one window, lost once or not. Who never waits for answers never falls quiet.
       this.#holdUntil = timers.heard() + plan.quiet + conn.rhythm.shown;
-      conn.output.hold();
+      conn.output.withhold();
     }
     const windowsEnd = Math.min(this.#holdUntil + timers.deaf, holdEnd(plan));
     if (now < windowsEnd) return windowsEnd;
@@ -158,7 +158,7 @@ export class Goodbye {
       conn.host.goodbyes.add(conn);
       return Infinity;
     }
-    conn.output.unhold();
+    conn.output.flushAll();
     conn.consumer?.hurry?.();
     if (conn.consumer?.longLived === true) return this.#insist();
     // Who waits for the end is at rest when its debt lapses, and that is no event.
@@ -171,7 +171,7 @@ export class Goodbye {
     if (conn.ending.isDue) return;
     conn.ending.enter("due");
     conn.consumer?.hurry?.();
-    if (!conn.isPartial && (conn.consumer === null || conn.consumer.attended === true)) conn.input.stall(true);
+    if (!conn.work.isPartial && (conn.consumer === null || conn.consumer.attended === true)) conn.input.stall(true);
   }
 
   /**
@@ -221,8 +221,8 @@ export class Goodbye {
     const { ending } = conn;
     if (ending.isClosing || ending.isGone) return;
     // Part of a message came before our FIN and the rest, if any, comes after it.
-    if (conn.isPartial) conn.cameAfterFin(1, conn.unread);
-    conn.shutdown(conn.input.isEnded ? "serve" : "drain");
+    if (conn.work.isPartial) conn.cameAfterFin(1, conn.unread);
+    conn.closeInput(conn.input.isEnded ? "serve" : "drain");
   }
 }
 

@@ -20,7 +20,7 @@ interface QueuedConn extends HostedConn {
   readonly output: { readonly moved: number };
   readonly ending: { readonly isDue: boolean };
   readonly isBusy: boolean;
-  readonly isPartial: boolean;
+  readonly work: { readonly isPartial: boolean };
   sayGoodbye(): void;
   armAt(at: number): void;
   abort(reason?: unknown): void;
@@ -44,7 +44,7 @@ export class GoodbyeQueue {
   }
 
   add(conn: QueuedConn): void {
-    this.#queue.push({ conn, bytes: moved(conn) });
+    this.#queue.push({ conn, bytes: traffic(conn) });
     this.#perTurn = Math.max(this.#perTurn, Math.ceil(this.#queue.length / TURNS));
     this.#schedule();
   }
@@ -70,13 +70,13 @@ export class GoodbyeQueue {
   }
 
   #end(conn: QueuedConn, bytes: number): void {
-    const isCalm = moved(conn) === bytes && !conn.isPartial;
+    const isCalm = traffic(conn) === bytes && !conn.work.isPartial;
     if ((isCalm || conn.ending.isDue) && !conn.isBusy) conn.sayGoodbye();
     else conn.armAt(this.#clock.now());
   }
 }
 
 /** Bytes both ways. */
-function moved(conn: QueuedConn): number {
+function traffic(conn: QueuedConn): number {
   return conn.bytesRead + conn.output.moved;
 }

@@ -19,7 +19,7 @@ interface OutputOwner {
   readonly socket: RawSocket;
   readonly host: { readonly batch: WriteBatch; readonly limits: { readonly writeHighWaterMark: number } };
   /** Bytes were given to the socket. @param clogged The kernel does not take all, for the first time of late. */
-  moved(clogged: boolean): void;
+  gave(clogged: boolean): void;
   abort(reason?: unknown): void;
 }
 
@@ -40,7 +40,7 @@ const CLOGGED = 8;
 /** A flush was more than the kernel took: what is gathered may have to be kept. */
 const SLOW = 16;
 /** Answers are withheld, to leave together with the FIN. */
-const HELD = 32;
+const WITHHELD = 32;
 
 /** Writes, and those who wait for them. */
 export class Output implements Flushable {
@@ -94,8 +94,8 @@ export class Output implements Flushable {
   }
 
   /** What is written is withheld. */
-  get isHeld(): boolean {
-    return this.#is(HELD);
+  get isWithheld(): boolean {
+    return this.#is(WITHHELD);
   }
 
   /** What is written leaves when somebody says so. */
@@ -110,7 +110,7 @@ export class Output implements Flushable {
     const queue = this.#queue ?? (this.#queue = new WriteQueue());
     queue.add(data);
     if ((this.#flags & (DIRTY | CORKED)) === 0) this.#flushAtTurnsEnd();
-    if (queue.size >= SCRATCH_BYTES || queue.size >= writeHighWaterMark) this.unhold();
+    if (queue.size >= SCRATCH_BYTES || queue.size >= writeHighWaterMark) this.flushAll();
     if ((this.#flags & CLOGGED) === 0 || this.#owner.socket.unsent + queue.size < writeHighWaterMark) {
       return batch.spend(data.length);
     }
@@ -120,12 +120,12 @@ export class Output implements Flushable {
   /** Gives what was written to the socket. */
   flush(): void {
     const queue = this.#queue;
-    if (queue === null || queue.size === 0 || this.#is(HELD | ENDED)) return;
+    if (queue === null || queue.size === 0 || this.#is(WITHHELD | ENDED)) return;
     const { socket, host } = this.#owner;
     this.#moved += queue.moveTo(socket, host.batch, this.#is(SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
     const clogged = (this.#flags & CLOGGED) === 0 && socket.unsent > 0;
     if (clogged) this.#flags |= CLOGGED | SLOW;
-    this.#owner.moved(clogged);
+    this.#owner.gave(clogged);
   }
 
   flushLate(): void {
@@ -158,13 +158,13 @@ export class Output implements Flushable {
   }
 
   /** Withholds answers, so that a client with a window of requests in flight falls quiet. */
-  hold(): void {
-    this.#flags |= HELD;
+  withhold(): void {
+    this.#flags |= WITHHELD;
   }
 
   /** Hands over what was written, withheld or not. */
-  unhold(): void {
-    this.#flags &= ~HELD;
+  flushAll(): void {
+    this.#flags &= ~WITHHELD;
     this.flush();
   }
 
@@ -189,7 +189,7 @@ export class Output implements Flushable {
   /** FIN follows what was written. @param join Last words and FIN leave in one packet where that can be. */
   finish(join: boolean): void {
     if (join) this.#joinWithFin();
-    this.unhold();
+    this.flushAll();
     this.#flags |= ENDED;
     this.#owner.socket.shutdown();
   }
@@ -215,7 +215,7 @@ export class Output implements Flushable {
     const queue = this.#queue;
     if (queue === null || queue.size < 2) return;
     const rest = queue.keepFirst();
-    this.unhold();
+    this.flushAll();
     this.#owner.socket.setNoDelay(false);
     for (const chunk of rest) queue.add(chunk);
   }

@@ -23,11 +23,9 @@ export interface RestingConn {
   readonly work: Work;
   readonly goodbye: { readonly plan: DrainPlan | null } | null;
   readonly consumer: Consumer | null;
-  readonly unsent: number;
   readonly input: Input;
   readonly output: Output;
   readonly ending: ConnEnding;
-  readonly isPartial: boolean;
 }
 
 /**
@@ -48,7 +46,7 @@ export function windowOf({ consumer, rhythm }: RestingConn, silence: Silence): n
 /** The same for one that is not waited for any longer than it must: what it may owe does not count. */
 export function quietAt(conn: RestingConn, window: number): number {
   const busy = busyUntil(conn);
-  if (busy === Infinity || conn.isPartial || conn.unsent > 0) return Infinity;
+  if (busy === Infinity || conn.work.isPartial || conn.output.unsent > 0) return Infinity;
   return Math.max(busy, conn.rhythm.last + window + unheard(conn));
 }
 

@@ -142,7 +142,7 @@ export class ConnTimes implements TimerTarget {
     const conn = this.#conn;
     const { lingerTimeout } = conn.host.limits;
     this.#sawFlushed(now);
-    if (conn.unsent > 0) {
+    if (conn.output.unsent > 0) {
       // The wait for the peer's FIN begins when all our bytes are on their way.
       this.#lingerAt = now + lingerTimeout;
       const stalledAt = this.#flushedAt + Math.max(STALL_TIMEOUT, lingerTimeout);
@@ -183,11 +183,11 @@ export class ConnTimes implements TimerTarget {
     const waits = conn.input.isAwaited;
     if (readTimeout > 0) {
       if (waits) due = Math.min(due, this.#readSince + readTimeout);
-      else if (conn.isPartial) due = Math.min(due, this.#partialSince + readTimeout);
+      else if (conn.work.isPartial) due = Math.min(due, this.#partialSince + readTimeout);
     }
     if (now < due) return readTimeout > 0 ? Math.min(due, now + readTimeout) : due;
     if (waits) conn.input.fail(new DeadlineError("The peer sent nothing before the read deadline"));
-    else if (conn.isPartial) {
+    else if (conn.work.isPartial) {
       conn.abort(new DeadlineError("The peer did not finish its message before the read deadline"));
     }
     return readTimeout > 0 ? now + readTimeout : Infinity;
@@ -215,7 +215,7 @@ export class ConnTimes implements TimerTarget {
     if (passed) conn.output.fail(new DeadlineError("The peer did not take its bytes before the write deadline"));
     const deadline = passed ? Infinity : this.#writeDeadline;
     if (writeTimeout === 0) return deadline;
-    const stalledAt = conn.unsent === 0 ? now + writeTimeout : this.#flushedAt + writeTimeout;
+    const stalledAt = conn.output.unsent === 0 ? now + writeTimeout : this.#flushedAt + writeTimeout;
     if (now < stalledAt) return Math.min(stalledAt, deadline);
     conn.abort(new DeadlineError("The peer did not take its bytes for as long as the write timeout"));
     return Infinity;
@@ -235,7 +235,7 @@ export class ConnTimes implements TimerTarget {
   /** Who has been told of the peer's end may still work on an answer, and who has not read all may still begin to. */
   #toldEndAt(): number {
     const conn = this.#conn;
-    if (isHeldByWork(conn) || conn.unsent > 0 || (conn.consumer !== null && isAtWork(conn))) return Infinity;
+    if (isHeldByWork(conn) || conn.output.unsent > 0 || (conn.consumer !== null && isAtWork(conn))) return Infinity;
     return conn.rhythm.last + (conn.work.dues === null ? 2 * conn.host.limits.patience : LAST_ANSWER);
   }
 

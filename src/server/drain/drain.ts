@@ -323,7 +323,7 @@ export class Drain {
     const error = new DrainTimeoutError(
       this.#forced ? "The drain was forced by a second stop" : `The drain's grace of ${this.#limits.grace} ms is over`,
     );
-    this.#each((conn) => conn.output.unhold());
+    this.#each((conn) => conn.output.flushAll());
     this.#target.cancelHandlers(error);
     if (!this.#forced) await this.#gate.wait(this.#began + this.#schedule.cutAt, ["empty", "forced"]);
     this.#phases.abort = this.#now() - began;

@@ -30,7 +30,7 @@ export function busyOf(connections: Iterable<Connection>, now: number): BusyConn
   const busy: BusyConn[] = [];
   for (const conn of connections) {
     const { handling } = conn;
-    if (handling === 0 && !conn.isBusy && !conn.isPartial && conn.unsent === 0) continue;
+    if (handling === 0 && !conn.isBusy && !conn.work.isPartial && conn.unsent === 0) continue;
     // Field by field: there may be many, and to spread them costs several times as much.
     const { id, peer, state, waitsFor, age, holds } = holderOf(conn, now);
     busy.push({ id, peer, state, waitsFor, age, holds, handling, bytes: conn.bytesRead + conn.bytesFlushed });
@@ -43,6 +43,6 @@ function waitsFor(conn: Connection): Holder["waitsFor"] {
   if (conn.unsent > 0) return "delivery";
   if (conn.ending.isClosing) return conn.work.isHandled ? "handler" : "peerFin";
   if (conn.isBusy) return conn.work.holds > 0 ? "work" : "answer";
-  if (conn.isPartial) return "message";
+  if (conn.work.isPartial) return "message";
   return owedUntil(conn) > conn.host.clock.now() ? "answer" : "quiet";
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, nextTurn } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import type { Adapter } from "../../platform.ts";
 
@@ -75,12 +75,13 @@ export class SignalWatch {
   /** Until a turn after the time, in which what has waited meanwhile is heard. */
   #remember(): void {
     const clock = this.#clock;
-    const over = () => clock.turn === undefined ? clock.soon(forget) : clock.turn(forget);
-    const cancel = clock.setIdleTimer?.(over, SAME_SIGNAL) ?? clock.setTimer(over, SAME_SIGNAL);
-    const forget = () => {
+    let cancel = (): void => {};
+    const forget = (): void => {
       cancel();
       if (this.#forget === forget) this.#forget = null;
     };
+    const over = (): void => nextTurn(clock, forget);
+    cancel = clock.setIdleTimer?.(over, SAME_SIGNAL) ?? clock.setTimer(over, SAME_SIGNAL);
     this.#forget = forget;
   }
 }

@@ -356,7 +356,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.out.close(code, reason);
     this.out.uncork();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
-    this.conn.output.unhold();
+    this.conn.output.flushAll();
     if (!this.#deaf) this.#times.expectClose(wait);
     this.#settle();
   }

@@ -125,7 +125,7 @@ export class WebSocketTimes implements TimerTarget {
     const { conn } = this.#socket;
     if (moves) this.#movedAt = now;
     // A silence of our own making proves nothing, unless the peer doesn't take what it is sent either.
-    const unheard = conn.isHeld || (conn.input.isPaused && conn.unsent === 0);
+    const unheard = conn.isWithheld || (conn.input.isPaused && conn.unsent === 0);
     const seenAt = unheard ? now : Math.max(conn.rhythm.lastIn, this.#movedAt);
     if (seenAt >= this.#pingedAt) {
       this.#pingedAt = this.#missed = 0;
