@@ -17,27 +17,37 @@ describe("clients that never pause, faster than any runtime's own", { skip }, ()
   for (const [window, kind] of [[1, "whole"], [16, "whole"], [16, "sliding"]] as const) {
     for (const tls of [false, true]) {
       it(`see the end with their last answer: ${window} in flight, ${kind}${tls ? ", over TLS" : ""}`, async () => {
-        await using server = await drained({
-          serve: tls ? { tls: { cert: TEST_CERT, key: TEST_KEY } } : {},
-          run: { grace: 8000, patience: 1000 },
-        });
-        const { port } = server.swarm;
-        const args = [String(port), String(CLIENTS), String(window), kind, ...(tls ? ["tls"] : [])];
-        await using clients = startCommand([PYTHON, "tests/programs/eager_windows.py", ...args]);
-        await clients.line(/^connected/);
-        await new Promise((resolve) => setTimeout(resolve, 1500));
-        const late = server.lag.mark();
-        server.signal();
-        const { stdout } = await clients.exited();
-        const { sent, lost, resets } = JSON.parse(stdout.trim().split("\n").at(-1)!);
-        const { report } = await server.outcome();
-        assertEquals([resets, report.clean], [0, true]);
-        // A server that is kept from its core between the two calls leaves that client a moment; not most of them, which
-        // is what it was before last words and FIN left together (29 of 30).
-        const lostAtMost = late() > BUSY ? window * CLIENTS / 3 : 0;
-        assertLessOrEqual(lost, lostAtMost, `of ${window * CLIENTS} in flight; timers ${late()} ms late`);
-        assertGreater(sent, CLIENTS * window * 10);
+        // Whoever is kept from its core between the two calls leaves that client a moment. That is chance, where what
+        // this guards against (29 of 30) was the rule: of three drains on a busy machine, one loses less than a third.
+        for (let left = 3; left > 0; left--) {
+          const { sent, lost, resets, clean, late } = await eager([String(window), kind, ...(tls ? ["tls"] : [])]);
+          assertEquals([resets, clean], [0, true]);
+          assertGreater(sent, CLIENTS * window * 10);
+          const lostAtMost = late > BUSY ? window * CLIENTS / 3 : 0;
+          if (late > BUSY && lost > lostAtMost && left > 1) continue;
+          assertLessOrEqual(lost, lostAtMost, `of ${window * CLIENTS} in flight; timers ${late} ms late`);
+          return;
+        }
       });
     }
   }
 });
+
+/** One drain under such clients, and by how many ms timers were late in it. */
+async function eager(clientArgs: string[]) {
+  const tls = clientArgs.includes("tls");
+  await using server = await drained({
+    serve: tls ? { tls: { cert: TEST_CERT, key: TEST_KEY } } : {},
+    run: { grace: 8000, patience: 1000 },
+  });
+  const program = [PYTHON, "tests/programs/eager_windows.py", String(server.swarm.port), String(CLIENTS)];
+  await using clients = startCommand([...program, ...clientArgs]);
+  await clients.line(/^connected/);
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  const late = server.lag.mark();
+  server.signal();
+  const { stdout } = await clients.exited();
+  const told: { sent: number; lost: number; resets: number } = JSON.parse(stdout.trim().split("\n").at(-1)!);
+  const { report } = await server.outcome();
+  return { ...told, clean: report.clean, late: late() };
+}
