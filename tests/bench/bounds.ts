@@ -34,7 +34,6 @@ export const BOUNDS = {
   "hello reply to srvx": least(1.5, null, null),
   "hello reply to go": least(1.3, null, null),
   "hello Response": least(1.2, 0.65, 0.9),
-  "hello fast": least(1, null, null),
   json: least(1.3, 0.7, 1),
   hono: least(1.2, 0.75, 0.95),
   https: least(1.2, 0.7, 0.9),

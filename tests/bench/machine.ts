@@ -76,10 +76,15 @@ function compile(folder: string): string {
   writeFileSync(config, JSON.stringify({ extends: `${root}tsconfig.json`, compilerOptions, files, include: [] }));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
   const tsc = join(root, "node_modules/typescript/bin/tsc");
-  const built = spawnSync(process.execPath, [tsc, "-p", config], { encoding: "utf8" });
-  if (built.status !== 0) throw new Error(`The servers can't be compiled for Node:\n${built.stdout}${built.stderr}`);
+  succeed("The servers can't be compiled for Node", [process.execPath, tsc, "-p", config], root);
+  succeed("The package can't be built", ["npm", "run", "build"], root);
   symlinkSync(`${root}node_modules`, join(folder, "node_modules"));
   return folder;
+}
+
+function succeed(otherwise: string, [command, ...args]: readonly string[], cwd: string): void {
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${otherwise}:\n${stdout}${stderr}`);
 }
 
 function buildGo(folder: string, notes: string[]): string | null {

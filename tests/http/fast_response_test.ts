@@ -1,5 +1,5 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { FastResponse } from "../../src/http/mod.ts";
 
 /** What a response shows of itself. */
@@ -17,6 +17,8 @@ const CASES: readonly (readonly [name: string, body: BodyInit | null | undefined
   ["pairs of headers", "x", { headers: [["x-a", "3"]] }],
   ["a status text", "x", { status: 201, statusText: "Made" }],
   ["bytes", new Uint8Array([104, 105])],
+  ["a buffer", new Uint8Array([104, 105]).buffer],
+  ["a view of another kind", new DataView(new Uint8Array([104, 105]).buffer)],
   ["a Blob", new Blob(["blob"])],
   ["a stream", new Blob(["flows"]).stream()],
 ];
@@ -66,10 +68,11 @@ describe("FastResponse", () => {
     assertEquals([own instanceof Own, own instanceof Response, own.own, await own.text()], [true, true, true, "body"]);
   });
 
-  it("can stand in for the global one, and the real one is still built behind it", async () => {
+  it("stands in for the global one by an import, and the real one is still built behind it", async () => {
     const real = globalThis.Response;
     try {
-      globalThis.Response = FastResponse;
+      await import("../../src/http/answer/fast_global.ts");
+      assertStrictEquals(globalThis.Response, FastResponse);
       const response = new Response("text", { headers: { "x-a": "1" } });
       response.headers.append("x-b", "2");
       assertEquals([response.headers.get("x-b"), await response.text()], ["2", "text"]);

@@ -30,7 +30,7 @@ const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** How far our sight of a Close may be behind its coming, in ms: room for a machine whose cores are taken. */
-const SIGHT = 10;
+const SIGHT = 40;
 
 /** The bytes of a client's message. */
 export function messageBytes(data: string | Uint8Array): Uint8Array {

@@ -3,17 +3,17 @@
  *
  * @module
  */
+import type { Bytes } from "../../bytes.ts";
 import { NativeResponse, reply, type ReplyInit, replyJson } from "./reply.ts";
 
 /**
  * Takes the place of `Response` where the runtime's own is slow: on Node 20, building one costs as much as the rest of
  * a request. Text, JSON and bytes become a `reply()`, everything else the runtime's own; `instanceof Response` holds for both. Use it
- * by name, or give it to a whole program and its libraries, in the program itself and never in a library.
+ * by name, or give it to a whole program and its libraries: `import "@sluice/sluice/http/fast-response";`.
  *
  * @example
  * ```ts
- * globalThis.Response = FastResponse;
- * await serveHttp({ port: 8080 }, () => new Response("hello world"));
+ * await serveHttp({ port: 8080 }, () => new FastResponse("hello world"));
  * ```
  */
 export const FastResponse: typeof Response = makeFast();
@@ -30,8 +30,9 @@ function makeFast(): typeof Response {
   return Object.setPrototypeOf(Fast, NativeResponse);
 }
 
-function isWhole(body: unknown): body is string | Uint8Array | null | undefined {
-  return typeof body === "string" || body === null || body === undefined || body instanceof Uint8Array;
+function isWhole(body: unknown): body is string | Bytes | null | undefined {
+  if (typeof body === "string" || body === null || body === undefined) return true;
+  return ArrayBuffer.isView(body) || body instanceof ArrayBuffer;
 }
 
 function isPlain(init: ResponseInit | undefined): boolean {

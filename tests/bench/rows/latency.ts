@@ -15,7 +15,7 @@ import { inTurns } from "./turns.ts";
 const CONNS = 64;
 const SHARE = 0.7;
 /** As its users write it, for each exchange. */
-const MODES = { hello: "hello reply", json: "json" } as const;
+const MODES = { hello: "hello reply", json: "json fast" } as const;
 
 export async function latencyRow(rig: Rig, runtime: RuntimeName, effort: Effort): Promise<Result[]> {
   return [await latency(rig, runtime, "hello", effort), await latency(rig, runtime, "json", effort)];

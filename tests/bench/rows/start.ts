@@ -26,7 +26,7 @@ export async function startRow(rig: Rig, runtime: RuntimeName, effort: Effort): 
     own.push(await firstAnswer(rig, runtime, runtime));
   }
   const subject = { row: "start", runtime, ours: "import to first answer", against: `bare ${runtime}` };
-  const loaded = { ...subject, ours: "files loaded", against: "1 file", bound: null, unit: "files" };
+  const loaded = { ...subject, ours: "files loaded for ./http", against: "1 file", bound: null, unit: "files" };
   return [
     compareValues({ ...subject, bound: BOUNDS.start[runtime], unit: `ms, median of ${ours.length}` }, ours, own),
     compareValues(loaded, [filesLoaded(runtime)], [1]),
@@ -54,9 +54,8 @@ function answerOf(port: number): Promise<void> {
   });
 }
 
-/** The program's own, those of Sluice, and those of its adapter, which it imports when it knows where it runs. */
+/** Before it knows where it runs; the runtime's adapter follows. */
 export function filesLoaded(runtime: RuntimeName): number {
-  const files = loadedWith("tests/bench/servers/start_ours.ts");
-  loadedWith(`adapters/${runtime}/mod.ts`, files);
-  return [...files].filter((path) => path.endsWith(".ts")).length;
+  const entry = runtime === "deno" ? "src/http/mod.ts" : "dist/src/http/mod.js";
+  return [...loadedWith(entry)].filter((path) => /\.(ts|js)$/.test(path)).length;
 }

@@ -1,11 +1,12 @@
 /**
- * Sluice's HTTP server under load: `http_ours.ts MODE [tls]`; SIGTERM drains it.
+ * Sluice's HTTP server under load: `http_ours.ts MODE [tls]`; SIGTERM drains it. A mode that ends in " fast" has
+ * `FastResponse` in the place of the global one.
  *
  * @module
  */
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
-import { FastResponse, type HttpApp, type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
+import { type HttpApp, type HttpHandler, reply, serveHttp } from "../../../src/http/mod.ts";
 import { HELLO, makeStream } from "../bodies.ts";
 import { app } from "./hono_app.ts";
 import { handlers as web } from "./http_web.ts";
@@ -14,7 +15,6 @@ import { secure } from "./secure.ts";
 const handlers: Record<string, HttpHandler | HttpApp> = {
   "hello reply": () => reply(HELLO),
   "hello Response": () => new Response(HELLO),
-  "hello fast": () => new FastResponse(HELLO),
   json: web.json,
   hono: app,
   "post collect": async (request) => new Response(await request.arrayBuffer()),
@@ -25,6 +25,8 @@ const handlers: Record<string, HttpHandler | HttpApp> = {
 
 const logger = silentLogger;
 const tls = secure ?? undefined;
-const server = await serveHttp({ hostname: "127.0.0.1", logger, tls }, handlers[process.argv[2]]);
+const [, mode, fast] = /^(.*?)( fast)?$/.exec(process.argv[2])!;
+if (fast !== undefined) await import("../../../src/http/answer/fast_global.ts");
+const server = await serveHttp({ hostname: "127.0.0.1", logger, tls }, handlers[mode]);
 if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
 await run(server, { logger });
