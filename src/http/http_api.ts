@@ -31,8 +31,8 @@ export interface HttpApp {
   fetch(request: Request, env: HttpContext, execution: HttpContext): HttpResult | Promise<HttpResult>;
 }
 
-/** Fields of a head, as an object or as pairs. */
-export type HeaderFields = Readonly<Record<string, string>> | readonly (readonly [string, string])[];
+/** Fields of a head, as an object, as pairs or as `Headers`. */
+export type HeaderFields = Readonly<Record<string, string>> | readonly (readonly [string, string])[] | Headers;
 
 /**
  * The lifetime of one request. `signal` aborts when the client has gone, at `deadline`, and at the hard end of a drain;

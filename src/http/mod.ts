@@ -28,7 +28,6 @@ export {
   formatEvent,
   type ServerSentEvent,
 } from "./extras/event_stream.ts";
-export { FastResponse } from "./answer/fast_response.ts";
 export {
   type HealthCheck,
   type HealthContext,

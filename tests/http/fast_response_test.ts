@@ -1,6 +1,10 @@
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { FastResponse } from "../../src/http/mod.ts";
+import { Readable } from "node:stream";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { FastResponse } from "../../src/http/answer/fast_response.ts";
+import { bodyOf, httpWorld, request } from "../support/http_world.ts";
+
+const Native = Response;
 
 /** What a response shows of itself. */
 async function seen(response: Response): Promise<unknown[]> {
@@ -88,5 +92,109 @@ describe("FastResponse", () => {
     assertThrows(() => FastResponse.json(undefined), TypeError);
     assertThrows(() => FastResponse.json(1, { status: 204 }), TypeError);
     assertThrows(() => (FastResponse as unknown as () => void)(), TypeError);
+  });
+});
+
+function isRefused(make: () => unknown): boolean {
+  try {
+    make();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+async function collected(chunks: AsyncIterable<Uint8Array | string>): Promise<string> {
+  let text = "";
+  for await (const chunk of chunks) text += typeof chunk === "string" ? chunk : new TextDecoder().decode(chunk);
+  return text;
+}
+
+/** Whoever gets the body of a `FastResponse`, and what they make of it. */
+const READERS: readonly (readonly [name: string, read: (body: ReadableStream<Uint8Array>) => Promise<string>])[] = [
+  ["a Response", (body) => new Native(body).text()],
+  ["a Request", (body) => new Request("http://test/", { method: "POST", body, duplex: "half" } as RequestInit).text()],
+  ["pipeThrough()", async (body) => await collected(body.pipeThrough(new TextDecoderStream() as ReadableWritablePair))],
+  ["tee()", (body) => new Native(body.tee()[1]).text()],
+  ["a reader", async (body) => new TextDecoder().decode((await body.getReader().read()).value)],
+  ["for await", collected],
+  ["a stream of Node's", (body) => collected(Readable.fromWeb(body as Parameters<typeof Readable.fromWeb>[0]))],
+];
+
+describe("the body of a FastResponse", () => {
+  for (const [name, read] of READERS) {
+    it(`is a stream to ${name}`, async () => {
+      const fast = new FastResponse("flows");
+      const body = fast.body!;
+      assert(body instanceof ReadableStream && body === fast.body);
+      assertEquals([fast.bodyUsed, body.locked], [false, false]);
+      assertEquals(await read(body), "flows");
+      assertEquals(fast.bodyUsed, true);
+      await assertRejects(() => fast.text(), TypeError);
+    });
+  }
+
+  it("is null where there is none", () => {
+    assertEquals([new FastResponse(null).body, new FastResponse().body], [null, null]);
+  });
+});
+
+describe("a copy of a FastResponse, as middlewares make them", () => {
+  it("has the same body and fields, and its own from then on", async () => {
+    const first = new FastResponse("twice", { status: 201, headers: { "x-a": "1" } });
+    const copy = new FastResponse(first.body, first);
+    copy.headers.set("x-a", "2");
+    const again = new FastResponse(copy.body, copy);
+    again.headers.delete("content-type");
+    assertEquals([first.headers.get("x-a"), copy.headers.get("x-a"), again.headers.get("x-a")], ["1", "2", "2"]);
+    assertEquals([copy.status, again.status, again.headers.has("content-type")], [201, 201, false]);
+    assertEquals(await again.text(), "twice");
+  });
+
+  it("may have a status and fields of its own, and no type of the body's", async () => {
+    const copy = new FastResponse(new FastResponse("plain").body, {
+      status: 202,
+      headers: new Headers({ "x-a": "1" }),
+    });
+    assertEquals([copy.status, copy.headers.get("content-type"), copy.headers.get("x-a")], [202, null, "1"]);
+    assertEquals(await copy.text(), "plain");
+  });
+
+  it("is refused where the runtime refuses one: of a body that is read, or being read", async () => {
+    const uses: readonly ((of: Response) => unknown)[] = [(of) => of.text(), (of) => of.body!.getReader()];
+    for (const use of uses) {
+      const [fast, native] = [new FastResponse("x"), new Native("x")];
+      await use(fast);
+      await use(native);
+      assertEquals(
+        isRefused(() => new FastResponse(fast.body, fast)),
+        isRefused(() => new Native(native.body, native)),
+      );
+    }
+  });
+
+  it("is refused as the runtime refuses one: with a status that has no body", () => {
+    for (const Kind of [FastResponse, Native]) {
+      const copies = [{ status: 204 }, new Kind(null, { status: 204 })].map((init) =>
+        isRefused(() => new Kind(new Kind("x").body, init))
+      );
+      assertEquals(copies, Array(2).fill(isRefused(() => new Native(new Native("x").body, { status: 204 }))));
+    }
+  });
+
+  it("goes out with the fields that were changed", async () => {
+    await using w = await httpWorld(() => {
+      const inner = new FastResponse(null, { headers: new Headers({ vary: "x" }) });
+      inner.headers.set("access-control-allow-origin", "*");
+      const made = FastResponse.json({ a: 1 }, { headers: new Headers(inner.headers) });
+      const copy = new FastResponse(made.body, made);
+      for (const [name, value] of inner.headers) copy.headers.set(name, value);
+      return copy;
+    });
+    const [answer] = (await w.ask(request("/"), 50)).answers;
+    const field = (name: string) => answer.headers.get(name);
+    assertEquals([answer.status, bodyOf(answer)], [200, '{"a":1}']);
+    const names = ["vary", "access-control-allow-origin", "content-type", "content-length"];
+    assertEquals(names.map(field), ["x", "*", "application/json", "7"]);
   });
 });

@@ -79,6 +79,58 @@ describe("the request is a Request", () => {
   });
 });
 
+describe("request.headers", () => {
+  const headers = { host: "other", "X-A": "1", cookie: "a=1", "x-a": "2", Cookie: "b=2", "x-e": "" };
+  const text = request("http://example.com:81/x", { headers });
+  const plain = [["cookie", "a=1; b=2"], ["host", "example.com:81"], ["x-a", "1, 2"], ["x-e", ""]];
+
+  it("gives by name what iteration gives, before and after it", async () => {
+    await withRequest(text, ({ headers }) => {
+      const byName = () => plain.map(([name]) => [name, headers.get(name.toUpperCase())]);
+      assertEquals(byName(), plain);
+      assertEquals([...headers], plain);
+      assertEquals(byName(), plain);
+      assertEquals([headers.get("x-none"), headers.has("X-A"), headers.has("x-none")], [null, true, false]);
+    });
+  });
+
+  for (
+    const [name, listed] of [
+      ["new Headers()", (headers) => [...new Headers(headers)]],
+      ["new Request()", (headers) => [...new Request("http://test/", { headers }).headers]],
+      ["new Response()", (headers) => [...new Response("", { headers }).headers].filter(([k]) => k !== "content-type")],
+      ["Object.fromEntries()", (headers) => Object.entries(Object.fromEntries(headers))],
+      ["forEach()", (headers) => {
+        const pairs: string[][] = [];
+        headers.forEach((value, key) => pairs.push([key, value]));
+        return pairs;
+      }],
+      ["entries()", (headers) => [...headers.entries()]],
+    ] satisfies [string, (headers: Headers) => string[][]][]
+  ) {
+    it(`can be given to ${name}`, async () => {
+      await withRequest(text, ({ headers }) => assertEquals(listed(headers), plain));
+    });
+  }
+
+  it("can be changed", async () => {
+    await withRequest(text, ({ headers }) => {
+      headers.set("x-a", "3");
+      headers.append("X-New", "4");
+      headers.delete("x-e");
+      assertEquals([headers.get("x-a"), headers.get("x-new"), headers.has("x-e")], ["3", "4", false]);
+    });
+  });
+
+  it("refuses names that are none, as Headers do", async () => {
+    await withRequest(text, ({ headers }) => {
+      assertThrows(() => headers.get("a b"), TypeError);
+      assertThrows(() => headers.has(""), TypeError);
+      assertEquals(headers.get(1 as unknown as string), null);
+    });
+  });
+});
+
 describe("request.url", () => {
   const urls: [target: string, method: string, url: string][] = [
     ["/", "GET", "http://example.com/"],

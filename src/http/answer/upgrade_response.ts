@@ -4,7 +4,7 @@
  * @module
  */
 import { type Lazy, standInFor } from "../lazy.ts";
-import { NativeResponse } from "./reply.ts";
+import { nativeResponse } from "./reply.ts";
 
 /** What copies are made with: no runtime's constructor takes 101 everywhere. */
 const COPY_STATUS = 200;
@@ -69,8 +69,8 @@ export class UpgradeResponse implements Lazy<Response> {
   }
 
   native(): Response {
-    return this.#native ??= new NativeResponse(null, { status: COPY_STATUS, headers: this.headers });
+    return this.#native ??= new (nativeResponse())(null, { status: COPY_STATUS, headers: this.headers });
   }
 }
 
-standInFor(UpgradeResponse, NativeResponse, new NativeResponse());
+standInFor(UpgradeResponse, nativeResponse, () => new (nativeResponse())());

@@ -23,9 +23,9 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
     if (upgrading.begin(given!)) return;
     response = upgrading.unavailable();
   }
-  if (response instanceof Reply && response.real === null) {
-    const { code, own, content } = response as Reply;
-    return sendWhole(exchange, code, "", own, content);
+  if (response instanceof Reply) {
+    const { status, fields, content } = response as Reply;
+    return sendWhole(exchange, status, "", fields, content);
   }
   if (!isResponse(response)) throw new TypeError(`A handler must give a Response, got ${nameOf(response)}`);
   const { status } = response;
@@ -34,9 +34,6 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
     throw new TypeError(`Status ${status} is no final answer, use one from 200 to 599, hijack() or earlyHints()`);
   }
   let own = fieldsOf(response.headers);
-  if (response instanceof Reply) {
-    return sendWhole(exchange, status, response.statusText, own, (response as Reply).content);
-  }
   const adapter = exchange.http.service.server.adapter!;
   // The upstream's coding is not the body's any more; whoever compresses by hand makes a Response without a URL.
   if (own.coding !== "" && response.url && adapter.fetchDecodes?.(own.coding) === true) {

@@ -7,6 +7,7 @@ import { HttpError } from "../http_errors.ts";
 import type { RequestHead } from "../parser/mod.ts";
 import { type Lazy, standInFor } from "../lazy.ts";
 import type { RequestBody } from "./body.ts";
+import { RequestHeaders } from "./request_headers.ts";
 
 /** What a request needs of its exchange. */
 export interface RequestSource {
@@ -34,7 +35,7 @@ const PLAIN =
 export class LazyRequest implements Lazy<Request> {
   readonly #source: RequestSource;
   #url = "";
-  #headers: Headers | null = null;
+  #headers: RequestHeaders | null = null;
   #stream: ReadableStream<Uint8Array<ArrayBuffer>> | null = null;
   #native: Request | null = null;
 
@@ -55,7 +56,11 @@ export class LazyRequest implements Lazy<Request> {
   }
 
   get headers(): Headers {
-    return this.#native?.headers ?? (this.#headers ??= headersOf(this.#source.head));
+    return this.#native?.headers ?? (this.#fields as unknown as Headers);
+  }
+
+  get #fields(): RequestHeaders {
+    return this.#headers ??= new RequestHeaders(this.#source.head);
   }
 
   get signal(): AbortSignal {
@@ -131,10 +136,10 @@ export class LazyRequest implements Lazy<Request> {
   }
 
   #build(): Request {
-    const { method, headers, signal } = this;
+    const { method, signal } = this;
     // A body that is read already stays read: the real one has none.
     const body = this.#stream === null && this.bodyUsed ? null : this.body;
-    const init: RequestInit & { duplex: "half" } = { method, headers, signal, duplex: "half" };
+    const init: RequestInit & { duplex: "half" } = { method, headers: this.#fields.native(), signal, duplex: "half" };
     if (body !== null && method !== "GET" && method !== "HEAD") init.body = body;
     const native = new Request(this.url, init);
     // The runtime's own is as good to whoever looks for the connection.
@@ -143,7 +148,7 @@ export class LazyRequest implements Lazy<Request> {
   }
 }
 
-standInFor(LazyRequest, Request, new Request("http://localhost"));
+standInFor(LazyRequest, () => Request, () => new Request("http://localhost"));
 
 /** The bytes in memory that nobody else has. */
 function owned(bytes: Uint8Array, isOwn: boolean): Uint8Array<ArrayBuffer> {
@@ -156,18 +161,6 @@ function textOf(bytes: Uint8Array): string {
 
 function usedUp(): TypeError {
   return new TypeError("The request's body was read already");
-}
-
-function headersOf(head: RequestHead): Headers {
-  const fields = head.fields();
-  const headers = new Headers(fields);
-  // The target's authority goes before the Host field (RFC 9112 §3.2.2).
-  if (head.form === "absolute") headers.set("host", head.host!);
-  let cookies = 0;
-  for (const [name] of fields) if (name === "cookie") cookies++;
-  // Not every runtime knows that cookies are not joined with a comma (RFC 9113 §8.2.3).
-  if (cookies > 1) headers.set("cookie", head.header("cookie")!);
-  return headers;
 }
 
 function urlOf({ head, scheme, host }: RequestSource): string {
