@@ -4,7 +4,6 @@
  * @module
  */
 import { closeSync, openSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
 import type { Address } from "../../src/endpoint.ts";
 
 /** The files of IPv4 and IPv6. */
@@ -86,6 +85,8 @@ function* rowsOf(file: number): Generator<string> {
 
 async function readTable(path: string): Promise<string | null> {
   try {
+    // Bun takes milliseconds to load it, and a start needs none of it.
+    const { open } = await import("node:fs/promises");
     const file = await open(path);
     try {
       // Files under /proc have no size to go by.

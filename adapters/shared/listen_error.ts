@@ -3,9 +3,11 @@
  *
  * @module
  */
-import { isIP } from "node:net";
 import { ListenError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
+
+/** Looks like an address, and not like a name. What `node:net` says of it takes Bun longer to load than all of this. */
+const ADDRESS = /:|^[\d.]+$/;
 
 /** What a listener at `address` throws for the runtime's `error`. */
 export function listenError(address: Address, error: unknown): ListenError {
@@ -23,7 +25,7 @@ function codeOf(address: Address, error: unknown): string {
   const { code } = error as { code?: string };
   const tcp = address.transport === "tcp";
   if (code !== undefined) return tcp && code === "EINVAL" ? "EADDRNOTAVAIL" : code;
-  return tcp && isIP(address.hostname) === 0 ? "ENOTFOUND" : "ERR_LISTEN";
+  return tcp && !ADDRESS.test(address.hostname) ? "ENOTFOUND" : "ERR_LISTEN";
 }
 
 /** Where the socket is or should be, for a message. */
