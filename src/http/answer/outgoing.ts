@@ -9,8 +9,10 @@ import { statusLine } from "./status.ts";
 
 /** A whole answer but for its Connection field, which depends on what else arrives. */
 export interface WholeAnswer {
-  /** Its head, without the Connection field and the empty line. */
+  /** Its head, without Content-Length, the Connection field and the empty line. */
   readonly head: string;
+  /** Content-Length; -1 for none. */
+  readonly length: number;
   /** Nobody changes it any more. */
   readonly body: Uint8Array | string | null;
   /** The client's minor version. */
@@ -25,6 +27,22 @@ export function headEnd(close: boolean, minor: 0 | 1): string {
   return minor === 0 ? "connection: keep-alive\r\n\r\n" : "\r\n";
 }
 
+/** Lengths below this are written once. */
+const COMMON = 1024;
+
+/** The last lines of the usual head, by the body's length. */
+const ENDS: string[] = [];
+
+/**
+ * The lines that follow a head's fields. Text is put together of as few pieces as can be: joining them costs more than
+ * all else that is done with it.
+ */
+function endOf(length: number, close: boolean, minor: 0 | 1): string {
+  if (length < 0) return headEnd(close, minor);
+  if (close || minor === 0 || length >= COMMON) return `content-length: ${length}\r\n${headEnd(close, minor)}`;
+  return ENDS[length] ??= `content-length: ${length}\r\n\r\n`;
+}
+
 /** Writes answers, and withholds one. */
 export class Outgoing {
   readonly #conn: Connection;
@@ -34,8 +52,8 @@ export class Outgoing {
     this.#conn = conn;
   }
 
-  write({ head, body, minor, latin }: WholeAnswer, close: boolean): void {
-    const text = head + headEnd(close, minor);
+  write({ head, length, body, minor, latin }: WholeAnswer, close: boolean): void {
+    const text = head + endOf(length, close, minor);
     if (typeof body === "string" && !latin) {
       this.#conn.write(text + body);
       return;

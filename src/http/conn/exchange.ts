@@ -54,8 +54,8 @@ export interface ExchangeHost {
   switched(exchange: HttpExchange, serving: Promise<void>): void;
   /** Whether the connection ends with this exchange's answer. @param isWhole All of it is here. */
   closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean;
-  /** Sends a whole answer. @param head Its head, without the Connection field and the empty line. */
-  send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void;
+  /** Sends a whole answer. @param head Status line, Date and fields. @param length Content-Length; -1 for none. */
+  send(exchange: HttpExchange, head: string, length: number, body: Uint8Array | string | null, close: boolean): void;
   /** A stream whose length nobody has said is to be the answer; false if its client has closed, and it is let go. */
   opens(exchange: HttpExchange): boolean;
   /** The end of a streamed answer. */

@@ -181,12 +181,12 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.service.server.attend(this.conn, serving.finally(() => exchange.complete()));
   }
 
-  send(exchange: HttpExchange, head: string, body: Uint8Array | string | null, close: boolean): void {
+  send(exchange: HttpExchange, head: string, length: number, body: Uint8Array | string | null, close: boolean): void {
     if (!exchange.bodyDone && (this.#ended || this.isDraining)) {
       skipBody(exchange.body!, this.service.limits.maxUnreadBody);
     }
     const closes = this.closes(exchange, close, true);
-    const whole: WholeAnswer = { head, body, minor: exchange.head.minor, latin: exchange.latin };
+    const whole: WholeAnswer = { head, length, body, minor: exchange.head.minor, latin: exchange.latin };
     // In a drain, the last answer of a client that pipelines waits for the quiet moment: it alone may say `close`, and
     // whatever comes before it is answered too.
     const withholds = this.#pipelined && this.conn.isDraining && this.parser.buffered === 0;

@@ -120,7 +120,16 @@ export class HttpService {
 
   /** The Date field's line. */
   date(): string {
-    return this.#date.at(this.clock.wall?.() ?? Date.now());
+    return this.#date.at(this.#wall);
+  }
+
+  /** How an answer begins: status line and Date. */
+  opening(status: number, phrase: string): string {
+    return this.#date.opening(status, phrase, this.#wall);
+  }
+
+  get #wall(): number {
+    return this.clock.wall?.() ?? Date.now();
   }
 
   /** An answer's head is on its way. */

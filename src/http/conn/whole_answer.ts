@@ -5,6 +5,7 @@
  */
 import type { HttpExchange } from "./exchange.ts";
 import { checkPhrase, isAscii, type OwnFields } from "../answer/fields.ts";
+import { isBodyless } from "../answer/reply.ts";
 import { statusLine } from "../answer/status.ts";
 
 /** Text up to here is counted by hand; a longer one is encoded at once, which counts it too. */
@@ -25,24 +26,23 @@ export function sendWhole(
   if (typeof content === "string" && (content.length > SHORT_TEXT || !isAscii(content))) {
     content = encoder.encode(content);
   }
-  let text = openHead(exchange, status, phrase, own);
-  if (status === 204) content = null;
-  else if (status === 205) {
-    // It has no body, and unlike a 204 it says so (RFC 9110 §15.3.6).
-    content = null;
-    text += "content-length: 0\r\n";
-  } else if (status === 304 || (head.isHead && content === null)) {
-    if (own.length >= 0) text += `content-length: ${own.length}\r\n`;
-    content = null;
-  } else {
-    text += `content-length: ${content === null ? 0 : content.length}\r\n`;
-  }
-  if (head.isHead) content = null;
+  const text = openHead(exchange, status, phrase, own);
+  const length = lengthOf(status, own, content, head.isHead);
+  if (head.isHead || isBodyless(status)) content = null;
   exchange.bytesOut = content === null ? 0 : content.length;
-  exchange.http.send(exchange, text, content, own.close);
+  exchange.http.send(exchange, text, length, content, own.close);
 }
 
-/** Status line, fields and Date; the answer begins with it. */
+/** What Content-Length says; -1 for nothing. */
+function lengthOf(status: number, own: OwnFields, content: Uint8Array | string | null, isHead: boolean): number {
+  if (status === 204) return -1;
+  // It has no body, and unlike a 204 it says so (RFC 9110 §15.3.6).
+  if (status === 205) return 0;
+  if (status === 304 || (isHead && content === null)) return own.length;
+  return content === null ? 0 : content.length;
+}
+
+/** Status line, Date and fields; the answer begins with it. */
 export function openHead(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): string {
   const { service } = exchange.http;
   if (phrase !== "") checkPhrase(phrase);
@@ -50,5 +50,5 @@ export function openHead(exchange: HttpExchange, status: number, phrase: string,
   exchange.status = status;
   exchange.latin = own.latin || (phrase !== "" && !isAscii(phrase));
   service.answered(status);
-  return statusLine(status, phrase) + own.lines + (own.dated ? "" : service.date());
+  return (own.dated ? statusLine(status, phrase) : service.opening(status, phrase)) + own.lines;
 }
