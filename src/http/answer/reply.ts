@@ -95,7 +95,7 @@ export class Reply implements Lazy<Response> {
   }
 
   clone(): Response {
-    if (this.#real !== null && this.#real.bodyUsed) return this.#real.clone();
+    if (!this.isUnread) return this.#real!.clone();
     return this.with(this.content) as unknown as Response;
   }
 
