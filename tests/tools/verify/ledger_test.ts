@@ -5,6 +5,7 @@ import {
   addLosses,
   BLAMED,
   type Expectation,
+  expectationIn,
   Ledger,
   type Loss,
   LOSSES,
@@ -37,6 +38,13 @@ function answered(account: Account): void {
   account.begins(10, true);
   account.answers("");
 }
+
+describe("verify: what a good exit is", () => {
+  it("takes longer where waits do, and its second signal comes later", () => {
+    assertEquals(expectationIn(FORCED, 3), { ...FORCED, secondAfter: 900, within: 6000 });
+    assertEquals(expectationIn(ORDERLY, 3), ORDERLY);
+  });
+});
 
 describe("verify: the classes of loss", () => {
   it("are told apart by when a message was begun", () => {
