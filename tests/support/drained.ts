@@ -43,6 +43,8 @@ export class Drained implements AsyncDisposable {
   /** The server's end and report; asserts the exit code that the report announces, and `code`. */
   async outcome(code = 0, limit?: number): Promise<Outcome> {
     const exit = await this.program.exited(limit);
+    // Who restarts servers in turn disposes of none of them.
+    this.lag.end();
     const line = exit.stdout.split("\n").find((text) => text.startsWith("report "));
     assertEquals([exit.code, exit.signal], [code, null], `${exit.stdout.slice(0, 4000)}\n${exit.stderr.slice(-4000)}`);
     if (line === undefined) throw new Error(`no report from\n${exit.stdout}\n${exit.stderr}`);
