@@ -6,8 +6,12 @@
 import { UnsupportedError } from "../../errors.ts";
 import type { TransportEvents, TransportSocket } from "./reconnect_api.ts";
 
-/** The one state, of four, in which a native WebSocket takes messages. */
+/** Of the four states of a native WebSocket: there is no connection yet, and the one in which it takes messages. */
+const CONNECTING = 0;
 const OPEN = 1;
+
+/** The end of a connection that nobody has closed (RFC 6455 §7.1.5). */
+const NO_CLOSE = { code: 1006, reason: "", wasClean: false };
 
 /** Makes connections of `globalThis.WebSocket`: browsers, Deno, Bun, Node from 22 on. */
 export function nativeTransport(url: string, protocols: readonly string[], events: TransportEvents): TransportSocket {
@@ -28,11 +32,21 @@ export function requireNative(): void {
 
 function listen(socket: WebSocket, events: TransportEvents): void {
   let error: Error | undefined;
+  let isOver = false;
+  const end = ({ code, reason, wasClean }: Pick<CloseEvent, "code" | "reason" | "wasClean">): void => {
+    if (isOver) return;
+    isOver = true;
+    // Deno says 0 where there was no Close.
+    events.close({ code: code || NO_CLOSE.code, reason, wasClean, error });
+  };
   socket.onopen = () => events.open(socket.protocol);
   socket.onmessage = ({ data }) => events.message(typeof data === "string" ? data : new Uint8Array(data));
-  socket.onerror = (event) => error = errorOf(event);
-  // Deno says 0 where there was no Close.
-  socket.onclose = ({ code, reason, wasClean }) => events.close({ code: code || 1006, reason, wasClean, error });
+  socket.onerror = (event) => {
+    error = errorOf(event);
+    // Everywhere else the end follows at once; Node 22 says no more of a connection that has not come about (issue 13).
+    if (socket.readyState === CONNECTING) setTimeout(() => end(NO_CLOSE), 0);
+  };
+  socket.onclose = end;
 }
 
 /** Browsers don't tell why; the others have it in `error` or in `message`. */

@@ -85,6 +85,26 @@ describe("a connection of the runtime's own WebSocket", () => {
     assertEquals(told, [{ code: 1006, reason: "", wasClean: false, error: undefined }]);
   });
 
+  it("that has failed before it was open ends, once, though its end is never told", async () => {
+    for (const tells of [false, true]) {
+      const { told, stub } = dial();
+      stub.onerror!({ message: "Refused" });
+      if (tells) stub.onclose!({ code: 1006, reason: "", wasClean: false });
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      assertEquals(told.map((end) => (end as TransportClose).code), [1006]);
+      stub.onclose!({ code: 1006, reason: "", wasClean: false });
+      assertEquals([told.length, (told[0] as TransportClose).error?.message], [1, "Refused"]);
+    }
+  });
+
+  it("that has failed when it was open waits for its end", async () => {
+    const { told, stub } = dial();
+    stub.readyState = 2;
+    stub.onerror!({ message: "Lost" });
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assertEquals(told, []);
+  });
+
   it("needs a WebSocket", () => {
     const stub = globalThis.WebSocket;
     try {
