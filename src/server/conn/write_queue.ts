@@ -11,20 +11,26 @@ const encoder = new TextEncoder();
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
+function lengthOf(text: string): number {
+  return text === "" ? 0 : encoder.encode(text).length;
+}
+
 /** Gathers text and bytes in order; text is encoded once, when it leaves. */
 export class WriteQueue {
+  /** Text before the chunks: as a rule a head, and encoded where it leaves. */
+  #lead = "";
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
   #text = "";
 
   /** Bytes that wait; text counts by its UTF-16 units until it is encoded. */
   get size(): number {
-    return this.#chunkBytes + this.#text.length;
+    return this.#lead.length + this.#chunkBytes + this.#text.length;
   }
 
   /** Exact number of bytes that wait. */
   byteLength(): number {
-    return this.#chunkBytes + (this.#text === "" ? 0 : encoder.encode(this.#text).length);
+    return lengthOf(this.#lead) + this.#chunkBytes + lengthOf(this.#text);
   }
 
   add(data: Uint8Array | string): void {
@@ -32,14 +38,17 @@ export class WriteQueue {
       this.#text += data;
       return;
     }
-    if (this.#text !== "") this.#encodeText();
+    if (this.#text !== "") {
+      if (this.#chunks.length === 0) this.#leadWith(this.#text);
+      else this.#encodeText();
+    }
     this.#chunks.push(data);
     this.#chunkBytes += data.length;
   }
 
   /** Takes all but the first byte back. */
   keepFirst(): Uint8Array[] {
-    if (this.#text !== "") this.#encodeText();
+    this.#encodeAll();
     const [first, ...rest] = this.#chunks;
     if (first === undefined) return [];
     this.#chunks = [first.subarray(0, 1)];
@@ -53,14 +62,14 @@ export class WriteQueue {
   moveTo(socket: RawSocket, batch: WriteBatch, gather: number): number {
     const text = this.#text;
     const chunks = this.#chunks;
-    if (text === "" && chunks.length === 1) return this.#moveOne(socket);
+    if (text === "" && chunks.length === 1 && this.#lead === "") return this.#moveOne(socket);
     if (chunks.length === 0 && text.length < SCRATCH_BYTES && socket.writeText !== undefined) {
       this.#text = "";
       return socket.writeText(text);
     }
-    const most = this.#chunkBytes + text.length * MAX_BYTES_PER_UNIT;
+    const most = this.#chunkBytes + (this.#lead.length + text.length) * MAX_BYTES_PER_UNIT;
     if (most <= gather) return this.#moveGathered(socket, batch);
-    if (text !== "") this.#encodeText();
+    this.#encodeAll();
     const bytes = this.#chunkBytes;
     if (socket.writeMany !== undefined) socket.writeMany(chunks);
     else this.#moveEach(socket, batch);
@@ -78,6 +87,10 @@ export class WriteQueue {
   #moveGathered(socket: RawSocket, batch: WriteBatch): number {
     const scratch = batch.takeScratch();
     let end = 0;
+    if (this.#lead !== "") {
+      end = encoder.encodeInto(this.#lead, scratch).written;
+      this.#lead = "";
+    }
     for (const chunk of this.#chunks) {
       scratch.set(chunk, end);
       end += chunk.length;
@@ -126,6 +139,21 @@ export class WriteQueue {
     }
     this.#writeScratch(socket, batch, end);
     return i;
+  }
+
+  #leadWith(text: string): void {
+    this.#lead = text;
+    this.#text = "";
+  }
+
+  #encodeAll(): void {
+    if (this.#lead !== "") {
+      const bytes = encoder.encode(this.#lead);
+      this.#lead = "";
+      this.#chunks.unshift(bytes);
+      this.#chunkBytes += bytes.length;
+    }
+    if (this.#text !== "") this.#encodeText();
   }
 
   #encodeText(): void {

@@ -182,16 +182,19 @@ describe("a head", () => {
 });
 
 describe("a parser", () => {
-  it("gives body bytes as views of the chunk, only when asked, and says how much waits", () => {
-    const chunk = latin1Bytes("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + SMUGGLED);
-    const parser = new RequestParser(LIMITS);
-    parser.feed(chunk);
-    parser.next();
-    assertEquals(parser.buffered, 5 + SMUGGLED.length);
-    const part = parser.next() as Uint8Array;
-    assertEquals([show(part), part.buffer === chunk.buffer, parser.buffered], ["hello", true, SMUGGLED.length]);
-    assertEquals(parser.next(), END);
-  });
+  for (const [size, isView] of [[5, false], [1000, false], [1001, true]] as const) {
+    it(`gives ${size} body bytes as a ${isView ? "view" : "copy"}, only when asked, and says how much waits`, () => {
+      const body = "x".repeat(size);
+      const chunk = latin1Bytes(`PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: ${size}\r\n\r\n${body}${SMUGGLED}`);
+      const parser = new RequestParser(LIMITS);
+      parser.feed(chunk);
+      parser.next();
+      assertEquals(parser.buffered, size + SMUGGLED.length);
+      const part = parser.next() as Uint8Array;
+      assertEquals([show(part), part.buffer === chunk.buffer, parser.buffered], [body, isView, SMUGGLED.length]);
+      assertEquals(parser.next(), END);
+    });
+  }
 
   it("takes chunks that come before the ones before are used up", () => {
     const parser = feed("PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc");
