@@ -94,7 +94,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   stop: ((reason: unknown) => void) | null = null;
   /** Its answer is a stream, and how long that will be nobody has said. */
   isEndless = false;
-  /** Ms on the clock; 0 if nothing depends on it. */
+  /** Ms on the clock; -1 until something depends on it. */
   startedAt: number;
   /** When its handler's time is over, in ms on the clock; Infinity for never. */
   dueAt = Infinity;

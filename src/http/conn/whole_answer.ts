@@ -50,5 +50,6 @@ export function openHead(exchange: HttpExchange, status: number, phrase: string,
   exchange.status = status;
   exchange.latin = own.latin || (phrase !== "" && !isAscii(phrase));
   service.answered(status);
+  if (phrase === "" && !own.dated) return service.opening.of(status, own.lines, service.date());
   return statusLine(status, phrase) + own.lines + (own.dated ? "" : service.date());
 }
