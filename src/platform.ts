@@ -82,8 +82,12 @@ export interface Platform {
   kernelTable(): Promise<string | null>;
   /** How many connections wait in the kernel to be accepted by the listener there; null where that can't be told. */
   acceptQueue(address: Address): number | null;
-  /** Takes a `Response`'s body if it was made of text or bytes; undefined if it flows, or that can't be told. */
-  responseBody?: (response: Response) => ResponseBody | undefined;
+  /**
+   * Takes a `Response`'s body if it was made of text or bytes; undefined if it flows, or that can't be told.
+   *
+   * @param isTyped Its fields say what it is: nobody has to find that out.
+   */
+  responseBody?: (response: Response, isTyped?: boolean) => ResponseBody | undefined;
   /** Whether this runtime's `fetch()` decodes a body of that Content-Encoding, and leaves the field as it was. */
   fetchDecodes?(coding: string): boolean;
   /** Makes a compressor; without it and `inflater` no WebSocket is compressed. It takes memory at its first use. */

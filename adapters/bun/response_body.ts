@@ -24,12 +24,12 @@ export function findProbe(): Probe | null {
     const { peek } = (globalThis as unknown as { Bun: BunGlobal }).Bun;
     const weigh: (value: object) => number = createRequire(import.meta.url)("bun:jsc").estimateShallowMemoryUsageOf;
     const empty = weigh(new Response(null));
-    const probe: Probe = (response) => {
+    const probe: Probe = (response, isTyped) => {
       // What was fetched weighs something even while most of it is still to come.
       if (response.url !== "" || weigh(response) - response.statusText.length <= empty) return undefined;
       const content = peek(response.bytes());
       if (!(content instanceof Uint8Array)) throw new TypeError("A body in memory was not there at once");
-      return { content, type: isText(content) ? "text/plain;charset=utf-8" : "" };
+      return { content, type: isTyped !== true && isText(content) ? "text/plain;charset=utf-8" : "" };
     };
     return isRight(probe) ? probe : null;
   } catch {

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import type { Address } from "../../src/endpoint.ts";
 import type { RawSocket, SocketEvents } from "../../src/socket.ts";
 import { plainIp } from "../shared/plain_ip.ts";
@@ -27,7 +28,7 @@ export interface NativeSocket {
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  write(bytes: Uint8Array): number;
+  write(data: Uint8Array | string): number;
   shutdown(): void;
   end(): void;
   terminate(): void;
@@ -196,6 +197,18 @@ export class BunSocket implements RawSocket, Owner {
     if (taken === bytes.length) return true;
     this.#flags |= taken < 0 ? BLOCKED | FAILED : BLOCKED;
     return this.#enqueue(taken > 0 ? bytes.subarray(taken) : bytes);
+  }
+
+  writeText(text: string): number {
+    if (this.#is(SHUT | DESTROYED | CLOSED)) return Buffer.byteLength(text);
+    const taken = this.#is(BLOCKED) ? 0 : this.#raw.write(text);
+    // Text that was written is flat, so that to count it is cheap.
+    const length = Buffer.byteLength(text);
+    if (taken === length) return length;
+    this.#flags |= taken < 0 ? BLOCKED | FAILED : BLOCKED;
+    const bytes = Buffer.from(text);
+    this.#enqueue(taken > 0 ? bytes.subarray(taken) : bytes);
+    return length;
   }
 
   shutdown(): void {

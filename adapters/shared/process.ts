@@ -13,7 +13,7 @@ import type { ResourceReader } from "./resources.ts";
 import { Zlib } from "./zlib/mod.ts";
 
 /** `Adapter.responseBody`. */
-export type Probe = (response: Response) => ResponseBody | undefined;
+export type Probe = (response: Response, isTyped?: boolean) => ResponseBody | undefined;
 
 /** The part of an adapter that has nothing to do with sockets. */
 export abstract class ProcessParts {

@@ -106,6 +106,10 @@ export class CancelContext implements Context {
     // Null is no cause, as Go's nil is none: a reason of null would tell nobody anything.
     const outcome = new Outcome(expired, cause ?? undefined);
     this.detach();
+    if (this.#lastChild === null) {
+      this.#outcome = outcome;
+      return this.#announce();
+    }
     const all: CancelContext[] = [this];
     for (const ctx of all) {
       ctx.#outcome = outcome;

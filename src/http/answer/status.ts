@@ -75,11 +75,10 @@ export function statusLine(status: number, phrase?: string): string {
   return `HTTP/1.1 ${status} ${phrase || (PHRASES[status] ?? "")}\r\n`;
 }
 
-/** The Date field, made anew once a second (RFC 9110 §6.6.1), and the beginning of most answers. One per server. */
+/** The Date field, made anew once a second (RFC 9110 §6.6.1). One per server. */
 export class DateField {
   #second = -1;
   #line = "";
-  #opening = "";
 
   /** `date: …` with its CRLF, for the time of day in ms. */
   at(wall: number): string {
@@ -87,14 +86,7 @@ export class DateField {
     if (second !== this.#second) {
       this.#second = second;
       this.#line = `date: ${new Date(second * 1000).toUTCString()}\r\n`;
-      this.#opening = statusLine(200) + this.#line;
     }
     return this.#line;
-  }
-
-  /** The status line and `date: …`, each with its CRLF. */
-  opening(status: number, phrase: string, wall: number): string {
-    const date = this.at(wall);
-    return status === 200 && phrase === "" ? this.#opening : statusLine(status, phrase) + date;
   }
 }

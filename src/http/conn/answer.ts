@@ -40,7 +40,7 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
     own = decodedFields(response.headers);
   }
   refuseUsed(response);
-  const known = adapter.responseBody?.(response);
+  const known = adapter.responseBody?.(response, own.typed);
   if (known !== undefined) {
     if (known.content !== null) (response as Marked)[SENT] = true;
     if (known.type !== "" && !own.typed) own.lines += `content-type: ${known.type}\r\n`;

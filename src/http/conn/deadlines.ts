@@ -45,6 +45,7 @@ export class HttpDeadlines implements TimerTarget {
   /** The body has not arrived whole. */
   body(exchange: HttpExchange): void {
     const { readTimeout } = this.#service.limits;
+    if (exchange.startedAt < 0) exchange.startedAt = this.#service.clock.now();
     if (readTimeout > 0) this.#timers.arm(this, exchange.startedAt + readTimeout);
   }
 

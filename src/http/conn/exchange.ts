@@ -54,7 +54,7 @@ export interface ExchangeHost {
   switched(exchange: HttpExchange, serving: Promise<void>): void;
   /** Whether the connection ends with this exchange's answer. @param isWhole All of it is here. */
   closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean;
-  /** Sends a whole answer. @param head Status line, Date and fields. @param length Content-Length; -1 for none. */
+  /** Sends a whole answer. @param head Status line, fields and Date. @param length Content-Length; -1 for none. */
   send(exchange: HttpExchange, head: string, length: number, body: Uint8Array | string | null, close: boolean): void;
   /** A stream whose length nobody has said is to be the answer; false if its client has closed, and it is let go. */
   opens(exchange: HttpExchange): boolean;
@@ -94,7 +94,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   stop: ((reason: unknown) => void) | null = null;
   /** Its answer is a stream, and how long that will be nobody has said. */
   isEndless = false;
-  /** Ms on the clock; 0 if nothing depends on it. */
+  /** Ms on the clock; -1 until something depends on it. */
   startedAt: number;
   /** When its handler's time is over, in ms on the clock; Infinity for never. */
   dueAt = Infinity;

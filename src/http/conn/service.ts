@@ -15,6 +15,7 @@ import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../http_err
 import type { HttpLimits } from "../http_options.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
+import { Opening } from "./opening.ts";
 import { DateField } from "../answer/status.ts";
 import type { HttpApp, HttpServer, HttpStats } from "../http_api.ts";
 
@@ -71,6 +72,7 @@ export class HttpService {
   active = 0;
   handlerErrors = 0;
   aborted = 0;
+  readonly opening: Opening = new Opening();
   /** Those whose handlers go on though no connection waits for them. */
   readonly #outliving: Set<Accounted> = new Set();
   readonly #statuses = [0, 0, 0, 0, 0, 0];
@@ -120,16 +122,7 @@ export class HttpService {
 
   /** The Date field's line. */
   date(): string {
-    return this.#date.at(this.#wall);
-  }
-
-  /** How an answer begins: status line and Date. */
-  opening(status: number, phrase: string): string {
-    return this.#date.opening(status, phrase, this.#wall);
-  }
-
-  get #wall(): number {
-    return this.clock.wall?.() ?? Date.now();
+    return this.#date.at(this.clock.wall?.() ?? Date.now());
   }
 
   /** An answer's head is on its way. */

@@ -42,7 +42,7 @@ function lengthOf(status: number, own: OwnFields, content: Uint8Array | string |
   return content === null ? 0 : content.length;
 }
 
-/** Status line, Date and fields; the answer begins with it. */
+/** Status line, fields and Date; the answer begins with it. */
 export function openHead(exchange: HttpExchange, status: number, phrase: string, own: OwnFields): string {
   const { service } = exchange.http;
   if (phrase !== "") checkPhrase(phrase);
@@ -50,5 +50,6 @@ export function openHead(exchange: HttpExchange, status: number, phrase: string,
   exchange.status = status;
   exchange.latin = own.latin || (phrase !== "" && !isAscii(phrase));
   service.answered(status);
-  return (own.dated ? statusLine(status, phrase) : service.opening(status, phrase)) + own.lines;
+  if (phrase === "" && !own.dated) return service.opening.of(status, own.lines, service.date());
+  return statusLine(status, phrase) + own.lines + (own.dated ? "" : service.date());
 }

@@ -145,6 +145,7 @@ export class Output implements Flushable {
   /** The kernel has taken everything. */
   drained(): void {
     this.#flags &= ~CLOGGED;
+    this.#queue?.drained(this.#owner.socket, this.#owner.host.batch);
     const waiters = this.#waiters;
     this.#waiters = null;
     if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }

@@ -22,7 +22,7 @@ export const SCRATCH_BYTES: number = 96 * 1024;
 
 /**
  * The same towards a peer that takes less than it is given: gathered bytes that the kernel refuses need room of their
- * own. And what small pieces before a large one are filled up to.
+ * own.
  */
 export const SMALL_BYTES: number = 16 * 1024;
 

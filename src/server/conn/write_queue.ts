@@ -8,23 +8,36 @@ import { SCRATCH_BYTES, SMALL_BYTES, type WriteBatch } from "./write_batch.ts";
 
 const encoder = new TextEncoder();
 
+const EMPTY: Uint8Array = new Uint8Array(0);
+
+/** What small pieces before a large one are filled up to: more than a packet, and a copy that costs little. */
+export const FILLED_BYTES = 2048;
+
 /** UTF-8 takes at most three bytes for each UTF-16 unit. */
 const MAX_BYTES_PER_UNIT = 3;
 
+function lengthOf(text: string): number {
+  return text === "" ? 0 : encoder.encode(text).length;
+}
+
 /** Gathers text and bytes in order; text is encoded once, when it leaves. */
 export class WriteQueue {
+  /** Text before the chunks: as a rule a head, and encoded where it leaves. */
+  #lead = "";
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
   #text = "";
+  /** A gathering buffer that the socket holds. */
+  #lent: Uint8Array | null = null;
 
   /** Bytes that wait; text counts by its UTF-16 units until it is encoded. */
   get size(): number {
-    return this.#chunkBytes + this.#text.length;
+    return this.#lead.length + this.#chunkBytes + this.#text.length;
   }
 
   /** Exact number of bytes that wait. */
   byteLength(): number {
-    return this.#chunkBytes + (this.#text === "" ? 0 : encoder.encode(this.#text).length);
+    return lengthOf(this.#lead) + this.#chunkBytes + lengthOf(this.#text);
   }
 
   add(data: Uint8Array | string): void {
@@ -32,13 +45,20 @@ export class WriteQueue {
       this.#text += data;
       return;
     }
-    if (this.#text !== "") this.#encodeText();
+    if (this.#text !== "") {
+      if (this.#chunks.length > 0) this.#encodeText();
+      else {
+        this.#lead = this.#text;
+        this.#text = "";
+      }
+    }
     this.#chunks.push(data);
     this.#chunkBytes += data.length;
   }
 
   /** Takes all but the first byte back. */
   keepFirst(): Uint8Array[] {
+    this.#encodeLead();
     if (this.#text !== "") this.#encodeText();
     const [first, ...rest] = this.#chunks;
     if (first === undefined) return [];
@@ -53,19 +73,29 @@ export class WriteQueue {
   moveTo(socket: RawSocket, batch: WriteBatch, gather: number): number {
     const text = this.#text;
     const chunks = this.#chunks;
-    if (text === "" && chunks.length === 1) return this.#moveOne(socket);
+    if (text === "" && chunks.length === 1 && this.#lead === "") return this.#moveOne(socket);
     if (chunks.length === 0 && text.length < SCRATCH_BYTES && socket.writeText !== undefined) {
       this.#text = "";
       return socket.writeText(text);
     }
-    const most = this.#chunkBytes + text.length * MAX_BYTES_PER_UNIT;
+    const most = this.#chunkBytes + (this.#lead.length + text.length) * MAX_BYTES_PER_UNIT;
     if (most <= gather) return this.#moveGathered(socket, batch);
     if (text !== "") this.#encodeText();
+    if (socket.writeMany === undefined) this.#moveEach(socket, batch);
+    else {
+      this.#encodeLead();
+      socket.writeMany(chunks);
+    }
     const bytes = this.#chunkBytes;
-    if (socket.writeMany !== undefined) socket.writeMany(chunks);
-    else this.#moveEach(socket, batch);
     this.#forget();
     return bytes;
+  }
+
+  /** The kernel has taken everything: the next one gathers in the buffer that was lent. */
+  drained(socket: RawSocket, batch: WriteBatch): void {
+    if (this.#lent === null || socket.unsent > 0) return;
+    if (batch.scratch.length === 0) batch.scratch = this.#lent;
+    this.#lent = null;
   }
 
   #moveOne(socket: RawSocket): number {
@@ -77,7 +107,7 @@ export class WriteQueue {
 
   #moveGathered(socket: RawSocket, batch: WriteBatch): number {
     const scratch = batch.takeScratch();
-    let end = 0;
+    let end = this.#takeLead(scratch);
     for (const chunk of this.#chunks) {
       scratch.set(chunk, end);
       end += chunk.length;
@@ -94,13 +124,17 @@ export class WriteQueue {
   /** The beginning of the gathering buffer, which belongs to the socket if the kernel doesn't take all. */
   #writeScratch(socket: RawSocket, batch: WriteBatch, end: number): void {
     socket.write(batch.scratch.subarray(0, end));
-    if (socket.unsent > 0) batch.scratch = new Uint8Array(0);
+    if (socket.unsent === 0) return;
+    this.#lent = batch.scratch;
+    batch.scratch = EMPTY;
   }
 
   #moveEach(socket: RawSocket, batch: WriteBatch): void {
     const chunks = this.#chunks;
+    const waits = socket.unsent > 0;
+    if (waits || this.#lead.length * MAX_BYTES_PER_UNIT > SMALL_BYTES) this.#encodeLead();
     // What has to wait all the same is not worth a copy, which would keep the whole gathering buffer.
-    let i = socket.unsent > 0 ? 0 : this.#moveFilled(socket, batch);
+    let i = waits ? 0 : this.#moveFilled(socket, batch);
     for (; i < chunks.length; i++) socket.write(chunks[i]);
   }
 
@@ -111,21 +145,38 @@ export class WriteQueue {
   #moveFilled(socket: RawSocket, batch: WriteBatch): number {
     const chunks = this.#chunks;
     const scratch = batch.takeScratch();
-    let end = 0;
+    let end = this.#takeLead(scratch);
     let i = 0;
     for (; i < chunks.length && end + chunks[i].length <= SMALL_BYTES; i++) {
       scratch.set(chunks[i], end);
       end += chunks[i].length;
     }
     if (end === 0) return i;
-    if (i < chunks.length) {
-      const room = SMALL_BYTES - end;
+    if (i < chunks.length && end < FILLED_BYTES) {
+      const room = FILLED_BYTES - end;
       scratch.set(chunks[i].subarray(0, room), end);
       chunks[i] = chunks[i].subarray(room);
-      end = SMALL_BYTES;
+      end = FILLED_BYTES;
     }
     this.#writeScratch(socket, batch, end);
     return i;
+  }
+
+  /** Encodes the lead to the beginning of `into`; returns its bytes. */
+  #takeLead(into: Uint8Array): number {
+    if (this.#lead === "") return 0;
+    const { written } = encoder.encodeInto(this.#lead, into);
+    this.#lead = "";
+    this.#chunkBytes += written;
+    return written;
+  }
+
+  #encodeLead(): void {
+    if (this.#lead === "") return;
+    const bytes = encoder.encode(this.#lead);
+    this.#lead = "";
+    this.#chunks.unshift(bytes);
+    this.#chunkBytes += bytes.length;
   }
 
   #encodeText(): void {

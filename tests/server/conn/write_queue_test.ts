@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemClock } from "../../../src/clock.ts";
-import { WriteQueue } from "../../../src/server/conn/write_queue.ts";
+import { FILLED_BYTES, WriteQueue } from "../../../src/server/conn/write_queue.ts";
 import { SCRATCH_BYTES, SMALL_BYTES, WriteBatch } from "../../../src/server/conn/write_batch.ts";
 import type { RawSocket } from "../../../src/socket.ts";
 import { pattern } from "../../support/rig.ts";
@@ -66,7 +66,7 @@ describe("what leaves in one turn", () => {
     const [head, body, tail] = [pattern(10), pattern(1 << 20), pattern(20)];
     for (const piece of [head, body, tail]) out.add(piece);
     assertEquals(move(out, socket, new WriteBatch(systemClock)), head.length + body.length + tail.length);
-    assertEquals(socket.sizes, [SMALL_BYTES, head.length + body.length - SMALL_BYTES, tail.length]);
+    assertEquals(socket.sizes, [FILLED_BYTES, head.length + body.length - FILLED_BYTES, tail.length]);
   });
 
   it("is given on as it is if it begins with a large piece", () => {
@@ -85,7 +85,26 @@ describe("what leaves in one turn", () => {
     move(out, socket, batch);
     for (const size of [10, 100_000]) out.add(pattern(size));
     move(out, socket, batch);
-    assertEquals(socket.sizes, [SMALL_BYTES, 100_010 - SMALL_BYTES, 10, 100_000]);
+    assertEquals(socket.sizes, [FILLED_BYTES, 100_010 - FILLED_BYTES, 10, 100_000]);
+  });
+
+  it("gathers in the same memory again when the kernel has taken what it was given", () => {
+    const socket = new SlowSocket(100);
+    const out = new WriteQueue();
+    const batch = new WriteBatch(systemClock);
+    const gatherIn = () => {
+      const scratch = batch.takeScratch();
+      for (const size of [10, 300]) out.add(pattern(size));
+      move(out, socket, batch);
+      return scratch;
+    };
+    const first = gatherIn();
+    out.drained(socket as Partial<RawSocket> as RawSocket, batch);
+    assert(batch.takeScratch() !== first, "the socket holds it");
+    batch.scratch = new Uint8Array(0);
+    socket.drain();
+    out.drained(socket as Partial<RawSocket> as RawSocket, batch);
+    assert(gatherIn() === first);
   });
 
   it("leaves with its first byte alone, and the rest follows", () => {
@@ -117,7 +136,7 @@ describe("what leaves in one turn", () => {
     const appetites = fc.oneof(fc.nat(50), fc.nat(200_000));
     const gathers = fc.constantFrom(SMALL_BYTES, SCRATCH_BYTES);
     fc.assert(
-      fc.property(turns, appetites, gathers, (turns, appetite, gather) => {
+      fc.property(turns, appetites, gathers, fc.boolean(), (turns, appetite, gather, drains) => {
         const socket = new SlowSocket(appetite);
         const batch = new WriteBatch(systemClock);
         const out = new WriteQueue();
@@ -132,6 +151,8 @@ describe("what leaves in one turn", () => {
           }
           move(out, socket, batch, gather);
           assertEquals(out.size, 0);
+          if (drains) socket.drain();
+          out.drained(socket as Partial<RawSocket> as RawSocket, batch);
         }
         assert(socket.bytes().equals(Buffer.concat(sent)));
       }),
