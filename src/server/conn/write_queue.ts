@@ -4,7 +4,22 @@
  * @module
  */
 import type { RawSocket } from "../../socket.ts";
-import { SCRATCH_BYTES, SMALL_BYTES, type WriteBatch } from "./write_batch.ts";
+
+/** Room to gather a turn's writes in, 64 KiB and their framing; larger ones go out chunk by chunk. */
+export const SCRATCH_BYTES: number = 96 * 1024;
+
+/**
+ * The same towards a peer that takes less than it is given: gathered bytes that the kernel refuses need room of their
+ * own. And what small pieces before a large one are filled up to.
+ */
+export const SMALL_BYTES: number = 16 * 1024;
+
+/** Where small pieces are gathered. */
+export interface Gathering {
+  /** Replaced when a socket still holds it. */
+  scratch: Uint8Array;
+  takeScratch(): Uint8Array;
+}
 
 const encoder = new TextEncoder();
 
@@ -50,7 +65,7 @@ export class WriteQueue {
   /**
    * Gives everything to the socket, as one piece if it is no larger than `gather`; returns the number of bytes.
    */
-  moveTo(socket: RawSocket, batch: WriteBatch, gather: number): number {
+  moveTo(socket: RawSocket, batch: Gathering, gather: number): number {
     const text = this.#text;
     const chunks = this.#chunks;
     if (text === "" && chunks.length === 1) return this.#moveOne(socket);
@@ -75,7 +90,7 @@ export class WriteQueue {
     return chunk.length;
   }
 
-  #moveGathered(socket: RawSocket, batch: WriteBatch): number {
+  #moveGathered(socket: RawSocket, batch: Gathering): number {
     const scratch = batch.takeScratch();
     let end = 0;
     for (const chunk of this.#chunks) {
@@ -92,12 +107,12 @@ export class WriteQueue {
   }
 
   /** The beginning of the gathering buffer, which belongs to the socket if the kernel doesn't take all. */
-  #writeScratch(socket: RawSocket, batch: WriteBatch, end: number): void {
+  #writeScratch(socket: RawSocket, batch: Gathering, end: number): void {
     socket.write(batch.scratch.subarray(0, end));
     if (socket.unsent > 0) batch.scratch = new Uint8Array(0);
   }
 
-  #moveEach(socket: RawSocket, batch: WriteBatch): void {
+  #moveEach(socket: RawSocket, batch: Gathering): void {
     const chunks = this.#chunks;
     // What has to wait all the same is not worth a copy, which would keep the whole gathering buffer.
     let i = socket.unsent > 0 ? 0 : this.#moveFilled(socket, batch);
@@ -108,7 +123,7 @@ export class WriteQueue {
    * The small pieces in front as one, filled up from the piece behind them: a head alone would be a packet, and wake
    * its reader for nothing. Returns the first piece that is left.
    */
-  #moveFilled(socket: RawSocket, batch: WriteBatch): number {
+  #moveFilled(socket: RawSocket, batch: Gathering): number {
     const chunks = this.#chunks;
     const scratch = batch.takeScratch();
     let end = 0;

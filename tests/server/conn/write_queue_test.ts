@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemClock } from "../../../src/clock.ts";
-import { WriteQueue } from "../../../src/server/conn/write_queue.ts";
-import { SCRATCH_BYTES, SMALL_BYTES, WriteBatch } from "../../../src/server/conn/write_batch.ts";
+import { SCRATCH_BYTES, SMALL_BYTES, WriteQueue } from "../../../src/server/conn/write_queue.ts";
+import { WriteBatch } from "../../../src/server/conn/write_batch.ts";
 import type { RawSocket } from "../../../src/socket.ts";
 import { pattern } from "../../support/rig.ts";
 
