@@ -15,11 +15,12 @@ import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../http_err
 import type { HttpLimits } from "../http_options.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
+import type { HandlerKeeper } from "./takeover.ts";
 import { DateField } from "../answer/status.ts";
 import type { HttpApp, HttpServer, HttpStats } from "../http_api.ts";
 
 /** The server below, as far as HTTP's connections need it. */
-export interface ServiceServer extends HttpServer {
+export interface ServiceServer extends HttpServer, HandlerKeeper {
   readonly log: Required<Logger>;
   readonly adapter: Adapter | null;
   readonly isolated: Isolated;

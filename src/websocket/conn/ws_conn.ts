@@ -34,7 +34,6 @@ export class WsConn implements WebSocketConn {
   readonly conn: Connection;
   readonly #link: WebSocketLink;
   readonly #agreement: WebSocketAgreement;
-  readonly #takeOne = (): WebSocketMessage => this.#link.take();
   #closed: Promise<WebSocketClose> | null = null;
   /** The last of the messages that wait for a `Blob` to be read; null if none does. */
   #behind: Promise<void> | null = null;
@@ -173,7 +172,7 @@ export class WsConn implements WebSocketConn {
   // Receiving.
 
   next(): Promise<IteratorResult<WebSocketMessage>> {
-    return this.#link.delivery.ask(this.#takeOne);
+    return this.#link.delivery.next();
   }
 
   return(): Promise<IteratorResult<WebSocketMessage>> {
@@ -184,10 +183,8 @@ export class WsConn implements WebSocketConn {
   forEach(fn: (message: WebSocketMessage) => void | Promise<void>): Promise<void> {
     const { delivery } = this.#link;
     if (delivery.isTaken) return delivery.forEach(fn);
-    this.pushed = delivery.forEach(fn);
     // A handler may return without it: its failure is heard all the same.
-    this.pushed.catch(() => {});
-    return this.pushed;
+    return this.pushed = delivery.forEach(fn, true);
   }
 
   [Symbol.asyncIterator](): this {
