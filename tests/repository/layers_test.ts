@@ -91,7 +91,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["mod.ts", 253],
   ["src/http/mod.ts", 345],
-  ["src/websocket/mod.ts", 493],
+  ["src/websocket/mod.ts", 494],
   ["src/websocket/reconnect/mod.ts", 48],
   ["src/watch/mod.ts", 270],
   ["src/testing/mod.ts", 35],

@@ -28,11 +28,16 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** Hears of the end of a `forEach()`, besides those who have its promise: without a promise of its own. */
+export interface PushEar {
+  /** Its promise is settled. */
+  pushEnded(): void;
+}
+
 /** The function that items are pushed to. */
 interface Sink<T> {
   readonly fn: (item: T) => void | Promise<void>;
-  /** What `fn` throws is heard elsewhere, too. */
-  readonly isHeard: boolean;
+  readonly ear: PushEar | null;
   readonly done: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -57,6 +62,11 @@ export class Delivery<T> {
   /** Somebody takes items, or waits for one. */
   get isTaken(): boolean {
     return this.#sink !== null || this.#waiters !== null;
+  }
+
+  /** A `forEach()` goes on. */
+  get isPushing(): boolean {
+    return this.#sink !== null;
   }
 
   /** The next item; done after the last. */
@@ -89,9 +99,9 @@ export class Delivery<T> {
   /**
    * Calls `fn` for each item from now on. While a promise of `fn` is pending the next item waits.
    *
-   * @param isHeard What it throws is heard even by nobody's looking at the promise.
+   * @param ear Hears of a failure, too: then nobody has to look at the promise.
    */
-  forEach(fn: (item: T) => void | Promise<void>, isHeard: boolean = false): Promise<void> {
+  forEach(fn: (item: T) => void | Promise<void>, ear: PushEar | null = null): Promise<void> {
     if (this.isTaken) throw inUse();
     let resolve!: Sink<T>["resolve"];
     let reject!: Sink<T>["reject"];
@@ -99,7 +109,7 @@ export class Delivery<T> {
       resolve = fulfil;
       reject = fail;
     });
-    this.#sink = { fn, isHeard, done, resolve, reject };
+    this.#sink = { fn, ear, done, resolve, reject };
     this.wake();
     return done;
   }
@@ -158,8 +168,9 @@ export class Delivery<T> {
   /** Its function has thrown. */
   #failSink(sink: Sink<T>, error: unknown): void {
     this.#endSink();
-    if (sink.isHeard) sink.done.catch(ignore);
+    if (sink.ear !== null) sink.done.catch(ignore);
     sink.reject(error);
+    sink.ear?.pushEnded();
   }
 
   #endSink(): void {
@@ -170,10 +181,11 @@ export class Delivery<T> {
   #settle(sink: Sink<T>): void {
     this.#endSink();
     const error = this.#source.takeEnd();
-    if (error === null) return sink.resolve();
     // A peer must not end the process of someone who doesn't look at this promise.
-    sink.done.catch(ignore);
-    sink.reject(error);
+    if (error !== null) sink.done.catch(ignore);
+    if (error === null) sink.resolve();
+    else sink.reject(error);
+    sink.ear?.pushEnded();
   }
 }
 

@@ -6,12 +6,13 @@
 import type { Takeover } from "../../http/conn/takeover.ts";
 import { INTERNAL_ERROR, NORMAL } from "../close_code.ts";
 import { WebSocketClosedError } from "../websocket_errors.ts";
+import type { PushEar } from "../../server/conn/hand_out.ts";
 import type { WebSocketHandler } from "../websocket_api.ts";
 import type { WsConn } from "../conn/ws_conn.ts";
 
 /**
- * Runs the handler, then closes; tells what it threw when the peer has been told. While a handler goes on nothing is
- * kept for it but one promise: of idle WebSockets there are many.
+ * Runs the handler, then closes; tells what it threw when the peer has been told. Most handlers do nothing but to return
+ * their `forEach()`, and of idle WebSockets there are many: then no further promise waits for that one.
  */
 export function serveWebSocket(ws: WsConn, handler: WebSocketHandler, takeover: Takeover): void {
   let serving: void | Promise<void>;
@@ -20,6 +21,25 @@ export function serveWebSocket(ws: WsConn, handler: WebSocketHandler, takeover: 
   } catch (error) {
     return void fail(ws, error, takeover);
   }
+  if (!ws.followPush(serving, new Pushed(ws, takeover))) follow(ws, serving, takeover);
+}
+
+/** A handler that has returned its `forEach()`. */
+class Pushed implements PushEar {
+  readonly #ws: WsConn;
+  readonly #takeover: Takeover;
+
+  constructor(ws: WsConn, takeover: Takeover) {
+    this.#ws = ws;
+    this.#takeover = takeover;
+  }
+
+  pushEnded(): void {
+    follow(this.#ws, this.#ws.pushed!, this.#takeover);
+  }
+}
+
+function follow(ws: WsConn, serving: void | Promise<void>, takeover: Takeover): void {
   Promise.resolve(serving).then(() => finish(ws, takeover), (error) => fail(ws, error, takeover));
 }
 
