@@ -51,8 +51,7 @@ export class CancelContext implements Context {
   /** Derives. @param parent Ends this context when it ends. */
   constructor(parent: ContextParent) {
     this.parent = adopt(parent);
-    const host = hostOf(this.parent);
-    if (host !== null) host.#link(this);
+    this.attach();
   }
 
   /** Whether the context has ended; cheaper than `err()`, which may build an error. */
@@ -117,6 +116,17 @@ export class CancelContext implements Context {
     }
     // Only now may foreign code run: whatever it looks at, and whatever it throws, all of them have ended.
     for (const ctx of all) ctx.#announce();
+  }
+
+  /** Somebody would notice its end: its signal was asked for, or something was derived from it. */
+  protected get isObserved(): boolean {
+    return this.#controller !== null || this.#lastChild !== null;
+  }
+
+  /** Joins the parent: ends with it, at once if that has ended. */
+  protected attach(): void {
+    const host = hostOf(this.parent);
+    if (host !== null) host.#link(this);
   }
 
   /** Leaves the parent: its end is no longer seen. */

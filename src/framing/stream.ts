@@ -18,7 +18,6 @@ import { type FrameConn, FrameIntake, type FrameStreamOptions } from "./intake.t
 export class FrameStream<T> implements AsyncIterableIterator<T> {
   readonly #intake: FrameIntake<T>;
   readonly #delivery: Delivery<T>;
-  readonly #takeOne = (): T => this.#intake.take();
 
   /**
    * Takes over the bytes of `conn`.
@@ -47,7 +46,7 @@ export class FrameStream<T> implements AsyncIterableIterator<T> {
    * @throws {SluiceError} The connection was lost, with the connection's own error.
    */
   next(): Promise<IteratorResult<T>> {
-    return this.#delivery.ask(this.#takeOne);
+    return this.#delivery.next();
   }
 
   /** Gives the connection back; bytes of frames not taken, and of an incomplete one, come next from its `read()`. */

@@ -256,15 +256,16 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     try {
       result = this.isolated(() => this.#handler(conn, ctx), null);
     } catch (error) {
-      return this.#failed(conn, error);
+      return this.handlerFailed(conn, error);
     }
-    if (result === undefined) this.#settled(conn);
-    else Promise.resolve(result).then(() => this.#settled(conn), (error) => this.#failed(conn, error));
+    if (result === undefined) this.handlerLeft(conn);
+    else Promise.resolve(result).then(() => this.handlerLeft(conn), (error) => this.handlerFailed(conn, error));
   }
 
-  #settled(conn: Connection): void {
+  /** Its handler has left. */
+  handlerLeft(conn: Connection): void {
     // Who returns at once may have left work behind that still answers.
-    if (conn.work.holds > 0 && !conn.ending.isGone) return void conn.work.freed().then(() => this.#settled(conn));
+    if (conn.work.holds > 0 && !conn.ending.isGone) return void conn.work.freed().then(() => this.handlerLeft(conn));
     conn.work.handlerDone();
     if (!conn.outlivesHandler) {
       conn.ctx!.cancel();
@@ -273,7 +274,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#forget(conn);
   }
 
-  #failed(conn: Connection, error: unknown): void {
+  /** Its handler threw. */
+  handlerFailed(conn: Connection, error: unknown): void {
     conn.work.handlerDone();
     const kind = endFailed(conn, error, this);
     if (kind !== null) this.#count[kind]++;
@@ -316,7 +318,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** A handler took the connection over from its protocol: from now on it lives as with a handler of its own. */
   attend(conn: Connection, handling: Promise<void>): void {
     conn.work.handed();
-    handling.then(() => this.#settled(conn), (error) => this.#failed(conn, error));
+    handling.then(() => this.handlerLeft(conn), (error) => this.handlerFailed(conn, error));
   }
 
   waitUntil(work: Promise<unknown>): void {

@@ -26,7 +26,10 @@ export function listOf(value: string): string[] {
 
 /** Whether a comma-separated list has `token`, in any case; `token` in lower case. */
 export function hasToken(value: string | null, token: string): boolean {
-  return value !== null && listOf(value).some((entry) => entry.toLowerCase() === token);
+  if (value === null) return false;
+  const lower = value.toLowerCase();
+  // Most fields name nothing else.
+  return lower === token || listOf(lower).includes(token);
 }
 
 /** Without the whitespace around it: spaces and tabs, and no more than that. */

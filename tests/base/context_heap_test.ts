@@ -1,5 +1,3 @@
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import process from "node:process";
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
@@ -12,20 +10,11 @@ import {
   withTimeout,
   withValue,
 } from "../../src/context/mod.ts";
+import { collect } from "../support/collector.ts";
 
 const MiB = 2 ** 20;
 const CHILDREN = 1_000_000;
 const BATCH = 50_000;
-
-const collect = findCollector();
-
-function findCollector(): () => void {
-  const { Bun, gc } = globalThis as { Bun?: { gc(force: boolean): void }; gc?: () => void };
-  if (Bun) return () => Bun.gc(true);
-  if (gc) return gc;
-  setFlagsFromString("--expose-gc");
-  return runInNewContext("gc") as () => void;
-}
 
 /** The smallest of some readings: what is really held, without what waits to be collected. */
 async function heap(enough: number): Promise<number> {

@@ -14,8 +14,16 @@ async function answeredAfter(late: readonly number[], steps: readonly number[] =
   const host = { clock, timers: new TimerQueue(clock) };
   const conn = { host, unsent: 0, bytesFlushed: 0, bytesRead: 0 } as unknown as Connection;
   let answeredAt = -1;
-  const socket = { conn, beat() {}, dead() {}, closeLate: () => answeredAt = inner.now() };
-  const times = new WebSocketTimes(socket, webSocketLimits({ closeTimeout: 1000 }, "server"));
+  const socket = {
+    conn,
+    timerSlot: 0,
+    onTimer: (now: number) => times.onTimer(now),
+    timerFailed() {},
+    beat() {},
+    dead() {},
+    closeLate: () => answeredAt = inner.now(),
+  };
+  const times: WebSocketTimes = new WebSocketTimes(socket, webSocketLimits({ closeTimeout: 1000 }, "server"));
   const began = inner.now();
   clock.late = late[0];
   times.expectTaker(100);

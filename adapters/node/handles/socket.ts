@@ -41,6 +41,13 @@ import {
   TRANSITIONS,
 } from "./states.ts";
 
+/**
+ * Where a handle knows its socket: a property that all handles have, and only those that listen use. One of another name
+ * would cost each connection more room.
+ */
+const SOCKET = "onconnection";
+type Handled<T> = T & { [SOCKET]: HandleSocket };
+
 const OWNER = Symbol("owner");
 type Owned<T> = T & { [OWNER]: HandleSocket };
 
@@ -131,16 +138,15 @@ const WRITING = 16;
 const OWN_END = 32;
 /** libuv reads. */
 const READING = 64;
+/** It is a Unix socket. */
+const PIPE = 128;
 
 /** A connected socket. There may be many thousands, so it has few fields and no closures. */
 export class HandleSocket implements RawSocket {
-  readonly alpnProtocol: null = null;
   readonly #handles: Handles;
-  readonly #handle: Owned<Handle>;
-  /** The same; null for a Unix socket. */
-  readonly #tcp: TcpHandle | null;
+  readonly #handle: Handled<Handle>;
   #state: State = OPEN;
-  #flags = 0;
+  #flags: number;
   #events: SocketEvents | null = null;
   /** Bytes of the write that is under way; at the end, those that the kernel did not get. */
   #flying = 0;
@@ -157,13 +163,22 @@ export class HandleSocket implements RawSocket {
   /** Addresses are given for Unix sockets only, which don't know theirs. */
   constructor(handles: Handles, handle: Handle, local: Address | null, remote: Address | null) {
     this.#handles = handles;
-    this.#handle = handle as Owned<Handle>;
-    this.#tcp = handle instanceof handles.native.TCP ? handle : null;
+    this.#handle = handle as Handled<Handle>;
+    this.#flags = handle instanceof handles.native.TCP ? 0 : PIPE;
     this.#local = local;
     this.#remote = remote;
-    this.#handle[OWNER] = this;
+    this.#handle[SOCKET] = this;
     handle.onread = HandleSocket.#onRead;
     handle.useUserBuffer(handles.buffer);
+  }
+
+  get alpnProtocol(): null {
+    return null;
+  }
+
+  /** Null for a Unix socket. */
+  get #tcp(): TcpHandle | null {
+    return this.#flags & PIPE ? null : this.#handle as Handle as TcpHandle;
   }
 
   get local(): Address {
@@ -449,7 +464,7 @@ export class HandleSocket implements RawSocket {
   }
 
   static readonly #onRead = function (this: Handle): Uint8Array | undefined {
-    return (this as Owned<Handle>)[OWNER].#received();
+    return (this as Handled<Handle>)[SOCKET].#received();
   };
   static readonly #onFinished = function (this: object): void {
     (this as Owned<object>)[OWNER].#finished();

@@ -17,6 +17,7 @@ import type { RequestHead, RequestParser } from "../parser/mod.ts";
 import type { ProxyView } from "../request/proxy.ts";
 import type { QueuePlace } from "./request_limit.ts";
 import type { HttpService } from "./service.ts";
+import type { Takeover } from "./takeover.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
 import { continueTrace } from "../extras/traceparent.ts";
 import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../http_api.ts";
@@ -50,8 +51,8 @@ export interface ExchangeHost {
   inform(status: number, lines: string): void;
   /** Gives the connection away, with what is unread. */
   handOver(exchange: HttpExchange): Conn;
-  /** Another protocol has the connection: the request is over, and its context is when `serving` settles. */
-  switched(exchange: HttpExchange, serving: Promise<void>): void;
+  /** Another protocol has the connection: the request is over, and its context is when that is. */
+  switched(exchange: HttpExchange): Takeover;
   /** Whether the connection ends with this exchange's answer. @param isWhole All of it is here. */
   closes(exchange: HttpExchange, wanted: boolean, isWhole: boolean): boolean;
   /** Sends a whole answer. @param head Status line, fields and Date. @param length Content-Length; -1 for none. */
@@ -107,6 +108,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   /** For the `Request`, which does not end with a whole answer. */
   #lost: AbortController | null = null;
   #isComplete = false;
+  /** The protocol that has the connection, as long as nobody has looked at this context since. */
+  #takeover: Takeover | null = null;
   /** It began after its connection was asked to finish. */
   readonly #isLate: boolean;
 
@@ -154,6 +157,16 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
       if (!this.done) ctx!.follow(this);
     }
     return this.#leaving.signal;
+  }
+
+  override get done(): boolean {
+    this.#look();
+    return super.done;
+  }
+
+  override get signal(): AbortSignal {
+    this.#look();
+    return super.signal;
   }
 
   override get deadline(): number | null {
@@ -210,6 +223,29 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   checkFree(call: string): void {
     if (this.#state === "none" && !this.done) return;
     throw new SluiceError("ERR_HIJACK", `The request is answered or its connection is gone, call ${call} before`);
+  }
+
+  /**
+   * Another protocol has the connection, and this context lasts as long as it. Few ever look at it again: it joins its
+   * connection's when somebody does, and until then nothing holds it, its request or its parser.
+   */
+  outlast(takeover: Takeover): void {
+    this.#takeover = takeover;
+    if (this.isObserved || this.#lost !== null || this.#draining !== null || this.#leaving !== null) this.#look();
+    else this.detach();
+  }
+
+  #look(): void {
+    const takeover = this.#takeover;
+    if (takeover === null) return;
+    this.#takeover = null;
+    this.detach();
+    this.attach();
+    const isOver = !takeover.carry(this);
+    if (!isOver) return;
+    // Whoever was ordered to stop has not ended by itself.
+    if (this.done) this.#isComplete = !this.isOverdue;
+    else this.complete();
   }
 
   /** Takes the connection for another protocol, whose answer the caller writes. */

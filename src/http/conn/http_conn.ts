@@ -19,6 +19,7 @@ import { END, type ParserEvent, type RequestHead, RequestParser } from "../parse
 import { refusalAnswer } from "./refusals.ts";
 import { type HandlerOutcome, runHandler } from "./run_handler.ts";
 import type { HttpService } from "./service.ts";
+import { Takeover } from "./takeover.ts";
 import type { HttpResult } from "../http_api.ts";
 
 /** The consumer of a connection that speaks HTTP/1.1. */
@@ -175,10 +176,14 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.conn;
   }
 
-  switched(exchange: HttpExchange, serving: Promise<void>): void {
+  switched(exchange: HttpExchange): Takeover {
+    const { conn, service } = this;
     this.exchange = null;
-    this.service.finished(exchange);
-    this.service.server.attend(this.conn, serving.finally(() => exchange.complete()));
+    service.finished(exchange);
+    const takeover = new Takeover(conn, service.server);
+    exchange.outlast(takeover);
+    conn.work.handed();
+    return takeover;
   }
 
   send(exchange: HttpExchange, head: string, length: number, body: Uint8Array | string | null, close: boolean): void {

@@ -16,11 +16,12 @@ import type { HttpLimits } from "../http_options.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
 import { Opening } from "./opening.ts";
+import type { HandlerKeeper } from "./takeover.ts";
 import { DateField } from "../answer/status.ts";
 import type { HttpApp, HttpServer, HttpStats } from "../http_api.ts";
 
 /** The server below, as far as HTTP's connections need it. */
-export interface ServiceServer extends HttpServer {
+export interface ServiceServer extends HttpServer, HandlerKeeper {
   readonly log: Required<Logger>;
   readonly adapter: Adapter | null;
   readonly isolated: Isolated;

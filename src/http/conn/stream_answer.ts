@@ -4,7 +4,7 @@
  * @module
  */
 import { bytesOf } from "../../bytes.ts";
-import { SMALL_BYTES } from "../../server/conn/write_batch.ts";
+import { SMALL_BYTES } from "../../server/conn/write_queue.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "../answer/fields.ts";
 import { discardReader } from "../answer/discard.ts";

@@ -12,6 +12,7 @@ import type { Connection } from "../../server/conn/connection.ts";
 import { HttpError } from "../http_errors.ts";
 import { sourceOf } from "../request/request.ts";
 import { HttpExchange } from "./exchange.ts";
+import type { Takeover } from "./takeover.ts";
 
 const SWITCHING_PROTOCOLS = 101;
 
@@ -29,10 +30,10 @@ export interface NextProtocol {
   /** The one of them by which a copy of the answer is known: its value is this answer's alone. */
   readonly proof: readonly [name: string, value: string];
   /**
-   * Makes itself ready, takes the connection by `handOver`, behind whose 101 it may write at once, and gives what speaks
-   * it until its end. Whatever throws before `handOver` is answered like any failure of a handler.
+   * Makes itself ready, takes the connection by `handOver`, behind whose 101 it may write at once, and gives what begins
+   * to speak it, and tells when that is over. Whatever throws before `handOver` is answered like any failure of a handler.
    */
-  take(handOver: () => Connection): () => Promise<void>;
+  take(handOver: () => Connection): (takeover: Takeover) => void;
 }
 
 /** The exchange of a request that the handler of a server was given; undefined of any other. */
@@ -61,7 +62,7 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
       const extra = isAsMade ? protocol.extra : extraLines(given.headers, protocol.owns);
       // Not isolated: what is begun here, timers too, is the server's and not this request's.
       const serve = protocol.take(() => handOver(exchange, protocol, extra));
-      exchange.http.switched(exchange, isolated(serve, null));
+      isolated(serve, exchange.http.switched(exchange));
       return true;
     },
     unavailable: () => unavailable(exchange),

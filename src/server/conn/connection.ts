@@ -33,7 +33,7 @@ import { Rhythm } from "./rhythm.ts";
 import { ChunkIterator, readableOf, writableOf } from "./streams.ts";
 import { ConnTimes } from "./times.ts";
 import { Work } from "./work.ts";
-import { SMALL_BYTES } from "./write_batch.ts";
+import { SMALL_BYTES } from "./write_queue.ts";
 
 const DONE: Promise<void> = Promise.resolve();
 const END: Promise<null> = Promise.resolve(null);
@@ -67,7 +67,7 @@ export class Connection implements Conn, SocketEvents {
     this.id = id;
     this.socket = socket;
     this.host = host;
-    this.openedAt = host.clock.now();
+    this.openedAt = Math.floor(host.clock.now());
     this.input = new Input(this);
     this.output = new Output(this);
     this.rhythm = new Rhythm(this.openedAt, host.timers.deaf);
@@ -319,11 +319,13 @@ export class Connection implements Conn, SocketEvents {
     if (isGone) this.#guarded(() => consumer.closed(failure ?? undefined));
     else if (this.input.isEnded || isClosing) this.#endInput();
     else this.#boundary();
+    if (this.times !== null && !this.times.isNeeded) this.#forgetTimes();
   }
 
   release(unread?: Uint8Array): void {
     this.consumer = null;
-    this.times?.firstCame();
+    if (this.times === null) this.applyLimits();
+    else this.times.firstCame();
     this.work.report(false, false);
     this.resume();
     if (unread !== undefined && unread.length > 0) this.input.unshift(unread);
@@ -422,7 +424,7 @@ export class Connection implements Conn, SocketEvents {
   gave(clogged: boolean): void {
     this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
     this.goodbye?.lookAgain();
-    if (clogged && this.times !== null) this.times.clogged();
+    if (clogged && (this.times !== null || this.host.limits.writeTimeout > 0)) this.#timed().clogged();
   }
 
   /** A message was taken since the last byte came: what is written now may answer it. */
@@ -525,6 +527,11 @@ export class Connection implements Conn, SocketEvents {
   /** Keeps time stamps from now on. */
   #timed(): ConnTimes {
     return this.times ??= new ConnTimes(this);
+  }
+
+  #forgetTimes(): void {
+    this.times!.disarm();
+    this.times = null;
   }
 
   setNoDelay(on: boolean): void {

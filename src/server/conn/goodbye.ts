@@ -114,7 +114,8 @@ export class Goodbye {
   /** When it may be said: a drain looks at what the connection does from T1 on, and at what it was like before. */
   #dueAt(plan: DrainPlan, isLate: boolean): number {
     const conn = this.#conn;
-    const asked = conn.rhythm.lastIn > plan.since;
+    // That time is rounded up.
+    const asked = conn.rhythm.lastIn >= plan.since + 1;
     const heardOut = plan.since + (asked ? plan.quiet : Math.max(plan.quiet, plan.idleGrace)) +
       conn.host.timers.deaf - plan.deafAt;
     const window = windowOf(conn, plan);

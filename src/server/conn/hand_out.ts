@@ -21,14 +21,23 @@ export interface ItemSource<T> {
 
 /** Somebody who asked for items before there were any. */
 interface Waiter {
-  readonly take: () => unknown;
+  /** Null for one item as it is. */
+  readonly take: (() => unknown) | null;
+  readonly asked: Promise<unknown>;
   readonly resolve: (result: IteratorResult<never>) => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Hears of the end of a `forEach()`, besides those who have its promise: without a promise of its own. */
+export interface PushEar {
+  /** Its promise is settled. */
+  pushEnded(): void;
 }
 
 /** The function that items are pushed to. */
 interface Sink<T> {
   readonly fn: (item: T) => void | Promise<void>;
+  readonly ear: PushEar | null;
   readonly done: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -40,7 +49,8 @@ export const DONE: IteratorResult<never> = { done: true, value: undefined };
 /** The taking end of one source. */
 export class Delivery<T> {
   readonly #source: ItemSource<T>;
-  readonly #waiters: Waiter[] = [];
+  /** Null while nobody waits: there may be many thousands of these. */
+  #waiters: Waiter[] | null = null;
   #sink: Sink<T> | null = null;
   /** An item is with the sink's function. */
   #pumping = false;
@@ -51,35 +61,55 @@ export class Delivery<T> {
 
   /** Somebody takes items, or waits for one. */
   get isTaken(): boolean {
-    return this.#sink !== null || this.#waiters.length > 0;
+    return this.#sink !== null || this.#waiters !== null;
   }
 
-  /** The next item, or whatever `take` makes of those that wait; done after the last. */
+  /** A `forEach()` goes on. */
+  get isPushing(): boolean {
+    return this.#sink !== null;
+  }
+
+  /** The next item; done after the last. */
+  next(): Promise<IteratorResult<T>> {
+    return this.#ask(null);
+  }
+
+  /** Whatever `take` makes of the items that wait, as soon as there are any; done after the last. */
   ask<V>(take: () => V): Promise<IteratorResult<V>> {
+    return this.#ask(take);
+  }
+
+  #ask<V>(take: (() => V) | null): Promise<IteratorResult<V>> {
     if (this.#sink !== null) throw inUse();
-    if (this.#waiters.length === 0 && this.#source.size > 0) {
-      return Promise.resolve({ done: false, value: take() });
+    if (this.#waiters === null && this.#source.size > 0) {
+      return Promise.resolve({ done: false, value: this.#taken(take) as V });
     }
-    const asked: Promise<IteratorResult<V>> = new Promise((resolve, reject) => {
-      const fail = (error: unknown): void => {
-        // Nobody may be listening: it was left behind.
-        asked.catch(() => {});
-        reject(error);
-      };
-      this.#waiters.push({ take, resolve, reject: fail });
+    let resolve!: Waiter["resolve"];
+    let reject!: Waiter["reject"];
+    const asked = new Promise<IteratorResult<V>>((fulfil, fail) => {
+      resolve = fulfil;
+      reject = fail;
     });
+    (this.#waiters ??= []).push({ take, asked, resolve, reject });
     this.#source.idle();
     this.wake();
     return asked;
   }
 
-  /** Calls `fn` for each item from now on. While a promise of `fn` is pending the next item waits. */
-  forEach(fn: (item: T) => void | Promise<void>): Promise<void> {
+  /**
+   * Calls `fn` for each item from now on. While a promise of `fn` is pending the next item waits.
+   *
+   * @param ear Hears of a failure, too: then nobody has to look at the promise.
+   */
+  forEach(fn: (item: T) => void | Promise<void>, ear: PushEar | null = null): Promise<void> {
     if (this.isTaken) throw inUse();
-    let resolve = () => {};
-    let reject: (error: unknown) => void = () => {};
-    const done = new Promise<void>((...settle) => [resolve, reject] = settle);
-    this.#sink = { fn, done, resolve, reject };
+    let resolve!: Sink<T>["resolve"];
+    let reject!: Sink<T>["reject"];
+    const done = new Promise<void>((fulfil, fail) => {
+      resolve = fulfil;
+      reject = fail;
+    });
+    this.#sink = { fn, ear, done, resolve, reject };
     this.wake();
     return done;
   }
@@ -87,16 +117,24 @@ export class Delivery<T> {
   /** There may be something to take. */
   wake(): void {
     if (this.#sink !== null) return this.#pump(this.#sink);
-    while (this.#waiters.length > 0 && (this.#source.size > 0 || this.#source.ended)) {
-      this.#serve(this.#waiters.shift()!);
+    while (this.#waiters !== null && (this.#source.size > 0 || this.#source.ended)) {
+      const waiter = this.#waiters.shift()!;
+      if (this.#waiters.length === 0) this.#waiters = null;
+      this.#serve(waiter);
     }
   }
 
+  #taken(take: (() => unknown) | null): unknown {
+    return take === null ? this.#source.take() : take();
+  }
+
   #serve(waiter: Waiter): void {
-    if (this.#source.size > 0) return waiter.resolve({ done: false, value: waiter.take() as never });
+    if (this.#source.size > 0) return waiter.resolve({ done: false, value: this.#taken(waiter.take) as never });
     const error = this.#source.takeEnd();
-    if (error === null) waiter.resolve(DONE);
-    else waiter.reject(error);
+    if (error === null) return waiter.resolve(DONE);
+    // Nobody may be listening: it was left behind.
+    waiter.asked.catch(ignore);
+    waiter.reject(error);
   }
 
   #pump(sink: Sink<T>): void {
@@ -108,13 +146,13 @@ export class Delivery<T> {
         if (isThenable(result)) return this.#waitFor(result, sink);
       }
     } catch (error) {
-      return this.#endSink(() => sink.reject(error));
+      return this.#failSink(sink, error);
     }
     this.#pumping = false;
     this.#source.idle();
     // That may have brought more, and its taker may be at work.
     if (this.#pumping || this.#source.size > 0) return;
-    if (this.#source.ended && this.#sink === sink) this.#endSink(() => this.#settle(sink));
+    if (this.#source.ended && this.#sink === sink) this.#settle(sink);
   }
 
   #waitFor(result: PromiseLike<void>, sink: Sink<T>): void {
@@ -123,24 +161,35 @@ export class Delivery<T> {
         this.#pumping = false;
         this.#pump(sink);
       },
-      (error) => this.#endSink(() => sink.reject(error)),
+      (error) => this.#failSink(sink, error),
     );
   }
 
-  #endSink(settle: () => void): void {
+  /** Its function has thrown. */
+  #failSink(sink: Sink<T>, error: unknown): void {
+    this.#endSink();
+    if (sink.ear !== null) sink.done.catch(ignore);
+    sink.reject(error);
+    sink.ear?.pushEnded();
+  }
+
+  #endSink(): void {
     this.#pumping = false;
     this.#sink = null;
-    settle();
   }
 
   #settle(sink: Sink<T>): void {
+    this.#endSink();
     const error = this.#source.takeEnd();
-    if (error === null) return sink.resolve();
     // A peer must not end the process of someone who doesn't look at this promise.
-    sink.done.catch(() => {});
-    sink.reject(error);
+    if (error !== null) sink.done.catch(ignore);
+    if (error === null) sink.resolve();
+    else sink.reject(error);
+    sink.ear?.pushEnded();
   }
 }
+
+function ignore(): void {}
 
 function inUse(): InUseError {
   return new InUseError("Messages are already being taken, end that first");

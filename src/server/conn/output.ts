@@ -5,8 +5,8 @@
  * @module
  */
 import type { RawSocket } from "../../socket.ts";
-import { type Flushable, SCRATCH_BYTES, SMALL_BYTES, type WriteBatch } from "./write_batch.ts";
-import { WriteQueue } from "./write_queue.ts";
+import type { Flushable, WriteBatch } from "./write_batch.ts";
+import { SCRATCH_BYTES, SMALL_BYTES, type WriteQueue } from "./write_queue.ts";
 
 /** A promise whose rejection may go unheard: who writes to a dead peer without awaiting must not end the process. */
 export function quietly(promise: Promise<void>): Promise<void> {
@@ -45,7 +45,7 @@ const WITHHELD = 32;
 /** Writes, and those who wait for them. */
 export class Output implements Flushable {
   readonly #owner: OutputOwner;
-  /** Null until something is written. */
+  /** Null while nothing waits to be given to the socket, and the socket holds no gathering buffer. */
   #queue: WriteQueue | null = null;
   /** Writers above the high-water mark, and flushers. */
   #waiters: Waiter[] | null = null;
@@ -107,7 +107,7 @@ export class Output implements Flushable {
   write(data: Uint8Array | string): Promise<void> {
     const { batch, limits: { writeHighWaterMark } } = this.#owner.host;
     if (data.length === 0) return batch.spend(0);
-    const queue = this.#queue ?? (this.#queue = new WriteQueue());
+    const queue = this.#queue ?? (this.#queue = batch.takeQueue());
     queue.add(data);
     if ((this.#flags & (DIRTY | CORKED)) === 0) this.#flushAtTurnsEnd();
     if (queue.size >= SCRATCH_BYTES || queue.size >= writeHighWaterMark) this.flushAll();
@@ -123,9 +123,17 @@ export class Output implements Flushable {
     if (queue === null || queue.size === 0 || this.#is(WITHHELD | ENDED)) return;
     const { socket, host } = this.#owner;
     this.#moved += queue.moveTo(socket, host.batch, this.#is(SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
+    this.#giveBack();
     const clogged = (this.#flags & CLOGGED) === 0 && socket.unsent > 0;
     if (clogged) this.#flags |= CLOGGED | SLOW;
     this.#owner.gave(clogged);
+  }
+
+  #giveBack(): void {
+    const queue = this.#queue;
+    if (queue === null || !queue.isFree) return;
+    this.#queue = null;
+    this.#owner.host.batch.giveQueueBack(queue);
   }
 
   flushLate(): void {
@@ -145,7 +153,10 @@ export class Output implements Flushable {
   /** The kernel has taken everything. */
   drained(): void {
     this.#flags &= ~CLOGGED;
-    this.#queue?.drained(this.#owner.socket, this.#owner.host.batch);
+    if (this.#queue !== null) {
+      this.#queue.drained(this.#owner.socket, this.#owner.host.batch);
+      this.#giveBack();
+    }
     const waiters = this.#waiters;
     this.#waiters = null;
     if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }
@@ -218,7 +229,8 @@ export class Output implements Flushable {
     const rest = queue.keepFirst();
     this.flushAll();
     this.#owner.socket.setNoDelay(false);
-    for (const chunk of rest) queue.add(chunk);
+    this.#queue ??= this.#owner.host.batch.takeQueue();
+    for (const chunk of rest) this.#queue.add(chunk);
   }
 
   #flushAtTurnsEnd(): void {

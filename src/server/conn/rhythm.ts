@@ -51,7 +51,8 @@ export class Rhythm {
   /** What the kernel says of the way to the peer and back. */
   #roundTrip = 0;
 
-  constructor(now: number, deaf: number) {
+  constructor(opened: number, deaf: number) {
+    const now = whole(opened);
     this.lastIn =
       this.lastOut =
       this.#spanFrom =
@@ -71,7 +72,8 @@ export class Rhythm {
    * @param longest A longer gap is no rhythm that a stop could wait for.
    * @param goesOn They go on with a message: it is the peer's way to send, and no pause of its own.
    */
-  heard(now: number, deaf: number, longest: number, goesOn = false): void {
+  heard(at: number, deaf: number, longest: number, goesOn = false): void {
+    const now = whole(at);
     this.#note(now, this.#isOurs || goesOn ? longest : Math.min(longest, LONGEST_PAUSE));
     this.#isOurs = false;
     this.lastIn = now;
@@ -79,7 +81,8 @@ export class Rhythm {
   }
 
   /** Bytes left. @param longest The same, where they may answer something; 0 where they don't. */
-  said(now: number, deaf: number, longest: number): void {
+  said(at: number, deaf: number, longest: number): void {
+    const now = whole(at);
     this.#note(now, this.#isOurs ? LONGEST_PAUSE : longest);
     this.#isOurs = true;
     this.lastOut = now;
@@ -88,13 +91,13 @@ export class Rhythm {
 
   /** The kernel has taken what was left: no activity of anybody's, but bytes have gone. */
   flushed(now: number, deaf: number): void {
-    this.lastOut = now;
+    this.lastOut = whole(now);
     this.deafAt = deaf;
   }
 
   /** The way to the peer and back takes so long, says the kernel, or many times that after it has had to send again. */
   measured(roundTrip: number, longest: number): void {
-    if (roundTrip <= longest) this.#roundTrip = Math.ceil(roundTrip);
+    if (roundTrip <= longest) this.#roundTrip = whole(roundTrip);
   }
 
   /**
@@ -130,7 +133,11 @@ export class Rhythm {
 
   #add(gap: number): void {
     if (this.#gaps < ENOUGH) this.#gaps++;
-    // Whole numbers, rounded up: they cost a connection no memory of their own.
-    if (gap > this.#longest) this.#longest = Math.ceil(gap);
+    if (gap > this.#longest) this.#longest = whole(gap);
   }
+}
+
+/** Whole numbers cost a connection no memory of their own. Rounded up: a silence is never longer for it. */
+function whole(ms: number): number {
+  return Math.ceil(ms);
 }

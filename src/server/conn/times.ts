@@ -45,6 +45,16 @@ export class ConnTimes implements TimerTarget {
     this.#readSince = this.#partialSince = this.#flushedAt = this.#now();
   }
 
+  /** Something depends on time here, or will as soon as it happens. */
+  get isNeeded(): boolean {
+    const { host: { limits }, consumer, goodbye, output, work } = this.#conn;
+    if (limits.readTimeout > 0 || goodbye !== null || work.endAwaited !== "no") return true;
+    if (limits.writeTimeout > 0 && output.isClogged) return true;
+    if (limits.idleTimeout > 0 && consumer?.longLived !== true) return true;
+    const deadline = Math.min(this.#readDeadline, this.#writeDeadline);
+    return Math.min(deadline, this.#firstAt, this.#lifeAt, this.#lingerAt) !== Infinity;
+  }
+
   /** Somebody waits for the next chunk from now on. */
   readBegan(): void {
     this.#readSince = this.#now();
@@ -111,6 +121,8 @@ export class ConnTimes implements TimerTarget {
   /** From now on the kernel doesn't take all. */
   clogged(): void {
     this.#flushedAt = this.#now();
+    const { writeTimeout } = this.#conn.host.limits;
+    if (writeTimeout > 0) this.arm(this.#flushedAt + writeTimeout);
   }
 
   onTimer(now: number): void {

@@ -4,7 +4,22 @@
  * @module
  */
 import type { RawSocket } from "../../socket.ts";
-import { SCRATCH_BYTES, SMALL_BYTES, type WriteBatch } from "./write_batch.ts";
+
+/** Room to gather a turn's writes in, 64 KiB and their framing; larger ones go out chunk by chunk. */
+export const SCRATCH_BYTES: number = 96 * 1024;
+
+/**
+ * The same towards a peer that takes less than it is given: gathered bytes that the kernel refuses need room of their
+ * own.
+ */
+export const SMALL_BYTES: number = 16 * 1024;
+
+/** Where small pieces are gathered. */
+export interface Gathering {
+  /** Replaced when a socket still holds it. */
+  scratch: Uint8Array;
+  takeScratch(): Uint8Array;
+}
 
 const encoder = new TextEncoder();
 
@@ -33,6 +48,11 @@ export class WriteQueue {
   /** Bytes that wait; text counts by its UTF-16 units until it is encoded. */
   get size(): number {
     return this.#lead.length + this.#chunkBytes + this.#text.length;
+  }
+
+  /** Nothing waits, and no socket holds anything of it: it may be another connection's from now on. */
+  get isFree(): boolean {
+    return this.size === 0 && this.#lent === null;
   }
 
   /** Exact number of bytes that wait. */
@@ -70,7 +90,7 @@ export class WriteQueue {
   /**
    * Gives everything to the socket, as one piece if it is no larger than `gather`; returns the number of bytes.
    */
-  moveTo(socket: RawSocket, batch: WriteBatch, gather: number): number {
+  moveTo(socket: RawSocket, batch: Gathering, gather: number): number {
     const text = this.#text;
     const chunks = this.#chunks;
     if (text === "" && chunks.length === 1 && this.#lead === "") return this.#moveOne(socket);
@@ -92,7 +112,7 @@ export class WriteQueue {
   }
 
   /** The kernel has taken everything: the next one gathers in the buffer that was lent. */
-  drained(socket: RawSocket, batch: WriteBatch): void {
+  drained(socket: RawSocket, batch: Gathering): void {
     if (this.#lent === null || socket.unsent > 0) return;
     if (batch.scratch.length === 0) batch.scratch = this.#lent;
     this.#lent = null;
@@ -105,7 +125,7 @@ export class WriteQueue {
     return chunk.length;
   }
 
-  #moveGathered(socket: RawSocket, batch: WriteBatch): number {
+  #moveGathered(socket: RawSocket, batch: Gathering): number {
     const scratch = batch.takeScratch();
     let end = this.#takeLead(scratch);
     for (const chunk of this.#chunks) {
@@ -122,14 +142,14 @@ export class WriteQueue {
   }
 
   /** The beginning of the gathering buffer, which belongs to the socket if the kernel doesn't take all. */
-  #writeScratch(socket: RawSocket, batch: WriteBatch, end: number): void {
+  #writeScratch(socket: RawSocket, batch: Gathering, end: number): void {
     socket.write(batch.scratch.subarray(0, end));
     if (socket.unsent === 0) return;
     this.#lent = batch.scratch;
     batch.scratch = EMPTY;
   }
 
-  #moveEach(socket: RawSocket, batch: WriteBatch): void {
+  #moveEach(socket: RawSocket, batch: Gathering): void {
     const chunks = this.#chunks;
     const waits = socket.unsent > 0;
     if (waits || this.#lead.length * MAX_BYTES_PER_UNIT > SMALL_BYTES) this.#encodeLead();
@@ -142,7 +162,7 @@ export class WriteQueue {
    * The small pieces in front as one, filled up from the piece behind them: a head alone would be a packet, and wake
    * its reader for nothing. Returns the first piece that is left.
    */
-  #moveFilled(socket: RawSocket, batch: WriteBatch): number {
+  #moveFilled(socket: RawSocket, batch: Gathering): number {
     const chunks = this.#chunks;
     const scratch = batch.takeScratch();
     let end = this.#takeLead(scratch);

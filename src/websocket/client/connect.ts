@@ -4,7 +4,7 @@
  * @module
  */
 import type { Connection } from "../../server/conn/connection.ts";
-import { FrameEncoder } from "../codec/mod.ts";
+import { Decoders, FrameEncoder } from "../codec/mod.ts";
 import { PerMessageDeflate } from "../deflate/mod.ts";
 import { type ConnectWebSocketOptions, type Dialled, dialWebSocket } from "./dial.ts";
 import { farewellOptions } from "../websocket_options.ts";
@@ -42,6 +42,7 @@ function open({ conn, agreement, limits, adapter }: Dialled): WebSocketConn {
     role: "client" as const,
     limits,
     encoder: new FrameEncoder("client"),
+    decoders: new Decoders({ role: "client", ...limits }),
     manners: farewellOptions({}),
     failed: () => {},
   };

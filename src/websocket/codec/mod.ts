@@ -6,5 +6,6 @@
 
 export type { ControlEvent } from "./control.ts";
 export { type DecoderOptions, FrameDecoder, type FrameEvent } from "./decoder.ts";
+export { Decoders } from "./decoders.ts";
 export { frameBytes, FrameEncoder, type FrameSink } from "./encoder.ts";
 export type { Role } from "./header.ts";

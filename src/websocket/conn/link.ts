@@ -9,10 +9,11 @@ import { Boundary } from "../../server/conn/boundary.ts";
 import type { Consumer } from "../../server/conn/conn.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import { Delivery, type ItemSource } from "../../server/conn/hand_out.ts";
+import type { TimerTarget } from "../../server/conn/timers.ts";
 import { BEAT } from "../beat.ts";
 import { ABNORMAL, NO_STATUS } from "../close_code.ts";
 import { BOTH, type Closing, type ClosingEvent, HEARD, OPEN, SAID, TRANSITIONS } from "./closing.ts";
-import { type ControlEvent, FrameDecoder } from "../codec/mod.ts";
+import type { ControlEvent, FrameDecoder } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
 import { WebSocketClosedError, WebSocketError } from "../websocket_errors.ts";
 import { MessageQueue } from "./message_queue.ts";
@@ -41,15 +42,12 @@ export interface LinkOwner {
 }
 
 /** Both directions of one WebSocket. */
-export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, TimedSocket {
+export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, TimedSocket, TimerTarget {
   readonly conn: Connection;
   readonly settings: WebSocketSettings;
   readonly out: Outflow;
   readonly delivery: Delivery<WebSocketMessage>;
-  /** A heartbeat takes the place of the idle timeout. */
-  readonly longLived = true;
-  /** The closing handshake has limits of its own. */
-  readonly timesGoodbye = true;
+  timerSlot = 0;
   /** Round trip of the last answered ping, in ms. */
   roundTrip: number | null = null;
   /** How it ended; null while it has not. */
@@ -57,11 +55,13 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   /** Called when it has ended. */
   onOutcome: ((outcome: WebSocketClose) => void) | null = null;
   readonly #owner: LinkOwner;
-  readonly #decoder: FrameDecoder;
+  /** Null while nothing is here to be decoded; with compression, until something was. */
+  #decoder: FrameDecoder | null = null;
   readonly #deflate: PerMessageDeflate | null;
   readonly #beats: boolean;
   readonly #inbox: MessageQueue = new MessageQueue();
-  readonly #times: WebSocketTimes;
+  /** Null while nothing is waited for: there may be many thousands of these. */
+  #times: WebSocketTimes | null = null;
   #pings: Pings | null = null;
   /** A message is with its taker. */
   #taken = false;
@@ -84,7 +84,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #resting = false;
 
   constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement, owner: LinkOwner) {
-    const { role, limits } = settings;
+    const { limits } = settings;
     const { deflate } = agreement;
     this.conn = conn;
     this.#boundary = new Boundary(conn);
@@ -95,17 +95,25 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.#owner = owner;
     this.#deflate = deflate;
     this.#beats = agreement.beats;
-    this.#times = new WebSocketTimes(this, limits);
-    const inflate = deflate === null ? null : (data: Uint8Array, limit: number) => deflate.inflate(data, limit);
-    const { maxMessageBytes, maxFragments } = limits;
-    this.#decoder = new FrameDecoder({ role, maxMessageBytes, maxFragments, inflate });
   }
 
   /** Takes the connection's bytes, unread ones first. */
   start(): void {
-    this.#times.start();
+    const { heartbeat } = this.settings.limits;
+    const { clock, timers } = this.conn.host;
+    if (heartbeat !== null) timers.arm(this, clock.now() + heartbeat.interval);
     this.conn.consume(this);
     this.#boundary.begin();
+  }
+
+  /** A heartbeat takes the place of the idle timeout. */
+  get longLived(): boolean {
+    return true;
+  }
+
+  /** The closing handshake has limits of its own. */
+  get timesGoodbye(): boolean {
+    return true;
   }
 
   /** Our Close is out. */
@@ -173,7 +181,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** What comes before a Close is being dealt with. */
   #stirred(): void {
-    if (this.#deaf && this.outcome === null) this.#times.expectTaker(this.#takerRest);
+    if (this.#deaf && this.outcome === null) this.#timed().expectTaker(this.#takerRest);
   }
 
   get #takerRest(): number {
@@ -202,12 +210,12 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   // What the connection says.
 
   get buffered(): number {
-    return this.#decoder.buffered;
+    return this.#decoder === null ? 0 : this.#decoder.buffered;
   }
 
   data(chunk: Uint8Array): void {
     if (this.#deaf) return;
-    this.#decoder.feed(chunk);
+    (this.#decoder ??= this.#takeDecoder()).feed(chunk);
     this.out.cork();
     if (this.#decode() >= TURN_MESSAGES) this.#rest();
     this.#settle();
@@ -222,7 +230,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   drained(): void {
     this.out.drained();
-    if (this.sentClose && !this.#deaf) this.#times.taken();
+    if (this.sentClose && !this.#deaf) this.#times?.taken();
     this.#settle();
   }
 
@@ -239,7 +247,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
       this.#error ??= this.#received === null ? reason : undefined;
       this.#conclude();
     }
-    this.#times.stop();
+    this.conn.host.timers.disarm(this);
     this.#deflate?.close();
     this.delivery.wake();
   }
@@ -274,7 +282,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
 
   /** False if nothing whole is here. @throws {WebSocketError} The peer broke the protocol. */
   #decodeOne(): boolean {
-    const event = this.#decoder.next();
+    const event = this.#decoder!.next();
     if (event === null) return false;
     if (typeof event === "string" || event instanceof Uint8Array) {
       if (this.#beats && event === BEAT) this.sayBeat();
@@ -288,7 +296,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     if (this.#deaf || this.#cutOff !== null) return;
     this.#cutOff = reason;
     if (!this.#behind) this.#deafen(reason);
-    else this.#times.expectTaker(this.#takerRest);
+    else this.#timed().expectTaker(this.#takerRest);
   }
 
   /** The rest of what came, whether there is room or not; what a peer could blow up beyond reason is left. */
@@ -327,7 +335,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   #deafen(error: Error | undefined): void {
     this.#enter("hear");
     this.#error = error;
-    this.#times.expectTaker(this.#takerRest);
+    this.#timed().expectTaker(this.#takerRest);
   }
 
   /** Says to a client that can't ping that we are here; what waits for it to read says so, too. */
@@ -357,7 +365,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.out.uncork();
     // What patience withheld leaves in one write with the Close: a client that saw it before would send more.
     this.conn.output.flushAll();
-    if (!this.#deaf) this.#times.expectClose(wait);
+    if (!this.#deaf) this.#timed().expectClose(wait);
     this.#settle();
   }
 
@@ -398,7 +406,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     this.out.uncork();
     this.#boundary.report(false, false);
     // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
-    if (this.settings.role === "client" && wasClean && !this.conn.input.isEnded) this.#times.expectClose();
+    if (this.settings.role === "client" && wasClean && !this.conn.input.isEnded) this.#timed().expectClose();
     else this.conn.close();
     this.onOutcome?.(this.outcome);
   }
@@ -436,11 +444,47 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     if (this.outcome !== null) return;
     if (this.#deaf && this.#handled) return this.#conclude();
     this.#boundary.press(!this.#deaf && (this.#full || this.#resting || this.#isLast));
-    this.#boundary.report(this.#deaf || !this.#handled, !this.#deaf && this.#decoder.partial);
+    const isPartial = this.#isPartial;
+    this.#boundary.report(this.#deaf || !this.#handled, isPartial);
+    if (!isPartial && !this.#deaf && !this.#behind) this.#giveDecoderBack();
+  }
+
+  /** Part of a message is here. */
+  get #isPartial(): boolean {
+    return !this.#deaf && this.#decoder !== null && this.#decoder.partial;
   }
 
   /** What is here is answered, and nothing more is taken in until the Close is out. */
   get #isLast(): boolean {
-    return this.conn.ending.isDue && !this.sentClose && !this.#decoder.partial;
+    return this.conn.ending.isDue && !this.sentClose && !this.#isPartial;
+  }
+
+  #takeDecoder(): FrameDecoder {
+    const { decoders } = this.settings;
+    const deflate = this.#deflate;
+    return deflate === null ? decoders.take() : decoders.make((data, limit) => deflate.inflate(data, limit));
+  }
+
+  /** One with a compressor's memory is this connection's alone. */
+  #giveDecoderBack(): void {
+    if (this.#decoder === null || this.#deflate !== null) return;
+    this.settings.decoders.giveBack(this.#decoder);
+    this.#decoder = null;
+  }
+
+  // Time.
+
+  onTimer(now: number): void {
+    const times = this.#timed();
+    times.onTimer(now);
+    if (times.isAtEase) this.#times = null;
+  }
+
+  timerFailed(error: unknown): void {
+    this.conn.abort(error);
+  }
+
+  #timed(): WebSocketTimes {
+    return this.#times ??= new WebSocketTimes(this, this.settings.limits);
   }
 }

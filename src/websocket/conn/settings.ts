@@ -4,7 +4,7 @@
  * @module
  */
 import type { Connection } from "../../server/conn/connection.ts";
-import type { FrameEncoder, Role } from "../codec/mod.ts";
+import type { Decoders, FrameEncoder, Role } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
 import type { FarewellOptions, WebSocketLimits } from "../websocket_options.ts";
 
@@ -13,6 +13,7 @@ export interface WebSocketSettings {
   readonly role: Role;
   readonly limits: WebSocketLimits;
   readonly encoder: FrameEncoder;
+  readonly decoders: Decoders;
   /** How a drain ends it. */
   readonly manners: FarewellOptions;
   /** Hears of what can't be told to anybody else. */

@@ -9,7 +9,7 @@ import type { TimerTarget } from "../../server/conn/timers.ts";
 import type { WebSocketLimits } from "../websocket_options.ts";
 
 /** Who is told what is due. */
-export interface TimedSocket {
+export interface TimedSocket extends TimerTarget {
   readonly conn: Connection;
   /** Sends a ping. */
   beat(): void;
@@ -19,9 +19,8 @@ export interface TimedSocket {
   closeLate(): void;
 }
 
-/** Waits in the host's queue of timers. */
-export class WebSocketTimes implements TimerTarget {
-  timerSlot = 0;
+/** What is waited for, and since when. The socket waits in its host's queue of timers. */
+export class WebSocketTimes {
   readonly #socket: TimedSocket;
   readonly #limits: WebSocketLimits;
   /** When a ping went out that no byte has followed; 0 for none. */
@@ -43,13 +42,12 @@ export class WebSocketTimes implements TimerTarget {
   constructor(socket: TimedSocket, limits: WebSocketLimits) {
     this.#socket = socket;
     this.#limits = limits;
+    this.#flushed = socket.conn.bytesFlushed;
   }
 
-  /** Begins the heartbeat. */
-  start(): void {
-    const { heartbeat } = this.#limits;
-    if (heartbeat === null) return;
-    this.#arm(this.#now + heartbeat.interval);
+  /** Nothing is waited for: the next ping's time can be told without any of this. */
+  get isAtEase(): boolean {
+    return this.#pingedAt === 0 && this.#closeAt === Infinity && this.#socket.conn.unsent === 0;
   }
 
   /** The closing handshake has so long from here, or from the last byte that the peer took. */
@@ -80,14 +78,7 @@ export class WebSocketTimes implements TimerTarget {
     if (this.#closeAt !== Infinity) this.#closeAt = this.#now + this.#closeWait;
   }
 
-  stop(): void {
-    this.#socket.conn.host.timers.disarm(this);
-  }
-
-  timerFailed(error: unknown): void {
-    this.#socket.conn.abort(error);
-  }
-
+  /** Acts on what is due. */
   onTimer(now: number): void {
     const { conn } = this.#socket;
     const moves = conn.unsent > 0 && conn.bytesFlushed !== this.#flushed;
@@ -158,6 +149,6 @@ export class WebSocketTimes implements TimerTarget {
   }
 
   #arm(at: number): void {
-    this.#socket.conn.host.timers.arm(this, at);
+    this.#socket.conn.host.timers.arm(this.#socket, at);
   }
 }

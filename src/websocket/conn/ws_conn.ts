@@ -5,7 +5,7 @@
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
 import type { Connection } from "../../server/conn/connection.ts";
-import { DONE } from "../../server/conn/hand_out.ts";
+import { DONE, type PushEar } from "../../server/conn/hand_out.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "../close_code.ts";
 import { WebSocketClosedError } from "../websocket_errors.ts";
@@ -30,16 +30,16 @@ const SEND_NAMES: Names<WebSocketSendOptions> = { compress: true };
 const encoder = new TextEncoder();
 
 /** One WebSocket, on either side. */
-export class WsConn implements WebSocketConn {
+export class WsConn implements WebSocketConn, PushEar {
   readonly conn: Connection;
   readonly #link: WebSocketLink;
   readonly #agreement: WebSocketAgreement;
-  readonly #takeOne = (): WebSocketMessage => this.#link.take();
   #closed: Promise<WebSocketClose> | null = null;
   /** The last of the messages that wait for a `Blob` to be read; null if none does. */
   #behind: Promise<void> | null = null;
-  /** The `forEach()` that goes on. */
+  /** The last `forEach()`. */
   pushed: Promise<void> | null = null;
+  #ear: PushEar | null = null;
 
   constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement) {
     this.conn = conn;
@@ -173,7 +173,7 @@ export class WsConn implements WebSocketConn {
   // Receiving.
 
   next(): Promise<IteratorResult<WebSocketMessage>> {
-    return this.#link.delivery.ask(this.#takeOne);
+    return this.#link.delivery.next();
   }
 
   return(): Promise<IteratorResult<WebSocketMessage>> {
@@ -184,10 +184,20 @@ export class WsConn implements WebSocketConn {
   forEach(fn: (message: WebSocketMessage) => void | Promise<void>): Promise<void> {
     const { delivery } = this.#link;
     if (delivery.isTaken) return delivery.forEach(fn);
-    this.pushed = delivery.forEach(fn);
     // A handler may return without it: its failure is heard all the same.
-    this.pushed.catch(() => {});
-    return this.pushed;
+    return this.pushed = delivery.forEach(fn, this);
+  }
+
+  /** Lets `ear` hear of the end of `serving`, if that is a `forEach()` that goes on; false if it is something else. */
+  followPush(serving: unknown, ear: PushEar): boolean {
+    if (serving !== this.pushed || !this.#link.delivery.isPushing) return false;
+    this.#ear = ear;
+    return true;
+  }
+
+  pushEnded(): void {
+    this.#ear?.pushEnded();
+    this.#ear = null;
   }
 
   [Symbol.asyncIterator](): this {

@@ -61,7 +61,8 @@ export function acceptOffers(
   field: string | null,
   options: Required<CompressionOptions> | null,
 ): DeflateAgreement | null | string {
-  const offers = parseExtensions(field ?? "");
+  if (field === null) return null;
+  const offers = parseExtensions(field);
   if (offers === null) return malformed(field);
   if (options === null) return null;
   for (const { name, params } of offers) {

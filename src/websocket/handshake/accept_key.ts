@@ -29,5 +29,6 @@ export function acceptKey(key: string): string {
 }
 
 function base64(bytes: Uint8Array): string {
-  return btoa(String.fromCharCode(...bytes));
+  // To spread them would make an object of each byte.
+  return btoa(String.fromCharCode.apply(null, bytes as unknown as number[]));
 }

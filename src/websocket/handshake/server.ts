@@ -71,7 +71,8 @@ const UPGRADE_VERSION: Readonly<Record<string, string>> = Object.freeze({
  * @throws {OptionError} The function `protocols` gave something that was not offered.
  */
 export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOptions): UpgradeAnswer | UpgradeRefusal {
-  const refusal = checkForm(request) ?? checkKey(request) ?? checkOrigin(request, options);
+  const key = request.header("sec-websocket-key");
+  const refusal = checkForm(request, key) ?? checkKey(request, key) ?? checkOrigin(request, options);
   if (refusal !== null) return refusal;
   const offered = offeredProtocols(request.header("sec-websocket-protocol"));
   if (offered === null) return refuse(400, "Sec-WebSocket-Protocol must be a list of tokens, each of them once");
@@ -79,8 +80,13 @@ export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOp
   const deflate = acceptOffers(rest, options.compression);
   if (typeof deflate === "string") return refuse(400, deflate);
   const chosen = chooseProtocol(offered, options.protocols);
-  const extensions = [deflate?.answer, farewell ? FAREWELL_EXTENSION : undefined].filter(isSome).join(", ");
-  const accept = acceptKey(request.header("sec-websocket-key")!);
+  const compression = deflate === null ? "" : deflate.answer;
+  const extensions = !farewell
+    ? compression
+    : compression === ""
+    ? FAREWELL_EXTENSION
+    : `${compression}, ${FAREWELL_EXTENSION}`;
+  const accept = acceptKey(key!);
   return {
     accept,
     protocol: isOwnProtocol(chosen) ? "" : chosen,
@@ -93,10 +99,6 @@ export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOp
   };
 }
 
-function isSome(text: string | undefined): boolean {
-  return text !== undefined;
-}
-
 function answerLines(accept: string, protocol: string, extensions: string): string {
   return "Upgrade: websocket\r\nConnection: Upgrade\r\n" +
     `Sec-WebSocket-Accept: ${accept}\r\n` +
@@ -105,19 +107,20 @@ function answerLines(accept: string, protocol: string, extensions: string): stri
 }
 
 /** Whether it asks for a WebSocket at all. */
-function checkForm(request: UpgradeRequest): UpgradeRefusal | null {
+function checkForm(request: UpgradeRequest, key: string | null): UpgradeRefusal | null {
+  const upgrade = request.header("upgrade");
   // Who sends a key meant a WebSocket: something in between has changed the request.
-  if (request.header("sec-websocket-key") !== null) {
+  if (key !== null) {
     // HTTP/1.0 has no Upgrade (RFC 9110 §7.8).
     if (request.minor < 1) {
       return refuse(426, "A proxy in between speaks HTTP/1.0: let it use 1.1 (nginx: proxy_http_version 1.1)", UPGRADE);
     }
-    if (request.header("upgrade") === null) {
+    if (upgrade === null) {
       const how = "let it pass that on (nginx: proxy_set_header Upgrade $http_upgrade)";
       return refuse(426, `The field Upgrade is missing, a proxy in between has taken it out: ${how}`, UPGRADE);
     }
   }
-  if (request.minor < 1 || !hasToken(request.header("upgrade"), "websocket")) {
+  if (request.minor < 1 || !hasToken(upgrade, "websocket")) {
     const call = `new WebSocket("${request.scheme === "https" ? "wss" : "ws"}://...")`;
     const message = `This address speaks WebSocket, not plain HTTP: connect with a WebSocket client, such as ${call}`;
     return refuse(426, message, UPGRADE);
@@ -139,11 +142,10 @@ function checkForm(request: UpgradeRequest): UpgradeRefusal | null {
   return null;
 }
 
-function checkKey(request: UpgradeRequest): UpgradeRefusal | null {
+function checkKey(request: UpgradeRequest, key: string | null): UpgradeRefusal | null {
   if (request.header("sec-websocket-version") !== VERSION) {
     return refuse(426, `Sec-WebSocket-Version must be ${VERSION}, the version of RFC 6455`, UPGRADE_VERSION);
   }
-  const key = request.header("sec-websocket-key");
   if (key !== null && isKey(key)) return null;
   return refuse(400, "Sec-WebSocket-Key must be there once, 16 random bytes in base64");
 }

@@ -11,8 +11,8 @@ import { exchangeOf, refusalInDrain, switchingTo } from "../../http/conn/upgrade
 import { reply } from "../../http/mod.ts";
 import { checkNames } from "../../names.ts";
 import type { Connection } from "../../server/conn/connection.ts";
-import { FrameEncoder } from "../codec/mod.ts";
-import type { WebSocketSettings } from "../conn/settings.ts";
+import { Decoders, FrameEncoder } from "../codec/mod.ts";
+import type { WebSocketAgreement, WebSocketSettings } from "../conn/settings.ts";
 import { WsConn } from "../conn/ws_conn.ts";
 import { canCompress, PerMessageDeflate } from "../deflate/mod.ts";
 import type { ServerHandshakeOptions } from "../handshake/handshake_options.ts";
@@ -37,11 +37,16 @@ interface Checked {
   readonly handshake: ServerHandshakeOptions;
 }
 
-/** What the WebSockets of one server share, made once for each object of options. */
+/** What most have agreed on: nothing. */
+const PLAIN: WebSocketAgreement = { protocol: "", extensions: "", deflate: null, farewell: false, beats: false };
+
+/** What the WebSockets of one server share, made once for all whose options say the same, as far as can be told. */
 class Shared {
   readonly #service: HttpService;
   readonly #encoder: FrameEncoder = new FrameEncoder("server");
   readonly #known: WeakMap<WebSocketOptions, Checked> = new WeakMap();
+  /** The last that were checked, as they were then: most programs write them down anew for each request. */
+  #last: readonly [options: WebSocketOptions, checked: Checked] | null = null;
 
   constructor(service: HttpService) {
     this.#service = service;
@@ -49,29 +54,47 @@ class Shared {
 
   /** @throws {OptionError} An option can't be used. */
   check(options: WebSocketOptions): Checked {
-    let checked = this.#known.get(options);
-    if (checked === undefined) {
-      checkNames("upgradeWebSocket()", options, WEBSOCKET_NAMES);
-      const limits = webSocketLimits(options, "server");
-      const settings: WebSocketSettings = {
-        role: "server",
-        limits,
-        encoder: this.#encoder,
-        manners: farewellOptions(options),
-        failed: (what, error, conn) => this.#failed(what, error, conn),
-      };
-      const handshake = handshakeOptions(options);
-      const { adapter } = this.#service.server;
-      checked = { settings, handshake: canCompress(adapter!) ? handshake : { ...handshake, compression: null } };
-      this.#known.set(options, checked);
-    }
+    const known = this.#known.get(options);
+    if (known !== undefined) return known;
+    if (this.#last !== null && saysTheSame(options, this.#last[0])) return this.#last[1];
+    const checked = this.#check(options);
+    this.#known.set(options, checked);
+    this.#last = [{ ...options }, checked];
     return checked;
+  }
+
+  #check(options: WebSocketOptions): Checked {
+    checkNames("upgradeWebSocket()", options, WEBSOCKET_NAMES);
+    const limits = webSocketLimits(options, "server");
+    const settings: WebSocketSettings = {
+      role: "server",
+      limits,
+      encoder: this.#encoder,
+      decoders: new Decoders({ role: "server", ...limits }),
+      manners: farewellOptions(options),
+      failed: (what, error, conn) => this.#failed(what, error, conn),
+    };
+    const handshake = handshakeOptions(options);
+    const { adapter } = this.#service.server;
+    return { settings, handshake: canCompress(adapter!) ? handshake : { ...handshake, compression: null } };
   }
 
   #failed(what: string, error: unknown, conn: Connection): void {
     const { server } = this.#service;
     server.log.info(what, { server: server.name, conn: conn.id, peer: formatAddress(conn.remote), error });
   }
+}
+
+/** What is nested may have changed behind the same name, so only bare values and functions are compared. */
+function saysTheSame(options: WebSocketOptions, last: WebSocketOptions): boolean {
+  let names = 0;
+  for (const name in options) {
+    const value = options[name as keyof WebSocketOptions];
+    if ((typeof value === "object" && value !== null) || !Object.hasOwn(last, name)) return false;
+    if (value !== last[name as keyof WebSocketOptions]) return false;
+    names++;
+  }
+  return names === Object.keys(last).length;
 }
 
 const shared: WeakMap<HttpService, Shared> = new WeakMap();
@@ -129,7 +152,7 @@ export function upgradeWebSocket(
     take: (handOver) => {
       const deflate = deflateFor(exchange.http.service, settings, answer);
       const ws = begin(handOver(), settings, answer, deflate);
-      return () => serveWebSocket(ws, handler, ws.conn.ctx!);
+      return (takeover) => serveWebSocket(ws, handler, takeover);
     },
   }, exchange);
 }
@@ -149,7 +172,8 @@ function begin(
   deflate: PerMessageDeflate | null,
 ): WsConn {
   const { protocol, extensions, farewell, beats } = answer;
-  const ws = new WsConn(conn, settings, { protocol, extensions, deflate, farewell, beats });
+  const isPlain = deflate === null && protocol === "" && extensions === "" && !farewell && !beats;
+  const ws = new WsConn(conn, settings, isPlain ? PLAIN : { protocol, extensions, deflate, farewell, beats });
   ws.start();
   return ws;
 }

@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { systemClock } from "../../../src/clock.ts";
-import { FILLED_BYTES, WriteQueue } from "../../../src/server/conn/write_queue.ts";
-import { SCRATCH_BYTES, SMALL_BYTES, WriteBatch } from "../../../src/server/conn/write_batch.ts";
+import { FILLED_BYTES, SCRATCH_BYTES, SMALL_BYTES, WriteQueue } from "../../../src/server/conn/write_queue.ts";
+import { WriteBatch } from "../../../src/server/conn/write_batch.ts";
 import type { RawSocket } from "../../../src/socket.ts";
 import { pattern } from "../../support/rig.ts";
 
@@ -101,9 +101,11 @@ describe("what leaves in one turn", () => {
     const first = gatherIn();
     out.drained(socket as Partial<RawSocket> as RawSocket, batch);
     assert(batch.takeScratch() !== first, "the socket holds it");
+    assert(out.size === 0 && !out.isFree, "another connection would give away what this one's socket holds");
     batch.scratch = new Uint8Array(0);
     socket.drain();
     out.drained(socket as Partial<RawSocket> as RawSocket, batch);
+    assert(out.isFree);
     assert(gatherIn() === first);
   });
 
