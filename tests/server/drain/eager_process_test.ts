@@ -17,14 +17,15 @@ describe("clients that never pause, faster than any runtime's own", { skip }, ()
   for (const [window, kind] of [[1, "whole"], [16, "whole"], [16, "sliding"]] as const) {
     for (const tls of [false, true]) {
       it(`see the end with their last answer: ${window} in flight, ${kind}${tls ? ", over TLS" : ""}`, async () => {
-        // Whoever is kept from its core between the two calls leaves that client a moment. That is chance, where what
-        // this guards against (29 of 30) was the rule: of three drains on a busy machine, one loses less than a third.
+        // Whoever is kept from its core between the two calls leaves that client a moment, and no timer need be late for
+        // it. That is chance, where what this guards against (29 of 30) was the rule: of three drains one loses nothing,
+        // or on a busy machine less than a third.
         for (let left = 3; left > 0; left--) {
           const { sent, lost, resets, clean, late } = await eager([String(window), kind, ...(tls ? ["tls"] : [])]);
           assertEquals([resets, clean], [0, true]);
           assertGreater(sent, CLIENTS * window * 10);
           const lostAtMost = late > BUSY ? window * CLIENTS / 3 : 0;
-          if (late > BUSY && lost > lostAtMost && left > 1) continue;
+          if (lost > lostAtMost && left > 1) continue;
           assertLessOrEqual(lost, lostAtMost, `of ${window * CLIENTS} in flight; timers ${late} ms late`);
           return;
         }
