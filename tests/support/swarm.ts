@@ -258,6 +258,11 @@ export function slidingWindow(client: NetClient, size: number): void {
   client.onChange();
 }
 
+/** Lines that were sent and never answered. */
+export function unansweredOf(clients: readonly NetClient[]): number {
+  return clients.reduce((sum, client) => sum + client.sent - client.answered, 0);
+}
+
 /** True if the text is the answers to `numbered` lines in their order, from `from` on. */
 export function inOrder(text: string, from = 0): boolean {
   return text.split("\n").slice(0, -1).every((line, i) => line === `echo: ${from + i}`);

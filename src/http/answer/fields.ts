@@ -114,6 +114,16 @@ export function fieldsOf(headers: Headers): OwnFields {
   return own;
 }
 
+/** Lines of a head, each with its CRLF, as `Headers`. */
+export function headersOf(lines: string): Headers {
+  const headers = new Headers();
+  for (const line of lines.split("\r\n").slice(0, -1)) {
+    const colon = line.indexOf(":");
+    headers.append(line.slice(0, colon), line.slice(colon + 2));
+  }
+  return headers;
+}
+
 /** The same of what `fetch()` has decoded: its coding and its length were the upstream's. */
 export function decodedFields(headers: Headers): OwnFields {
   const rest = new Headers(headers);

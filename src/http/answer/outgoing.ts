@@ -22,7 +22,7 @@ export interface WholeAnswer {
 }
 
 /** The line that ends a head, with the Connection field before it if there is need for one (RFC 9112 §9.3). */
-export function headEnd(close: boolean, minor: 0 | 1): string {
+function headEnd(close: boolean, minor: 0 | 1): string {
   if (close) return "connection: close\r\n\r\n";
   return minor === 0 ? "connection: keep-alive\r\n\r\n" : "\r\n";
 }
@@ -33,11 +33,8 @@ const COMMON = 1024;
 /** The last lines of the usual head, by the body's length. */
 const ENDS: string[] = [];
 
-/**
- * The lines that follow a head's fields. Text is put together of as few pieces as can be: joining them costs more than
- * all else that is done with it.
- */
-function endOf(length: number, close: boolean, minor: 0 | 1): string {
+/** What follows a head's fields: Content-Length, or none if it is -1, the Connection field and the empty line. */
+export function endOf(length: number, close: boolean, minor: 0 | 1): string {
   if (length < 0) return headEnd(close, minor);
   if (close || minor === 0 || length >= COMMON) return `content-length: ${length}\r\n${headEnd(close, minor)}`;
   return ENDS[length] ??= `content-length: ${length}\r\n\r\n`;

@@ -5,7 +5,7 @@
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
 import { gotNumber } from "../../names.ts";
-import { checkedFields, fieldsOf, noFields, type OwnFields } from "./fields.ts";
+import { checkedFields, fieldsOf, headersOf, noFields, type OwnFields } from "./fields.ts";
 import { type Lazy, standInFor } from "../lazy.ts";
 import type { HeaderFields } from "../http_api.ts";
 
@@ -29,11 +29,11 @@ const TEXT: Kind = kindOf("text/plain;charset=UTF-8");
 const JSON_TEXT: Kind = kindOf("application/json");
 const BYTES: Kind = { type: "", own: noFields() };
 
-let response: typeof Response | null = null;
+let own: typeof Response | null = null;
 
 /** The runtime's own `Response`, whatever a program puts in its place after the first call. */
 export function nativeResponse(): typeof Response {
-  return response ??= Response;
+  return own ??= Response;
 }
 
 /** A whole answer that is no `Response` until somebody looks at more than this. */
@@ -68,7 +68,7 @@ export class Reply implements Lazy<Response> {
   }
 
   get headers(): Headers {
-    return this.#headers ??= headersOf(this.#own!);
+    return this.#headers ??= allOf(this.#own!);
   }
 
   /** Frameworks make another answer of it, `new Response(answer.body, answer)`, and read nothing. */
@@ -190,14 +190,9 @@ function typed(headers: Headers, { type }: Kind): Headers {
   return headers;
 }
 
-/** The runtime's own, of the same fields. */
-function headersOf(own: OwnFields): Headers {
-  const headers = new Headers();
-  for (const line of own.lines.split("\r\n").slice(0, -1)) {
-    const colon = line.indexOf(":");
-    headers.append(line.slice(0, colon), line.slice(colon + 2));
-  }
-  if (own.close) headers.set("connection", "close");
+function allOf({ lines, close }: OwnFields): Headers {
+  const headers = headersOf(lines);
+  if (close) headers.set("connection", "close");
   return headers;
 }
 

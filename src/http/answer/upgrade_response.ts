@@ -4,6 +4,7 @@
  * @module
  */
 import { type Lazy, standInFor } from "../lazy.ts";
+import { headersOf } from "./fields.ts";
 import { nativeResponse } from "./reply.ts";
 
 /** What copies are made with: no runtime's constructor takes 101 everywhere. */
@@ -39,14 +40,7 @@ export class UpgradeResponse implements Lazy<Response> {
   }
 
   get headers(): Headers {
-    if (this.#headers === null) {
-      this.#headers = new Headers();
-      for (const line of this.#lines.trimEnd().split("\r\n")) {
-        const colon = line.indexOf(":");
-        this.#headers.append(line.slice(0, colon), line.slice(colon + 1).trim());
-      }
-    }
-    return this.#headers;
+    return this.#headers ??= headersOf(this.#lines);
   }
 
   get body(): null {

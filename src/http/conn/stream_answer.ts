@@ -8,7 +8,8 @@ import { SMALL_BYTES } from "../../server/conn/write_queue.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "../answer/fields.ts";
 import { discardReader } from "../answer/discard.ts";
-import { headEnd } from "../answer/outgoing.ts";
+import { endOf } from "../answer/outgoing.ts";
+import { isBodyless } from "../answer/reply.ts";
 import { openHead, sendWhole } from "./whole_answer.ts";
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
@@ -39,7 +40,7 @@ export function sendStream(
   stream: ReadableStream<Uint8Array>,
 ): void {
   const { http, head } = exchange;
-  if (status === 204 || status === 304 || status === 205 || (head.isHead && !isMeasured(exchange, own, stream))) {
+  if (isBodyless(status) || (head.isHead && !isMeasured(exchange, own, stream))) {
     discardReader(stream.getReader(), own);
     return sendWhole(exchange, status, phrase, own, null);
   }
@@ -123,9 +124,8 @@ function begin(exchange: HttpExchange, status: number, phrase: string, own: OwnF
   const chunked = own.length < 0 && head.minor === 1;
   // Without length or chunks the end of the connection is the end of the body (HTTP/1.0).
   const close = http.closes(exchange, own.close || (own.length < 0 && !chunked), false);
-  let text = openHead(exchange, status, phrase, own);
-  text += chunked ? "transfer-encoding: chunked\r\n" : own.length >= 0 ? `content-length: ${own.length}\r\n` : "";
-  text += headEnd(close, head.minor);
+  const end = endOf(own.length, close, head.minor);
+  const text = openHead(exchange, status, phrase, own) + (chunked ? "transfer-encoding: chunked\r\n" : "") + end;
   http.conn.output.gather(false);
   http.conn.write(exchange.latin ? latin1(text) : text);
   return { chunked, length: own.length, close, owed: "" };

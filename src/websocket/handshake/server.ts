@@ -80,12 +80,8 @@ export function checkUpgrade(request: UpgradeRequest, options: ServerHandshakeOp
   const deflate = acceptOffers(rest, options.compression);
   if (typeof deflate === "string") return refuse(400, deflate);
   const chosen = chooseProtocol(offered, options.protocols);
-  const compression = deflate === null ? "" : deflate.answer;
-  const extensions = !farewell
-    ? compression
-    : compression === ""
-    ? FAREWELL_EXTENSION
-    : `${compression}, ${FAREWELL_EXTENSION}`;
+  let extensions = deflate?.answer ?? "";
+  if (farewell) extensions += extensions === "" ? FAREWELL_EXTENSION : `, ${FAREWELL_EXTENSION}`;
   const accept = acceptKey(key!);
   return {
     accept,

@@ -1,15 +1,14 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { type Drained, drained } from "../../support/drained.ts";
-import { batches, inOrder, type NetClient, pingPong, slidingWindow } from "../../support/swarm.ts";
+import { batches, inOrder, type NetClient, pingPong, slidingWindow, unansweredOf } from "../../support/swarm.ts";
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** What is unanswered came after our FIN, to the last line. */
 async function assertAllAccounted(server: Drained, clients: readonly NetClient[]): Promise<void> {
   const { report } = await server.outcome();
-  const unanswered = clients.reduce((sum, client) => sum + client.sent - client.answered, 0);
-  assertEquals([report.clean, report.reports[0].afterFin.messages], [true, unanswered]);
+  assertEquals([report.clean, report.reports[0].afterFin.messages], [true, unansweredOf(clients)]);
 }
 
 describe("SIGTERM: what clients of a real process see", () => {

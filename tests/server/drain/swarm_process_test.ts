@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertGreater, assertLessOrEqual } from "@std/assert";
 import { drained } from "../../support/drained.ts";
-import { pingPong, type Swarm } from "../../support/swarm.ts";
+import { pingPong, type Swarm, unansweredOf } from "../../support/swarm.ts";
 
 const CLIENTS = 500;
 /** Clients open nothing new so many ms after the signal; the lame duck lasts longer, on a busy machine too. */
@@ -50,7 +50,7 @@ describe("SIGTERM under the load of 500 clients that think 0 to 10 ms", () => {
       const isBusy = late() > (performance.now() - server.signalledAt) * BUSY;
       const missing = short.map((client) => `${client.describe()}, ${client.owed} owed`);
       assertLessOrEqual(missing.length, isBusy ? CLIENTS / 50 : 0, `${late()} ms late: ${missing.join("; ")}`);
-      const unanswered = clients.reduce((sum, client) => sum + client.sent - client.answered, 0);
+      const unanswered = unansweredOf(clients);
       assertEquals(report.reports[0].afterFin.messages, unanswered);
       const { connections } = report.reports[0];
       assertEquals([report.clean, connections.cut, connections.dropped], [true, 0, 0]);
