@@ -52,6 +52,7 @@ export const CLASSES = [
   ["repository/proxies_process_test.ts", "process", "long"],
   ["repository/runner_test.ts", "process", "one"],
   ["run/", "pure", "everywhere"],
+  ["run/reloads_process_test.ts", "process", "long"],
   ["run/supervisor_process_test.ts", "process", "everywhere"],
   ["run/systemd_process_test.ts", "process", "everywhere"],
   ["server/", "pure", "everywhere"],
