@@ -9,7 +9,7 @@
 import { readFileSync, statSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
-import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
+import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
 import type {
   ListenerEvents,
@@ -19,7 +19,7 @@ import type {
   SocketListenOptions,
 } from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
-import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./socket.ts";
+import { BunSocket, CLIENT, HANDLERS, IdleOwner, SECURE } from "./socket.ts";
 import { bunDecodes } from "../shared/fetch_decodes.ts";
 import { describe, listenError } from "../shared/listen_error.ts";
 import { LIMITS, ResourceReader } from "../shared/resources.ts";
@@ -52,7 +52,7 @@ class BunAdapter extends ProcessParts implements Adapter {
   readonly name: string = "bun";
 
   listen(options: SocketListenOptions): Promise<SocketListener> {
-    return listen(options);
+    return options.tls !== undefined && isBeyond(options.tls) ? listenByNode(options) : listen(options);
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -149,14 +149,14 @@ class BunListener extends IdleOwner implements SocketListener {
     if (!ok) return;
     if (!this.#stopped) return this.#take(greeting.raw);
     // It was begun before the listener closed: whoever is served out takes it in.
-    const socket = new BunSocket(greeting.raw, this.address, 0);
+    const socket = new BunSocket(greeting.raw, this.address, SECURE);
     if (this.#events === null) return socket.destroy();
     this.#events.accepted(socket);
     socket.settle();
   }
 
   #take(raw: NativeSocket): void {
-    const socket = new BunSocket(raw, this.address, 0);
+    const socket = new BunSocket(raw, this.address, this.#secure ? SECURE : 0);
     if (this.#stopped) return socket.destroy();
     if (this.#events === null || this.#failing || this.#waiting.length > 0) this.#waiting.push(socket);
     else this.#events.accepted(socket);
@@ -254,7 +254,11 @@ class Dial extends IdleOwner {
 
   #succeed(raw: NativeSocket): void {
     this.#raw = null;
-    const socket = new BunSocket(raw, this.#options.address, CLIENT);
+    const socket = new BunSocket(
+      raw,
+      this.#options.address,
+      this.#options.tls === undefined ? CLIENT : CLIENT | SECURE,
+    );
     socket.settle();
     this.#settle(() => this.#resolve(socket));
   }
@@ -266,6 +270,19 @@ class Dial extends IdleOwner {
     this.#raw?.terminate();
     tell();
   }
+}
+
+/**
+ * What `Bun.listen` can't do (1.4.5): it has no SNI, its certificate can't be replaced, it lets clients in whose
+ * certificate is bad, and has no oldest version. `node:tls` can.
+ */
+function isBeyond({ cert, clientCert, minVersion, identityFor, replaceable }: TlsListenOptions): boolean {
+  return cert === undefined || (clientCert ?? minVersion ?? identityFor) !== undefined || replaceable === true;
+}
+
+async function listenByNode(options: SocketListenOptions): Promise<SocketListener> {
+  const { NodeAdapter } = await import("../node/mod.ts");
+  return await new NodeAdapter({ sockets: "streams" }).listen(options);
 }
 
 async function listen(options: SocketListenOptions): Promise<SocketListener> {

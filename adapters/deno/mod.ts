@@ -9,20 +9,23 @@
  * @module
  */
 import type net from "node:net";
+import type tls from "node:tls";
 import { clearInterval, setInterval } from "node:timers";
 import { ConnectError, ListenError } from "../../src/errors.ts";
-import type { Address } from "../../src/endpoint.ts";
-import type { Adapter, Isolated } from "../../src/platform.ts";
+import type { Address, TlsCertificate, TlsListenOptions } from "../../src/endpoint.ts";
+import type { Adapter, Isolated, TlsParts } from "../../src/platform.ts";
 import type { RawSocket, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
 import { denoDecodes } from "../shared/fetch_decodes.ts";
 import { TABLES } from "../shared/kernel_table.ts";
 import { describe } from "../shared/listen_error.ts";
-import { checkCertificate, NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
+import { NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
 import type { Handles } from "../node/handles/socket.ts";
 import { checkSignal } from "../shared/process.ts";
 import { DESCRIPTORS, LIMITS, ResourceReader } from "../shared/resources.ts";
+import { checkTlsOptions, tlsParts } from "../shared/tls_parts.ts";
 import { findDenoHandles } from "./handles.ts";
+import { ProvenClients } from "./proven_clients.ts";
 
 /** What is used of the global `Deno`. */
 interface DenoNamespace {
@@ -59,7 +62,7 @@ export class DenoAdapter extends NodeAdapter {
     const missing = await missingFlag(options.address);
     const { address } = options;
     if (missing) throw new ListenError("EACCES", `Cannot listen on ${describe(address)}: run with ${missing}`);
-    if (options.tls) checkCertificate(options.tls);
+    if (options.tls) checkTlsOptions(options.tls);
     return new DenoListener(await openServer(options), options, this.handles);
   }
 
@@ -88,6 +91,10 @@ export class DenoAdapter extends NodeAdapter {
 
   override isolate(): Isolated {
     return sharedScope();
+  }
+
+  override tlsParts(): Promise<TlsParts> {
+    return Promise.resolve(tlsParts((folder) => mayRead([folder])));
   }
 
   override kernelTable(): Promise<string | null> {
@@ -146,11 +153,13 @@ class DenoListener extends NodeListener {
   readonly #server: net.Server;
   readonly #backlog: number;
   readonly #heartbeat: ReturnType<typeof setInterval>;
+  readonly #clients: ProvenClients | null;
 
   constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
     super(server, options, handles);
     this.#server = server;
     this.#backlog = options.backlog;
+    this.#clients = options.tls?.clientCa === undefined ? null : new ProvenClients(options.tls.clientCa);
     this.#heartbeat = setInterval(() => this.#check(), HEARTBEAT);
     this.#heartbeat.unref();
   }
@@ -158,6 +167,15 @@ class DenoListener extends NodeListener {
   override resume(): void {
     super.resume();
     this.#wake();
+  }
+
+  override replaceTls(options: TlsListenOptions): void {
+    super.replaceTls(options);
+    if (options.clientCa !== undefined) this.#clients?.replace(options.clientCa);
+  }
+
+  protected override proves(socket: tls.TLSSocket, certificate: TlsCertificate | null): boolean {
+    return this.#clients === null || this.#clients.proves(socket, certificate);
   }
 
   override close(): Promise<void> {
