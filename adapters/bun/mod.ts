@@ -51,8 +51,10 @@ class BunAdapter extends ProcessParts implements Adapter {
   });
   readonly name: string = "bun";
 
-  listen(options: SocketListenOptions): Promise<SocketListener> {
-    return options.tls !== undefined && isBeyond(options.tls) ? listenByNode(options) : listen(options);
+  async listen(options: SocketListenOptions): Promise<SocketListener> {
+    if (options.tls === undefined || !isBeyond(options.tls)) return await listen(options);
+    const { listenByNode } = await import("./tls_listener.ts");
+    return await listenByNode(options, descriptorCeiling());
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -85,7 +87,7 @@ class BunListener extends IdleOwner implements SocketListener {
   readonly #native: NativeListener;
   readonly #secure: boolean;
   /** Descriptors from here on are not given away. */
-  readonly #ceiling = descriptorLimit() - RESERVED_DESCRIPTORS;
+  readonly #ceiling = descriptorCeiling();
   #events: ListenerEvents | null = null;
   /** Accepted, and not yet given to the owner: before `start`, or between `failed` and `resume`. */
   #waiting: BunSocket[] = [];
@@ -272,17 +274,9 @@ class Dial extends IdleOwner {
   }
 }
 
-/**
- * What `Bun.listen` can't do (1.4.5): it has no SNI, its certificate can't be replaced, it lets clients in whose
- * certificate is bad, and has no oldest version. `node:tls` can.
- */
+/** What `node:tls` does here: see `listenByNode()`. */
 function isBeyond({ cert, clientCert, minVersion, identityFor, replaceable }: TlsListenOptions): boolean {
   return cert === undefined || (clientCert ?? minVersion ?? identityFor) !== undefined || replaceable === true;
-}
-
-async function listenByNode(options: SocketListenOptions): Promise<SocketListener> {
-  const { NodeAdapter } = await import("../node/mod.ts");
-  return await new NodeAdapter({ sockets: "streams" }).listen(options);
 }
 
 async function listen(options: SocketListenOptions): Promise<SocketListener> {
@@ -360,6 +354,10 @@ async function isStale(address: Address, error: SystemError): Promise<boolean> {
   } catch (refusal) {
     return (refusal as SystemError).code === "ECONNREFUSED";
   }
+}
+
+function descriptorCeiling(): number {
+  return descriptorLimit() - RESERVED_DESCRIPTORS;
 }
 
 /** The soft limit of descriptors, or infinity where it can't be read. */

@@ -196,7 +196,13 @@ export class NodeListener implements SocketListener {
     return this.#failing;
   }
 
+  /** Gives a new connection up at once, where the runtime needs that. */
+  protected refuses(_socket: net.Socket): boolean {
+    return false;
+  }
+
   #connected(socket: net.Socket): void {
+    if (this.refuses(socket)) return;
     if (!(this.#server instanceof tls.Server)) return this.#accept(socket);
     this.#greeting.add(socket);
     socket.on("error", ignore);

@@ -211,16 +211,17 @@ export function tlsServerRules(rule: Rule): void {
   );
 
   rule("TLS: replaceTls() replaces the authorities, and `require` stays", async (rig) => {
-    const options = { ...plain, clientCa: authority.cert, clientCert: "require", replaceable: true } as const;
+    const asked = { clientCa: authority.cert, clientCert: "require", replaceable: true } as const;
+    const options = { ...plain, ...asked, identityFor: choosing };
     const { door } = await greeter(rig, options);
-    const answers = async () => [
-      (await meet(door, { client: device })).answer,
-      (await meet(door, { client: foreign })).answer,
-      (await meet(door)).answer,
+    const answers = async (servername: string) => [
+      (await meet(door, { client: device, servername })).answer,
+      (await meet(door, { client: foreign, servername })).answer,
+      (await meet(door, { servername })).answer,
     ];
-    assertEquals(await answers(), ["welcome", null, null]);
+    for (const name of ["", "a.example"]) assertEquals(await answers(name), ["welcome", null, null]);
     door.listener.replaceTls!({ ...options, clientCa: stranger.cert });
-    assertEquals(await answers(), [null, "welcome", null]);
+    for (const name of ["", "a.example"]) assertEquals(await answers(name), [null, "welcome", null]);
   });
 
   rule("TLS: tlsParts() says which pairs can be used", async (rig) => {

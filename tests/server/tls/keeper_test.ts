@@ -1,7 +1,7 @@
 /** Files that change under a keeper: in time that stands still, and on a disk of one's own. */
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
-import { ListenError } from "../../../mod.ts";
+import { listen, ListenError, serve, silentLogger } from "../../../mod.ts";
 import type { TlsListenOptions } from "../../../src/endpoint.ts";
 import type { TlsParts } from "../../../src/platform.ts";
 import { openKeeper, type TlsKeeper } from "../../../src/server/tls/keeper.ts";
@@ -15,17 +15,18 @@ class Disk implements TlsParts {
   readonly files: Map<string, string> = new Map();
   /** Called after each reading of a file. */
   onRead: (path: string) => void = () => {};
-  reads = 0;
+  /** How often a watch was begun: links are followed then. */
+  watches = 0;
   #watchers: { readonly files: readonly string[]; readonly changed: () => void }[] = [];
 
   readText(path: string): Promise<string> {
-    this.reads++;
     const text = this.files.get(path);
     this.onRead(path);
     return text === undefined ? Promise.reject(new Error(`ENOENT: no ${path}`)) : Promise.resolve(text);
   }
 
   watch(files: readonly string[], changed: () => void): () => void {
+    this.watches++;
     const watcher = { files, changed };
     this.#watchers.push(watcher);
     return () => this.#watchers = this.#watchers.filter((other) => other !== watcher);
@@ -153,13 +154,13 @@ describe("the keeper of certificates", () => {
 
   it("reads a pair again that is swapped between its two files", async () => {
     const world = await onDisk();
-    let left = 1;
+    let swaps = 0;
     world.disk.onRead = (path) => {
-      if (path !== "a.crt" || left-- <= 0) return;
-      world.disk.files.set("a.crt", cert(2)).set("a.key", key(2));
+      if (path !== "a.crt" || ++swaps > 2) return;
+      world.disk.files.set("a.crt", cert(swaps + 1)).set("a.key", key(swaps + 1));
     };
     const [shown] = await world.keeper.reload(null);
-    assertEquals([shown.subject, world.certs[0]], [cert(2), ["2"]]);
+    assertEquals([shown.subject, world.certs[0]], [cert(3), ["3"]]);
     world.keeper.close();
   });
 
@@ -205,6 +206,16 @@ describe("the keeper of certificates", () => {
     assertEquals([world.disk.watched, world.clock.pending], [[], 0]);
   });
 
+  it("looks anew where links lead whenever something has changed", async () => {
+    const world = await onDisk();
+    await world.clock.advance(200);
+    const before = world.disk.watches;
+    world.disk.write("a.crt", cert(1));
+    await world.clock.advance(200);
+    assertEquals([world.disk.watches - before, world.disk.watched], [1, ["a.crt", "a.key"]]);
+    world.keeper.close();
+  });
+
   it("watches nothing if it is told so, and reads when it is asked to", async () => {
     const world = await onDisk({ watch: false });
     world.disk.write("a.crt", cert(2));
@@ -241,6 +252,20 @@ describe("the keeper of certificates", () => {
     ]);
     assertEquals(world.log.slice(1), [`${KEPT}: No authority, in ca.crt`]);
     world.keeper.close();
+  });
+
+  it("is closed with its server, and with its listener", async () => {
+    const { disk, clock } = await onDisk({ watch: false });
+    const adapter = Object.assign(memoryAdapter(), { tlsParts: () => Promise.resolve(disk) });
+    const options = { adapter, clock, logger: silentLogger, tls: { certFile: "a.crt", keyFile: "a.key" } };
+    const server = await serve(options, () => {});
+    assertEquals(disk.watched, ["a.crt", "a.key"]);
+    await server.close();
+    assertEquals(disk.watched, []);
+    const listener = await listen({ adapter, clock, tls: options.tls });
+    assertEquals(disk.watched, ["a.crt", "a.key"]);
+    await listener.close();
+    assertEquals(disk.watched, []);
   });
 
   it("closes in the middle of a look, and nothing comes of it", async () => {

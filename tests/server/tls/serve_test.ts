@@ -278,15 +278,15 @@ describe("new certificates", () => {
     await watched(folder, async (server, log) => {
       for (const [i, pair] of [other, wild, a].entries()) {
         version(`..2026_${i + 2}`, pair);
-        rmSync(folder.at(`..2026_${i + 1}`), { recursive: true });
         await log.until(i + 1);
         assertEquals(await shownTo(server, ""), [pair.name]);
+        rmSync(folder.at(`..2026_${i + 1}`), { recursive: true });
       }
       assertEquals(log.levels, ["info", "info", "info"]);
     });
   });
 
-  it("are found when the folder itself is a link that is swapped", async () => {
+  it("are found when the folder itself is a link that is swapped, and in the new folder then", async () => {
     using folder = new Folder();
     for (const [name, pair] of [["one", a], ["two", other]] as const) {
       mkdirSync(folder.at(name));
@@ -297,10 +297,15 @@ describe("new certificates", () => {
     const log = new Log();
     const tls = { certFile: at("tls.crt"), keyFile: at("tls.key") };
     await using server = await serve({ ...BASE, logger: log, tls }, greet);
-    symlinkSync("two", folder.at("next"));
-    renameSync(folder.at("next"), folder.at("current"));
-    await log.until(1);
-    assertEquals(await shownTo(server, ""), ["other.example"]);
+    for (const [i, name] of ["two", "one", "two"].entries()) {
+      symlinkSync(name, folder.at("next"));
+      renameSync(folder.at("next"), folder.at("current"));
+      await log.until(i + 1);
+      assertEquals(await shownTo(server, ""), [name === "one" ? "a.example" : "other.example"]);
+    }
+    folder.write(wild, "two");
+    await log.until(4);
+    assertEquals(await shownTo(server, ""), ["wild"]);
   });
 
   it("that are broken or half written are named, and the old ones stay", async () => {
