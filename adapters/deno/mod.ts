@@ -94,7 +94,7 @@ export class DenoAdapter extends NodeAdapter {
   }
 
   override tlsParts(): Promise<TlsParts> {
-    return Promise.resolve(tlsParts((folder) => mayRead([folder])));
+    return Promise.resolve(tlsParts((path) => mayRead([path])));
   }
 
   override kernelTable(): Promise<string | null> {

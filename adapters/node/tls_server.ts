@@ -36,7 +36,7 @@ class Contexts {
     if (identityFor === undefined || serverName === "") return done(null);
     try {
       const found = identityFor(serverName.toLowerCase());
-      if (!(found instanceof Promise)) return this.#give(found, serverName, done);
+      if (found === undefined || !("then" in found)) return this.#give(found, serverName, done);
       found.then((identity) => this.#give(identity, serverName, done)).catch((error) => done(asError(error)));
     } catch (error) {
       done(asError(error));

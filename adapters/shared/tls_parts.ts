@@ -14,11 +14,14 @@ import { certificatesIn, readCertificate } from "./certificate.ts";
 
 const CODE = "ERR_TLS";
 
-/** Those of runtimes that have `node:fs` and `node:crypto`; `mayWatch` says which folders are looked at. */
-export function tlsParts(mayWatch: (folder: string) => boolean = () => true): TlsParts {
+/** Whether somebody may look at a path without asking the user. */
+type MayRead = (path: string) => boolean;
+
+/** Those of runtimes that have `node:fs` and `node:crypto`. Where it may not look, it neither watches nor follows links. */
+export function tlsParts(mayRead: MayRead = () => true): TlsParts {
   return {
     readText: (path) => readFile(path, "utf8"),
-    watch: (files, changed) => watchAll(files, changed, mayWatch),
+    watch: (files, changed) => watchAll(files, changed, mayRead),
     inspect: inspectIdentity,
     inspectAll,
   };
@@ -68,7 +71,7 @@ const MAX_LINKS = 40;
  * Which names in which folders decide what a path leads to: its own, and that of each link on the way. A secret that
  * Kubernetes mounts is swapped by a rename of the link `..data`, through which all of its files lead.
  */
-export function turningPoints(path: string): Map<string, Set<string>> {
+export function turningPoints(path: string, mayRead: MayRead = () => true): Map<string, Set<string>> {
   const points = new Map<string, Set<string>>();
   const note = (folder: string, name: string) => points.set(folder, (points.get(folder) ?? new Set()).add(name));
   let { root: at } = parse(resolve(path));
@@ -76,7 +79,7 @@ export function turningPoints(path: string): Map<string, Set<string>> {
   for (let links = 0; names.length > 0;) {
     const [name, ...rest] = names;
     const here = join(at, name);
-    const link = linkAt(here);
+    const link = mayRead(here) ? linkAt(here) : null;
     if (link !== null || rest.length === 0) note(at, name);
     if (link === null || ++links > MAX_LINKS) [at, names] = [here, rest];
     else {
@@ -96,16 +99,14 @@ function linkAt(path: string): string | null {
   }
 }
 
-function watchAll(files: readonly string[], changed: () => void, mayWatch: (folder: string) => boolean): () => void {
+function watchAll(files: readonly string[], changed: () => void, mayRead: MayRead): () => void {
   const points = new Map<string, Set<string>>();
   for (const file of files) {
-    for (const [folder, names] of turningPoints(file)) {
+    for (const [folder, names] of turningPoints(file, mayRead)) {
       points.set(folder, new Set([...points.get(folder) ?? [], ...names]));
     }
   }
-  const watchers = [...points].flatMap(([folder, names]) =>
-    mayWatch(folder) ? watchFolder(folder, names, changed) : []
-  );
+  const watchers = [...points].flatMap(([folder, names]) => mayRead(folder) ? watchFolder(folder, names, changed) : []);
   return () => {
     for (const watcher of watchers) watcher.close();
   };

@@ -19,6 +19,9 @@ const SETTLE_MOST = 1000;
 /** So often files are read unasked, in ms: file systems of a network, and some mounts, tell nobody of changes. */
 const LOOK_EVERY = 30_000;
 
+/** Names that nobody serves are asked for all the time: a failing `certFor()` is told of once in so long, in ms. */
+const TELL_EVERY = 10_000;
+
 /** Who is told what became of a change. */
 export type KeeperLog = Pick<Logger, "info" | "warn">;
 
@@ -27,7 +30,7 @@ export class TlsKeeper {
   readonly #parts: TlsParts;
   readonly #clock: Clock;
   #options: TlsOptions;
-  #loaded: Loaded;
+  #loaded!: Loaded;
   /** What was read last, good or not: nothing is told twice of it. */
   #seen: string | null = null;
   #listeners: readonly SocketListener[] = [];
@@ -38,18 +41,32 @@ export class TlsKeeper {
   #cancelLook: (() => void) | null = null;
   #changedAt: number | null = null;
   #closed = false;
+  #failures = 0;
+  #toldAt = -Infinity;
 
   /** Use `openKeeper()`. */
-  constructor(parts: TlsParts, clock: Clock, options: TlsOptions, loaded: Loaded) {
+  constructor(parts: TlsParts, clock: Clock, options: TlsOptions) {
     this.#parts = parts;
     this.#clock = clock;
     this.#options = options;
-    this.#loaded = loaded;
   }
 
-  /** What a new listener is given. */
-  get tls(): TlsListenOptions {
+  /** Reads it all for the first time; what it gives is for new listeners. */
+  async open(): Promise<TlsListenOptions> {
+    this.#loaded = await this.#load(this.#options);
     return this.#loaded.tls;
+  }
+
+  #load(options: TlsOptions): Promise<Loaded> {
+    return load(this.#parts, options, (serverName, error) => this.#certForFailed(serverName, error));
+  }
+
+  #certForFailed(serverName: string, error: unknown): void {
+    this.#failures++;
+    if (this.#clock.now() - this.#toldAt < TELL_EVERY) return;
+    this.#toldAt = this.#clock.now();
+    this.#log?.warn("certFor() failed, its handshakes are lost", { serverName, error, handshakes: this.#failures });
+    this.#failures = 0;
   }
 
   /** From now on changes reach these listeners. */
@@ -88,7 +105,7 @@ export class TlsKeeper {
 
   async #reload(given: TlsCertificates | null): Promise<readonly TlsCertificate[]> {
     const options = given === null ? this.#options : merged(this.#options, given);
-    this.#take(await load(this.#parts, options));
+    this.#take(await this.#load(options));
     this.#options = options;
     if (given !== null) this.#watch();
     return this.#loaded.certificates;
@@ -147,7 +164,7 @@ export class TlsKeeper {
   async #follow(): Promise<void> {
     if (this.#closed) return;
     try {
-      const loaded = await load(this.#parts, this.#options);
+      const loaded = await this.#load(this.#options);
       if (this.#closed || loaded.contents === this.#loaded.contents) return void (this.#seen = null);
       this.#take(loaded);
       this.#seen = null;
@@ -178,9 +195,8 @@ function merged(old: TlsOptions, given: TlsCertificates): TlsOptions {
 }
 
 /**
- * Reads what the options name.
+ * A keeper of what the options name.
  *
- * @throws {ListenError} Something can't be read or used.
  * @throws {UnsupportedError} The adapter has no certificates.
  */
 export async function openKeeper(adapter: Adapter, tls: TlsOptions, clock: Clock): Promise<TlsKeeper> {
@@ -189,5 +205,5 @@ export async function openKeeper(adapter: Adapter, tls: TlsOptions, clock: Clock
     const have = "files of certificates, several of them, or new ones while it listens";
     throw new UnsupportedError(`The adapter ${adapter.name} has no ${have}: give one tls.cert and tls.key`);
   }
-  return new TlsKeeper(parts, clock, tls, await load(parts, tls));
+  return new TlsKeeper(parts, clock, tls);
 }

@@ -27,6 +27,7 @@ export async function openTls(adapter: Adapter, options: TlsOptions, clock: Cloc
   checkTls(options);
   const plain = plainTls(options);
   if (plain !== null) return { tls: plain, keeper: null };
-  const keeper = await (await import("./keeper.ts")).openKeeper(adapter, options, clock);
-  return { tls: keeper.tls, keeper };
+  const { openKeeper } = await import("./keeper.ts");
+  const keeper = await openKeeper(adapter, options, clock);
+  return { tls: await keeper.open(), keeper };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { TlsCertificate, TlsIdentity, TlsListenOptions } from "../../endpoint.ts";
-import { ListenError, OptionError } from "../../errors.ts";
+import { ListenError } from "../../errors.ts";
 import type { TlsParts } from "../../platform.ts";
 import { NameTable } from "./name_table.ts";
 import {
@@ -37,12 +37,15 @@ export function filesOf(tls: TlsCertificates): string[] {
 /** So often files are read again that were changed while they were being read. */
 const TRIES = 5;
 
+/** Hears of each handshake that is lost because `certFor()` failed. */
+export type CertForFailed = (serverName: string, error: unknown) => void;
+
 /**
  * Reads and checks everything.
  *
  * @throws {ListenError} A file can't be read, or a certificate or a key can't be used; the message names it.
  */
-export async function load(parts: TlsParts, tls: TlsOptions): Promise<Loaded> {
+export async function load(parts: TlsParts, tls: TlsOptions, tell: CertForFailed): Promise<Loaded> {
   const files = filesOf(tls);
   let texts = await readAll(parts, files);
   for (let left = TRIES; left > 0; left--) {
@@ -52,7 +55,8 @@ export async function load(parts: TlsParts, tls: TlsOptions): Promise<Loaded> {
     texts = again;
     if (same) break;
   }
-  return assemble(parts, tls, new Map(files.map((path, i) => [path, texts[i]])), texts.join("\0"));
+  const byPath = new Map(files.map((path, i) => [path, texts[i]]));
+  return { ...assemble(parts, tls, byPath, tell), contents: texts.join("\0") };
 }
 
 function readAll(parts: TlsParts, files: readonly string[]): Promise<string[]> {
@@ -65,18 +69,22 @@ function unreadable(path: string, cause: Error & { readonly code?: string }): Li
   return new ListenError(cause.code ?? "ERR_TLS", `Can't read the TLS file ${path}: ${cause.message}`, { cause });
 }
 
-function assemble(parts: TlsParts, tls: TlsOptions, texts: ReadonlyMap<string, string>, contents: string): Loaded {
+function assemble(
+  parts: TlsParts,
+  tls: TlsOptions,
+  texts: ReadonlyMap<string, string>,
+  tell: CertForFailed,
+): Omit<Loaded, "contents"> {
   const pairs: readonly NamedTlsPair[] = tls.certs ?? (hasPair(tls) ? [tls] : []);
   const found = pairs.map((pair) => inspected(parts, pair, texts));
   const clientCa = tls.clientCaFile === undefined
     ? tls.clientCa && pemText("tls.clientCa", tls.clientCa)
     : texts.get(tls.clientCaFile);
   if (clientCa !== undefined) naming(tls.clientCaFile, "clientCa", () => parts.inspectAll(clientCa));
-  const identityFor = tls.certFor === undefined ? byName(pairs, found) : byFunction(parts, tls.certFor);
+  const identityFor = tls.certFor === undefined ? byName(pairs, found) : byFunction(parts, tls.certFor, tell);
   return {
     tls: { ...mannersOf(tls), ...found[0]?.identity, clientCa, identityFor, replaceable: true },
     certificates: found.map(({ certificate }) => certificate),
-    contents,
   };
 }
 
@@ -125,22 +133,34 @@ function namesOf({ names, commonName }: TlsCertificate): string[] {
   return hosts.length > 0 || commonName === null ? hosts : [commonName];
 }
 
+function isLater<T>(given: T | PromiseLike<T>): given is PromiseLike<T> {
+  return typeof (given as PromiseLike<T> | null | undefined)?.then === "function";
+}
+
 /** The object that was given last time is known, and so is what was made of it. */
 function byFunction(
   parts: TlsParts,
   certFor: NonNullable<TlsOptions["certFor"]>,
+  tell: CertForFailed,
 ): NonNullable<TlsListenOptions["identityFor"]> {
   const known = new WeakMap<object, TlsIdentity>();
   const take = (given: CertForResult): TlsIdentity | undefined => {
     if (given === undefined || given === null) return undefined;
-    if (typeof given !== "object") throw new OptionError("tls.certFor", `certFor() must give { cert, key }`);
     const identity = known.get(given) ?? identityOf("tls.certFor()", given);
     if (!known.has(given)) parts.inspect(identity);
     known.set(given, identity);
     return identity;
   };
   return (serverName) => {
-    const given = certFor(serverName);
-    return given instanceof Promise ? given.then(take) : take(given);
+    const failed = (error: unknown): never => {
+      tell(serverName, error);
+      throw error;
+    };
+    try {
+      const given = certFor(serverName);
+      return isLater(given) ? Promise.resolve(given).then(take).catch(failed) : take(given);
+    } catch (error) {
+      return failed(error);
+    }
   };
 }

@@ -67,10 +67,13 @@ class World {
   /** The second listener refuses what has this word. */
   refuses = "nothing";
   keeper!: TlsKeeper;
+  /** What a new listener was given. */
+  first!: TlsListenOptions;
 
   async open(tls: TlsOptions): Promise<this> {
     const adapter = Object.assign(memoryAdapter(), { tlsParts: () => Promise.resolve(this.disk) });
     this.keeper = await openKeeper(adapter, tls, this.clock);
+    this.first = await this.keeper.open();
     const listeners = this.shown.map((shown, i) => ({
       replaceTls: (given: TlsListenOptions) => {
         if (i === 1 && given.cert?.includes(this.refuses)) throw new ListenError("ERR_TLS", "Not that one");
@@ -104,8 +107,8 @@ const MISMATCH = "The key does not belong to the certificate, in a.crt and a.key
 
 describe("the keeper of certificates", () => {
   it("reads a pair when both of its files have been left alone for a moment", async () => {
-    const { disk, clock, shown, log, keeper } = await onDisk();
-    assertEquals([keeper.tls.cert, keeper.tls.replaceable], [cert(1), true]);
+    const { disk, clock, shown, log, keeper, first } = await onDisk();
+    assertEquals([first.cert, first.replaceable], [cert(1), true]);
     disk.write("a.crt", cert(2));
     await clock.advance(80);
     disk.write("a.key", key(2));
@@ -190,7 +193,7 @@ describe("the keeper of certificates", () => {
     world.refuses = "2";
     world.disk.files.set("a.crt", cert(2)).set("a.key", key(2));
     await assertRejects(() => world.keeper.reload(null), ListenError, "Not that one");
-    assertEquals([world.certs, world.keeper.tls.cert], [[["2", "1"], []], cert(1)]);
+    assertEquals(world.certs, [["2", "1"], []]);
     world.keeper.close();
   });
 
@@ -239,7 +242,7 @@ describe("the keeper of certificates", () => {
     const world = new World();
     world.disk.files.set("ca.crt", "-----BEGIN ca 1");
     await world.open({ certs: [{ cert: cert(1), key: key(1) }], clientCaFile: "ca.crt" });
-    assertEquals([world.keeper.tls.clientCa, world.keeper.tls.clientCert], ["-----BEGIN ca 1", "require"]);
+    assertEquals([world.first.clientCa, world.first.clientCert], ["-----BEGIN ca 1", "require"]);
     await world.keeper.reload({ cert: cert(2), key: key(2) });
     world.disk.write("ca.crt", "-----BEGIN ca 2");
     await world.clock.advance(200);
@@ -252,6 +255,34 @@ describe("the keeper of certificates", () => {
     ]);
     assertEquals(world.log.slice(1), [`${KEPT}: No authority, in ca.crt`]);
     world.keeper.close();
+  });
+
+  it("tells of a certFor() that fails, and not of each time", async () => {
+    const world = new World();
+    let outcome: () => ReturnType<NonNullable<TlsOptions["certFor"]>> = () => undefined;
+    await world.open({ certFor: () => outcome() });
+    const ask = async () => await world.first.identityFor!("a.example");
+    assertEquals([await ask(), world.log], [undefined, []]);
+    const failing: (typeof outcome)[] = [
+      () => {
+        throw new Error("No store");
+      },
+      () => Promise.reject(new Error("No store")),
+      () => ({ cert: cert(1), key: key(2) }),
+      () => "a.crt" as unknown as undefined,
+      () => ({ cert: cert(1) }),
+    ];
+    for (const fail of failing) {
+      outcome = fail;
+      await assertRejects(ask);
+      await world.clock.advance(11_000);
+    }
+    const begin = "certFor() failed, its handshakes are lost: ";
+    assertEquals(world.log.map((line) => line.startsWith(begin)), failing.map(() => true));
+    for (let i = 0; i < 100; i++) await assertRejects(ask);
+    assertEquals(world.log.length, failing.length + 1);
+    outcome = () => Promise.resolve({ cert: cert(1), key: key(1) });
+    assertEquals((await ask())?.cert, cert(1));
   });
 
   it("is closed with its server, and with its listener", async () => {

@@ -17,7 +17,7 @@ import {
   silentLogger,
   type TlsCertificate,
 } from "../../../mod.ts";
-import { serveHttp } from "../../../src/http/mod.ts";
+import { createHttpServer, serveHttp } from "../../../src/http/mod.ts";
 import { certify, type TestCertificate } from "../../support/certificates.ts";
 import { leakCheck } from "../../support/leaks.ts";
 import { within } from "../../support/rig.ts";
@@ -192,6 +192,17 @@ describe("a TLS server", () => {
     assertMatch(known.answer!, /{"authorized":true,"name":"device 7","serverName":null,"alpnProtocol":null}$/);
     const late = await meet(portOf(http), { says, client: expired });
     assertMatch(late.answer!, /{"authorized":false,"name":"late"/);
+  });
+
+  it("serves HTTP on a listener that was opened elsewhere, and its requests know that they came by TLS", async () => {
+    const server = createHttpServer(BASE, (request) => new Response(request.url));
+    server.serve(await listen({ port: 0, hostname: "127.0.0.1", tls: pem(a) }));
+    server.serve(await listen({ port: 0, hostname: "127.0.0.1" }));
+    const says = "GET /x HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    assertMatch((await meet(portOf(server), { says })).answer!, /\r\nhttps:\/\/a\.example\/x$/);
+    const bare = `http://127.0.0.1:${portOf({ address: server.addresses[1] })}/y`;
+    assertEquals(await (await fetch(bare)).text(), bare);
+    await server.shutdown();
   });
 
   it("tells a client whom it has reached", async () => {
