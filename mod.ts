@@ -36,6 +36,16 @@ export type {
   TlsParts,
 } from "./src/platform.ts";
 export type {
+  BoundSocket,
+  Parent,
+  ParentServer,
+  SocketHolder,
+  SocketLane,
+  SocketWish,
+  ToWorker,
+} from "./src/parent.ts";
+export type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketAdapter,

@@ -5,14 +5,23 @@
  * @module
  */
 import type net from "node:net";
-import type { SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type { HeldSocket, SocketListener, SocketListenOptions } from "../../src/socket.ts";
 import { checkTlsOptions } from "../shared/tls_parts.ts";
 import { NodeListener, openServer } from "../node/mod.ts";
 
 /** Opens one. Descriptors from `ceiling` on are not given away: accepting spins here, too, when they run out. */
-export async function listenByNode(options: SocketListenOptions, ceiling: number): Promise<SocketListener> {
-  checkTlsOptions(options.tls!);
-  return new TlsListener(await openServer(options), options, ceiling);
+export async function listenByNode(
+  options: SocketListenOptions,
+  held: HeldSocket | null,
+  ceiling: number,
+): Promise<SocketListener> {
+  try {
+    checkTlsOptions(options.tls!);
+  } catch (error) {
+    held?.release();
+    throw error;
+  }
+  return new TlsListener(await openServer(options, held), options, held, ceiling);
 }
 
 /** What is used of a socket's handle; not in its types. */
@@ -23,8 +32,8 @@ interface Inner {
 class TlsListener extends NodeListener {
   readonly #ceiling: number;
 
-  constructor(server: net.Server, options: SocketListenOptions, ceiling: number) {
-    super(server, options, null);
+  constructor(server: net.Server, options: SocketListenOptions, held: HeldSocket | null, ceiling: number) {
+    super(server, options, null, held);
     this.#ceiling = ceiling;
   }
 
