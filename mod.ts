@@ -13,7 +13,17 @@
  *
  * @module
  */
-export type { Address, TcpAddress, TlsConnectOptions, TlsListenOptions, UnixAddress } from "./src/endpoint.ts";
+export type {
+  Address,
+  ConnTls,
+  TcpAddress,
+  TlsCertificate,
+  TlsConnectOptions,
+  TlsIdentity,
+  TlsListenOptions,
+  TlsVersion,
+  UnixAddress,
+} from "./src/endpoint.ts";
 export type {
   Adapter,
   DeflateOptions,
@@ -23,6 +33,7 @@ export type {
   Platform,
   ResourceUse,
   ResponseBody,
+  TlsParts,
 } from "./src/platform.ts";
 export type {
   BoundSocket,
@@ -101,8 +112,14 @@ export type {
   DrainOptions,
   ListenOptions,
   ServeOptions,
-  TlsOptions,
 } from "./src/server/serve_options.ts";
+export type {
+  CertForResult,
+  NamedTlsPair,
+  TlsCertificates,
+  TlsOptions,
+  TlsPair,
+} from "./src/server/tls/tls_options.ts";
 export type { AdmissionReason } from "./src/server/accept/admission.ts";
 export type { HookFunction } from "./src/server/drain/hooks.ts";
 export type {
