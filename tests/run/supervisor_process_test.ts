@@ -264,6 +264,51 @@ describe("sluice run", () => {
     assertEquals((await stopped(supervised)).code, 0);
   });
 
+  it("does what its sluice.json says, applies changes of it, and refuses what is wrong", async () => {
+    const own = mkdtempSync(join(folder, "configured-"));
+    writeFileSync(join(own, "package.json"), '{ "type": "module" }');
+    writeFileSync(
+      join(own, "handler.js"),
+      'export default () => new Response(process.env.WORD + " " + process.pid + "\\n");\n',
+    );
+    const path = join(own, "http.sock");
+    const file = join(own, "sluice.json");
+    const settings = { program: "handler.js", workers: 1, stable: 0, unix: path, env: { WORD: "one" } };
+    const write = (changes: object) => writeFileSync(file, JSON.stringify({ ...settings, ...changes }));
+    write({ limits: { maxConnections: 1 } });
+    const control = join(own, "control.sock");
+    const args = ["run", "--config", file, "--control", control, "--log-format", "json"];
+    const supervised = new Supervised(startProgram(CLI, { args }), control);
+    await using program = supervised.program;
+    await until(() => program.stderr.includes("is ready"), "a worker that is ready");
+    await ready(supervised);
+    const [, first] = (await answerAt(path)).split("\r\n\r\n");
+    assertMatch(first, /^one \d+\n$/);
+    {
+      await using _held = await connect({ path });
+      await until(async () => (await answerAt(path)).startsWith("HTTP/1.1 503"), "the limit of one connection");
+      write({ limits: { maxConnections: 5 } });
+      await until(async () => (await answerAt(path)).startsWith("HTTP/1.1 200"), "the new limit");
+    }
+    assertEquals((await answerAt(path)).split("\r\n\r\n")[1], first);
+    write({ limits: { maxConnections: 5 }, env: { WORD: "two" }, workers: 2 });
+    const report = JSON.parse(await program.line(/^\{"kind":"reload"/, LIMIT));
+    assertEquals([report.done, report.cause], [true, "sluice.json: workers, env.WORD"]);
+    assertMatch(await answerAt(path), /two \d+\n$/);
+    assertEquals((await supervised.pids()).length, 2);
+    writeFileSync(file, '{ "program": "handler.js", "wrokers": 2 }');
+    const told = async () => String(((await supervised.ask("status")).said.config as { error: unknown }).error);
+    await until(async () => (await told()).includes("did you mean workers?"), "the fault in status");
+    assertEquals((await supervised.ask("reload")).code, 1);
+    assertMatch(await answerAt(path), /two \d+\n$/);
+    write({ limits: { maxConnections: 5 }, env: { WORD: "three" } });
+    await until(async () => /three \d+\n$/.test(await answerAt(path)), "what was mended");
+    await until(async () => (await told()) === "null", "no fault in status");
+    await ready(supervised);
+    assertEquals((await supervised.pids()).length, 1);
+    assertEquals((await stopped(supervised)).code, 0);
+  });
+
   it("joins wishes for a reload that come while one runs", async () => {
     const supervised = await started(["--workers", "1", "--stable", "300ms"]);
     await using _program = supervised.program;
@@ -300,6 +345,14 @@ describe("sluice run", () => {
     assertStringIncludes(workers.stderr, "--workers must be a whole number from 1 to 1024, got 0");
   });
 });
+
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + LIMIT;
+  while (!(await holds())) {
+    assert(performance.now() < deadline, `not there: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 /** What is answered on a Unix socket. */
 async function answerAt(path: string): Promise<string> {

@@ -44,7 +44,15 @@ export function exchangeOf(request: Request): HttpExchange | undefined {
 
 /** A drain lets nobody begin: the answer then, and null otherwise. */
 export function refusalInDrain(exchange: HttpExchange): Response | null {
-  return exchange.http.conn.isDraining ? unavailable(exchange) : null;
+  return isTooLate(exchange) ? unavailable(exchange) : null;
+}
+
+/**
+ * A successor on the same socket refuses nobody, and neither does who is succeeded: who was accepted here begins, and is
+ * told goodbye at its first quiet moment (issue 14).
+ */
+function isTooLate({ http: { conn, service } }: HttpExchange): boolean {
+  return conn.isDraining && service.server.adapter?.parent?.isSucceeded !== true;
 }
 
 /** The answer that begins the protocol as soon as the handler returns it, or a copy of it. */
@@ -57,7 +65,7 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
   exchange.upgrading = {
     takes: (given) => given === response || given?.headers?.get?.(name) === value,
     begin: (given) => {
-      if (exchange.http.conn.isDraining) return false;
+      if (isTooLate(exchange)) return false;
       const isAsMade = given === response && !made.isTouched;
       const extra = isAsMade ? protocol.extra : extraLines(given.headers, protocol.owns);
       // Not isolated: what is begun here, timers too, is the server's and not this request's.

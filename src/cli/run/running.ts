@@ -1,0 +1,107 @@
+/**
+ * A supervisor with everything around it that a command has: signals, the control socket, reports, the exit code.
+ *
+ * @module
+ */
+import { appendFileSync } from "node:fs";
+import process from "node:process";
+import { ControlServer, StartFailedError, type SuperviseReport, type Supervisor } from "../../run/supervisor/mod.ts";
+import { formatDuration } from "../print.ts";
+import type { Print } from "../output.ts";
+import type { RunFile } from "./run_file.ts";
+import type { RunSettings } from "./run_settings.ts";
+import { StopSignals } from "./stop_signals.ts";
+import { watchFiles } from "./watch_files.ts";
+
+const FORCED = 128;
+const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
+
+/** A supervisor with everything around it that a command has. */
+export class Running {
+  readonly #supervisor: Supervisor;
+  readonly #settings: RunSettings;
+  readonly #file: RunFile | null;
+  readonly #print: Print;
+  #forcedBy: string | null = null;
+  #stopped: Promise<SuperviseReport> | null = null;
+  #isTold = false;
+  #ended: () => void = () => {};
+  readonly #isEnded: Promise<void> = new Promise((resolve) => this.#ended = resolve);
+
+  /** @param file Its sluice.json, if it has one. */
+  constructor(supervisor: Supervisor, settings: RunSettings, file: RunFile | null, print: Print) {
+    this.#supervisor = supervisor;
+    this.#settings = settings;
+    this.#file = file;
+    this.#print = print;
+  }
+
+  /** Until it has stopped; gives the exit code. */
+  async run(controlAt: string): Promise<number> {
+    const control = await ControlServer.open(controlAt, (command) => this.#answer(command));
+    const signals = new StopSignals((signal) => void this.#stop(signal));
+    const onReload = (): void => void this.#reload("SIGHUP");
+    process.on("SIGHUP", onReload);
+    this.#file?.onReload((report) => this.#tell(report));
+    const unwatch = this.#settings.watch === true
+      ? watchFiles(this.#settings.program, (file) => void this.#reload(`${file} has changed`))
+      : null;
+    try {
+      await this.#supervisor.start();
+      await this.#isEnded;
+      return await this.#exitCode();
+    } catch (error) {
+      if (!(error instanceof StartFailedError)) throw error;
+      console.error(`sluice: ${error.message}`);
+      return error.exitCode;
+    } finally {
+      unwatch?.();
+      control.close();
+      signals.dispose();
+      process.off("SIGHUP", onReload);
+    }
+  }
+
+  async #exitCode(): Promise<number> {
+    const report = await this.#stopped!;
+    if (this.#forcedBy !== null) return FORCED + SIGNAL_NUMBERS[this.#forcedBy];
+    return report.clean ? 0 : 1;
+  }
+
+  async #stop(signal: string): Promise<SuperviseReport> {
+    if (this.#stopped !== null) this.#forcedBy = signal;
+    const report = await (this.#stopped = this.#supervisor.stop(signal));
+    if (this.#isTold) return report;
+    this.#isTold = true;
+    await this.#tell(report);
+    this.#ended();
+    return report;
+  }
+
+  async #reload(cause: string): Promise<SuperviseReport> {
+    const report = await (this.#file?.reload(cause) ?? this.#supervisor.reload(cause));
+    await this.#tell(report);
+    return report;
+  }
+
+  async #answer(command: string): Promise<object> {
+    if (command === "status") return { ...this.#supervisor.status(), config: this.#file?.status ?? null };
+    if (command === "reload") return await this.#reload("sluice reload");
+    if (command === "stop") return await this.#stop("SIGTERM");
+    throw new Error(`There is no command ${JSON.stringify(command)}`);
+  }
+
+  async #tell(report: SuperviseReport): Promise<void> {
+    const line = JSON.stringify(report);
+    const { report: file } = this.#settings;
+    if (process.stdout.isTTY !== true) await this.#print(line);
+    else await this.#print(summary(report));
+    if (file !== undefined) appendFileSync(file, `${line}\n`);
+  }
+}
+
+function summary({ kind, clean, done, reason, duration, workers }: SuperviseReport): string {
+  const what = kind === "reload" ? "reload" : "stop";
+  const ended = !done ? `called off: ${reason}` : clean ? "nothing was lost" : reason;
+  return `${what}: ${ended} (${workers.length} left in ${formatDuration(duration)})`;
+}
