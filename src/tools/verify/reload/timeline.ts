@@ -1,0 +1,63 @@
+/**
+ * The parts of a run: reloads, kills, and the time between them.
+ *
+ * @module
+ */
+import { Tally } from "./tally.ts";
+
+/** A reload, or the death of a worker, with what was counted in it. */
+export interface Part {
+  readonly kind: "reload" | "kill";
+  /** Counted from 1, each kind for itself. */
+  readonly number: number;
+  /** When it began, in ms of the clock. */
+  readonly at: number;
+  /** When it was over; Infinity while it lasts. */
+  until: number;
+  readonly tally: Tally;
+}
+
+/** All parts in order. */
+export class Timeline {
+  readonly #parts: Part[] = [];
+  /** What is counted outside of every part. */
+  readonly between: Tally = new Tally();
+
+  /** In order. */
+  get parts(): readonly Part[] {
+    return this.#parts;
+  }
+
+  /** A part begins; the one before it is over. */
+  begins(kind: Part["kind"], now: number): Part {
+    this.ends(now);
+    const number = this.#parts.filter((part) => part.kind === kind).length + 1;
+    const part: Part = { kind, number, at: now, until: Infinity, tally: new Tally() };
+    this.#parts.push(part);
+    return part;
+  }
+
+  /** The part that lasts is over. */
+  ends(now: number): void {
+    const last = this.#parts.at(-1);
+    if (last !== undefined && last.until === Infinity) last.until = now;
+  }
+
+  /** The part in which something happened that lasted from `from` to `to`: where it ended, else where it began; or null. */
+  partOf(from: number, to: number): Part | null {
+    const last = this.#parts.findLast(({ at }) => at <= to);
+    return last !== undefined && from <= last.until ? last : null;
+  }
+
+  /** Where that is counted. */
+  tallyOf(from: number, to: number): Tally {
+    return this.partOf(from, to)?.tally ?? this.between;
+  }
+
+  /** The kill within `after` ms of which something ended that had begun before it; null if there is none. */
+  killIn(begunAt: number, endedAt: number, after: number): Part | null {
+    return this.#parts.findLast(({ kind, at }) =>
+      kind === "kill" && begunAt <= at && at <= endedAt && endedAt <= at + after
+    ) ?? null;
+  }
+}
