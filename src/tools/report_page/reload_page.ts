@@ -130,7 +130,7 @@ function partName({ kind, number }: ReloadPart): string {
 function partTable(report: ReloadReport): Markup {
   const found = RELOAD_LOSSES.filter(({ name }) => report.total.losses[name] > 0);
   const killed = report.parts.some(({ kind }) => kind === "kill");
-  const counts = ["connections", "sent", "answered", "unanswered", ...killed ? ["held by the killed"] : []];
+  const counts = ["connections", "sent", "answered", "messages lost", ...killed ? ["held by the killed"] : []];
   return tableMarkup({
     caption: "One row for each reload; what began before it and ended in it counts in it",
     cards: true,

@@ -1,6 +1,6 @@
 /**
- * A server that replaces its workers on SIGHUP, rightly or wrongly: `reloader.ts MODE KIND` (tcp, http, ws), on the port
- * in PORT. Workers that die are replaced; SIGTERM ends them and it.
+ * A server that replaces its workers on SIGHUP, rightly or wrongly: `reloader.ts MODE KIND [PATH]` (tcp, http, ws), on
+ * the port in PORT or at the path. Workers that die are replaced; SIGTERM ends them and it.
  *
  * @module
  */
@@ -18,13 +18,15 @@ export type Mode =
   | "hasty"
   /** A socket for each worker: with it dies what waits in its queue. */
   | "reusePort"
+  /** When one worker dies, all others are killed as well. */
+  | "panics"
   /** It has never heard of the signal, which ends it. */
   | "unaware";
 
 /** Two share the load, but for the one that leaves a gap. */
 const WORKERS = 2;
 
-const [mode, kind] = process.argv.slice(2) as [Mode, string];
+const [mode, kind, path = ""] = process.argv.slice(2) as [Mode, string, string?];
 const reuse = mode === "reusePort";
 let stopping = false;
 let reload: Promise<void> = Promise.resolve();
@@ -73,11 +75,16 @@ async function supervise(): Promise<void> {
     leaveIfAlone();
   });
   cluster.on("exit", (worker) => {
-    if (!stopping && !retired.has(worker)) void start();
+    if (!stopping && !retired.has(worker)) replaceDead();
     retired.delete(worker);
     leaveIfAlone();
   });
   await start(mode === "gap" ? 1 : WORKERS);
+}
+
+function replaceDead(): void {
+  if (mode === "panics" && current().length > 0) { for (const worker of current()) worker.process.kill("SIGKILL"); }
+  else void start(mode === "panics" ? WORKERS : 1);
 }
 
 function leaveIfAlone(): void {
@@ -85,4 +92,4 @@ function leaveIfAlone(): void {
 }
 
 if (cluster.isPrimary) await supervise();
-else serveOut(kind, { port: Number(process.env.PORT), reuse, hasty: mode === "hasty" });
+else serveOut(kind, { port: Number(process.env.PORT), path, reuse, hasty: mode === "hasty" });

@@ -6,6 +6,8 @@ import { type Speaker, speakerOf } from "../losers/speakers.ts";
 /** How a worker is. */
 export interface WorkerOptions {
   readonly port: number;
+  /** Where it listens in place of the port, if it is not empty. */
+  readonly path: string;
   /** Its socket is its own, and others have the same address. */
   readonly reuse: boolean;
   /** It drops what it has. */
@@ -16,7 +18,7 @@ export interface WorkerOptions {
 const BUSY = 150;
 
 /** Listens when it is told to, and goes when it is told to. */
-export function serveOut(kind: string, { port, reuse, hasty }: WorkerOptions): void {
+export function serveOut(kind: string, { port, path, reuse, hasty }: WorkerOptions): void {
   const sockets = new Set<Socket>();
   let going = false;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
@@ -42,7 +44,7 @@ export function serveOut(kind: string, { port, reuse, hasty }: WorkerOptions): v
   });
   // A cluster would share the socket otherwise.
   const own = reuse ? { reusePort: true, exclusive: true } : {};
-  const options: ListenOptions = { port, host: "127.0.0.1", ...own };
+  const options: ListenOptions = path === "" ? { port, host: "127.0.0.1", ...own } : { path };
   process.once("message", () => server.listen(options, () => process.send!("listening")));
   process.send!("up");
 }

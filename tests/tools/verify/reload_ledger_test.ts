@@ -16,9 +16,9 @@ import {
 const GONE = { took: 5, code: 0, signal: null } as const;
 
 /** A run with one kill from 100 to 200 ms and one reload from 1000 to 2000 ms. */
-function run(write: (ledger: ReloadLedger) => void): ReloadReport {
+function run(write: (ledger: ReloadLedger) => void, held: ReadonlySet<number> | null = null): ReloadReport {
   const ledger = new ReloadLedger({ begunAt: 10, killSeen: 50, grace: 1000 });
-  ledger.begins("kill", 100);
+  ledger.begins("kill", 100, held);
   ledger.ends(200);
   ledger.begins("reload", 1000);
   ledger.ends(2000);
@@ -30,9 +30,15 @@ function run(write: (ledger: ReloadLedger) => void): ReloadReport {
 /** A connection that was asked for at `from`, has one answer, one message at `at`, and ends at `to`. */
 function connection(
   ledger: ReloadLedger,
-  { from, at, to, end = "fin" }: { from: number; at: number; to: number; end?: "fin" | "reset" },
+  { from, at, to, end = "fin", port = null }: {
+    readonly from: number;
+    readonly at: number;
+    readonly to: number;
+    readonly end?: "fin" | "reset";
+    readonly port?: number | null;
+  },
 ): Visit {
-  const visit = ledger.open({ kind: "asking", dialledAt: from }, from + 2);
+  const visit = ledger.open({ kind: "asking", dialledAt: from }, from + 2, port);
   visit.account.begins(from + 2, true);
   visit.account.answers("", 0, from + 5);
   visit.account.begins(at, true);
@@ -194,6 +200,17 @@ describe("verify --reload: what a killed worker held", () => {
     });
     assertEquals(report.kills.held, { connections: 0, messages: 0 });
     assertEquals(report.kills.losses, { ...noReloadLosses(), unanswered: 2, refused: 1 });
+  });
+
+  it("is only what the kernel says of its clients' ports, where those are known", () => {
+    const report = run((ledger) => {
+      connection(ledger, { from: 50, at: 99, to: 120, port: 40_000 });
+      connection(ledger, { from: 50, at: 99, to: 120, port: 40_001 });
+      // The port of one that was reset before it was seen is not known.
+      ledger.refuse({ kind: "storm", dialledAt: 99 }, 101, "ECONNRESET", "dropped");
+    }, new Set([40_000]));
+    assertEquals(report.kills.held, { connections: 2, messages: 1 });
+    assertEquals(report.kills.losses, { ...noReloadLosses(), unanswered: 1 });
   });
 
   it("is nothing that was lost in a reload", () => {

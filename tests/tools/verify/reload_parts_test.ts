@@ -9,7 +9,7 @@ import {
   formatReloads,
   formatReloadSum,
 } from "../../../src/tools/cli/verify/reload/reload_table.ts";
-import { tcpInodes, unixInodes } from "../../../src/tools/cli/verify/reload/workers.ts";
+import { tcpConnections, unixConnections } from "../../../src/tools/cli/verify/reload/workers.ts";
 import { readSettings, type VerifySettings } from "../../../src/tools/cli/verify/verify_options.ts";
 import { cleanReloads, losingReloads } from "../../support/verify_reports.ts";
 
@@ -120,13 +120,13 @@ describe("the kernel's tables", () => {
 0000000000000000: 00000003 00000000 00000000 0001 03 24 /run/b.sock`;
 
   it("tell the accepted connections of a port: not what listens, waits, has ended, or belongs to clients", () => {
-    assertEquals([...tcpInodes(TCP, 8080)], ["12"]);
-    assertEquals([...tcpInodes(TCP, 0x1f9)], ["14"]);
-    assertEquals([...tcpInodes("", 8080)], []);
+    assertEquals([...tcpConnections(TCP, 8080)], [["12", 0xa001]]);
+    assertEquals([...tcpConnections(TCP, 0x1f9)], [["14", 0xa003]]);
+    assertEquals([...tcpConnections("", 8080)], []);
   });
 
   it("tell those of a Unix socket", () => {
-    assertEquals([...unixInodes(UNIX, "/run/a.sock")], ["22"]);
-    assertEquals([...unixInodes("", "/run/a.sock")], []);
+    assertEquals([...unixConnections(UNIX, "/run/a.sock")], [["22", 0]]);
+    assertEquals([...unixConnections("", "/run/a.sock")], []);
   });
 });

@@ -17,8 +17,8 @@ const RELOADER = `${root}tests/programs/reloaders/reloader.ts`;
 const NODE24 = `${root}node_modules/node-${process.platform}-${process.arch}/bin/node`;
 
 /** A server that reloads in one way, on Node: who reloads does not matter to who looks. */
-function reloader(mode: string, kind: VerifyKind, program: string | null = null): string[] {
-  const [node, ...args] = commandLine(RELOADER, { runtime: "node", args: [mode, kind] });
+function reloader(mode: string, kind: VerifyKind, program: string | null = null, path: string = ""): string[] {
+  const [node, ...args] = commandLine(RELOADER, { runtime: "node", args: [mode, kind, path] });
   return [program ?? node, ...args];
 }
 
@@ -94,6 +94,23 @@ describe("sluice verify --reload", { concurrency: 2 }, () => {
     assertEquals(sent, answered + held.messages);
   });
 
+  it("blames a server that drops what other workers hold when one is killed", async () => {
+    const { code, report } = await reloads([...WAIT, "--kind", "http", "--kill-worker"], reloader("panics", "http"));
+    assertEquals([code, report.clean], [1, false]);
+    const { unanswered, reset } = report.kills.losses;
+    assertGreater(unanswered + reset, 0);
+    assertGreater(report.kills.held.connections, 0);
+  });
+
+  it("kills workers behind a Unix socket", async () => {
+    using folder = folderOf();
+    const path = join(folder.path, "s");
+    const args = [...WAIT, "--reloads", "1", "--kind", "http", "--unix", path, "--kill-worker"];
+    const { code, report } = await reloads(args, reloader("shared", "http", null, path));
+    assertEquals([code, report.details], [0, []]);
+    assertEquals(report.parts.map(({ kind }) => kind), ["kill", "reload"]);
+  });
+
   it("says that there is nobody to kill where a server has no other processes", async () => {
     const alone = commandLine(`${root}tests/programs/verify_subject.ts`, { runtime: "node", args: ["plain"] });
     const { code, stderr } = await run(["--kind", "tcp", "--kill-worker"], alone);
@@ -123,20 +140,16 @@ describe("sluice verify --reload-command", { concurrency: 2 }, () => {
 
 describe("sluice verify --reload as others show it", { concurrency: 2 }, () => {
   it("prints a table, and writes a page", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "sluice-reload-"));
-    try {
-      const page = join(folder, "page.html");
-      const args = [...WAIT, "--kind", "http", "--html", page, "--seed", "5"];
-      const { code, stdout, stderr } = await run(args, reloader("shared", "http"));
-      assertEquals(code, 0, stdout + stderr);
-      assertMatch(stdout, /^reload 2 +1\.\d\d s +\d+ +0 +0 +\d+ +\d+ +0 +0 .* nothing$/m);
-      assertMatch(stdout, /^Nothing was lost \(2 reloads, \d+ connections, \d+ messages, seed 5\)$/m);
-      const text = readFileSync(page, "utf8");
-      assertStringIncludes(text, "Nothing was lost in 2 reloads");
-      assertStringIncludes(text, "sluice verify --reload --reloads 2 --clients 12");
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
+    using folder = folderOf();
+    const page = join(folder.path, "page.html");
+    const args = [...WAIT, "--kind", "http", "--html", page, "--seed", "5"];
+    const { code, stdout, stderr } = await run(args, reloader("shared", "http"));
+    assertEquals(code, 0, stdout + stderr);
+    assertMatch(stdout, /^reload 2 +1\.\d\d s +\d+ +0 +0 +\d+ +\d+ +0 +0 .* nothing$/m);
+    assertMatch(stdout, /^Nothing was lost \(2 reloads, \d+ connections, \d+ messages, seed 5\)$/m);
+    const text = readFileSync(page, "utf8");
+    assertStringIncludes(text, "Nothing was lost in 2 reloads");
+    assertStringIncludes(text, "sluice verify --reload --reloads 2 --clients 12");
   });
 
   it("at Ctrl-C tells what is known, blames nobody for the end, and leaves no process behind", async () => {
@@ -153,6 +166,12 @@ describe("sluice verify --reload as others show it", { concurrency: 2 }, () => {
     for (const pid of [server, ...workers]) assert(await isGone(pid), `process ${pid} is left`);
   });
 });
+
+/** A folder that goes away with the block. */
+function folderOf(): Disposable & { readonly path: string } {
+  const path = mkdtempSync(join(tmpdir(), "sluice-reload-"));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true }) };
+}
 
 async function childOf(pid: number): Promise<number> {
   while (childrenOf(pid).length === 0) await new Promise((resolve) => setTimeout(resolve, 20));

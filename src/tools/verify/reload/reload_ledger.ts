@@ -24,6 +24,8 @@ export interface Visit {
   /** When the connection was asked for, in ms of the clock. */
   readonly dialledAt: number;
   readonly account: Account;
+  /** The client's port; null: it has none, as on a Unix socket. */
+  readonly port: number | null;
   /** The client has asked all that it wanted and goes: what its connection ends with costs nobody anything. */
   left: boolean;
 }
@@ -64,9 +66,13 @@ export class ReloadLedger {
     this.#options = options;
   }
 
-  /** A reload is about to be asked for, or a worker is about to be killed. */
-  begins(kind: Part["kind"], now: number): void {
-    this.#timeline.begins(kind, now);
+  /**
+   * A reload is about to be asked for, or a worker is about to be killed.
+   *
+   * @param held Ports of the clients whose connections the worker holds; null: nobody knows.
+   */
+  begins(kind: Part["kind"], now: number, held: ReadonlySet<number> | null = null): void {
+    this.#timeline.begins(kind, now, held);
   }
 
   /** It is over; `failure` says why it was none, in words. */
@@ -76,27 +82,27 @@ export class ReloadLedger {
   }
 
   /** A connection was made. */
-  open({ kind, dialledAt }: Newcomer, now: number): Visit {
+  open({ kind, dialledAt }: Newcomer, now: number, port: number | null = null): Visit {
     const tally = this.#timeline.tallyOf(dialledAt, now);
     tally.connections++;
     tally.connectWaits.push(now - dialledAt);
-    return { kind, dialledAt, account: new Account(++this.#visits, now), left: false };
+    return { kind, dialledAt, account: new Account(++this.#visits, now), port, left: false };
   }
 
   /** No connection was made; `code` is the system's word for why. */
   refuse({ kind, dialledAt }: Newcomer, now: number, code: string, detail: string): void {
     const reset = RESETS.has(code);
-    // A worker can have held it only if it was made.
-    const held = reset ? this.#heldBy(dialledAt, now) : null;
+    // A worker can have held it only if it was made; its port was not seen.
+    const held = reset ? this.#heldBy(dialledAt, now, null) : null;
     if (held !== null) held.tally.heldConnections++;
     else this.#blame(reset ? "reset" : "refused", dialledAt, now, kind, detail);
   }
 
   /** A connection is over, and its client has seen its end: it is accounted for. */
   settle(visit: Visit): void {
-    const { account, dialledAt } = visit;
+    const { account, dialledAt, port } = visit;
     const losses = lossesOf(visit);
-    const held = losses.length === 0 ? null : this.#heldBy(dialledAt, account.endedAt);
+    const held = losses.length === 0 ? null : this.#heldBy(dialledAt, account.endedAt, port);
     if (held !== null) held.tally.heldConnections++;
     for (const message of account.messages) this.#count(visit, message, held);
     if (held !== null) return;
@@ -159,8 +165,8 @@ export class ReloadLedger {
     if (!SLOW.has(kind)) tally.answerWaits.push(answeredAt! - begunAt);
   }
 
-  #heldBy(dialledAt: number, endedAt: number): Part | null {
-    return this.#timeline.killIn(dialledAt, endedAt, this.#options.killSeen);
+  #heldBy(dialledAt: number, endedAt: number, port: number | null): Part | null {
+    return this.#timeline.killIn(dialledAt, endedAt, this.#options.killSeen, port);
   }
 
   /** `detail` null: it is counted and not told. */

@@ -130,7 +130,8 @@ export class ReloadStage {
     const dialledAt = this.world.clock.now();
     const conn = await this.#dial(kind, dialledAt);
     if (conn === null) return this.#leaving ? undefined : this.pause(this.patience(REFUSED_REST));
-    const visit = this.ledger.open({ kind, dialledAt }, this.world.clock.now());
+    const port = conn.local.transport === "tcp" ? conn.local.port : null;
+    const visit = this.ledger.open({ kind, dialledAt }, this.world.clock.now(), port);
     const client = this.#clientOn(conn, visit, talk);
     this.#open.add(client);
     await play(client);

@@ -14,6 +14,8 @@ export interface Part {
   readonly at: number;
   /** When it was over; Infinity while it lasts. */
   until: number;
+  /** Of a kill: ports of the clients whose connections the killed process held; null: nobody knows. */
+  readonly held: ReadonlySet<number> | null;
   readonly tally: Tally;
 }
 
@@ -29,10 +31,10 @@ export class Timeline {
   }
 
   /** A part begins; the one before it is over. */
-  begins(kind: Part["kind"], now: number): Part {
+  begins(kind: Part["kind"], now: number, held: ReadonlySet<number> | null = null): Part {
     this.ends(now);
     const number = this.#parts.filter((part) => part.kind === kind).length + 1;
-    const part: Part = { kind, number, at: now, until: Infinity, tally: new Tally() };
+    const part: Part = { kind, number, at: now, until: Infinity, held, tally: new Tally() };
     this.#parts.push(part);
     return part;
   }
@@ -54,10 +56,14 @@ export class Timeline {
     return this.partOf(from, to)?.tally ?? this.between;
   }
 
-  /** The kill within `after` ms of which something ended that had begun before it; null if there is none. */
-  killIn(begunAt: number, endedAt: number, after: number): Part | null {
-    return this.#parts.findLast(({ kind, at }) =>
-      kind === "kill" && begunAt <= at && at <= endedAt && endedAt <= at + after
+  /**
+   * The kill that ended a connection: it was asked for before it, ended within `after` ms, and its client's port is
+   * among those of the killed process, where both are known. Null if there is none.
+   */
+  killIn(begunAt: number, endedAt: number, after: number, port: number | null): Part | null {
+    return this.#parts.findLast(({ kind, at, held }) =>
+      kind === "kill" && begunAt <= at && at <= endedAt && endedAt <= at + after &&
+      (held === null || port === null || held.has(port))
     ) ?? null;
   }
 }

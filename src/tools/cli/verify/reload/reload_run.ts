@@ -13,7 +13,7 @@ import { forgive, stopServer } from "../stop.ts";
 import { formatExit, lastWords, PORT_MARK, startSubject, type Subject } from "../subject.ts";
 import type { VerifySettings } from "../verify_options.ts";
 import type { ReloadSettings } from "./reload_options.ts";
-import { isRunning, knowsWorkers, workersOf } from "./workers.ts";
+import { clientsOf, isRunning, isStopped, knowsWorkers, workersOf } from "./workers.ts";
 
 /** Time in ms under load before each reload and behind the last one, at the least and at the most. */
 const REST: readonly [least: number, most: number] = [300, 500];
@@ -21,8 +21,8 @@ const REST: readonly [least: number, most: number] = [300, 500];
 const AFTER_KILL = 1000;
 /** Longest time that a command may take to reload, in ms. */
 const COMMAND_LIMIT = 60_000;
-/** Longest wait until a killed process is gone, in ms. */
-const GONE_LIMIT = 2000;
+/** Longest wait until a process stands still, or is gone, in ms. */
+const STATE_LIMIT = 2000;
 /** What stands for the server's process in a reload's command. */
 const PID_MARK = "{pid}";
 
@@ -159,9 +159,12 @@ class Reloads {
     }
     const victim = workers[Math.floor(world.random() * workers.length)];
     this.#events.begins("kill", number);
-    ledger.begins("kill", world.clock.now());
-    kill(victim);
-    await gone(victim);
+    // It stands still while the kernel is asked what it holds: from here on it takes nothing in.
+    send(victim, "SIGSTOP");
+    await until(() => isStopped(victim) || !isRunning(victim));
+    ledger.begins("kill", world.clock.now(), clientsOf(victim, place));
+    send(victim, "SIGKILL");
+    await until(() => !isRunning(victim));
     await child.exitWithin(this.#stage.patience(AFTER_KILL));
     ledger.ends(world.clock.now());
   }
@@ -192,14 +195,14 @@ function failureOf(exit: ChildExit | null, limit: number, child: Child): string 
   return `its command ended with ${formatExit(exit)}${words === "" ? "" : `: ${words}`}`;
 }
 
-function kill(pid: number): void {
+function send(pid: number, signal: string): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch {
     // It has ended by itself meanwhile.
   }
 }
 
-async function gone(pid: number): Promise<void> {
-  for (const end = performance.now() + GONE_LIMIT; isRunning(pid) && performance.now() < end;) await pause(1);
+async function until(isSo: () => boolean): Promise<void> {
+  for (const end = performance.now() + STATE_LIMIT; !isSo() && performance.now() < end;) await pause(1);
 }
