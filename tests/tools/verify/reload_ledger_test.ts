@@ -19,6 +19,7 @@ const GONE = { took: 5, code: 0, signal: null } as const;
 function run(write: (ledger: ReloadLedger) => void, held: ReadonlySet<number> | null = null): ReloadReport {
   const ledger = new ReloadLedger({ begunAt: 10, killSeen: 50, grace: 1000 });
   ledger.begins("kill", 100, held);
+  ledger.gone(110);
   ledger.ends(200);
   ledger.begins("reload", 1000);
   ledger.ends(2000);
@@ -195,11 +196,22 @@ describe("verify --reload: what a killed worker held", () => {
   it("is no connection that came later or ended later, and no refused one", () => {
     const report = run((ledger) => {
       connection(ledger, { from: 101, at: 110, to: 120 });
-      connection(ledger, { from: 50, at: 150, to: 151 });
+      connection(ledger, { from: 50, at: 160, to: 161 });
       ledger.refuse({ kind: "storm", dialledAt: 99 }, 101, "ECONNREFUSED", "nobody there");
     });
     assertEquals(report.kills.held, { connections: 0, messages: 0 });
     assertEquals(report.kills.losses, { ...noReloadLosses(), unanswered: 2, refused: 1 });
+  });
+
+  it("is what ended with a process that takes its time to go", () => {
+    const ledger = new ReloadLedger({ begunAt: 10, killSeen: 50, grace: 1000 });
+    ledger.begins("kill", 100);
+    connection(ledger, { from: 50, at: 90, to: 700 });
+    ledger.gone(900);
+    connection(ledger, { from: 50, at: 90, to: 950 });
+    connection(ledger, { from: 50, at: 90, to: 951 });
+    const { kills } = ledger.report({ command: "x", kind: "tcp", clients: {} }, 1);
+    assertEquals([kills.held.connections, kills.losses.unanswered], [2, 1]);
   });
 
   it("is only what the kernel says of its clients' ports, where those are known", () => {

@@ -37,7 +37,7 @@ export type Newcomer = Pick<Visit, "kind" | "dialledAt">;
 export interface ReloadLedgerOptions {
   /** When the clients were let loose, in ms of the clock. */
   readonly begunAt: number;
-  /** Time in ms within which clients see that a worker was killed. */
+  /** Time in ms within which clients see that a killed worker is gone. */
   readonly killSeen: number;
   /** Time in ms that the server has from its signal to its exit when all is over. */
   readonly grace: number;
@@ -73,6 +73,11 @@ export class ReloadLedger {
    */
   begins(kind: Part["kind"], now: number, held: ReadonlySet<number> | null = null): void {
     this.#timeline.begins(kind, now, held);
+  }
+
+  /** The worker that was to be killed is gone. */
+  gone(now: number): void {
+    this.#timeline.gone(now);
   }
 
   /** It is over; `failure` says why it was none, in words. */

@@ -23,7 +23,7 @@ const END_LIMIT = 1000;
 const REFUSED_REST = 50;
 /** Least think time in ms: a FIN that rides with an answer is a segment of its own and must have time to arrive. */
 const LEAST_THINK = 10;
-/** Time in ms within which clients see that a worker was killed: a machine that is busy tells it late. */
+/** Time in ms within which clients see that a killed worker is gone: a machine that is busy tells it late. */
 const KILL_SEEN = 500;
 /** Round trips that may come on top of any of these. */
 const TRIPS = 4;

@@ -16,6 +16,8 @@ export interface Part {
   until: number;
   /** Of a kill: ports of the clients whose connections the killed process held; null: nobody knows. */
   readonly held: ReadonlySet<number> | null;
+  /** Of a kill: when the process was gone, and with it what it held; Infinity until then. */
+  gone: number;
   readonly tally: Tally;
 }
 
@@ -34,15 +36,23 @@ export class Timeline {
   begins(kind: Part["kind"], now: number, held: ReadonlySet<number> | null = null): Part {
     this.ends(now);
     const number = this.#parts.filter((part) => part.kind === kind).length + 1;
-    const part: Part = { kind, number, at: now, until: Infinity, held, tally: new Tally() };
+    const part: Part = { kind, number, at: now, until: Infinity, held, gone: Infinity, tally: new Tally() };
     this.#parts.push(part);
     return part;
+  }
+
+  /** The process that was to be killed is gone: a large one takes its time on a busy machine. */
+  gone(now: number): void {
+    const last = this.#parts.at(-1);
+    if (last !== undefined) last.gone = Math.min(last.gone, now);
   }
 
   /** The part that lasts is over. */
   ends(now: number): void {
     const last = this.#parts.at(-1);
-    if (last !== undefined && last.until === Infinity) last.until = now;
+    if (last === undefined || last.until < Infinity) return;
+    last.until = now;
+    this.gone(now);
   }
 
   /** The part in which something happened that lasted from `from` to `to`: where it ended, else where it began; or null. */
@@ -57,12 +67,12 @@ export class Timeline {
   }
 
   /**
-   * The kill that ended a connection: it was asked for before it, ended within `after` ms, and its client's port is
-   * among those of the killed process, where both are known. Null if there is none.
+   * The kill that ended a connection: it was asked for before it, ended at most `after` ms behind the process, and its
+   * client's port is among those of that process, where both are known. Null if there is none.
    */
   killIn(begunAt: number, endedAt: number, after: number, port: number | null): Part | null {
-    return this.#parts.findLast(({ kind, at, held }) =>
-      kind === "kill" && begunAt <= at && at <= endedAt && endedAt <= at + after &&
+    return this.#parts.findLast(({ kind, at, held, gone }) =>
+      kind === "kill" && begunAt <= at && at <= endedAt && endedAt <= gone + after &&
       (held === null || port === null || held.has(port))
     ) ?? null;
   }

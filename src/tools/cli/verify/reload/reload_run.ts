@@ -165,6 +165,7 @@ class Reloads {
     ledger.begins("kill", world.clock.now(), clientsOf(victim, place));
     send(victim, "SIGKILL");
     await until(() => !isRunning(victim));
+    ledger.gone(world.clock.now());
     await child.exitWithin(this.#stage.patience(AFTER_KILL));
     ledger.ends(world.clock.now());
   }
