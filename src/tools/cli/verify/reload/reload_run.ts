@@ -23,6 +23,10 @@ const AFTER_KILL = 1000;
 const COMMAND_LIMIT = 60_000;
 /** Longest wait until a process stands still, or is gone, in ms. */
 const STATE_LIMIT = 2000;
+/** Longest wait until a process of the server holds a connection, in ms. */
+const WORKER_LIMIT = 5000;
+/** Wait between two looks at processes, in ms. */
+const LOOK_EVERY = 5;
 /** What stands for the server's process in a reload's command. */
 const PID_MARK = "{pid}";
 
@@ -153,10 +157,7 @@ class Reloads {
   async #kill(number: number): Promise<void> {
     const { ledger, world } = this.#stage;
     const { child, place } = this.#subject;
-    const workers = workersOf(child.pid, place);
-    if (workers.length === 0) {
-      throw new VerifyError("No process that the server has started holds a connection: there is no worker to kill");
-    }
+    const workers = await this.#workers();
     const victim = workers[Math.floor(world.random() * workers.length)];
     this.#events.begins("kill", number);
     // It stands still while the kernel is asked what it holds: from here on it takes nothing in.
@@ -168,6 +169,15 @@ class Reloads {
     ledger.gone(world.clock.now());
     await child.exitWithin(this.#stage.patience(AFTER_KILL));
     ledger.ends(world.clock.now());
+  }
+
+  /** Those that serve; a server that has lost one or all of them has time to start others. */
+  async #workers(): Promise<readonly number[]> {
+    const { child, place } = this.#subject;
+    let workers: readonly number[] = [];
+    await until(() => (workers = workersOf(child.pid, place)).length > 0, this.#stage.patience(WORKER_LIMIT));
+    if (workers.length > 0) return workers;
+    throw new VerifyError("No process that the server has started holds a connection: there is no worker to kill");
   }
 
   async #stop(): Promise<void> {
@@ -204,6 +214,6 @@ function send(pid: number, signal: string): void {
   }
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  for (const end = performance.now() + STATE_LIMIT; !isSo() && performance.now() < end;) await pause(1);
+async function until(isSo: () => boolean, limit: number = STATE_LIMIT): Promise<void> {
+  for (const end = performance.now() + limit; !isSo() && performance.now() < end;) await pause(LOOK_EVERY);
 }
