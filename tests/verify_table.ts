@@ -5,6 +5,7 @@
  *   npm run verify-table -- --only node,go        rows whose name or kind has one of these words
  *   npm run verify-table -- --clients 20 --rounds 3 --busy 4
  *   npm run verify-table -- --round-trips 0,200ms     each row at each distance, with the losses of each in columns
+ *   npm run verify-table -- --reloads 20          the other table, of what a reload loses
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,6 +16,7 @@ import { parseArgs } from "node:util";
 import type { LossName, VerifyKind } from "../src/tools/verify/mod.ts";
 import { commandLine, root, type RuntimeName } from "./support/processes.ts";
 import { startVerify, type Verified } from "./support/verify_cli.ts";
+import { reloadTable } from "./verify_reloads.ts";
 
 /** Longest time for a row, in ms. */
 const LIMIT = 600_000;
@@ -192,15 +194,27 @@ async function play(row: Row, roundTrips: readonly string[], common: readonly st
 
 async function main(): Promise<void> {
   const text = { type: "string" } as const;
-  const options = { only: text, clients: text, rounds: text, busy: text, "round-trip": text, "round-trips": text };
-  const { values } = parseArgs({ options });
+  const distances = { "round-trip": text, "round-trips": text };
+  const { values } = parseArgs({
+    options: { only: text, clients: text, rounds: text, reloads: text, busy: text, ...distances },
+  });
   const words = values.only?.split(",") ?? [""];
   const { clients = "50", rounds = "1", busy = "0" } = values;
   const roundTrips = (values["round-trips"] ?? values["round-trip"] ?? "0").split(",");
-  const common = ["--grace", GRACE, "--clients", clients, "--rounds", rounds, "--busy", busy];
-  const head = headOf(roundTrips);
+  const common = ["--clients", clients, "--busy", busy];
   const folder = mkdtempSync(join(tmpdir(), "sluice-peers-"));
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  if (values.reloads !== undefined) return await reloadTable(words, [...common, "--reloads", values.reloads], folder);
+  await stopTable(words, roundTrips, [...common, "--grace", GRACE, "--rounds", rounds], folder);
+}
+
+async function stopTable(
+  words: readonly string[],
+  roundTrips: readonly string[],
+  common: readonly string[],
+  folder: string,
+): Promise<void> {
+  const head = headOf(roundTrips);
   console.log(line(head));
   console.log(line(head.map((_, i) => i < 2 || i === head.length - 1 ? "---" : "---:")));
   for (const row of allRows(folder)) {

@@ -14,8 +14,12 @@ export interface Verified {
 }
 
 /** Starts `sluice verify` with these arguments for a command. */
-export function startVerify(args: readonly string[], command: readonly string[]): Program {
-  return startProgram(CLI, { args: ["verify", ...args, "--", ...command] });
+export function startVerify(
+  args: readonly string[],
+  command: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Program {
+  return startProgram(CLI, { args: ["verify", ...args, "--", ...command], env });
 }
 
 /** Runs it to its end. */

@@ -45,6 +45,9 @@ export function loser(faults: Faults = {}): (home: Home) => Promise<HandServer> 
   };
 }
 
+/** What a server by hand needs of its listener. */
+export type Accepting = Pick<Listener, "address" | "close"> & AsyncIterable<Conn>;
+
 export class HandServer implements Subject {
   readonly port: number;
   readonly adapter: Home["adapter"];
@@ -52,9 +55,9 @@ export class HandServer implements Subject {
   readonly faults: Faults;
   readonly conns: Set<HandConn> = new Set();
   stoppedAt = Infinity;
-  readonly #listener: Listener;
+  readonly #listener: Accepting;
 
-  constructor(home: Home, listener: Listener, faults: Faults) {
+  constructor(home: Home, listener: Accepting, faults: Faults) {
     this.home = home;
     this.adapter = home.adapter;
     this.faults = faults;

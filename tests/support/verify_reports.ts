@@ -7,6 +7,11 @@ import {
   addLosses,
   type LossCounts,
   noLosses,
+  noReloadLosses,
+  type PartFigures,
+  RELOAD_LOSSES,
+  type ReloadPart,
+  type ReloadReport,
   type RoundReport,
   type ScenarioName,
   type VerifyReport,
@@ -88,5 +93,82 @@ function summed(command: string, scenarios: readonly RoundReport[]): VerifyRepor
     skipped: [{ scenario: "stream", reason: "there is no path of a long answer, give one" }],
     totals: addLosses(scenarios.map(({ losses }) => losses)),
     clean: scenarios.every(({ clean }) => clean),
+  };
+}
+
+/** Reloads that lost nothing, with a worker that was killed before the first. */
+export function cleanReloads(): ReloadReport {
+  return reloadsOf([
+    {
+      ...figures(),
+      kind: "kill",
+      number: 1,
+      at: 400,
+      took: 1000,
+      answered: 697,
+      held: { connections: 2, messages: 3 },
+    },
+    { ...figures(), kind: "reload", number: 1, at: 1800, took: 2000 },
+    { ...figures(), kind: "reload", number: 2, at: 4200, took: 2000 },
+  ], []);
+}
+
+/** Two reloads, of which one lost much and failed, by somebody who likes markup. */
+export function losingReloads(): ReloadReport {
+  const losses = { ...noReloadLosses(), refused: 12, reset: 3, reloadFailed: 1 };
+  return reloadsOf([
+    { ...figures(), kind: "reload", number: 1, at: 400, took: 2000 },
+    { ...figures(), kind: "reload", number: 2, at: 2800, took: 61_000, answered: 690, lost: 10, losses },
+  ], [
+    "refused connection (storm, 4 ms into reload 2): nobody listens",
+    `reload that failed (61000 ms into reload 2): <b onclick="x">it</b> said\u202e nothing`,
+  ]);
+}
+
+function figures(): PartFigures {
+  return {
+    connections: 120,
+    sent: 700,
+    answered: 700,
+    lost: 0,
+    afterEnd: 1,
+    losses: noReloadLosses(),
+    held: { connections: 0, messages: 0 },
+    connectWait: { count: 120, p50: 0.52, p99: 2.2, max: 9.9 },
+    answerWait: { count: 600, p50: 1.1, p99: 4, max: 21.2 },
+  };
+}
+
+function reloadsOf(parts: readonly ReloadPart[], details: readonly string[]): ReloadReport {
+  const between = figures();
+  const of = (kind: ReloadPart["kind"]) => sumOf(parts.filter((part) => part.kind === kind));
+  const total = sumOf([...parts, between]);
+  return {
+    command: `node '<b>"us" & them</b>'`,
+    kind: "http",
+    clients: { storm: 17, asking: 9, webSocket: 1 },
+    parts,
+    during: of("reload"),
+    kills: of("kill"),
+    between,
+    total,
+    details,
+    stop: { took: 20, code: 0, signal: null },
+    clean: details.length === 0,
+  };
+}
+
+function sumOf(all: readonly PartFigures[]): PartFigures {
+  const sum = (count: (figures: PartFigures) => number) => all.reduce((so, each) => so + count(each), 0);
+  const losses = noReloadLosses();
+  for (const each of all) for (const { name } of RELOAD_LOSSES) losses[name] += each.losses[name];
+  return {
+    ...figures(),
+    connections: sum(({ connections }) => connections),
+    sent: sum(({ sent }) => sent),
+    answered: sum(({ answered }) => answered),
+    lost: sum(({ lost }) => lost),
+    losses,
+    held: { connections: sum(({ held }) => held.connections), messages: sum(({ held }) => held.messages) },
   };
 }

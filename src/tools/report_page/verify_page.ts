@@ -47,7 +47,8 @@ export function verifyPage(report: VerifyReport, options: PageOptions = {}): str
   });
 }
 
-const KINDS: Readonly<Record<string, string>> = { tcp: "lines over TCP", http: "HTTP/1.1", ws: "WebSocket" };
+/** What a server speaks, in words. */
+export const KINDS: Readonly<Record<string, string>> = { tcp: "lines over TCP", http: "HTTP/1.1", ws: "WebSocket" };
 
 const RULES = "A server is blamed for what it had received, or could have received, before its clients could see the " +
   "end: FIN, Connection: close or a Close frame. What a client sends later is its own fault, and a refused connection " +

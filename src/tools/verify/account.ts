@@ -20,6 +20,8 @@ export interface Message {
   completedAt: number | null;
   /** What came back. */
   answer: AnswerState;
+  /** When the answer was whole, right or wrong; null before it. */
+  answeredAt: number | null;
   /** What is wrong about a wrong answer, in words. */
   fault: string;
   /** Status of an answer in HTTP; 0 for none. */
@@ -84,17 +86,19 @@ export class Account {
 
   /** A message begins now; `whole` if it is written in one go. */
   begins(now: number, whole: boolean): Message {
-    const message: Message = { begunAt: now, completedAt: whole ? now : null, answer: "none", fault: "", status: 0 };
+    const completedAt = whole ? now : null;
+    const message: Message = { begunAt: now, completedAt, answer: "none", answeredAt: null, fault: "", status: 0 };
     this.messages.push(message);
     return message;
   }
 
   /** The next answer has come whole; `fault` says why it is not right, empty if it is. */
-  answers(fault: string, status: number = 0): void {
+  answers(fault: string, status: number = 0, now: number | null = null): void {
     const message = this.messages[this.#answered];
     if (message === undefined) return;
     this.#answered++;
     message.answer = fault === "" ? "whole" : "wrong";
+    message.answeredAt = now;
     message.fault = fault;
     message.status = status;
   }

@@ -186,7 +186,7 @@ export class Client implements Consumer, TalkEvents {
   }
 
   answered(fault: string, status: number): void {
-    this.account.answers(fault, status);
+    this.account.answers(fault, status, this.#clock.now());
   }
 
   flowed(): void {

@@ -6,6 +6,22 @@
 export { Account, type AccountLoss, type AnswerState, type EndKind, type Message } from "./account.ts";
 export { addLosses, BLAMED, GOOD_CODES, LOSSES, noLosses } from "./classes.ts";
 export { Ledger } from "./ledger.ts";
+export { startReloads } from "./reload/cast.ts";
+export type {
+  ClientKind,
+  PartFigures,
+  ReloadLossClass,
+  ReloadLossCounts,
+  ReloadLossName,
+  ReloadPart,
+  ReloadReport,
+  WaitFigures,
+} from "./reload/reload_api.ts";
+export { countLosses, noReloadLosses, RELOAD_LOSSES } from "./reload/reload_classes.ts";
+export { ReloadLedger, type ReloadLedgerOptions, type Visit } from "./reload/reload_ledger.ts";
+export type { ReloadStage, ReloadWorld } from "./reload/reload_stage.ts";
+export { waitFigures } from "./reload/tally.ts";
+export { Timeline } from "./reload/timeline.ts";
 export type { Scenario, ScenarioRun, ScenarioWorld } from "./scenario.ts";
 export { expectationIn, SCENARIOS } from "./scenarios.ts";
 export { VerifyError } from "./stage.ts";

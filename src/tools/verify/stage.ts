@@ -7,10 +7,8 @@ import { SluiceError } from "@sluice/sluice";
 import { Client, type ClientOptions } from "./client.ts";
 import { Ledger } from "./ledger.ts";
 import { Lookout } from "./lookout.ts";
-import { HttpTalk } from "./talk/http.ts";
-import type { Talk, TalkEvents, TalkOptions } from "./talk/talk.ts";
-import { LineTalk } from "./talk/tcp.ts";
-import { WsTalk } from "./talk/ws.ts";
+import { talkFor } from "./talk/kinds.ts";
+import type { TalkEvents } from "./talk/talk.ts";
 import type { ScenarioRun, ScenarioWorld } from "./scenario.ts";
 import type { Expectation, StopResult } from "./verify_api.ts";
 import type { ClientConn } from "./wire.ts";
@@ -132,7 +130,8 @@ export class Stage implements ScenarioRun {
     const conn = await this.#dial();
     if (conn === null) return null;
     const account = ledger.open(world.clock.now(), options.silent === true);
-    const talk = (events: TalkEvents) => this.#talk(account.client, events, options.path);
+    const own = { client: account.client, path: options.path, remark: (text: string) => void (this.#remark ??= text) };
+    const talk = (events: TalkEvents) => talkFor(world, own, events);
     const client = new Client(conn, world.clock, account, talk, options);
     this.#clients.add(client);
     return client;
@@ -239,21 +238,5 @@ export class Stage implements ScenarioRun {
 
   #limit(ms: number, act: () => void): void {
     this.#stopWaiting.push(this.world.clock.setTimer(act, ms));
-  }
-
-  #talk(client: number, events: TalkEvents, path: string = this.world.path): Talk {
-    const { world } = this;
-    const options: TalkOptions = {
-      client,
-      host: world.host,
-      path,
-      uploadPath: world.uploadPath ?? path,
-      streamPath: world.streamPath ?? path,
-      expect: world.expect,
-      random: () => world.random(),
-      remark: (text) => this.#remark ??= text,
-    };
-    if (world.kind === "tcp") return new LineTalk(options, events);
-    return world.kind === "http" ? new HttpTalk(options, events) : new WsTalk(options, events);
   }
 }

@@ -9,7 +9,7 @@ import type { Bytes, Clock, Conn, Consumer } from "@sluice/sluice";
 /** What a client uses of its connection. */
 export type ClientConn = Pick<
   Conn,
-  "consume" | "write" | "flush" | "closeWrite" | "close" | "abort" | "pause" | "resume"
+  "consume" | "write" | "flush" | "closeWrite" | "close" | "abort" | "pause" | "resume" | "local"
 >;
 
 /** How long the way is. */
@@ -143,6 +143,11 @@ class FarConn implements ClientConn, Consumer {
     this.#there = there;
     this.#back = back;
     real.consume(this);
+  }
+
+  /** As the server sees it. */
+  get local(): Conn["local"] {
+    return this.#real.local;
   }
 
   // What the client does.

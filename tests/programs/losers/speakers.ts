@@ -18,6 +18,7 @@ export interface Speaker {
 
 const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const HEAD_END = "\r\n\r\n";
+const LAST_CHUNK = "\r\n0\r\n\r\n";
 
 /** Bytes of a text of which each character is one byte. */
 function bytesOf(text: string): Uint8Array {
@@ -69,8 +70,14 @@ class Http implements Speaker {
   #end(): number {
     const head = this.#text.indexOf(HEAD_END);
     if (head < 0) return 0;
-    const length = Number(/content-length: *(\d+)/i.exec(this.#text.slice(0, head))?.[1] ?? 0);
-    const end = head + HEAD_END.length + length;
+    const fields = this.#text.slice(0, head);
+    const body = head + HEAD_END.length;
+    if (/transfer-encoding: *chunked/i.test(fields)) {
+      // Nothing here sends a text that looks like the last chunk.
+      const last = this.#text.indexOf(LAST_CHUNK, body);
+      return last < 0 ? 0 : last + LAST_CHUNK.length;
+    }
+    const end = body + Number(/content-length: *(\d+)/i.exec(fields)?.[1] ?? 0);
     return end <= this.#text.length ? end : 0;
   }
 }
@@ -81,9 +88,12 @@ class WebSocketEcho implements Speaker {
   done: boolean = false;
   #handshake: string | null = "";
   #answers: Uint8Array[] = [];
-  readonly #frames: FrameReader = new FrameReader({ masked: true }, ({ opcode, payload }) => {
-    if (opcode === CLOSE) this.done = true;
-    else this.#answers.push(frame({ opcode, payload }));
+  /** Fragments of a message whose last one is still to come. */
+  #fragments: number[] = [];
+  readonly #frames: FrameReader = new FrameReader({ masked: true }, ({ opcode, payload, fin }) => {
+    if (opcode === CLOSE) return void (this.done = true);
+    this.#fragments.push(...payload);
+    if (fin) this.#answers.push(frame({ opcode: TEXT, payload: Uint8Array.from(this.#fragments.splice(0)) }));
   });
 
   take(chunk: Uint8Array): Uint8Array[] {

@@ -5,11 +5,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { loadPage, verifyPage } from "../../../src/tools/report_page/mod.ts";
+import { loadPage, reloadPage, verifyPage } from "../../../src/tools/report_page/mod.ts";
 import { Chromium, evaluate, type Page, type Tab } from "../../support/chromium.ts";
 import { skipWithout } from "../../support/http_tools.ts";
 import { emptyReport, faultyReport, hugeReport, rampReport, steadyReport } from "../../support/load_reports.ts";
-import { cleanReport, losingReport, nothingRunReport } from "../../support/verify_reports.ts";
+import {
+  cleanReloads,
+  cleanReport,
+  losingReloads,
+  losingReport,
+  nothingRunReport,
+} from "../../support/verify_reports.ts";
 
 /** The narrowest and the widest window, in pixels. */
 const WIDTHS = [380, 1400];
@@ -26,6 +32,8 @@ const PAGES: Readonly<Record<string, () => string>> = {
   clean: () => verifyPage(cleanReport()),
   losing: () => verifyPage(losingReport()),
   nothingRun: () => verifyPage(nothingRunReport()),
+  cleanReloads: () => reloadPage(cleanReloads()),
+  losingReloads: () => reloadPage(losingReloads()),
 };
 
 const browser = new Chromium();

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { loadPage, verifyPage } from "../../../src/tools/report_page/mod.ts";
+import { loadPage, reloadPage, verifyPage } from "../../../src/tools/report_page/mod.ts";
 import { repeatLoad } from "../../../src/tools/report_page/load_command.ts";
 import { markup } from "../../../src/tools/report_page/markup.ts";
 import { SCRIPT, SCRIPT_HASH } from "../../../src/tools/report_page/script.ts";
@@ -11,14 +11,22 @@ import { commandLine } from "../../../src/tools/report_page/shell.ts";
 import { STYLE, STYLE_HASH } from "../../../src/tools/report_page/style.ts";
 import type { LossCounts } from "../../../src/tools/verify/mod.ts";
 import { emptyReport, faultyReport, hugeReport, rampReport, steadyReport } from "../../support/load_reports.ts";
-import { cleanReport, losingReport, nothingRunReport } from "../../support/verify_reports.ts";
+import {
+  cleanReloads,
+  cleanReport,
+  losingReloads,
+  losingReport,
+  nothingRunReport,
+} from "../../support/verify_reports.ts";
 
 const LOADS = { steadyReport, rampReport, faultyReport, emptyReport, hugeReport };
 const VERIFIES = { cleanReport, losingReport, nothingRunReport };
+const RELOADS = { cleanReloads, losingReloads };
 
 const PAGES: readonly (readonly [name: string, page: string])[] = [
   ...Object.entries(LOADS).map(([name, report]) => [name, loadPage(report())] as const),
   ...Object.entries(VERIFIES).map(([name, report]) => [name, verifyPage(report())] as const),
+  ...Object.entries(RELOADS).map(([name, report]) => [name, reloadPage(report())] as const),
 ];
 
 /** A name that no report has, so that what is made of it can be found. */
@@ -58,6 +66,9 @@ describe("a page", () => {
     }
     for (const report of Object.values(VERIFIES)) {
       assertEquals(verifyPage(JSON.parse(JSON.stringify(report()))), verifyPage(report()));
+    }
+    for (const report of Object.values(RELOADS)) {
+      assertEquals(reloadPage(JSON.parse(JSON.stringify(report()))), reloadPage(report()));
     }
   });
 
@@ -100,6 +111,12 @@ describe("text of others in a page", () => {
     const scenarios = base.scenarios.map((round) => ({ ...round, details: [HOSTILE] }));
     const skipped = [{ scenario: "stream" as const, reason: HOSTILE }];
     staysText(verifyPage({ ...base, command: HOSTILE, scenarios, skipped }, { repeat: HOSTILE }), verifyPage(base));
+  });
+
+  it("stays text in reloads", () => {
+    const base = losingReloads();
+    const report = { ...base, command: HOSTILE, details: base.details.map(() => HOSTILE) };
+    staysText(reloadPage(report, { repeat: HOSTILE }), reloadPage(base));
   });
 
   it("shows what can't be seen, and cuts what is too long", () => {
@@ -205,6 +222,28 @@ describe("the page of a verification", () => {
     assertStringIncludes(losing, "666 losses in 6 of 11 scenarios");
     assertStringIncludes(losing, "The server had to be killed in 1 of 11 rounds.");
     assertStringIncludes(words(verifyPage(nothingRunReport())), "Nothing was run");
+  });
+
+  it("says of reloads what was lost, what was held by the killed, and how long clients waited", () => {
+    const clean = words(reloadPage(cleanReloads()));
+    assertStringIncludes(clean, "Nothing was lost in 2 reloads");
+    assertStringIncludes(clean, "27 clients made 480 connections: 2,800 messages sent, 2,797 answered.");
+    assertStringIncludes(clean, "1 worker killed between reloads held 2 connections and 3 messages that are lost");
+    assertStringIncludes(clean, "Outside of reloads the longest was 21.2 ms.");
+    assertNotMatch(clean, /not clean/);
+    const losing = words(reloadPage(losingReloads()));
+    assertStringIncludes(losing, "16 losses in 2 reloads");
+    assertStringIncludes(losing, "Not clean: refused, reset and failed.");
+    const none = { ...cleanReloads(), parts: [], clean: false };
+    assertStringIncludes(words(reloadPage(none)), "Not proven in 0 reloads");
+  });
+
+  it("has a row and two dots for each reload", () => {
+    const page = reloadPage(losingReloads());
+    assertEquals(page.match(/<circle [^>]*cx="[\d.]+%"/g)?.length, 4);
+    const row = /<tr><th scope="row"><span class="name">reload 2<\/span>[^]*?<\/tr>/.exec(page)![0];
+    const bad = [...row.matchAll(/<span class="bad-words">([\d,]+)/g)].map(([, count]) => count);
+    assertEquals(bad, ["16", "12", "3", "1"]);
   });
 
   it("has one row per scenario, all rounds together, and one per round behind it", () => {

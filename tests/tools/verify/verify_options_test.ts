@@ -36,6 +36,7 @@ describe("the arguments of sluice verify", () => {
       readyTimeout: 20_000,
       exitCodes: [],
       rolling: false,
+      reload: null,
       json: false,
       html: null,
     });
@@ -71,6 +72,7 @@ describe("the arguments of sluice verify", () => {
       readyTimeout: 3000,
       exitCodes: [1, 2, 143],
       rolling: false,
+      reload: null,
       json: true,
       html: "a.html",
     });

@@ -7,9 +7,11 @@ import { type Print, StartError, type ToolCommand, type ToolInput } from "@sluic
 import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import { setTimeout } from "node:timers";
+import type { PageOptions } from "../../report_page/mod.ts";
 import { type Scenario, SCENARIOS, type VerifyReport } from "../../verify/mod.ts";
 import { killAll } from "./child.ts";
 import { Interruption } from "./interruption.ts";
+import { verifyReloads } from "./reload/reload_command.ts";
 import { readSettings, ROWS, type VerifySettings } from "./verify_options.ts";
 import { formatDetails, formatHead, formatRow, formatSum, settingRows } from "./table.ts";
 import { Verification, type VerifyEvents } from "./verify.ts";
@@ -31,12 +33,18 @@ must exec it. {port} in the command and PORT in its environment tell where to li
 Scenarios:
 ${SCENARIOS.map(formatScenario).join("\n")}
 
+With --reload it is reloaded in place of being stopped, again and again, while clients of all kinds talk to it at
+once. Its address never goes away then, so a refused, reset or unanswered connection is lost. Who could see the end
+of a connection (FIN, Connection: close, a good Close) and comes again has lost nothing. --reload-command is run by sh,
+with {port} and {pid}, the server's process, filled in; it must end with 0 when the reload is over.
+
 Exit code: 0 nothing was lost; 1 something was, or the server can't be started; 2 wrong usage; 130 interrupted.`;
 
 const EXAMPLES = `
 sluice verify --kind tcp -- sluice echo --port {port}
 sluice verify --kind ws --path /ws -- sluice demo --http-port {port} --tcp-port 0
 sluice verify --stream-path /stream --rounds 5 --html report.html -- node server.js
+sluice verify --reload --reloads 5 --kind tcp -- ./server --port {port}
 sluice verify --rolling --expect-exit 143 -- ./server --listen 127.0.0.1:{port}
 `;
 
@@ -54,6 +62,10 @@ export const COMMAND: ToolCommand = {
 
 async function run(input: ToolInput, print: Print): Promise<number> {
   const settings = readSettings(input);
+  return settings.reload === null ? await runStops(settings, input, print) : await runReload(settings, input, print);
+}
+
+async function runStops(settings: VerifySettings, input: ToolInput, print: Print): Promise<number> {
   const verification = new Verification(settings, settings.json ? silence() : showTo(print, settings));
   using interruption = new Interruption(killAll);
   try {
@@ -63,8 +75,29 @@ async function run(input: ToolInput, print: Print): Promise<number> {
   }
   const report = verification.report();
   await tell(report, settings, input, print);
-  if (interruption.code !== null && !settings.json) await print("Interrupted: the rest was not run");
-  const code = interruption.code ?? (report.clean ? CLEAN : LOST);
+  return await ended(interruption.code, report.clean, settings, print);
+}
+
+async function runReload(settings: VerifySettings, input: ToolInput, print: Print): Promise<number> {
+  let abort = () => {};
+  using interruption = new Interruption(() => {
+    // Before the server is killed: what clients see of that is no loss.
+    abort();
+    killAll();
+  });
+  const report = await verifyReloads(settings, {
+    print,
+    interrupted: () => interruption.code !== null,
+    atInterruption: (act) => abort = act,
+    writePage: (found) => writePage(settings, input, ({ reloadPage }, options) => reloadPage(found, options)),
+  });
+  return await ended(interruption.code, report?.clean ?? false, settings, print);
+}
+
+/** The last word, and the exit code. */
+async function ended(asked: number | null, clean: boolean, { json }: VerifySettings, print: Print): Promise<number> {
+  if (asked !== null && !json) await print("Interrupted: the rest was not run");
+  const code = asked ?? (clean ? CLEAN : LOST);
   setTimeout(() => process.exit(code), LAST_BREATH).unref();
   return code;
 }
@@ -92,24 +125,27 @@ function showTo(print: Print, { rounds }: VerifySettings): VerifyEvents {
 }
 
 async function tell(report: VerifyReport, settings: VerifySettings, input: ToolInput, print: Print): Promise<void> {
-  const { json, html, seed, rolling, roundTrip, jitter, busy } = settings;
-  if (html !== null) await writePage(html, report, settings, input);
+  const { json, seed, rolling, roundTrip, jitter, busy } = settings;
+  await writePage(settings, input, ({ verifyPage }, options) => verifyPage(report, options));
   if (json) await print(JSON.stringify({ ...report, rolling, seed, roundTrip, jitter, busy }));
   else for (const line of formatSum(report, settings)) await print(line);
 }
 
+/** The pages, which are loaded when one is asked for: they are large. */
+type Pages = typeof import("../../report_page/mod.ts");
+
+/** Writes what `page` makes, if a page was asked for. */
 async function writePage(
-  path: string,
-  report: VerifyReport,
   settings: VerifySettings,
   input: ToolInput,
+  page: (pages: Pages, options: Required<PageOptions>) => string,
 ): Promise<void> {
-  // Loaded when it is asked for: the page is large.
-  const { commandLine, verifyPage } = await import("../../report_page/mod.ts");
+  if (settings.html === null) return;
+  const pages = await import("../../report_page/mod.ts");
   const seed = input.options.seed === undefined ? ["--seed", String(settings.seed)] : [];
-  const repeat = commandLine(["sluice", "verify", ...seed, ...input.words]);
+  const repeat = pages.commandLine(["sluice", "verify", ...seed, ...input.words]);
   try {
-    await writeFile(path, verifyPage(report, { repeat, settings: settingRows(settings) }));
+    await writeFile(settings.html, page(pages, { repeat, settings: settingRows(settings) }));
   } catch (error) {
     throw new StartError(`The page can't be written: ${(error as Error).message}`, "See --html", { cause: error });
   }

@@ -70,11 +70,16 @@ export async function runRound(scenario: Scenario, round: number, settings: Veri
 }
 
 /** The world of a scenario whose clients connect to a place. */
-export function worldOf(settings: VerifySettings, place: Place, scenario: Scenario, round: number): ScenarioWorld {
+export function worldOf(
+  settings: VerifySettings,
+  place: Place,
+  { name }: { readonly name: string },
+  round: number,
+): ScenarioWorld {
   const { kind, clients, grace, path, uploadPath, streamPath, expect, bigSize, think, seed } = settings;
   const { roundTrip, jitter, busy } = settings;
   const [clock, stretch] = [systemClock, stretchOf(busy)];
-  const random = diceFor(seed, [...scenario.name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0), round);
+  const random = diceFor(seed, [...name].reduce((sum, letter) => sum * 31 + letter.charCodeAt(0), 0), round);
   const dialer = new Dialer({ ...place, connectTimeout: CONNECT_LIMIT * stretch });
   const dial = () => connectTo(dialer);
   return {
@@ -101,7 +106,7 @@ export function worldOf(settings: VerifySettings, place: Place, scenario: Scenar
  *
  * @throws {VerifyError} They can't get there, or the server went before it was asked to.
  */
-export async function busy(run: ScenarioRun, subjects: readonly Subject[]): Promise<void> {
+export async function busy(run: Pick<ScenarioRun, "ready">, subjects: readonly Subject[]): Promise<void> {
   const endings = subjects.map(async ({ child }) => {
     await child.exited;
     throw endedEarly(child);

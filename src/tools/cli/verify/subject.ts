@@ -8,7 +8,7 @@ import { Child, type ChildExit } from "./child.ts";
 import { formatPlace, freePort, isTaken, type Place } from "./places.ts";
 
 /** What stands for the port in the command. */
-const PORT_MARK = "{port}";
+export const PORT_MARK = "{port}";
 /** Wait between two looks whether it listens, in ms. */
 const LOOK_EVERY = 20;
 

@@ -14,11 +14,12 @@ import {
   type ToolOption,
   UsageError,
 } from "@sluice/sluice/cli/kit";
-import { constants } from "node:os";
 import { type ScenarioName, SCENARIOS, type ScenarioWorld, type VerifyKind } from "../../verify/mod.ts";
 import { didYouMean } from "@sluice/sluice";
 import { stretchOf } from "./busy.ts";
+import { atLeastOne, row, signalName, target } from "./option_readers.ts";
 import type { Place } from "./places.ts";
+import { readReload, RELOAD_ROWS, type ReloadSettings } from "./reload/reload_options.ts";
 
 /** What was asked for. Durations in ms. */
 export interface VerifySettings
@@ -44,6 +45,8 @@ export interface VerifySettings
   /** Exit codes that are right beside 0. */
   readonly exitCodes: readonly number[];
   readonly rolling: boolean;
+  /** It is reloaded and not stopped; null: it is stopped. */
+  readonly reload: ReloadSettings | null;
   readonly json: boolean;
   /** Where to write the page, or null. */
   readonly html: string | null;
@@ -96,6 +99,7 @@ export const ROWS: readonly ToolOption[] = [
   row("--clients", "clients", "N", atLeastOne, `connections of a scenario (default ${CLIENTS})`),
   row("--rounds", "rounds", "N", atLeastOne, "start and stop it so many times for each scenario (default 1)"),
   row("--rolling", "rolling", "", text, "restart two instances in turn behind a balancer, under load"),
+  ...RELOAD_ROWS,
   row("--signal", "signal", "NAME", signalName, "what asks it to stop (default SIGTERM)"),
   row("--grace", "grace", "DURATION", duration, "longest that a stop may take; then it is killed (default 10s)"),
   row("--expect-exit", "exitCodes", "N,M", exitCodes, "exit codes that are right beside 0", true),
@@ -145,6 +149,7 @@ export function readSettings({ command, options }: ToolInput): VerifySettings {
     readyTimeout: option(options.readyTimeout, READY_TIMEOUT * stretchOf(busy)),
     exitCodes: option<number[][]>(options.exitCodes, []).flat(),
     rolling: option(options.rolling, false),
+    reload: readReload(options),
     json: option(options.json, false),
     html: option(options.html, null),
   };
@@ -178,17 +183,6 @@ function option<T>(value: unknown, fallback: T): T {
   return value === undefined ? fallback : value as T;
 }
 
-function target(flag: string, value: string): string {
-  if (/^\/[\x21-\x7e]*$/.test(value)) return value;
-  throw new UsageError(`${flag} must begin with / and have no blanks, got ${JSON.stringify(value)}`);
-}
-
-function atLeastOne(flag: string, value: string): number {
-  const read = number(flag, value);
-  if (read > 0) return read;
-  throw new UsageError(`${flag} must be at least 1, got ${value}`);
-}
-
 function busyProcesses(flag: string, value: string): number {
   const read = number(flag, value);
   if (read <= MAX_BUSY) return read;
@@ -204,28 +198,10 @@ function scenarioNames(flag: string, value: string): ScenarioName[] {
   });
 }
 
-/** `TERM` and `SIGTERM` are the same. */
-function signalName(flag: string, value: string): string {
-  const name = value.startsWith("SIG") ? value : `SIG${value}`;
-  if (Object.hasOwn(constants.signals, name)) return name;
-  throw new UsageError(`${flag} must be a signal like SIGTERM, got ${JSON.stringify(value)}`);
-}
-
 function exitCodes(flag: string, value: string): number[] {
   return value.split(",").map((code) => {
     const read = number(flag, code);
     if (read < 256) return read;
     throw new UsageError(`${flag} must be exit codes from 0 to 255, got ${code}`);
   });
-}
-
-function row(
-  flag: string,
-  name: string,
-  value: string,
-  read: ToolOption["read"],
-  help: string,
-  many: boolean = false,
-): ToolOption {
-  return { flag, option: name, value, help, read, many };
 }
