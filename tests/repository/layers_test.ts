@@ -91,7 +91,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["mod.ts", 254],
   ["src/http/mod.ts", 350],
-  ["src/websocket/mod.ts", 499],
+  ["src/websocket/mod.ts", 500],
   ["src/websocket/reconnect/mod.ts", 48],
   ["src/watch/mod.ts", 271],
   ["src/testing/mod.ts", 35],
