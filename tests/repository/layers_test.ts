@@ -24,6 +24,7 @@ const KIT = /^@sluice\/sluice\/cli\/kit$/;
 const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[] = [
   // The seam to the runtimes.
   [/^src\/endpoint\.ts$/, []],
+  [/^src\/proxied\.ts$/, [/^src\/endpoint\.ts$/]],
   [/^src\/socket\.ts$/, [/^src\/endpoint\.ts$/]],
   [/^src\/platform\.ts$/, [/^src\/(endpoint|socket)\.ts$/]],
   [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock|bytes)\.ts$/, /^adapters\/memory\//]],
@@ -46,6 +47,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   // The server's rooms.
   [/^src\/server\/conn\//, [BASE, /^src\/server\/conn\//]],
   [/^src\/server\/serve_options\.ts$/, [BASE, /^src\/server\/(conn\/|drain\/report\.ts$)/]],
+  [/^src\/server\/proxy\//, [BASE, /^src\/server\/proxy\//]],
   [/^src\/server\/connect\.ts$/, [BASE, RUNTIME, /^src\/server\/(conn\/|serve_options\.ts$)/]],
   [/^src\/server\/drain\//, [BASE, /^src\/server\/(conn\/|drain\/|serve_options\.ts$)/]],
   [/^src\/server\/accept\//, [BASE, RUNTIME, /^src\/server\/(conn\/|accept\/|serve_options\.ts$)/]],

@@ -61,6 +61,7 @@ export const CLASSES = [
   ["server/drain/tls_test.ts", "process", "everywhere"],
   ["server/endless_process_test.ts", "process", "long"],
   ["server/leaks_test.ts", "process", "long"],
+  ["server/proxy/parser_test.ts", "pure", "one"],
   ["tools/faults/", "process", "repeated"],
   ["tools/faults/cli_test.ts", "process", "one"],
   ["tools/load/", "pure", "everywhere"],
