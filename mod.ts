@@ -14,6 +14,7 @@
  * @module
  */
 export type { Address, TcpAddress, TlsConnectOptions, TlsListenOptions, UnixAddress } from "./src/endpoint.ts";
+export type { ProxyHeader, ProxyProtocolOptions, ProxySendOptions, ProxySsl, ProxyTlv } from "./src/proxied.ts";
 export type {
   Adapter,
   DeflateOptions,

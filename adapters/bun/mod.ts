@@ -51,11 +51,12 @@ class BunAdapter extends ProcessParts implements Adapter {
   });
   readonly name: string = "bun";
 
-  listen(options: SocketListenOptions): Promise<SocketListener> {
-    return listen(options);
+  async listen(options: SocketListenOptions): Promise<SocketListener> {
+    return options.secureLater ? await (await streams()).listen(options) : await listen(options);
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
+    if (options.preface !== undefined) return await (await streams()).connect(options);
     checkConnectPath(options.address);
     return await new Promise((resolve, reject) => new Dial(options, resolve, reject));
   }
@@ -75,6 +76,11 @@ class BunAdapter extends ProcessParts implements Adapter {
 
 /** The adapter for Bun. */
 export const adapter: Adapter = new BunAdapter();
+
+/** Bun's own sockets can't begin TLS later on the side of a server; those of its `node:net` can (Bun 1.4.5). */
+async function streams(): Promise<Adapter> {
+  return (await import("../node/mod.ts")).nodeAdapter({ sockets: "streams" });
+}
 
 function bun(): BunApi {
   return (globalThis as unknown as { Bun: BunApi }).Bun;

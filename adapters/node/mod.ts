@@ -33,6 +33,7 @@ import { type Probe, ProcessParts } from "../shared/process.ts";
 import { findProbe } from "./response_body.ts";
 import { findNative, type Handle, type ListenHandle, systemError, type TcpHandle } from "./handles/native.ts";
 import { Handles, HandleSocket } from "./handles/socket.ts";
+import { BeforeTls } from "./before_tls.ts";
 import { addressOf, NodeSocket } from "./socket.ts";
 import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
 
@@ -88,7 +89,11 @@ export class NodeAdapter extends ProcessParts implements Adapter {
     try {
       if (!tlsClient) return await ready(raw, "connect", () => plainClient(raw, address, this.handles), signal);
       raw.on("error", ignore);
-      const secure = await ready(raw, "connect", () => tls.connect({ socket: raw, ...tlsClient }), signal);
+      const secured = () => {
+        if (options.preface !== undefined) raw.write(options.preface(...endsOf(raw, address)));
+        return tls.connect({ socket: raw, ...tlsClient });
+      };
+      const secure = await ready(raw, "connect", secured, signal);
       return await ready(secure, "secureConnect", () => client(secure, address), signal);
     } catch (error) {
       raw.destroy();
@@ -124,6 +129,8 @@ export class NodeListener implements SocketListener {
   #held: RawSocket[] = [];
   /** TLS handshakes under way. */
   readonly #greeting = new Set<net.Socket>();
+  /** The same where something comes before TLS. */
+  readonly #later: BeforeTls | null;
   #events: ListenerEvents | null = null;
   /** Of a Unix socket. */
   readonly #file: number;
@@ -136,6 +143,9 @@ export class NodeListener implements SocketListener {
     const bound = server.address();
     this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
     this.#file = fileAt(this.address);
+    this.#later = options.secureLater
+      ? new BeforeTls(createServer({ ...options, secureLater: false }) as tls.Server)
+      : null;
     if (handles !== null && !options.tls) this.#acceptHandles(handles);
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
@@ -167,15 +177,20 @@ export class NodeListener implements SocketListener {
     });
   }
 
+  async secure(socket: RawSocket, unread: Uint8Array): Promise<RawSocket | null> {
+    const secure = await this.#later!.greet(socket, unread);
+    return secure && this.#wrap(secure);
+  }
+
   handshakes(): number {
-    return this.#greeting.size;
+    return this.#greeting.size + (this.#later?.size ?? 0);
   }
 
   dropHandshakes(): readonly Address[] {
     const begun = [...this.#greeting].filter((socket) => socket.bytesRead > 0);
     const peers = begun.map((socket) => addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0));
     for (const socket of this.#greeting) socket.destroy();
-    return peers;
+    return [...peers, ...this.#later?.drop() ?? []];
   }
 
   /** Tells that accepting failed; after EMFILE or ENFILE, once until `resume`. */
@@ -291,7 +306,7 @@ function listening(options: SocketListenOptions): Promise<net.Server> {
 
 function createServer(options: SocketListenOptions): net.Server {
   const common = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
-  if (!options.tls) return net.createServer(common);
+  if (!options.tls || options.secureLater) return net.createServer(common);
   const { cert, key, alpnProtocols } = options.tls;
   const ALPNProtocols = alpnProtocols && [...alpnProtocols];
   return tls.createServer({ ...common, cert, key, ALPNProtocols, handshakeTimeout: HANDSHAKE_TIMEOUT });
@@ -304,6 +319,13 @@ function target(address: Address): { host: string; port: number } | { path: stri
 function client(socket: net.Socket, address: Address): NodeSocket {
   const unix = address.transport === "unix" ? address : null;
   return new NodeSocket(socket, unix && NAMELESS, unix);
+}
+
+/** Our end of a client's connection, and the other. */
+function endsOf(socket: net.Socket, address: Address): [local: Address, remote: Address] {
+  if (address.transport === "unix") return [NAMELESS, address];
+  const { localAddress = "", localPort = 0, remoteAddress = "", remotePort = 0 } = socket;
+  return [addressOf(localAddress, localPort), addressOf(remoteAddress, remotePort)];
 }
 
 /**

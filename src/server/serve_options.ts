@@ -9,6 +9,7 @@ import { OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import type { Logger } from "../log.ts";
 import type { Address, TlsListenOptions } from "../endpoint.ts";
+import type { ProxyProtocolOptions } from "../proxied.ts";
 import type { Adapter } from "../platform.ts";
 import type { SocketListenOptions } from "../socket.ts";
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn/host.ts";
@@ -46,6 +47,11 @@ export interface ListenOptions {
   mode?: number;
   /** Certificate and key as PEM, text or bytes; makes it a TLS listener. @default none */
   tls?: TlsOptions;
+  /**
+   * Clients come through proxies that name them in a PROXY header (versions 1 and 2), before TLS too: `conn.remote` is
+   * the client then, for limits and logs as well. @default nobody is believed, and a header is bytes as all others
+   */
+  proxyProtocol?: ProxyProtocolOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
   backlog?: number;
   /** Several processes share the port (SO_REUSEPORT). Refused where the runtime has no such thing. @default false */
@@ -171,6 +177,7 @@ export const LISTEN_NAMES: Names<ListenOptions> = {
   path: true,
   mode: true,
   tls: true,
+  proxyProtocol: true,
   backlog: true,
   reusePort: true,
   adapter: true,
@@ -279,6 +286,7 @@ export function listenTarget(options: ListenOptions): SocketListenOptions {
     backlog: integer("backlog", options.backlog, 1024, 1, 65_535),
     reusePort: options.reusePort === true,
     tls,
+    secureLater: tls !== undefined && options.proxyProtocol !== undefined,
     mode: fileMode(options),
   };
 }

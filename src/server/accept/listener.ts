@@ -112,7 +112,7 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
 
   #next(): Promise<Conn | null> {
     if (this.#taken || this.#closed !== null) return Promise.resolve(null);
-    const sink = { accepted: (socket: RawSocket) => this.#accepted(socket), acceptFailed() {} };
+    const sink = { accepted: (socket: RawSocket) => this.#accepted(socket), acceptFailed() {}, peerBroke() {} };
     this.#loops ??= this.#listeners.map((listener) => new AcceptLoop(listener, this.#clock, sink));
     const socket = this.#waiting.shift();
     if (socket !== undefined) return Promise.resolve(this.#host.adopt(socket));
@@ -141,7 +141,11 @@ export async function listen(options: ListenOptions & ConnOptions = {}): Promise
 export async function openListener(options: ListenOptions & ConnOptions): Promise<Listener> {
   const target = listenTarget(options);
   connLimits(options);
+  const { proxyProtocol, clock = systemClock } = options;
+  // Most listeners have no such thing, and don't load it.
+  const proxied = proxyProtocol !== undefined &&
+    (await import("../proxy/mod.ts")).proxiedBy(proxyProtocol, target, clock);
   const adapter = options.adapter ?? await defaultAdapter();
   const listeners = await openSockets(adapter, target, hostOf(options));
-  return new Listener(adapter, listeners, options.clock ?? systemClock, options);
+  return new Listener(adapter, proxied ? listeners.map(proxied) : listeners, clock, options);
 }
