@@ -62,6 +62,7 @@ export const CLASSES = [
   ["server/endless_process_test.ts", "process", "long"],
   ["server/leaks_test.ts", "process", "long"],
   ["server/proxy/parser_test.ts", "pure", "one"],
+  ["server/proxy/proxies_process_test.ts", "process", "repeated"],
   ["server/proxy/sockets_process_test.ts", "process", "everywhere"],
   ["tools/faults/", "process", "repeated"],
   ["tools/faults/cli_test.ts", "process", "one"],
