@@ -26,6 +26,16 @@ export type {
   ResponseBody,
 } from "./src/platform.ts";
 export type {
+  BoundSocket,
+  Parent,
+  ParentServer,
+  SocketHolder,
+  SocketLane,
+  SocketWish,
+  ToWorker,
+} from "./src/parent.ts";
+export type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketAdapter,

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address } from "./endpoint.ts";
+import type { Parent, SocketHolder } from "./parent.ts";
 import type { SocketAdapter } from "./socket.ts";
 
 /** A `Response`'s body that is in memory anyway. */
@@ -98,6 +99,10 @@ export interface Platform {
   isolate?(): Isolated;
   /** What the process uses now; cheap enough to ask each second. It never throws. */
   resources?(): ResourceUse;
+  /** Whoever holds sockets for this process; null if nobody does. It is known when the first `listen()` is over. */
+  readonly parent?: Parent | null;
+  /** Holds sockets for other processes. Rejects with `UnsupportedError` where that can't be. */
+  holder?(): Promise<SocketHolder>;
 }
 
 /** Everything Sluice needs of a runtime. */

@@ -23,6 +23,20 @@ export interface SocketListenOptions {
   readonly secureLater?: boolean;
   /** Permissions of a Unix socket's file; what the process's mask leaves if it is not there. */
   readonly mode?: number;
+  /** Name of a socket that whoever started this process holds for it; the address is that socket's then. */
+  readonly inherit?: string;
+}
+
+/** A listening socket that is open already, opened by another process. */
+export interface HeldSocket {
+  /** Where it is bound. */
+  readonly address: Address;
+  /** The runtime's own object, if it came as one; else null. */
+  readonly handle: object | null;
+  /** Its descriptor, if it came as one; else -1. */
+  readonly fd: number;
+  /** The listener on it is closed. */
+  release(): void;
 }
 
 /** What an adapter connects to. The caller has validated it. */

@@ -11,7 +11,9 @@ import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
+import type { SocketHolder } from "../../src/parent.ts";
 import type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketConnectOptions,
@@ -51,12 +53,22 @@ class BunAdapter extends ProcessParts implements Adapter {
   });
   readonly name: string = "bun";
 
+  /** Bun's IPC gives sockets as `node:net` servers that accept already: they come as descriptors beside it. */
+  protected override readonly receive = async (over: number): Promise<number> =>
+    (await import("./libc.ts")).receiveDescriptor(over);
+
   async listen(options: SocketListenOptions): Promise<SocketListener> {
-    return options.secureLater ? await (await streams()).listen(options) : await listen(options);
+    const held = await this.held(options);
+    return options.secureLater ? await listenPlain(options, held) : await listen(options, held);
+  }
+
+  async holder(): Promise<SocketHolder> {
+    const [{ BunHolder }, { Calls }] = await Promise.all([import("./holder.ts"), import("./libc.ts")]);
+    return new BunHolder(await Calls.load());
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
-    if (options.preface !== undefined) return await (await streams()).connect(options);
+    if (options.preface !== undefined) return await connectPlain(options);
     checkConnectPath(options.address);
     return await new Promise((resolve, reject) => new Dial(options, resolve, reject));
   }
@@ -77,9 +89,16 @@ class BunAdapter extends ProcessParts implements Adapter {
 /** The adapter for Bun. */
 export const adapter: Adapter = new BunAdapter();
 
-/** Bun's own sockets can't begin TLS later on the side of a server; those of its `node:net` can (Bun 1.4.5). */
-async function streams(): Promise<Adapter> {
-  return (await import("../node/mod.ts")).nodeAdapter({ sockets: "streams" });
+/** Bun's own sockets can't begin TLS later; those of its `node:net` can (1.4.5). */
+async function listenPlain(options: SocketListenOptions, held: HeldSocket | null): Promise<SocketListener> {
+  const { checkCertificate, NodeListener, openServer } = await import("../node/mod.ts");
+  checkCertificate(options.tls!);
+  return new NodeListener(await openServer(options, held), options, null, held);
+}
+
+/** The same on the side of a client. */
+async function connectPlain(options: SocketConnectOptions): Promise<RawSocket> {
+  return await (await import("../node/mod.ts")).nodeAdapter({ sockets: "streams" }).connect(options);
 }
 
 function bun(): BunApi {
@@ -98,15 +117,18 @@ class BunListener extends IdleOwner implements SocketListener {
   readonly #greeting = new Set<Greeting>();
   /** Of a Unix socket. */
   readonly #file: number;
+  readonly #held: HeldSocket | null;
   #failing = false;
   #stopped = false;
 
-  constructor(options: SocketListenOptions) {
+  constructor(options: SocketListenOptions, held: HeldSocket | null) {
     super();
-    this.address = options.address;
+    this.address = held?.address ?? options.address;
+    this.#held = held;
     this.#secure = options.tls !== undefined;
-    this.#native = bun().listen(nativeOptions(options, this));
-    if (options.address.transport === "tcp") this.address = { ...options.address, ...boundTo(this.#native) };
+    const native = nativeOptions(options, this);
+    this.#native = bun().listen(held === null ? native : { ...native, ...NOWHERE, fd: held.fd });
+    if (this.address.transport === "tcp") this.address = { ...this.address, ...boundTo(this.#native) };
     this.#file = fileAt(this.address);
     try {
       setMode(options);
@@ -129,6 +151,7 @@ class BunListener extends IdleOwner implements SocketListener {
   close(): Promise<void> {
     if (!this.#stopped) closeBeside(this.address, this.#file, () => this.#native.stop());
     this.#stopped = true;
+    this.#held?.release();
     for (const socket of this.#waiting.splice(0)) socket.destroy();
     return Promise.resolve();
   }
@@ -274,17 +297,31 @@ class Dial extends IdleOwner {
   }
 }
 
-async function listen(options: SocketListenOptions): Promise<SocketListener> {
+/** Instead of a place: the socket is bound already. */
+const NOWHERE = { hostname: undefined, port: undefined, unix: undefined };
+
+async function listen(options: SocketListenOptions, held: HeldSocket | null): Promise<SocketListener> {
+  if (held !== null) return listenOn(options, held);
   checkListenPath(options.address);
   try {
-    return new BunListener(options);
+    return new BunListener(options, null);
   } catch (error) {
     if (!(await isStale(options.address, error as SystemError))) throw refusal(options, error as SystemError);
   }
   try {
     unlinkSync((options.address as { path: string }).path);
-    return new BunListener(options);
+    return new BunListener(options, null);
   } catch (error) {
+    throw refusal(options, error as SystemError);
+  }
+}
+
+/** On a socket that another process has bound. */
+function listenOn(options: SocketListenOptions, held: HeldSocket): SocketListener {
+  try {
+    return new BunListener(options, held);
+  } catch (error) {
+    held.release();
     throw refusal(options, error as SystemError);
   }
 }

@@ -13,7 +13,13 @@ import { clearInterval, setInterval } from "node:timers";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
-import type { RawSocket, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type {
+  HeldSocket,
+  RawSocket,
+  SocketConnectOptions,
+  SocketListener,
+  SocketListenOptions,
+} from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
 import { denoDecodes } from "../shared/fetch_decodes.ts";
 import { TABLES } from "../shared/kernel_table.ts";
@@ -39,9 +45,10 @@ interface DenoNamespace {
 }
 
 interface Permission {
-  readonly name: "net" | "read" | "write";
+  readonly name: "net" | "read" | "write" | "env";
   readonly host?: string;
   readonly path?: string;
+  readonly variable?: string;
 }
 
 const deno = (globalThis as unknown as { Deno: DenoNamespace }).Deno;
@@ -56,11 +63,19 @@ export class DenoAdapter extends NodeAdapter {
   }
 
   override async listen(options: SocketListenOptions): Promise<SocketListener> {
-    const missing = await missingFlag(options.address);
+    if (options.tls) checkCertificate(options.tls);
+    const held = await this.held(options);
+    // The right to listen is that of whoever bound it.
+    const missing = held === null && await missingFlag(options.address);
     const { address } = options;
     if (missing) throw new ListenError("EACCES", `Cannot listen on ${describe(address)}: run with ${missing}`);
-    if (options.tls) checkCertificate(options.tls);
-    return new DenoListener(await openServer(options), options, this.handles);
+    return new DenoListener(await openServer(options, held), options, this.handles, held);
+  }
+
+  /** Never asks the user. */
+  protected override readVariable(variable: string): string | undefined {
+    const isGranted = deno.permissions.querySync({ name: "env", variable }).state === "granted";
+    return isGranted ? super.readVariable(variable) : undefined;
   }
 
   override async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -147,8 +162,13 @@ class DenoListener extends NodeListener {
   readonly #backlog: number;
   readonly #heartbeat: ReturnType<typeof setInterval>;
 
-  constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
-    super(server, options, handles);
+  constructor(
+    server: net.Server,
+    options: SocketListenOptions,
+    handles: Handles | null,
+    held: HeldSocket | null,
+  ) {
+    super(server, options, handles, held);
     this.#server = server;
     this.#backlog = options.backlog;
     this.#heartbeat = setInterval(() => this.#check(), HEARTBEAT);

@@ -17,7 +17,9 @@ import { getHeapStatistics } from "node:v8";
 import { ConnectError, ListenError, OptionError, UnsupportedError } from "../../src/errors.ts";
 import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
+import type { SocketHolder } from "../../src/parent.ts";
 import type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketConnectOptions,
@@ -75,9 +77,14 @@ export class NodeAdapter extends ProcessParts implements Adapter {
   }
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
-    if (options.reusePort) requireReusePort();
     if (options.tls) checkCertificate(options.tls);
-    return new NodeListener(await openServer(options), options, this.handles);
+    const held = await this.held(options);
+    if (options.reusePort && held === null) requireReusePort();
+    return new NodeListener(await openServer(options, held), options, this.handles, held);
+  }
+
+  async holder(): Promise<SocketHolder> {
+    return new (await import("./holder.ts")).NodeHolder();
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -126,7 +133,7 @@ export class NodeListener implements SocketListener {
   readonly address: Address;
   readonly #server: net.Server;
   /** Accepted and not yet given away: before `start`, or between `failed` and `resume`. */
-  #held: RawSocket[] = [];
+  #waiting: RawSocket[] = [];
   /** TLS handshakes under way. */
   readonly #greeting = new Set<net.Socket>();
   /** The same where something comes before TLS. */
@@ -134,14 +141,22 @@ export class NodeListener implements SocketListener {
   #events: ListenerEvents | null = null;
   /** Of a Unix socket. */
   readonly #file: number;
+  readonly #held: HeldSocket | null;
   #failing = false;
   #closing: Promise<void> | null = null;
 
   /** Accepts handles where there are `handles`, and streams where not. */
-  constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
+  constructor(
+    server: net.Server,
+    options: SocketListenOptions,
+    handles: Handles | null,
+    held: HeldSocket | null = null,
+  ) {
     this.#server = server;
+    this.#held = held;
     const bound = server.address();
-    this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
+    const address = held?.address ?? options.address;
+    this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : address;
     this.#file = fileAt(this.address);
     this.#later = options.secureLater
       ? new BeforeTls(createServer({ ...options, secureLater: false }) as tls.Server)
@@ -161,18 +176,19 @@ export class NodeListener implements SocketListener {
 
   resume(): void {
     this.#failing = false;
-    const held = this.#held;
-    if (this.#events === null || held.length === 0) return;
-    this.#held = [];
-    for (const socket of held) queueMicrotask(() => this.#give(socket));
+    const waiting = this.#waiting;
+    if (this.#events === null || waiting.length === 0) return;
+    this.#waiting = [];
+    for (const socket of waiting) queueMicrotask(() => this.#give(socket));
   }
 
   close(): Promise<void> {
     return this.#closing ??= new Promise((resolve) => {
       // The callback of close() would wait for the accepted sockets too; the descriptor is closed in the call.
       closeBeside(this.address, this.#file, () => this.#server.close());
-      for (const socket of this.#held) socket.destroy();
-      this.#held = [];
+      this.#held?.release();
+      for (const socket of this.#waiting) socket.destroy();
+      this.#waiting = [];
       setImmediate(resolve);
     });
   }
@@ -249,7 +265,7 @@ export class NodeListener implements SocketListener {
 
   #give(socket: RawSocket): void {
     if (this.#closing) socket.destroy();
-    else if (this.#events === null || this.#failing) this.#held.push(socket);
+    else if (this.#events === null || this.#failing) this.#waiting.push(socket);
     else this.#events.accepted(socket);
   }
 }
@@ -269,9 +285,13 @@ interface SocketInner {
 
 function ignore(): void {}
 
-/** Opens a listening server, over a dead Unix socket's file if need be; rejects with `ListenError`. */
-export async function openServer(options: SocketListenOptions): Promise<net.Server> {
+/**
+ * Opens a listening server, on the socket that is held for it or else over a dead Unix socket's file if need be; rejects
+ * with `ListenError`.
+ */
+export async function openServer(options: SocketListenOptions, held: HeldSocket | null): Promise<net.Server> {
   const { address } = options;
+  if (held !== null) return await listenOn(options, held);
   checkListenPath(address);
   try {
     return await listening(options);
@@ -286,20 +306,36 @@ export async function openServer(options: SocketListenOptions): Promise<net.Serv
   }
 }
 
-function listening(options: SocketListenOptions): Promise<net.Server> {
-  const server = createServer(options);
+async function listening(options: SocketListenOptions): Promise<net.Server> {
   const { address, backlog, reusePort } = options;
+  const server = await begun(options, { ...target(address), backlog, ...(reusePort ? { reusePort } : {}) });
+  try {
+    setMode(options);
+    return server;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+/** On a socket that another process has bound. */
+async function listenOn(options: SocketListenOptions, held: HeldSocket): Promise<net.Server> {
+  try {
+    return await begun(options, held.handle ?? { fd: held.fd, backlog: options.backlog });
+  } catch (error) {
+    held.release();
+    throw listenError(held.address, error);
+  }
+}
+
+function begun(options: SocketListenOptions, on: object): Promise<net.Server> {
+  const server = createServer(options);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ ...target(address), backlog, ...(reusePort ? { reusePort } : {}) }, () => {
+    const backlog = "fd" in on || "backlog" in on ? [] : [options.backlog];
+    server.listen(on, ...backlog, () => {
       server.off("error", reject);
-      try {
-        setMode(options);
-        resolve(server);
-      } catch (error) {
-        server.close();
-        reject(error);
-      }
+      resolve(server);
     });
   });
 }

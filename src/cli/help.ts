@@ -4,6 +4,7 @@
  * @module
  */
 import { type CommandName, OPTIONS } from "./command_options.ts";
+import { BUILT_IN } from "./built_in.ts";
 import type { ToolCommand, ToolOption } from "./tool.ts";
 import { TOOLS } from "./tools.ts";
 
@@ -17,7 +18,11 @@ Usage: sluice <command> [options]
 Commands:
   demo         lines over TCP beside HTTP and WebSocket, and a page to begin with: see sluice demo --help
   echo         a line server to try it with: see sluice echo --help
-${TOOLS.map(({ name, summary }) => `  ${name.padEnd(13)}${summary}: see sluice ${name} --help`).join("\n")}
+${
+  [...BUILT_IN, ...TOOLS].map(({ name, summary }) => `  ${name.padEnd(13)}${summary}: see sluice ${name} --help`).join(
+    "\n",
+  )
+}
 
 Options:
   -h, --help   print this

@@ -21,7 +21,8 @@ import { COMMANDS, OPTIONS } from "./command_options.ts";
 import { openOutput, type Print } from "./output.ts";
 import { readArgs } from "./read_args.ts";
 import type { ToolOption } from "./tool.ts";
-import { loadTool, TOOLS } from "./tools.ts";
+import { BUILT_IN } from "./built_in.ts";
+import { loadCommand, TOOLS } from "./tools.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -34,6 +35,7 @@ async function main(args: readonly string[], print: Print): Promise<void> {
   if (command.name === "help") await print((await help(command.topic)).trimEnd());
   else if (command.name === "version") await print(VERSION);
   else if (command.name === "tool") await runTool(command, print);
+  else if (command.name === "serve-module") await (await import("./run/serve_module.ts")).serveModule(command.file);
   else {
     rows = OPTIONS[command.name];
     if (command.name === "demo") await demo(command.options, print);
@@ -42,13 +44,13 @@ async function main(args: readonly string[], print: Print): Promise<void> {
 }
 
 async function help(topic: string): Promise<string> {
-  return TOOLS.some(({ name }) => name === topic)
-    ? toolHelp(await loadTool(topic))
+  return [...BUILT_IN, ...TOOLS].some(({ name }) => name === topic)
+    ? toolHelp(await loadCommand(topic))
     : helpText(COMMANDS.find((name) => name === topic) ?? "sluice");
 }
 
 async function runTool({ tool: name, args }: Extract<Command, { name: "tool" }>, print: Print): Promise<void> {
-  const tool = await loadTool(name);
+  const tool = await loadCommand(name);
   rows = tool.rows;
   process.exitCode = await tool.run(readArgs(args, tool), print);
 }

@@ -50,6 +50,8 @@ export interface ToolCommand {
   readonly operands: readonly [least: number, most: number];
   /** It needs a command behind `--`. */
   readonly takesCommand?: boolean;
+  /** What stands behind `--` is handed on; nothing has to. */
+  readonly takesRest?: boolean;
   /**
    * Does it; gives the exit code.
    *
@@ -58,4 +60,11 @@ export interface ToolCommand {
    * @throws {StartError} It can't be done here and now.
    */
   run(input: ToolInput, print: Print): Promise<number>;
+}
+
+/** A command that can be called, before it is loaded. */
+export interface ToolEntry {
+  readonly name: string;
+  /** Its line in the program's help. */
+  readonly summary: string;
 }

@@ -3,15 +3,9 @@
  *
  * @module
  */
+import { BUILT_IN } from "./built_in.ts";
 import { StartError } from "./usage_errors.ts";
-import type { ToolCommand } from "./tool.ts";
-
-/** A tool that can be called. */
-export interface ToolEntry {
-  readonly name: string;
-  /** Its line in the program's help. */
-  readonly summary: string;
-}
+import type { ToolCommand, ToolEntry } from "./tool.ts";
 
 /** All tools, in the order of the help. */
 export const TOOLS: readonly ToolEntry[] = [
@@ -29,8 +23,13 @@ const BRING: Readonly<Record<string, string>> = {
   node: `npm install ${PACKAGE}`,
 };
 
-/** Loads one of them. @throws {StartError} The package isn't there, or not whole. */
-export async function loadTool(name: string): Promise<ToolCommand> {
+/** A command of this package, or a tool. @throws {StartError} Its package isn't there, or not whole. */
+export async function loadCommand(name: string): Promise<ToolCommand> {
+  return await (BUILT_IN.find((command) => command.name === name)?.load() ?? loadTool(name));
+}
+
+/** Loads a tool. @throws {StartError} The package isn't there, or not whole. */
+async function loadTool(name: string): Promise<ToolCommand> {
   // No literal: this package doesn't depend on that one, and whoever packs it has nothing to look for.
   const entry: string = `${PACKAGE}/commands`;
   try {

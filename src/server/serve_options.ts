@@ -41,6 +41,11 @@ export interface ListenOptions {
   /** Path of a Unix socket, instead of port and hostname. @default none */
   path?: string;
   /**
+   * Name of a socket that whoever starts the program holds for it, instead of port, hostname and path: one of the
+   * settings of `sluice run`, or systemd's `FileDescriptorName`. Refused where nobody holds one of that name. @default none
+   */
+  inherit?: string;
+  /**
    * Who may connect to a Unix socket, as the permissions of its file: `0o660` for the owner and the group. They are set
    * right behind the bind, before anybody is accepted. @default what the process's umask leaves
    */
@@ -175,6 +180,7 @@ export const LISTEN_NAMES: Names<ListenOptions> = {
   hostname: true,
   host: true,
   path: true,
+  inherit: true,
   mode: true,
   tls: true,
   proxyProtocol: true,
@@ -288,6 +294,7 @@ export function listenTarget(options: ListenOptions): SocketListenOptions {
     tls,
     secureLater: tls !== undefined && options.proxyProtocol !== undefined,
     mode: fileMode(options),
+    ...(options.inherit === undefined ? {} : { inherit: inheritedName(options) }),
   };
 }
 
@@ -295,6 +302,16 @@ function fileMode({ mode, path }: ListenOptions): number | undefined {
   if (mode === undefined) return undefined;
   if (path === undefined) throw new OptionError("mode", "mode is for a Unix socket, give a path with it");
   return integer("mode", mode, 0, 0, 0o777);
+}
+
+function inheritedName(options: ListenOptions): string {
+  const name = text("inherit", options.inherit, "");
+  const others = [options.port, hostOf(options), options.path];
+  if (others.every((other) => other === undefined)) return name;
+  throw new OptionError(
+    "inherit",
+    `inherit ${JSON.stringify(name)} excludes port, hostname and path, give one or the other`,
+  );
 }
 
 function listenAddress(options: ListenOptions): Address {

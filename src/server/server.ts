@@ -89,6 +89,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Which is told what happens meanwhile. */
   #watch: DrainWatch | null = null;
   #stopExpected = false;
+  /** The parent knows of it. */
+  #isTold = false;
   #resolveClosed: (report: DrainReport) => void = () => {};
 
   constructor(options: ServeOptions, handler: Handler) {
@@ -165,6 +167,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.adapter ??= listener.adapter;
     if (this.#loops.length === 0) this.isolated = this.adapter.isolate?.() ?? this.isolated;
     for (const open of listener.take()) this.#loops.push(new AcceptLoop(open, this.clock, this));
+    if (this.#loops.length > 0 && !this.#isTold) this.adapter.parent?.serving(this);
+    this.#isTold = true;
   }
 
   configure(options: ConfigureOptions): void {
@@ -370,7 +374,9 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
     checkNames("shutdown()", options, SHUTDOWN_NAMES);
-    const given = drainLimits(options, this.#drainLimits);
+    const asked = drainLimits(options, this.#drainLimits);
+    // Who has a successor on the same socket need not wait until balancers have noticed.
+    const given = this.adapter?.parent?.isSucceeded === true ? { ...asked, lameDuck: 0, acceptQuiet: 0 } : asked;
     const hookTime = hooksBudget(this.hooks) + duration("reserve", options.reserve, 0);
     const limits = options.begun === undefined
       ? given
@@ -444,6 +450,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   acceptQueue(): number | null {
     return this.adapter === null ? null : queuedAt(this.adapter, this.addresses);
+  }
+
+  get sharesQueue(): boolean {
+    return this.adapter?.parent?.holdsSockets === true;
   }
 
   kernelTable(): Promise<string | null> {

@@ -8,7 +8,7 @@ import { helpText, toolHelp, VERSION } from "../../src/cli/help.ts";
 import { number, text } from "../../src/cli/option_values.ts";
 import { type CommandName, COMMANDS, OPTIONS } from "../../src/cli/command_options.ts";
 import { readArgs } from "../../src/cli/read_args.ts";
-import { loadTool, TOOLS } from "../../src/cli/tools.ts";
+import { loadCommand, TOOLS } from "../../src/cli/tools.ts";
 import { root } from "../support/processes.ts";
 
 describe("the arguments", () => {
@@ -163,7 +163,7 @@ describe("the arguments of a tool", () => {
 describe("the help", () => {
   it("of a tool names every option and fits into 120 columns", async () => {
     for (const tool of TOOLS) {
-      const command = await loadTool(tool.name);
+      const command = await loadCommand(tool.name);
       const text = toolHelp(command);
       assertEquals(command.name, tool.name);
       assertStringIncludes(text, command.usage);

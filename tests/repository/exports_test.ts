@@ -17,6 +17,7 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
   ["src/tools/load/mod.ts", "exports_load.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
+  ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],
   ["adapters/node/entry.ts", "exports_node.txt"],
   ["src/testing/mod.ts", "exports_testing.txt"],
   ["src/cli/kit.ts", "exports_cli_kit.txt"],

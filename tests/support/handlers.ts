@@ -118,7 +118,7 @@ const PAUSE = 10;
 const CASE_LIMIT = 90_000;
 /** A process whose timers are late by so many ms in all while it plays one case is starved. */
 const STARVED = 400;
-/** How often such a one may play it. */
+/** How often such a one may play it: first beside all others, then by itself. */
 const TRIES = 3;
 
 /** What one case has open, and what its handler wrote down. */
@@ -295,9 +295,16 @@ class Hall {
     this.#folder = mkdtempSync(join(tmpdir(), "sluice-handlers-"));
     process.on("unhandledRejection", this.#onUnheard);
     this.#lag.begin();
-    const gate = new Gate(AT_ONCE);
-    for (const one of this.cases) {
-      const outcome = gate.pass(() => this.#run(one));
+    const together = new Gate(AT_ONCE);
+    const alone = new Gate(1);
+    const firsts = this.cases.map((one) => together.pass(() => this.#isPlayed(one, TRIES)));
+    const all = Promise.allSettled(firsts);
+    for (const [i, one] of this.cases.entries()) {
+      const outcome = firsts[i].then(async (played) => {
+        if (played) return;
+        await all;
+        await alone.pass(() => this.#again(one));
+      });
       outcome.catch(() => {});
       this.#outcomes.set(one, outcome);
     }
@@ -321,19 +328,26 @@ class Hall {
     assertEquals(this.#unheard.map(String), []);
   }
 
-  /** What a starved process makes of a case says nothing of it: it is played again, and the run says so. */
-  async #run(one: Case): Promise<void> {
-    for (let left = TRIES; left > 0; left--) {
-      const lag = this.#lag.mark();
-      try {
-        return await this.#attempt(one);
-      } catch (error) {
-        if (left === 1 || lag() < STARVED) throw error;
-        console.log(
-          `timers were ${Math.round(lag())} ms late, again: ${one.pattern.name}: ${(error as Error).message}`,
-        );
-      }
+  /**
+   * False if it failed in a starved process, which says nothing of it: it is to be played again, and the run says so.
+   *
+   * @param left How often it may still be played: the last time it fails for good.
+   */
+  async #isPlayed(one: Case, left: number): Promise<boolean> {
+    const lag = this.#lag.mark();
+    try {
+      await this.#attempt(one);
+      return true;
+    } catch (error) {
+      if (left === 1 || lag() < STARVED) throw error;
+      console.log(`timers were ${Math.round(lag())} ms late, again: ${one.pattern.name}: ${(error as Error).message}`);
+      return false;
     }
+  }
+
+  /** By itself, when all others are over: they starve each other. */
+  async #again(one: Case): Promise<void> {
+    for (let left = TRIES - 1; left > 0; left--) if (await this.#isPlayed(one, left)) return;
   }
 
   async #attempt(one: Case): Promise<void> {
