@@ -13,7 +13,17 @@
  *
  * @module
  */
-export type { Address, TcpAddress, TlsConnectOptions, TlsListenOptions, UnixAddress } from "./src/endpoint.ts";
+export type {
+  Address,
+  ConnTls,
+  TcpAddress,
+  TlsCertificate,
+  TlsConnectOptions,
+  TlsIdentity,
+  TlsListenOptions,
+  TlsVersion,
+  UnixAddress,
+} from "./src/endpoint.ts";
 export type { ProxyHeader, ProxyProtocolOptions, ProxySendOptions, ProxySsl, ProxyTlv } from "./src/proxied.ts";
 export type {
   Adapter,
@@ -24,6 +34,7 @@ export type {
   Platform,
   ResourceUse,
   ResponseBody,
+  TlsParts,
 } from "./src/platform.ts";
 export type {
   BoundSocket,
@@ -102,8 +113,14 @@ export type {
   DrainOptions,
   ListenOptions,
   ServeOptions,
-  TlsOptions,
 } from "./src/server/serve_options.ts";
+export type {
+  CertForResult,
+  NamedTlsPair,
+  TlsCertificates,
+  TlsOptions,
+  TlsPair,
+} from "./src/server/tls/tls_options.ts";
 export type { AdmissionReason } from "./src/server/accept/admission.ts";
 export type { HookFunction } from "./src/server/drain/hooks.ts";
 export type {

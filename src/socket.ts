@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Address, TlsConnectOptions, TlsListenOptions } from "./endpoint.ts";
+import type { Address, ConnTls, TlsConnectOptions, TlsListenOptions } from "./endpoint.ts";
 import type { ProxyHeader } from "./proxied.ts";
 
 /** What an adapter listens on. The caller has validated it. */
@@ -75,6 +75,8 @@ export interface RawSocket {
   readonly proxy?: ProxyHeader | null;
   /** Protocol agreed by ALPN, or null. */
   readonly alpnProtocol: string | null;
+  /** What TLS has agreed on; null or missing where none is spoken. */
+  readonly tls?: ConnTls | null;
   /** Bytes taken by `write` and not yet handed to the kernel. */
   readonly unsent: number;
   /** Begins reading. Called once; before it nothing is emitted, and the peer's bytes wait in the kernel. */
@@ -135,6 +137,11 @@ export interface SocketListener {
    * belongs to TLS. The handshake is one of those under way. Gives null when it fails; then the socket is gone.
    */
   secure?(socket: RawSocket, unread: Uint8Array): Promise<RawSocket | null>;
+  /**
+   * Replaces what certificates are shown, and whose clients' are good; the rest of the options stays. Handshakes from
+   * now on see the new ones, connections live on. Throws `ListenError`, and changes nothing. Of `tls.replaceable` ones.
+   */
+  replaceTls?(tls: TlsListenOptions): void;
   /** TLS handshakes under way. */
   handshakes?(): number;
   /** Ends all handshakes; gives the clients of those that are known to have begun. */

@@ -9,7 +9,7 @@
 import { readFileSync, statSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
-import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
+import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
 import type { SocketHolder } from "../../src/parent.ts";
 import type {
@@ -21,7 +21,7 @@ import type {
   SocketListenOptions,
 } from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
-import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./socket.ts";
+import { BunSocket, CLIENT, HANDLERS, IdleOwner, SECURE } from "./socket.ts";
 import { bunDecodes } from "../shared/fetch_decodes.ts";
 import { describe, listenError } from "../shared/listen_error.ts";
 import { LIMITS, ResourceReader } from "../shared/resources.ts";
@@ -59,7 +59,11 @@ class BunAdapter extends ProcessParts implements Adapter {
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
     const held = await this.held(options);
-    return options.secureLater ? await listenPlain(options, held) : await listen(options, held);
+    if (options.tls === undefined || !(options.secureLater || isBeyond(options.tls))) {
+      return await listen(options, held);
+    }
+    const { listenByNode } = await import("./tls_listener.ts");
+    return await listenByNode(options, held, descriptorCeiling());
   }
 
   async holder(): Promise<SocketHolder> {
@@ -90,13 +94,6 @@ class BunAdapter extends ProcessParts implements Adapter {
 export const adapter: Adapter = new BunAdapter();
 
 /** Bun's own sockets can't begin TLS later; those of its `node:net` can (1.4.5). */
-async function listenPlain(options: SocketListenOptions, held: HeldSocket | null): Promise<SocketListener> {
-  const { checkCertificate, NodeListener, openServer } = await import("../node/mod.ts");
-  checkCertificate(options.tls!);
-  return new NodeListener(await openServer(options, held), options, null, held);
-}
-
-/** The same on the side of a client. */
 async function connectPlain(options: SocketConnectOptions): Promise<RawSocket> {
   return await (await import("../node/mod.ts")).nodeAdapter({ sockets: "streams" }).connect(options);
 }
@@ -110,7 +107,7 @@ class BunListener extends IdleOwner implements SocketListener {
   readonly #native: NativeListener;
   readonly #secure: boolean;
   /** Descriptors from here on are not given away. */
-  readonly #ceiling = descriptorLimit() - RESERVED_DESCRIPTORS;
+  readonly #ceiling = descriptorCeiling();
   #events: ListenerEvents | null = null;
   /** Accepted, and not yet given to the owner: before `start`, or between `failed` and `resume`. */
   #waiting: BunSocket[] = [];
@@ -178,14 +175,14 @@ class BunListener extends IdleOwner implements SocketListener {
     if (!ok) return;
     if (!this.#stopped) return this.#take(greeting.raw);
     // It was begun before the listener closed: whoever is served out takes it in.
-    const socket = new BunSocket(greeting.raw, this.address, 0);
+    const socket = new BunSocket(greeting.raw, this.address, SECURE);
     if (this.#events === null) return socket.destroy();
     this.#events.accepted(socket);
     socket.settle();
   }
 
   #take(raw: NativeSocket): void {
-    const socket = new BunSocket(raw, this.address, 0);
+    const socket = new BunSocket(raw, this.address, this.#secure ? SECURE : 0);
     if (this.#stopped) return socket.destroy();
     if (this.#events === null || this.#failing || this.#waiting.length > 0) this.#waiting.push(socket);
     else this.#events.accepted(socket);
@@ -283,7 +280,11 @@ class Dial extends IdleOwner {
 
   #succeed(raw: NativeSocket): void {
     this.#raw = null;
-    const socket = new BunSocket(raw, this.#options.address, CLIENT);
+    const socket = new BunSocket(
+      raw,
+      this.#options.address,
+      this.#options.tls === undefined ? CLIENT : CLIENT | SECURE,
+    );
     socket.settle();
     this.#settle(() => this.#resolve(socket));
   }
@@ -295,6 +296,11 @@ class Dial extends IdleOwner {
     this.#raw?.terminate();
     tell();
   }
+}
+
+/** What `node:tls` does here: see `listenByNode()`. */
+function isBeyond({ cert, clientCert, minVersion, identityFor, replaceable }: TlsListenOptions): boolean {
+  return cert === undefined || (clientCert ?? minVersion ?? identityFor) !== undefined || replaceable === true;
 }
 
 /** Instead of a place: the socket is bound already. */
@@ -386,6 +392,10 @@ async function isStale(address: Address, error: SystemError): Promise<boolean> {
   } catch (refusal) {
     return (refusal as SystemError).code === "ECONNREFUSED";
   }
+}
+
+function descriptorCeiling(): number {
+  return descriptorLimit() - RESERVED_DESCRIPTORS;
 }
 
 /** The soft limit of descriptors, or infinity where it can't be read. */

@@ -24,12 +24,12 @@ interface SecureInner {
 
 /** Handshakes on sockets that have been read. */
 export class BeforeTls {
-  readonly #server: tls.Server;
+  readonly server: tls.Server;
   readonly #greeting = new Map<net.Socket, Greeting>();
 
   /** @param server It is never told to listen. */
   constructor(server: tls.Server) {
-    this.#server = server;
+    this.server = server;
     // Handshakes that fail cost their own connection only.
     server.on("tlsClientError", (_error, socket) => void socket.destroy());
     server.on("secureConnection", (socket) => this.#greeting.get(plainOf(socket))?.settle(socket));
@@ -47,7 +47,7 @@ export class BeforeTls {
       plain.on("error", () => {});
       if (plain.destroyed) return settle(null);
       plain.once("close", () => settle(null));
-      this.#server.emit("connection", plain);
+      this.server.emit("connection", plain);
     });
   }
 

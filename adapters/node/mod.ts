@@ -7,15 +7,14 @@
  *
  * @module
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, unlink } from "node:fs/promises";
 import net from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
 import tls from "node:tls";
 import { getHeapStatistics } from "node:v8";
-import { ConnectError, ListenError, OptionError, UnsupportedError } from "../../src/errors.ts";
-import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
+import { ConnectError, OptionError, UnsupportedError } from "../../src/errors.ts";
+import type { Address, TlsCertificate, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
 import type { SocketHolder } from "../../src/parent.ts";
 import type {
@@ -37,10 +36,10 @@ import { findNative, type Handle, type ListenHandle, systemError, type TcpHandle
 import { Handles, HandleSocket } from "./handles/socket.ts";
 import { BeforeTls } from "./before_tls.ts";
 import { addressOf, NodeSocket } from "./socket.ts";
+import { createTlsServer, replaceTls } from "./tls_server.ts";
+import { checkTlsOptions } from "../shared/tls_parts.ts";
+import type { TlsState } from "../shared/tls_state.ts";
 import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
-
-/** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
-const HANDSHAKE_TIMEOUT = 10_000;
 
 type SystemError = Error & { readonly code?: string };
 
@@ -77,7 +76,7 @@ export class NodeAdapter extends ProcessParts implements Adapter {
   }
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
-    if (options.tls) checkCertificate(options.tls);
+    if (options.tls) checkTlsOptions(options.tls);
     const held = await this.held(options);
     if (options.reusePort && held === null) requireReusePort();
     return new NodeListener(await openServer(options, held), options, this.handles, held);
@@ -142,6 +141,7 @@ export class NodeListener implements SocketListener {
   /** Of a Unix socket. */
   readonly #file: number;
   readonly #held: HeldSocket | null;
+  readonly #clientCert: TlsListenOptions["clientCert"];
   #failing = false;
   #closing: Promise<void> | null = null;
 
@@ -161,6 +161,7 @@ export class NodeListener implements SocketListener {
     this.#later = options.secureLater
       ? new BeforeTls(createServer({ ...options, secureLater: false }) as tls.Server)
       : null;
+    this.#clientCert = options.tls?.clientCert;
     if (handles !== null && !options.tls) this.#acceptHandles(handles);
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
@@ -195,7 +196,16 @@ export class NodeListener implements SocketListener {
 
   async secure(socket: RawSocket, unread: Uint8Array): Promise<RawSocket | null> {
     const secure = await this.#later!.greet(socket, unread);
-    return secure && this.#wrap(secure);
+    if (secure === null) return null;
+    const accepted = this.#wrap(secure);
+    if (this.#believe(accepted.tls!, secure as tls.TLSSocket)) return accepted;
+    accepted.destroy();
+    return null;
+  }
+
+  replaceTls(tls: TlsListenOptions): void {
+    checkTlsOptions(tls);
+    replaceTls(this.#later?.server ?? this.#server, tls);
   }
 
   handshakes(): number {
@@ -221,7 +231,13 @@ export class NodeListener implements SocketListener {
     return this.#failing;
   }
 
+  /** Gives a new connection up at once, where the runtime needs that. */
+  protected refuses(_socket: net.Socket): boolean {
+    return false;
+  }
+
   #connected(socket: net.Socket): void {
+    if (this.refuses(socket)) return;
     if (!(this.#server instanceof tls.Server)) return this.#accept(socket);
     this.#greeting.add(socket);
     socket.on("error", ignore);
@@ -231,6 +247,7 @@ export class NodeListener implements SocketListener {
   #greeted(socket: net.Socket): void {
     this.#greeting.delete((socket as { _parent?: net.Socket })._parent ?? socket);
     const accepted = this.#wrap(socket);
+    if (!this.#believe(accepted.tls!, socket as tls.TLSSocket)) return accepted.destroy();
     // It was begun before the listener closed: whoever is served out takes it in.
     if (this.#closing !== null && this.#events !== null) this.#events.accepted(accepted);
     else this.#give(accepted);
@@ -248,6 +265,22 @@ export class NodeListener implements SocketListener {
       if (unix === null) (handle as TcpHandle).setNoDelay(true);
       this.#give(new HandleSocket(handles, handle, unix, unix && NAMELESS));
     };
+  }
+
+  /** False for a client whose certificate is required and was not proved. */
+  #believe(state: TlsState, socket: tls.TLSSocket): boolean {
+    if (this.#clientCert === undefined) {
+      state.trust = "hidden";
+      return true;
+    }
+    // It is read now: a client may be gone before anybody asks for it.
+    if (!this.proves(socket, state.peerCertificate)) state.trust = "doubted";
+    return this.#clientCert === "request" || state.authorized;
+  }
+
+  /** Whether what the runtime says of a client's certificate holds for this listener. */
+  protected proves(_socket: tls.TLSSocket, _certificate: TlsCertificate | null): boolean {
+    return true;
   }
 
   #accept(socket: net.Socket): void {
@@ -343,9 +376,7 @@ function begun(options: SocketListenOptions, on: object): Promise<net.Server> {
 function createServer(options: SocketListenOptions): net.Server {
   const common = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
   if (!options.tls || options.secureLater) return net.createServer(common);
-  const { cert, key, alpnProtocols } = options.tls;
-  const ALPNProtocols = alpnProtocols && [...alpnProtocols];
-  return tls.createServer({ ...common, cert, key, ALPNProtocols, handshakeTimeout: HANDSHAKE_TIMEOUT });
+  return createTlsServer(options.tls, common);
 }
 
 function target(address: Address): { host: string; port: number } | { path: string } {
@@ -422,22 +453,6 @@ function ready<T>(
 function connectError(address: Address, error: unknown): ConnectError {
   const { code = "ERR_CONNECT", message } = error as SystemError;
   return new ConnectError(code, `Cannot connect to ${describe(address)}: ${message || code}`, { cause: error });
-}
-
-/** Throws `ListenError` unless certificate and key can be read and belong together. */
-export function checkCertificate(options: TlsListenOptions): void {
-  const certificate = parsed("certificate", () => new X509Certificate(options.cert));
-  const key = parsed("private key", () => createPrivateKey(options.key));
-  if (certificate.checkPrivateKey(key)) return;
-  throw new ListenError("ERR_TLS", "The TLS private key does not belong to the certificate");
-}
-
-function parsed<T>(what: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    throw new ListenError("ERR_TLS", `The TLS ${what} is not readable PEM: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** libuv says EACCES for a folder that is not there. */

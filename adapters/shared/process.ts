@@ -7,7 +7,7 @@ import { constants } from "node:os";
 import process from "node:process";
 import type { Address } from "../../src/endpoint.ts";
 import { ListenError, OptionError } from "../../src/errors.ts";
-import type { ResourceUse, ResponseBody } from "../../src/platform.ts";
+import type { ResourceUse, ResponseBody, TlsParts } from "../../src/platform.ts";
 import type { HeldSocket, SocketListenOptions } from "../../src/socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
 import { findParent, readVariable } from "./parent/find.ts";
@@ -81,6 +81,10 @@ export abstract class ProcessParts {
 
   acceptQueue(address: Address): number | null {
     return readAcceptQueue(address);
+  }
+
+  async tlsParts(): Promise<TlsParts> {
+    return (await import("./tls_parts.ts")).tlsParts();
   }
 
   resources(): ResourceUse {

@@ -62,6 +62,7 @@ export const CLASSES = [
   ["server/drain/signals_process_test.ts", "process", "repeated"],
   ["server/drain/swarm_process_test.ts", "process", "long"],
   ["server/drain/tls_test.ts", "process", "everywhere"],
+  ["server/tls/serve_test.ts", "process", "everywhere"],
   ["server/endless_process_test.ts", "process", "long"],
   ["server/leaks_test.ts", "process", "long"],
   ["server/proxy/parser_test.ts", "pure", "one"],

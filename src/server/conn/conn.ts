@@ -4,7 +4,7 @@
  * @module
  */
 import type { Bytes } from "../../bytes.ts";
-import type { Address } from "../../endpoint.ts";
+import type { Address, ConnTls } from "../../endpoint.ts";
 import type { ProxyHeader } from "../../proxied.ts";
 
 /** `new → active ⇄ idle → closing → closed`; *idle* is at a message boundary with nothing buffered. */
@@ -67,6 +67,8 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly proxy: ProxyHeader | null;
   /** Protocol agreed by ALPN, or null. */
   readonly alpnProtocol: string | null;
+  /** What TLS has agreed on, and the peer's certificate; null where none is spoken. */
+  readonly tls: ConnTls | null;
   /** Bytes that arrived from the peer. */
   readonly bytesRead: number;
   /** Bytes given to `write`. */

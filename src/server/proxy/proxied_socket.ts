@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Address } from "../../endpoint.ts";
+import type { Address, ConnTls } from "../../endpoint.ts";
 import type { ProxyHeader } from "../../proxied.ts";
 import type { RawSocket, SocketEvents } from "../../socket.ts";
 
@@ -45,6 +45,10 @@ export class ProxiedSocket implements RawSocket {
 
   get alpnProtocol(): string | null {
     return this.socket.alpnProtocol;
+  }
+
+  get tls(): ConnTls | null {
+    return this.socket.tls ?? null;
   }
 
   get unsent(): number {
