@@ -15,7 +15,12 @@ export async function listenByNode(
   held: HeldSocket | null,
   ceiling: number,
 ): Promise<SocketListener> {
-  checkTlsOptions(options.tls!);
+  try {
+    checkTlsOptions(options.tls!);
+  } catch (error) {
+    held?.release();
+    throw error;
+  }
   return new TlsListener(await openServer(options, held), options, held, ceiling);
 }
 

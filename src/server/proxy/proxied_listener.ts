@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import type { Address } from "../../endpoint.ts";
+import type { Address, TlsListenOptions } from "../../endpoint.ts";
 import type { ProxyHeader } from "../../proxied.ts";
 import type { ListenerEvents, RawSocket, SocketListener } from "../../socket.ts";
 import { Arrival, type ArrivalSink } from "./arrival.ts";
@@ -54,6 +54,10 @@ export class ProxiedListener implements SocketListener, ListenerEvents, ArrivalS
 
   close(): Promise<void> {
     return this.#listener.close();
+  }
+
+  replaceTls(tls: TlsListenOptions): void {
+    this.#listener.replaceTls!(tls);
   }
 
   handshakes(): number {
