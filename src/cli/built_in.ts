@@ -20,6 +20,11 @@ export const BUILT_IN: readonly BuiltIn[] = [
   { name: "status", summary: "how the workers of a sluice run are", load: () => control("status") },
   { name: "reload", summary: "replaces the workers of a sluice run", load: () => control("reload") },
   { name: "stop", summary: "drains the workers of a sluice run", load: () => control("stop") },
+  {
+    name: "check",
+    summary: "says whether a configuration can be used",
+    load: async () => (await import("./check.ts")).CHECK,
+  },
 ];
 
 async function control(name: "status" | "reload" | "stop"): Promise<ToolCommand> {

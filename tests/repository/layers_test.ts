@@ -10,7 +10,7 @@ const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\
 const BASE = /^src\/(?!runtime\.ts)([^/]+\.ts|context\/.*)$/;
 const RUNTIME = /^src\/runtime\.ts$/;
 
-/** Commands and supervisors run where processes are: they may know the runtime. */
+/** Commands and what stands between processes run where processes and files are: they may know the runtime. */
 const COMMAND = /^src\/((tools\/)?cli|run)\//;
 
 /** What every command may use. */
@@ -94,8 +94,16 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/websocket\/server\//, [BASE, /^src\/server\/conn\//, /^src\/http\//, /^src\/websocket\//]],
   [/^src\/websocket\//, [BASE, RUNTIME, /^src\/(server|websocket)\//]],
   [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
+  // Between processes.
   [/^src\/run\/supervisor\//, [BASE, RUNTIME, /^src\/run\/supervisor\//, /^node:/]],
-  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket|run\/supervisor)\/mod\.ts$/, /^src\/cli\//]],
+  [/^src\/run\/config\//, [BASE, /^node:/, /^src\/run\/config\//]],
+  [/^src\/run\/run_config\//, [
+    BASE,
+    /^(node:|valibot$)/,
+    /^src\/server\/serve_options\.ts$/,
+    /^src\/run\/(config|run_config)\//,
+  ]],
+  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket|run\/\w+)\/mod\.ts$/, /^src\/cli\//]],
   // The tools are a package of their own: they stand on what everybody can import.
   [/^src\/tools\/commands\.ts$/, [KIT, /^src\/tools\/cli\/[a-z]+\/command\.ts$/]],
   [/^src\/tools\/load\/recorder/, [/^src\/tools\/load\//, /^hdr-histogram-js$/]],
@@ -114,12 +122,13 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 62],
+  ["src/run/config/mod.ts", 60],
 ];
 
 describe("the layers", () => {
   const sources = () => [...sourcesUnder("src"), ...sourcesUnder("adapters"), readSource("mod.ts")];
 
-  it("name a runtime only in adapters, src/runtime.ts and the command line", () => {
+  it("name a runtime only in adapters, src/runtime.ts, the command line and between processes", () => {
     const guilty = sources()
       .filter(({ path }) => path.startsWith("src/") && path !== "src/runtime.ts" && !COMMAND.test(path))
       .flatMap(({ path, code }) => RUNTIME_NAMES.test(code) ? [`${path}: ${RUNTIME_NAMES.exec(code)![0]}`] : []);

@@ -238,6 +238,42 @@ describe("sluice run", () => {
     assertEquals((await stopped(supervised)).code, 0);
   });
 
+  it("reloads when a file changes, with the variables that stand in the file then", async () => {
+    const own = mkdtempSync(join(folder, "watched-"));
+    writeFileSync(join(own, "package.json"), '{ "type": "module" }');
+    const handler = (word: string): string =>
+      `export default () => new Response("${word} " + process.env.WORD + "\\n");\nconsole.log("loaded ${word}");\n` +
+      `console.log(JSON.stringify({ loaded: "${word}" }));\n`;
+    const file = join(own, "handler.js");
+    const variables = join(own, ".env");
+    writeFileSync(file, handler("first"));
+    writeFileSync(variables, "WORD=one # a remark\n");
+    const path = join(own, "http.sock");
+    const args = ["--workers", "1", "--stable", "0", "--watch", "--env-file", variables, "--unix", path];
+    const supervised = begin(file, args);
+    await using program = supervised.program;
+    await program.line("[1] loaded first", LIMIT);
+    await program.line('{"worker":1,"loaded":"first"}', LIMIT);
+    await ready(supervised);
+    assertMatch(await answerAt(path), /first one\n$/);
+    writeFileSync(variables, "WORD=two\n");
+    writeFileSync(file, handler("second"));
+    const report = JSON.parse(await program.line(/^\{"kind":"reload"/, LIMIT));
+    assertEquals([report.done, report.cause], [true, "handler.js has changed"]);
+    assertMatch(await answerAt(path), /second two\n$/);
+    assertEquals((await stopped(supervised)).code, 0);
+  });
+
+  it("joins wishes for a reload that come while one runs", async () => {
+    const supervised = await started(["--workers", "1", "--stable", "300ms"]);
+    await using _program = supervised.program;
+    const answers = await Promise.all([1, 2, 3, 4, 5].map(() => supervised.ask("reload")));
+    assertEquals(answers.map(({ code }) => code), [0, 0, 0, 0, 0]);
+    const generations = new Set(answers.map(({ said }) => said.generation));
+    assert(generations.size <= 3, [...generations].join());
+    assertEquals((await stopped(supervised)).code, 0);
+  });
+
   it("serves a module's default export", async () => {
     const path = join(folder, "module.sock");
     const supervised = begin(HANDLER, ["--workers", "1", "--unix", path]);
@@ -247,11 +283,7 @@ describe("sluice run", () => {
       assert(performance.now() < deadline, program.stderr);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    await using conn = await connect({ path });
-    await conn.write("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-    let text = "";
-    for await (const chunk of conn) text += new TextDecoder().decode(chunk);
-    assertMatch(text, /\/hello from \d+$/);
+    assertMatch(await answerAt(path), /\/hello from \d+$/);
     assertEquals((await stopped(supervised)).code, 0);
   });
 
@@ -268,6 +300,15 @@ describe("sluice run", () => {
     assertStringIncludes(workers.stderr, "--workers must be a whole number from 1 to 1024, got 0");
   });
 });
+
+/** What is answered on a Unix socket. */
+async function answerAt(path: string): Promise<string> {
+  await using conn = await connect({ path });
+  await conn.write("GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  let text = "";
+  for await (const chunk of conn) text += new TextDecoder().decode(chunk);
+  return text;
+}
 
 /** A request is being handled. */
 async function untilBusy(supervised: Supervised): Promise<void> {

@@ -35,6 +35,8 @@ export class Supervised implements ProcessParent {
   readonly #servers: ParentServer[] = [];
   #receiving: Promise<number> = Promise.resolve(-1);
   #lastId = 0;
+  /** What every server is told. */
+  #limits: object | null = null;
   #isStarted = false;
   #isStopping = false;
   #servedAt = 0;
@@ -67,6 +69,7 @@ export class Supervised implements ProcessParent {
   }
 
   serving(server: ParentServer): void {
+    if (this.#limits !== null) server.configure(this.#limits);
     this.#servers.push(server);
     this.#servedAt = performance.now();
     server.closed.then((report) => {
@@ -133,6 +136,7 @@ export class Supervised implements ProcessParent {
   }
 
   #configure(id: number, limits: object): void {
+    this.#limits = limits;
     let error: string | null = null;
     try {
       for (const server of this.#servers) server.configure(limits);

@@ -3,11 +3,10 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { run } from "../../../mod.ts";
-import { type HttpHandler, serveHttp } from "../../http/mod.ts";
+import { type HttpApp, type HttpHandler, type HttpOptions, serveHttp } from "../../http/mod.ts";
 import { type ModulePlace, SERVE_VARIABLE } from "./program.ts";
 import { StartError } from "../usage_errors.ts";
 
@@ -23,32 +22,23 @@ export async function serveModule(file: string): Promise<void> {
   const place = JSON.parse(process.env[SERVE_VARIABLE] ?? "{}") as ModulePlace;
   const { default: exported } = await import(pathToFileURL(file).href) as { readonly default?: unknown };
   if (exported === undefined) return;
-  const handler = handlerOf(exported);
-  if (handler === null) {
+  if (!isHandler(exported)) {
     throw new StartError(
       `The default export of ${file} is no handler`,
       "Export a function (request) => Response, or an object with fetch",
     );
   }
   const { grace } = place;
-  await run(await serveHttp({ ...placeOf(place), ...(grace === undefined ? {} : { grace }) }, handler));
+  await run(await serveHttp({ ...placeOf(place), ...(grace === undefined ? {} : { grace }) }, exported));
 }
 
-function handlerOf(exported: unknown): HttpHandler | null {
-  if (typeof exported === "function") return exported as HttpHandler;
-  const { fetch } = (exported ?? {}) as { readonly fetch?: unknown };
-  if (typeof fetch !== "function") return null;
-  return (request, ctx) => (exported as { fetch: HttpHandler }).fetch(request, ctx);
+function isHandler(exported: unknown): exported is HttpHandler | HttpApp {
+  return typeof exported === "function" || typeof (exported as Partial<HttpApp> | null)?.fetch === "function";
 }
 
-function placeOf({ port, host, path, certFile, keyFile }: ModulePlace) {
-  const tls = certFile === undefined || keyFile === undefined
-    ? {}
-    : { tls: { cert: readFileSync(certFile), key: readFileSync(keyFile) } };
+function placeOf({ port, host, path, certFile, keyFile }: ModulePlace): HttpOptions {
+  const tls = certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile } };
   if (path !== undefined) return { path, ...tls };
-  return {
-    port: port ?? Number(process.env.PORT ?? DEFAULT_PORT),
-    ...(host === undefined ? {} : { hostname: host }),
-    ...tls,
-  };
+  const place = port ?? Number(process.env.PORT ?? DEFAULT_PORT);
+  return { port: place, ...(host === undefined ? {} : { hostname: host }), ...tls };
 }

@@ -17,6 +17,7 @@ export { createSupervisor, supervise } from "./supervise.ts";
 export { type Answer, ask, type ControlCommand, controlNames, controlPath, ControlServer } from "./control.ts";
 export type { SocketSetting, SuperviseOptions } from "./supervise_options.ts";
 export {
+  type ChangeOptions,
   type LeftWorker,
   StartFailedError,
   type SuperviseReport,

@@ -65,10 +65,11 @@ export async function createSupervisor(options: SuperviseOptions): Promise<Super
     notify: (...state) => holder.notify(...state),
     // In steps of 10 ms where it is read from a file: never before the wish that it is compared with.
     monotonic: () => uptime() * 1000 + 10,
-    start: (slot, generation, ended) =>
-      new Worker({ slot, generation }, settings.command(), sockets, holder.lane(), {
+    check: (changed) => superviseSettings({ ...options, ...changed }, availableCores),
+    start: (place, { command }, ended) =>
+      new Worker(place, command(), sockets, holder.lane(), {
         output: (worker, stream, line) => output(worker.slot + 1, stream, line),
-        ready: (worker) => log.info(`Worker ${slot + 1} is ready`, { pid: worker.pid, generation }),
+        ready: ({ slot, pid, generation }) => log.info(`Worker ${slot + 1} is ready`, { pid, generation }),
         ended,
       }),
   });

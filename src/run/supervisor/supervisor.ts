@@ -8,6 +8,7 @@ import type { Address } from "../../endpoint.ts";
 import type { Logger } from "../../log.ts";
 import type { SuperviseSettings } from "./supervise_options.ts";
 import {
+  type ChangeOptions,
   type LeftWorker,
   StartFailedError,
   type SuperviseReport,
@@ -15,7 +16,7 @@ import {
   type Supervisor,
   type WorkerStatus,
 } from "./supervisor_api.ts";
-import { formatExit, type Worker, type WorkerExit } from "./worker.ts";
+import { formatExit, type Worker, type WorkerExit, type WorkerPlace } from "./worker.ts";
 
 /** A worker that dies sooner after its start has died young (ms): the next one may die as well. */
 const YOUNG = 5000;
@@ -28,7 +29,9 @@ const PING_EVERY = 1000;
 /** What a supervisor needs of its surroundings. */
 export interface SupervisorParts {
   /** Starts a worker. */
-  readonly start: (slot: number, generation: number, ended: (worker: Worker) => void) => Worker;
+  readonly start: (place: WorkerPlace, settings: SuperviseSettings, ended: (worker: Worker) => void) => Worker;
+  /** Checks changed options. */
+  readonly check: (options: ChangeOptions) => SuperviseSettings;
   /** The sockets that are held for them. */
   readonly sockets: { readonly addresses: readonly Address[]; close(): void };
   readonly log: Required<Logger>;
@@ -57,12 +60,16 @@ interface Reload {
   readonly report: Promise<SuperviseReport>;
 }
 
+function emptySlot(number: number): Slot {
+  return { number, worker: null, candidate: null, restarts: 0, youngDeaths: 0, cancelRestart: null };
+}
+
 /** Workers in slots. */
 export class SlotSupervisor implements Supervisor {
-  readonly #settings: SuperviseSettings;
+  #settings: SuperviseSettings;
   readonly #parts: SupervisorParts;
   readonly #clock: Clock;
-  readonly #slots: readonly Slot[];
+  #slots: readonly Slot[];
   readonly #startedAt: number;
   #state: SuperviseStatus["state"] = "starting";
   #generation = 1;
@@ -75,20 +82,15 @@ export class SlotSupervisor implements Supervisor {
   /** Those that were asked to leave, and what becomes of them. */
   readonly #leaving: Map<Worker, Promise<LeftWorker>> = new Map();
   #cancelPing: () => void = () => {};
+  /** What workers that start are told of; null for what their program says. */
+  #limits: object | null = null;
 
   constructor(settings: SuperviseSettings, parts: SupervisorParts) {
     this.#settings = settings;
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
     this.#startedAt = this.#clock.now();
-    this.#slots = Array.from({ length: settings.workers }, (_, number) => ({
-      number,
-      worker: null,
-      candidate: null,
-      restarts: 0,
-      youngDeaths: 0,
-      cancelRestart: null,
-    }));
+    this.#slots = Array.from({ length: settings.workers }, (_, number) => emptySlot(number));
   }
 
   async start(): Promise<void> {
@@ -139,7 +141,12 @@ export class SlotSupervisor implements Supervisor {
     return this.#stops > 1;
   }
 
+  change(options: ChangeOptions): void {
+    this.#settings = this.#parts.check(options);
+  }
+
   async configure(limits: object): Promise<string | null> {
+    this.#limits = limits;
     const faults = await Promise.all(this.#slots.map(({ worker }) => worker?.configure(limits) ?? null));
     return faults.find((fault) => fault !== null) ?? null;
   }
@@ -163,7 +170,8 @@ export class SlotSupervisor implements Supervisor {
   // Starting.
 
   #launch(slot: Slot): Worker {
-    return this.#parts.start(slot.number, this.#generation, (worker) => this.#ended(slot, worker));
+    const place = { slot: slot.number, generation: this.#generation, limits: this.#limits };
+    return this.#parts.start(place, this.#settings, (worker) => this.#ended(slot, worker));
   }
 
   /** Null when it has been ready for so long; else what is wrong with it. */
@@ -231,11 +239,15 @@ export class SlotSupervisor implements Supervisor {
     void this.#parts.notify("RELOADING=1", `MONOTONIC_USEC=${Math.round(this.#parts.monotonic() * 1000)}`);
     this.#parts.log.info(`Reload: generation ${this.#generation}`, { cause });
     const left: LeftWorker[] = [];
+    const { workers } = this.#settings;
+    const all = Array.from({ length: workers }, (_, number) => this.#slots[number] ?? emptySlot(number));
     let reason = "";
-    for (const slot of this.#slots) {
+    for (const slot of all) {
       reason = await this.#replace(slot, left);
       if (reason !== "") break;
+      if (!this.#slots.includes(slot)) this.#slots = [...this.#slots, slot];
     }
+    if (reason === "") await this.#shrink(workers, left);
     const report = this.#report("reload", cause, this.#clock.now() - began, left, reason);
     this.#lastReload = report;
     this.#reload = null;
@@ -268,6 +280,18 @@ export class SlotSupervisor implements Supervisor {
     if (candidate.state === "gone") this.#restart(slot, true);
     if (old !== null && old.state !== "gone") left.push(await this.#see(old, "SIGTERM", "succeeded"));
     return "";
+  }
+
+  /** Slots that are too many. */
+  async #shrink(workers: number, left: LeftWorker[]): Promise<void> {
+    const surplus = this.#slots.slice(workers);
+    this.#slots = this.#slots.slice(0, workers);
+    for (const slot of surplus) {
+      slot.cancelRestart?.();
+      const { worker } = slot;
+      slot.worker = null;
+      if (worker !== null && worker.state !== "gone") left.push(await this.#see(worker, "SIGTERM", "succeeded"));
+    }
   }
 
   /** Asks a worker to leave, once, and waits until it has. */

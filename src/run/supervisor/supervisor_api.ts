@@ -5,6 +5,7 @@
  */
 import { SluiceError } from "../../errors.ts";
 import type { Address } from "../../endpoint.ts";
+import type { SuperviseOptions } from "./supervise_options.ts";
 
 /** The program could not be started: no worker became ready. */
 export class StartFailedError extends SluiceError {
@@ -104,6 +105,12 @@ export interface SuperviseStatus {
   readonly lastReload: Omit<SuperviseReport, "workers"> | null;
 }
 
+/** What of a supervisor may change while it runs. */
+export type ChangeOptions = Pick<
+  SuperviseOptions,
+  "command" | "workers" | "grace" | "readyTimeout" | "stable" | "hangTimeout" | "replaceHung"
+>;
+
 /** Workers that share sockets, and are replaced one after the other. */
 export interface Supervisor {
   /** It was told to stop more than once. */
@@ -127,8 +134,17 @@ export interface Supervisor {
    * @param signal What workers get. @default "SIGTERM"
    */
   stop(cause: string, signal?: string): Promise<SuperviseReport>;
-  /** Changes limits of all workers' servers, those of `server.configure()`; gives what was wrong, or null. */
+  /**
+   * Changes limits of all workers' servers, those of `server.configure()`, and of workers that start from now on; gives
+   * what was wrong, or null.
+   */
   configure(limits: object): Promise<string | null>;
+  /**
+   * Changes how it runs them: times at once, the command and the number of workers with the next `reload()`.
+   *
+   * @throws {OptionError} An option can't be used; nothing changed.
+   */
+  change(options: ChangeOptions): void;
   /** How it is. */
   status(): SuperviseStatus;
 }

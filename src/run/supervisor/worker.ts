@@ -26,6 +26,15 @@ export interface WorkerCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Where a worker stands. */
+export interface WorkerPlace {
+  /** From 0. */
+  readonly slot: number;
+  readonly generation: number;
+  /** What its servers are told as soon as they are there; null for what the program says. */
+  readonly limits: object | null;
+}
+
 /** How a worker ended. */
 export interface WorkerExit {
   /** Its exit code; null if a signal ended it. */
@@ -71,10 +80,12 @@ export class Worker {
   readonly #waiting: (() => void)[] = [];
   readonly #outbox: Outbox = new Outbox();
   #lastId = 0;
+  /** That have not been told yet. */
+  #limits: object | null;
   readonly #configuring: Map<number, (error: string | null) => void> = new Map();
 
   constructor(
-    place: { readonly slot: number; readonly generation: number },
+    place: WorkerPlace,
     { command: [file, ...args], env }: WorkerCommand,
     sockets: HeldSockets,
     lane: SocketLane,
@@ -82,6 +93,7 @@ export class Worker {
   ) {
     this.slot = place.slot;
     this.generation = place.generation;
+    this.#limits = place.limits;
     this.#sockets = sockets;
     this.#lane = lane;
     this.#events = events;
@@ -143,7 +155,7 @@ export class Worker {
 
   /** Changes limits of all its servers; fulfils with what was wrong, or null. */
   configure(limits: object): Promise<string | null> {
-    if (this.state !== "ready") return Promise.resolve(null);
+    if (this.state !== "ready" && this.state !== "starting") return Promise.resolve(null);
     return new Promise((resolve) => {
       const id = ++this.#lastId;
       this.#configuring.set(id, resolve);
@@ -199,6 +211,9 @@ export class Worker {
   }
 
   async #open({ id, wish }: Extract<FromWorker, { sluice: "open" }>): Promise<void> {
+    // Before its first server can be there.
+    if (this.#limits !== null) void this.configure(this.#limits);
+    this.#limits = null;
     try {
       const socket = await this.#sockets.give(wish);
       if (this.state === "gone") return;
