@@ -24,6 +24,7 @@ export type {
   TlsVersion,
   UnixAddress,
 } from "./src/endpoint.ts";
+export type { ProxyHeader, ProxyProtocolOptions, ProxySendOptions, ProxySsl, ProxyTlv } from "./src/proxied.ts";
 export type {
   Adapter,
   DeflateOptions,

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Address, ConnTls, TlsConnectOptions, TlsListenOptions } from "./endpoint.ts";
+import type { ProxyHeader } from "./proxied.ts";
 
 /** What an adapter listens on. The caller has validated it. */
 export interface SocketListenOptions {
@@ -18,6 +19,8 @@ export interface SocketListenOptions {
   readonly reusePort: boolean;
   /** Makes it a TLS listener. */
   readonly tls?: TlsListenOptions;
+  /** Its sockets are plain until `secure()` begins TLS on them. */
+  readonly secureLater?: boolean;
   /** Permissions of a Unix socket's file; what the process's mask leaves if it is not there. */
   readonly mode?: number;
   /** Name of a socket that whoever started this process holds for it; the address is that socket's then. */
@@ -42,6 +45,8 @@ export interface SocketConnectOptions {
   readonly address: Address;
   /** Speaks TLS. */
   readonly tls?: TlsConnectOptions;
+  /** What goes before TLS, for a connection between these ends. */
+  readonly preface?: (local: Address, remote: Address) => Uint8Array;
   /** Gives up, and rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -62,8 +67,12 @@ export interface SocketEvents {
 export interface RawSocket {
   /** Our end. */
   readonly local: Address;
-  /** The peer's end. */
+  /** The peer's end, or that of whom the peer speaks for. */
   readonly remote: Address;
+  /** The peer's end where it speaks for another. */
+  readonly via?: Address | null;
+  /** What the peer has said of whom it speaks for. */
+  readonly proxy?: ProxyHeader | null;
   /** Protocol agreed by ALPN, or null. */
   readonly alpnProtocol: string | null;
   /** What TLS has agreed on; null or missing where none is spoken. */
@@ -106,6 +115,8 @@ export interface ListenerEvents {
    * nothing more until `resume()`.
    */
   failed(error: Error & { readonly code?: string }): void;
+  /** A peer has broken what comes before everything else, and was reset; `first` in a burst of such. */
+  broke?(peer: Address, error: Error, first: boolean): void;
 }
 
 /** An open listening socket. */
@@ -121,6 +132,11 @@ export interface SocketListener {
    * Resolves when the port is free.
    */
   close(): Promise<void>;
+  /**
+   * Begins TLS on one of its plain sockets, which has been started and is paused; `unread` is what was read of it and
+   * belongs to TLS. The handshake is one of those under way. Gives null when it fails; then the socket is gone.
+   */
+  secure?(socket: RawSocket, unread: Uint8Array): Promise<RawSocket | null>;
   /**
    * Replaces what certificates are shown, and whose clients' are good; the rest of the options stays. Handshakes from
    * now on see the new ones, connections live on. Throws `ListenError`, and changes nothing. Of `tls.replaceable` ones.

@@ -59,7 +59,9 @@ class BunAdapter extends ProcessParts implements Adapter {
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
     const held = await this.held(options);
-    if (options.tls === undefined || !isBeyond(options.tls)) return await listen(options, held);
+    if (options.tls === undefined || !(options.secureLater || isBeyond(options.tls))) {
+      return await listen(options, held);
+    }
     const { listenByNode } = await import("./tls_listener.ts");
     return await listenByNode(options, held, descriptorCeiling());
   }
@@ -70,6 +72,7 @@ class BunAdapter extends ProcessParts implements Adapter {
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
+    if (options.preface !== undefined) return await connectPlain(options);
     checkConnectPath(options.address);
     return await new Promise((resolve, reject) => new Dial(options, resolve, reject));
   }
@@ -89,6 +92,11 @@ class BunAdapter extends ProcessParts implements Adapter {
 
 /** The adapter for Bun. */
 export const adapter: Adapter = new BunAdapter();
+
+/** Bun's own sockets can't begin TLS later; those of its `node:net` can (1.4.5). */
+async function connectPlain(options: SocketConnectOptions): Promise<RawSocket> {
+  return await (await import("../node/mod.ts")).nodeAdapter({ sockets: "streams" }).connect(options);
+}
 
 function bun(): BunApi {
   return (globalThis as unknown as { Bun: BunApi }).Bun;

@@ -1,6 +1,6 @@
 /**
  * What `Bun.listen` can't do of TLS (1.4.5), done by `node:tls`: it has no SNI, its certificate can't be replaced, it
- * lets clients in whose certificate is bad, and has no oldest version.
+ * lets clients in whose certificate is bad, has no oldest version, and can't begin behind something else.
  *
  * @module
  */

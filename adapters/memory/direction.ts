@@ -116,6 +116,13 @@ export class Direction {
     return first.slice(0, size);
   }
 
+  /** The reader gives back what it has taken last. */
+  giveBack(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#queue.unshift(bytes);
+    this.#taken += bytes.length;
+  }
+
   #fill(): void {
     const { limit } = this.#options;
     while (this.#held.length > 0 && this.#taken < limit) {

@@ -13,11 +13,17 @@ import { ConnectError, ListenError } from "../../src/errors.ts";
 import { checkNames, type Names } from "../../src/names.ts";
 import type { Address } from "../../src/endpoint.ts";
 import type { Adapter, ResourceUse } from "../../src/platform.ts";
-import type { ListenerEvents, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type {
+  ListenerEvents,
+  RawSocket,
+  SocketConnectOptions,
+  SocketListener,
+  SocketListenOptions,
+} from "../../src/socket.ts";
 import type { MemoryFaults, MemoryWire } from "./schedule.ts";
 import { Schedule } from "./schedule.ts";
 import type { MemorySocket, MemoryWorld } from "./socket.ts";
-import { socketPair, systemError } from "./socket.ts";
+import { restart, socketPair, systemError } from "./socket.ts";
 
 export type { MemoryFaults, MemorySocket, MemoryWire };
 
@@ -113,6 +119,11 @@ class Listener implements SocketListener {
     for (const socket of this.#queue.splice(0)) socket.destroy();
     for (const wake of this.#waiting.splice(0)) wake();
     return Promise.resolve();
+  }
+
+  secure(socket: RawSocket, unread: Uint8Array): Promise<RawSocket> {
+    restart(socket, unread);
+    return Promise.resolve(socket);
   }
 
   /** Fulfils when the accept queue has room, or the listener has closed. */
@@ -315,6 +326,7 @@ class Network implements MemoryAdapter, MemoryWorld {
     const offered = options.tls?.alpnProtocols ?? [];
     const protocol = listener.options.tls?.alpnProtocols?.find((name) => offered.includes(name)) ?? null;
     const [client, server] = socketPair(this, here, there, protocol);
+    if (options.preface !== undefined) client.write(options.preface(here, there));
     listener.enqueue(server);
     if (this.schedule.happens(this.faults.earlyReset)) client.reset();
     return client;

@@ -38,6 +38,11 @@ export function socketPair(world: MemoryWorld, here: Address, there: Address, al
   return [client, server];
 }
 
+/** A socket that was started is as if it had not been: it can be started again, and `unread` comes first then. */
+export function restart(socket: RawSocket, unread: Uint8Array): void {
+  (socket as Socket).giveBack(unread);
+}
+
 /** An error as the system gives it: `code` says what it is. */
 export function systemError(call: string, code: string): Error & { readonly code: string } {
   return Object.assign(new Error(`${call} ${code}`), { code });
@@ -88,6 +93,13 @@ class Socket implements MemorySocket {
     if (this.#gone) this.#emitGone();
     this.#pump();
     this.#drain();
+  }
+
+  /** Its owner leaves it to another. */
+  giveBack(unread: Uint8Array): void {
+    this.#events = null;
+    this.#paused = false;
+    this.peer.#out.giveBack(unread);
   }
 
   pause(): void {
@@ -236,6 +248,6 @@ class Socket implements MemorySocket {
   }
 
   #emitGone(): void {
-    this.#schedule.later(0, () => this.#events!.gone(this.#error));
+    this.#schedule.later(0, () => this.#events?.gone(this.#error));
   }
 }

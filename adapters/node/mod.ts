@@ -34,6 +34,7 @@ import { type Probe, ProcessParts } from "../shared/process.ts";
 import { findProbe } from "./response_body.ts";
 import { findNative, type Handle, type ListenHandle, systemError, type TcpHandle } from "./handles/native.ts";
 import { Handles, HandleSocket } from "./handles/socket.ts";
+import { BeforeTls } from "./before_tls.ts";
 import { addressOf, NodeSocket } from "./socket.ts";
 import { createTlsServer, replaceTls } from "./tls_server.ts";
 import { checkTlsOptions } from "../shared/tls_parts.ts";
@@ -94,7 +95,11 @@ export class NodeAdapter extends ProcessParts implements Adapter {
     try {
       if (!tlsClient) return await ready(raw, "connect", () => plainClient(raw, address, this.handles), signal);
       raw.on("error", ignore);
-      const secure = await ready(raw, "connect", () => tls.connect({ socket: raw, ...tlsClient }), signal);
+      const secured = () => {
+        if (options.preface !== undefined) raw.write(options.preface(...endsOf(raw, address)));
+        return tls.connect({ socket: raw, ...tlsClient });
+      };
+      const secure = await ready(raw, "connect", secured, signal);
       return await ready(secure, "secureConnect", () => client(secure, address), signal);
     } catch (error) {
       raw.destroy();
@@ -130,11 +135,13 @@ export class NodeListener implements SocketListener {
   #waiting: RawSocket[] = [];
   /** TLS handshakes under way. */
   readonly #greeting = new Set<net.Socket>();
+  /** The same where something comes before TLS. */
+  readonly #later: BeforeTls | null;
   #events: ListenerEvents | null = null;
   /** Of a Unix socket. */
   readonly #file: number;
-  readonly #clientCert: TlsListenOptions["clientCert"];
   readonly #held: HeldSocket | null;
+  readonly #clientCert: TlsListenOptions["clientCert"];
   #failing = false;
   #closing: Promise<void> | null = null;
 
@@ -151,6 +158,9 @@ export class NodeListener implements SocketListener {
     const address = held?.address ?? options.address;
     this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : address;
     this.#file = fileAt(this.address);
+    this.#later = options.secureLater
+      ? new BeforeTls(createServer({ ...options, secureLater: false }) as tls.Server)
+      : null;
     this.#clientCert = options.tls?.clientCert;
     if (handles !== null && !options.tls) this.#acceptHandles(handles);
     server.on("error", (error) => this.fail(error));
@@ -184,20 +194,29 @@ export class NodeListener implements SocketListener {
     });
   }
 
+  async secure(socket: RawSocket, unread: Uint8Array): Promise<RawSocket | null> {
+    const secure = await this.#later!.greet(socket, unread);
+    if (secure === null) return null;
+    const accepted = this.#wrap(secure);
+    if (this.#believe(accepted.tls!, secure as tls.TLSSocket)) return accepted;
+    accepted.destroy();
+    return null;
+  }
+
   replaceTls(tls: TlsListenOptions): void {
     checkTlsOptions(tls);
-    replaceTls(this.#server, tls);
+    replaceTls(this.#later?.server ?? this.#server, tls);
   }
 
   handshakes(): number {
-    return this.#greeting.size;
+    return this.#greeting.size + (this.#later?.size ?? 0);
   }
 
   dropHandshakes(): readonly Address[] {
     const begun = [...this.#greeting].filter((socket) => socket.bytesRead > 0);
     const peers = begun.map((socket) => addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0));
     for (const socket of this.#greeting) socket.destroy();
-    return peers;
+    return [...peers, ...this.#later?.drop() ?? []];
   }
 
   /** Tells that accepting failed; after EMFILE or ENFILE, once until `resume`. */
@@ -356,7 +375,7 @@ function begun(options: SocketListenOptions, on: object): Promise<net.Server> {
 
 function createServer(options: SocketListenOptions): net.Server {
   const common = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
-  if (!options.tls) return net.createServer(common);
+  if (!options.tls || options.secureLater) return net.createServer(common);
   return createTlsServer(options.tls, common);
 }
 
@@ -367,6 +386,13 @@ function target(address: Address): { host: string; port: number } | { path: stri
 function client(socket: net.Socket, address: Address): NodeSocket {
   const unix = address.transport === "unix" ? address : null;
   return new NodeSocket(socket, unix && NAMELESS, unix);
+}
+
+/** Our end of a client's connection, and the other. */
+function endsOf(socket: net.Socket, address: Address): [local: Address, remote: Address] {
+  if (address.transport === "unix") return [NAMELESS, address];
+  const { localAddress = "", localPort = 0, remoteAddress = "", remotePort = 0 } = socket;
+  return [addressOf(localAddress, localPort), addressOf(remoteAddress, remotePort)];
 }
 
 /**

@@ -53,6 +53,9 @@ const DETACHED = 128;
  */
 const reads = { last: 0 };
 
+/** What a stream has that nobody has said anything else to. */
+const DEFAULT_HIGH_WATER_MARK = 65_536;
+
 /** How long a shutdown under way may defer a destroy, in ms: TLS may wait for a peer that does not read. */
 const SHUTDOWN_TIMEOUT = 50;
 
@@ -248,6 +251,20 @@ export class NodeSocket implements RawSocket {
 
   setKeepAlive(on: boolean, delay: number): void {
     this.#socket.setKeepAlive(on, delay);
+  }
+
+  /** Lets go of the socket, paused, for TLS on it; `unread` was read of it, and is read again. */
+  release(unread: Uint8Array): net.Socket {
+    const socket = this.#socket;
+    this.#events = null;
+    this.#flags |= DESTROYED;
+    socket.pause();
+    socket.off("data", NodeSocket.#onData).off("end", NodeSocket.#onEnd).off("drain", NodeSocket.#onDrain);
+    socket.off("error", NodeSocket.#onError).off("close", NodeSocket.#onClose);
+    const state = (socket as Inner)._writableState;
+    if (state) state.highWaterMark = DEFAULT_HIGH_WATER_MARK;
+    if (unread.length > 0 && !socket.destroyed) socket.unshift(unread);
+    return socket;
   }
 
   /** Resets, unless both sides' FIN are through. A Unix socket can't be reset. */

@@ -9,6 +9,7 @@ import { ConnectError, OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { defaultAdapter } from "../runtime.ts";
 import type { Address, TlsConnectOptions } from "../endpoint.ts";
+import type { ProxySendOptions } from "../proxied.ts";
 import type { Adapter } from "../platform.ts";
 import { formatAddress } from "../address.ts";
 import type { Conn } from "./conn/conn.ts";
@@ -30,6 +31,11 @@ export interface ConnectOptions extends ConnOptions {
   path?: string;
   /** Speak TLS; `true` for the defaults. @default false */
   tls?: TlsConnectOptions | boolean;
+  /**
+   * Says in a PROXY header, before everything else and before TLS, for whom it speaks; `true` for itself. The other end
+   * must expect it. @default none
+   */
+  proxyProtocol?: ProxySendOptions | true;
   /** Longest wait for the connection in ms, 0 for none. @default 30000 */
   connectTimeout?: number;
   /** Gives up when it ends. @default none */
@@ -48,6 +54,7 @@ const NAMES: Names<ConnectOptions> = {
   transport: true,
   path: true,
   tls: true,
+  proxyProtocol: true,
   connectTimeout: true,
   context: true,
   adapter: true,
@@ -61,6 +68,8 @@ export class Dialer {
   readonly #options: ConnectOptions;
   readonly #clock: Clock;
   readonly #host: SoloHost;
+  /** Most dialers have no need of it. */
+  #proxy: Promise<typeof import("./proxy/mod.ts")> | null = null;
 
   /**
    * Checks what is common to all connections.
@@ -93,7 +102,10 @@ export class Dialer {
     const [ctx, cancel] = withTimeout(parent, limit, late);
     try {
       const tls = all.tls === true ? {} : all.tls || undefined;
-      const socket = await adapter.connect({ address, tls, signal: ctx.signal });
+      const target = { address, tls, signal: ctx.signal };
+      const socket = all.proxyProtocol === undefined
+        ? await adapter.connect(target)
+        : await (await (this.#proxy ??= import("./proxy/mod.ts"))).connectFor(all.proxyProtocol, adapter, target);
       if (!this.#host.limits.noDelay) socket.setNoDelay(false);
       return this.#host.adopt(socket);
     } finally {

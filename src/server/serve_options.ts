@@ -9,6 +9,7 @@ import { OptionError } from "../errors.ts";
 import type { Names } from "../names.ts";
 import type { Logger } from "../log.ts";
 import type { Address } from "../endpoint.ts";
+import type { ProxyProtocolOptions } from "../proxied.ts";
 import type { Adapter } from "../platform.ts";
 import type { SocketListenOptions } from "../socket.ts";
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn/host.ts";
@@ -42,6 +43,11 @@ export interface ListenOptions {
   mode?: number;
   /** Certificates and keys, as PEM or in files; makes it a TLS listener. @default none */
   tls?: TlsOptions;
+  /**
+   * Clients come through proxies that name them in a PROXY header (versions 1 and 2), before TLS too: `conn.remote` is
+   * the client then, for limits and logs as well. @default nobody is believed, and a header is bytes as all others
+   */
+  proxyProtocol?: ProxyProtocolOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
   backlog?: number;
   /** Several processes share the port (SO_REUSEPORT). Refused where the runtime has no such thing. @default false */
@@ -168,6 +174,7 @@ export const LISTEN_NAMES: Names<ListenOptions> = {
   inherit: true,
   mode: true,
   tls: true,
+  proxyProtocol: true,
   backlog: true,
   reusePort: true,
   adapter: true,
@@ -272,6 +279,7 @@ export function listenTarget(options: ListenOptions): SocketListenOptions {
     address: listenAddress(options),
     backlog: integer("backlog", options.backlog, 1024, 1, 65_535),
     reusePort: options.reusePort === true,
+    secureLater: options.tls !== undefined && options.proxyProtocol !== undefined,
     mode: fileMode(options),
     ...(options.inherit === undefined ? {} : { inherit: inheritedName(options) }),
   };

@@ -239,6 +239,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (first) this.log.warn("Accepting failed, going on", { server: this.name, error });
   }
 
+  peerBroke(peer: Address, error: Error, first: boolean): void {
+    this.#count.peerErrors++;
+    const record = { server: this.name, peer: formatAddress(peer), reason: error.message };
+    this.log[first ? "warn" : "debug"]("Peer broke the PROXY protocol, dropping its connection", record);
+  }
+
   /** Serves a socket that is counted already. */
   #admit(socket: RawSocket, ahead: ReadAhead | null = null): void {
     const conn = new Connection(this.#queue.nextId(), socket, this);

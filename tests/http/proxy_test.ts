@@ -3,7 +3,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { OptionError } from "../../src/errors.ts";
 import { formatAddress } from "../../src/address.ts";
 import { ProxyTrust } from "../../src/http/request/proxy.ts";
-import { inRange, parseIp, parseIpRange } from "../../src/http/request/ip_ranges.ts";
+import { inRange, parseIp, parseIpRange } from "../../src/ip_ranges.ts";
 import type { Address } from "../../src/endpoint.ts";
 
 type Fields = Record<string, string>;

@@ -133,9 +133,11 @@ export function proxyFrom(name: "nginx" | "haproxy", snippet: string, backend: n
   });
 }
 
-async function startProxy(
+/** Starts either; `configure` writes its file and gives its arguments, `ready` fulfils when it forwards. */
+export async function startProxy(
   name: string,
   configure: (port: number, file: string, dir: string) => string[],
+  ready: (port: number) => Promise<void> = (port) => forwards(`http://127.0.0.1:${port}`),
 ): Promise<Proxy> {
   const dir = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
   const port = await freePort();
@@ -148,7 +150,7 @@ async function startProxy(
   };
   const origin = `http://127.0.0.1:${port}`;
   try {
-    await within(Promise.race([forwards(origin), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
+    await within(Promise.race([ready(port), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
   } catch (error) {
     await program.kill();
     rmSync(dir, { recursive: true, force: true });

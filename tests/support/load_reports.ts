@@ -23,6 +23,7 @@ export const OPTIONS: LoadReport["options"] = {
   check: "same",
   timeout: 10_000,
   tlsInsecure: false,
+  proxyProtocol: null,
 };
 
 /** A run without failures. */

@@ -52,7 +52,7 @@ export class Recorder implements SocketEvents {
   length = 0;
   silent = false;
   error: Error | undefined;
-  onData: ((chunk: Uint8Array) => void) | undefined;
+  onData: ((chunk: Uint8Array) => unknown) | undefined;
   onEnd: (() => void) | undefined;
   onDrained: (() => void) | undefined;
   #waiting: { ready: () => boolean; resolve: () => void }[] = [];

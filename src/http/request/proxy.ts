@@ -6,7 +6,7 @@
 import { OptionError } from "../../errors.ts";
 import type { Address } from "../../endpoint.ts";
 import { type ForwardedElement, parseForwarded, parseXForwarded } from "./forwarded.ts";
-import { inRange, type IpGroups, type IpRange, parseIp, parseIpRange } from "./ip_ranges.ts";
+import { parseIp, PeerSet } from "../../ip_ranges.ts";
 
 /** What is known of the client after the proxies have been heard. */
 export interface ProxyView {
@@ -17,13 +17,6 @@ export interface ProxyView {
   /** The host that the client asked for, or null if no trusted proxy says. */
   readonly host: string | null;
 }
-
-/** Words for ranges: loopback; private networks of RFC 1918 and RFC 4193. `unix` is every peer on a Unix socket. */
-const WORDS: Readonly<Record<string, readonly string[]>> = {
-  loopback: ["127.0.0.0/8", "::1"],
-  private: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
-  unix: [],
-};
 
 /** `192.0.2.1`, `192.0.2.1:80`, `[2001:db8::1]`, `[2001:db8::1]:80`; a bare IPv6 address is tried before it. */
 const NODE = /^(?:\[([0-9a-f:.]+)\]|([\d.]+))(?::(\d{1,5}))?$/i;
@@ -42,8 +35,7 @@ export class ProxyTrust {
   /** Whether anybody is trusted at all; if not, `resolve` need not be called. */
   readonly enabled: boolean;
   readonly #all: boolean;
-  readonly #unix: boolean;
-  readonly #ranges: readonly IpRange[];
+  readonly #peers: PeerSet;
 
   /** @throws {OptionError} An entry is neither address, range nor word. */
   constructor(option: boolean | readonly string[] = false) {
@@ -52,8 +44,7 @@ export class ProxyTrust {
     }
     const entries: readonly string[] = typeof option === "boolean" ? [] : option;
     this.#all = option === true;
-    this.#unix = entries.includes("unix");
-    this.#ranges = entries.flatMap(rangesOf);
+    this.#peers = new PeerSet("trustProxy", entries);
     this.enabled = this.#all || entries.length > 0;
   }
 
@@ -80,23 +71,8 @@ export class ProxyTrust {
   }
 
   #trusts(address: Address): boolean {
-    if (this.#all) return true;
-    if (address.transport === "unix") return this.#unix;
-    const groups: IpGroups | null = parseIp(address.hostname.split("%")[0]);
-    return groups !== null && this.#ranges.some((range) => inRange(groups, range));
+    return this.#all || this.#peers.has(address);
   }
-}
-
-function rangesOf(entry: string): IpRange[] {
-  const texts = typeof entry === "string" && Object.hasOwn(WORDS, entry) ? WORDS[entry] : [entry];
-  return texts.map((text) => {
-    const range = typeof text === "string" ? parseIpRange(text) : null;
-    if (range !== null) return range;
-    throw new OptionError(
-      "trustProxy",
-      `trustProxy takes addresses, CIDR ranges and ${Object.keys(WORDS).join(", ")}, got ${JSON.stringify(entry)}`,
-    );
-  });
 }
 
 function elementsOf(header: (name: string) => string | null): ForwardedElement[] {

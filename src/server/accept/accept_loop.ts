@@ -19,6 +19,8 @@ export interface AcceptSink {
   accepted(socket: RawSocket): void;
   /** An accept failed; `first` in a burst of failures. */
   acceptFailed(error: Error, first: boolean): void;
+  /** A peer has broken what comes before everything else; `first` in a burst of such. */
+  peerBroke(peer: Address, error: Error, first: boolean): void;
 }
 
 /** Accepts until it is closed; backs off while descriptors are short. */
@@ -51,6 +53,10 @@ export class AcceptLoop implements ListenerEvents {
     this.#failedAt = now;
     if (EXHAUSTED.includes(error.code ?? "")) this.#backOff();
     this.#sink.acceptFailed(error, first);
+  }
+
+  broke(peer: Address, error: Error, first: boolean): void {
+    this.#sink.peerBroke(peer, error, first);
   }
 
   /** Stops accepting; interrupts the pause. Resolves when the port is free. */

@@ -151,7 +151,7 @@ export class Listener implements AsyncIterable<Conn>, AsyncDisposable {
 
   #next(): Promise<Conn | null> {
     if (this.#taken || this.#closed !== null) return Promise.resolve(null);
-    const sink = { accepted: (socket: RawSocket) => this.#accepted(socket), acceptFailed() {} };
+    const sink = { accepted: (socket: RawSocket) => this.#accepted(socket), acceptFailed() {}, peerBroke() {} };
     this.#loops ??= this.#listeners.map((listener) => new AcceptLoop(listener, this.#clock, sink));
     const socket = this.#waiting.shift();
     if (socket !== undefined) return Promise.resolve(this.#host.adopt(socket));
@@ -184,16 +184,20 @@ export function notReloadable(): OptionError {
 
 /** Opens it for a server, whose options have other names as well. */
 export async function openListener(options: ListenOptions & ConnOptions): Promise<Listener> {
-  const { clock = systemClock } = options;
+  const { proxyProtocol, clock = systemClock } = options;
   const target = listenTarget(options);
   connLimits(options);
+  // Most listeners have no such thing, and don't load it.
+  const proxied = proxyProtocol !== undefined &&
+    (await import("../proxy/mod.ts")).proxiedBy(proxyProtocol, target, clock);
   const adapter = options.adapter ?? await defaultAdapter();
+  const give = (open: readonly SocketListener[]) => proxied ? open.map(proxied) : open;
   if (options.tls === undefined) {
-    return new Listener(adapter, await openSockets(adapter, target, hostOf(options)), clock, options);
+    return new Listener(adapter, give(await openSockets(adapter, target, hostOf(options))), clock, options);
   }
   const { openTls } = await import("../tls/open.ts");
   const { tls, keeper } = await openTls(adapter, options.tls, clock);
   const listeners = await openSockets(adapter, { ...target, tls }, hostOf(options));
   keeper?.attach(listeners);
-  return new Listener(adapter, listeners, clock, options, keeper);
+  return new Listener(adapter, give(listeners), clock, options, keeper);
 }

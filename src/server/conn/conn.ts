@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../../bytes.ts";
 import type { Address, ConnTls } from "../../endpoint.ts";
+import type { ProxyHeader } from "../../proxied.ts";
 
 /** `new → active ⇄ idle → closing → closed`; *idle* is at a message boundary with nothing buffered. */
 export type ConnState = "new" | "active" | "idle" | "closing" | "closed";
@@ -58,8 +59,12 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly state: ConnState;
   /** Our end. */
   readonly local: Address;
-  /** The peer's end. */
+  /** The peer's end; with `proxyProtocol` that of the client that the proxy names. */
   readonly remote: Address;
+  /** The proxy's end, where `remote` is the client that it names; null where the peer speaks for itself. */
+  readonly via: Address | null;
+  /** What the proxy has said in its PROXY header; null where there was none. */
+  readonly proxy: ProxyHeader | null;
   /** Protocol agreed by ALPN, or null. */
   readonly alpnProtocol: string | null;
   /** What TLS has agreed on, and the peer's certificate; null where none is spoken. */

@@ -16,6 +16,7 @@
 import { type Bytes, dataOf } from "../../bytes.ts";
 import type { Address, ConnTls } from "../../endpoint.ts";
 import { ConnClosedError, ConnResetError, DrainedError } from "../../errors.ts";
+import type { ProxyHeader } from "../../proxied.ts";
 import type { RawSocket, SocketEvents } from "../../socket.ts";
 import { checkPromise } from "../../validate.ts";
 import type { Conn, ConnState, Consumer } from "./conn.ts";
@@ -81,6 +82,14 @@ export class Connection implements Conn, SocketEvents {
 
   get remote(): Address {
     return this.socket.remote;
+  }
+
+  get via(): Address | null {
+    return this.socket.via ?? null;
+  }
+
+  get proxy(): ProxyHeader | null {
+    return this.socket.proxy ?? null;
   }
 
   get alpnProtocol(): string | null {

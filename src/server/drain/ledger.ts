@@ -44,7 +44,8 @@ export class DrainLedger {
       port,
       conn,
       peer,
-      key: connKey(conn.local, conn.remote),
+      // The kernel knows nothing of whom a proxy speaks for.
+      key: connKey(conn.local, conn.via ?? conn.remote),
       bytesRead: conn.bytesRead,
       wasBusy: conn.isBusy || conn.unsent > 0,
       cut: null,

@@ -31,6 +31,9 @@ export type FaultClass = "refused" | "reset" | "truncated" | "timeout" | "wrong"
  */
 export type LoadCheck = "echo" | "same" | "whole";
 
+/** The PROXY protocol's versions: a line of text, and binary. */
+export type LoadProxyProtocol = "v1" | "v2";
+
 /** Any value from `min` to `max`, each as likely as the others. */
 export interface LoadRange {
   /** Least value. */
@@ -83,6 +86,8 @@ export interface LoadOptions {
   timeout?: number;
   /** Accept any certificate. @default false */
   tlsInsecure?: boolean;
+  /** Begin each connection with a PROXY header of this version, as a proxy in front does. @default none */
+  proxyProtocol?: LoadProxyProtocol;
   /** Makes every choice repeatable. @default another one each time */
   seed?: number;
   /** The runtime's sockets. @default the runtime that runs this */
@@ -138,6 +143,8 @@ export interface ResolvedLoadOptions {
   readonly timeout: number;
   /** Any certificate was accepted. */
   readonly tlsInsecure: boolean;
+  /** Each connection began with a PROXY header of this version. */
+  readonly proxyProtocol: LoadProxyProtocol | null;
 }
 
 /** How a load is getting on. */

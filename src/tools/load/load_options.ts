@@ -6,7 +6,7 @@
 import { checkNames, type Names } from "@sluice/sluice";
 import { amount, exclude, methods, range, refuse, whole, word } from "./option_checks.ts";
 import { MAX_SEED } from "./random.ts";
-import type { LoadCheck, LoadKind, LoadOptions, LoadRamp, ResolvedLoadOptions } from "./load_api.ts";
+import type { LoadCheck, LoadKind, LoadOptions, LoadProxyProtocol, LoadRamp, ResolvedLoadOptions } from "./load_api.ts";
 
 /** Enough to be a load, and no strain on a laptop. */
 const DEFAULT_CLIENTS = 10;
@@ -30,6 +30,7 @@ const MAX_TIME = 2_147_483_647;
 const MAX_STEPS = 1000;
 
 const CHECKS: readonly LoadCheck[] = ["echo", "same", "whole"];
+const PROXY_PROTOCOLS: readonly LoadProxyProtocol[] = ["v1", "v2"];
 const UNITS: readonly Required<LoadRamp>["unit"][] = ["clients", "rate"];
 /** A token of RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
@@ -49,6 +50,7 @@ const NAMES: Names<LoadOptions> = {
   check: true,
   timeout: true,
   tlsInsecure: true,
+  proxyProtocol: true,
   seed: true,
   adapter: true,
   clock: true,
@@ -93,6 +95,7 @@ export function resolveOptions(given: LoadOptions, kind: LoadKind): Resolved {
       body,
       check: checkOf(given, kind),
       tlsInsecure: given.tlsInsecure === true,
+      proxyProtocol: word("proxyProtocol", given.proxyProtocol, PROXY_PROTOCOLS),
     },
   };
 }

@@ -21,6 +21,7 @@ export type {
   LoadKind,
   LoadOptions,
   LoadProgress,
+  LoadProxyProtocol,
   LoadRamp,
   LoadRange,
   LoadReport,

@@ -28,7 +28,7 @@ import type { LoadOptions, LoadReport } from "./load_api.ts";
  * ```
  */
 export async function runLoad(url: string, options: LoadOptions = {}): Promise<LoadReport> {
-  const target = parseTarget(url, { tlsInsecure: options?.tlsInsecure });
+  const target = parseTarget(url, { tlsInsecure: options?.tlsInsecure, proxyProtocol: options?.proxyProtocol });
   const { options: resolved, seed } = resolveOptions(options, target.kind);
   const adapter = options.adapter ?? await defaultAdapter();
   const clock = options.clock ?? systemClock;

@@ -4,12 +4,14 @@
  * @module
  */
 import { type ConnectOptions, OptionError } from "@sluice/sluice";
-import type { LoadKind, LoadTarget } from "./load_api.ts";
+import type { LoadKind, LoadProxyProtocol, LoadTarget } from "./load_api.ts";
 
 /** How an address is taken. */
 export interface TargetOptions {
   /** Accept any certificate. @default false */
   readonly tlsInsecure?: boolean;
+  /** Begin with a PROXY header. @default none */
+  readonly proxyProtocol?: LoadProxyProtocol;
 }
 
 interface Scheme {
@@ -42,7 +44,7 @@ const UNIX = /^unix:(.+?)(?::(http|ws):(\/.*)?)?$/;
  * @throws {OptionError} It is no address of a server.
  */
 export function parseTarget(address: string, options: TargetOptions = {}): LoadTarget {
-  if (typeof address === "string" && address.startsWith("unix:")) return unixTarget(address);
+  if (typeof address === "string" && address.startsWith("unix:")) return unixTarget(address, options);
   const url = parseUrl(address);
   const scheme = SCHEMES[url.protocol];
   if (scheme === undefined) throw unusable(url.protocol, `has a scheme that is unknown here: give ${FORMS}`);
@@ -55,7 +57,8 @@ export function parseTarget(address: string, options: TargetOptions = {}): LoadT
   if (scheme.kind === "tcp" && path !== "" && path !== "/") {
     throw unusable(url.host, `has the path ${JSON.stringify(path)}: lines have none, leave it out`);
   }
-  const connect = { ...place(url, scheme), tls: scheme.secure ? tlsOptions(scheme, options) : false };
+  const tls = scheme.secure ? tlsOptions(scheme, options) : false;
+  const connect = { ...place(url, scheme), tls, ...proxyOptions(options) };
   return { kind: scheme.kind, url: address, connect, host: url.host, path: path === "" ? "/" : path };
 }
 
@@ -72,12 +75,18 @@ function tlsOptions(_scheme: Scheme, { tlsInsecure = false }: TargetOptions): Co
   return { alpnProtocols: ALPN, ...(tlsInsecure ? { insecure: true } : {}) };
 }
 
-function unixTarget(address: string): LoadTarget {
+/** Each client speaks for itself: so the server tells them apart, as if no proxy were there. */
+function proxyOptions({ proxyProtocol }: TargetOptions): ConnectOptions {
+  return proxyProtocol === undefined ? {} : { proxyProtocol: { version: proxyProtocol === "v1" ? 1 : 2 } };
+}
+
+function unixTarget(address: string, options: TargetOptions): LoadTarget {
   const parts = UNIX.exec(address);
   if (parts === null) throw unusable(address, "has no path: give unix:/path");
   const [, path, kind = "tcp", target = "/"] = parts;
   if (!/^[!-~]+$/.test(target)) throw unusable(address, "has a request target that is not percent-encoded");
-  return { kind: kind as LoadKind, url: address, connect: { path }, host: "localhost", path: target };
+  const connect = { path, ...proxyOptions(options) };
+  return { kind: kind as LoadKind, url: address, connect, host: "localhost", path: target };
 }
 
 function parseUrl(address: unknown): URL {

@@ -33,6 +33,7 @@ const FLAGS: readonly Write[] = [
   ({ check }) => ["--check", check],
   ({ timeout }) => timeout === TIMEOUT ? [] : ["--timeout", durationWord(timeout)],
   ({ tlsInsecure }) => tlsInsecure ? ["--tls-insecure"] : [],
+  ({ proxyProtocol }) => proxyProtocol === null ? [] : ["--proxy-protocol", proxyProtocol],
 ];
 
 function rampWord({ from, to, over, unit }: Required<LoadRamp>): string {

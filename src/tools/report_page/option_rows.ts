@@ -48,6 +48,7 @@ const NAMES: Readonly<Record<string, string>> = {
   pipeline: "in flight for each client",
   size: "size of a message",
   tlsInsecure: "certificate",
+  proxyProtocol: "PROXY header",
   timeout: "longest wait for an answer",
   check: "answers are checked by",
 };

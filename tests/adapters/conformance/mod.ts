@@ -14,7 +14,7 @@ import { type Compressors, deflateRules } from "./deflate.ts";
 import { listenRules } from "./listen.ts";
 import { connectRules } from "./connect.ts";
 import { systemRules } from "./system.ts";
-import { tlsRules } from "./tls.ts";
+import { laterRules, tlsRules } from "./tls.ts";
 import { tlsServerRules } from "./tls_server.ts";
 
 /** What an adapter can do; a false one has its reason beside the call. */
@@ -28,6 +28,8 @@ export interface Features {
   readonly tlsReset?: boolean;
   /** A peer that has sent its FIN can tell a reset that follows bytes from an end. @default true */
   readonly resetAfterFin?: boolean;
+  /** Its listeners leave the beginning of TLS to whoever asks for that. @default true */
+  readonly secureLater?: boolean;
   /** Addresses that nobody asked for before `destroy` are known after it. @default false */
   readonly lateAddresses?: boolean;
   /** A signal that has no listener may be sent and caught. @default kernel */
@@ -71,6 +73,7 @@ export function conformance(name: string, makeAdapter: () => Promise<Adapter>, f
     listenRules(rule, features);
     if (features.tls) tlsRules(rule, features);
     if (features.tls) tlsServerRules(rule);
+    if (features.tls && features.secureLater !== false) laterRules(rule);
     systemRules(rule, features);
     if (features.compressors ?? features.kernel) {
       deflateRules((title, body) => rule(title, async ({ adapter }) => await body(adapter as Compressors)));

@@ -4,7 +4,10 @@
  * @module
  */
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { formatAddress } from "../../../src/address.ts";
+import type { Address } from "../../../src/endpoint.ts";
 import { ConnectError, ListenError } from "../../../src/errors.ts";
+import type { RawSocket } from "../../../src/socket.ts";
 import type { Features, Rule } from "./mod.ts";
 import {
   bytes,
@@ -36,6 +39,17 @@ async function tlsPair(rig: Rig, server?: readonly string[], client?: readonly s
   rig.start(near, c);
   rig.start(far, s);
   return { client: near, server: far, c, s };
+}
+
+/** Reads a plain socket up to a mark, and pauses it: what came, and what came behind it. */
+async function firstWords(socket: RawSocket, mark: string): Promise<[RawSocket, string, Uint8Array]> {
+  const recorder = new Recorder();
+  recorder.onData = () => recorder.text().includes(mark) && socket.pause();
+  socket.start(recorder);
+  await recorder.until("the first words", () => recorder.text().includes(mark));
+  const all = concat(recorder.chunks, recorder.length);
+  const end = all.indexOf(mark.charCodeAt(0)) + 1;
+  return [socket, new TextDecoder().decode(all.subarray(0, end)), all.slice(end)];
 }
 
 export function tlsRules(rule: Rule, features: Features): void {
@@ -215,5 +229,57 @@ export function tlsRules(rule: Rule, features: Features): void {
     assert(/certificate|cert/i.test(bad.message), bad.message);
     await assertRejects(() => rig.listen({ address, tls: { cert: TEST_CERT, key: "no key" } }), ListenError);
     await rig.listen({ address });
+  });
+}
+
+/** TLS that begins behind something else. */
+export function laterRules(rule: Rule): void {
+  rule("secure() begins TLS behind what was said in plain text, as one of the handshakes", async (rig) => {
+    const door = await rig.listen({ tls: { cert: TEST_CERT, key: TEST_KEY }, secureLater: true });
+    door.open();
+    const { address } = door.listener;
+    const sent: string[] = [];
+    const preface = (local: Address, remote: Address) => {
+      sent.push(formatAddress(remote));
+      return bytes(`I am ${formatAddress(local)};`);
+    };
+    const dialled = rig.adapter.connect({ address, tls: TRUST, preface });
+    const [plain, said, unread] = await firstWords(await door.next(), ";");
+    assertEquals([said, sent], [`I am ${formatAddress(plain.remote)};`, [formatAddress(address)]]);
+    const secured = door.listener.secure!(plain, unread);
+    assertEquals(door.listener.handshakes?.(), 1);
+    const [client, server] = [await dialled, (await secured)!];
+    assertEquals(door.listener.handshakes?.(), 0);
+    const [c, s] = [rig.start(client), rig.start(server)];
+    s.onData = (chunk) => server.write(chunk) || server.pause();
+    s.onDrained = () => server.resume();
+    s.onEnd = () => server.shutdown();
+    const all = pattern(2 * MIB);
+    client.write(all);
+    await c.received(all.length);
+    assertEquals(firstDifference(concat(c.chunks, c.length), all), -1);
+    client.shutdown();
+    await Promise.all([c.event("gone"), s.event("gone")]);
+    assertEquals([c.error, s.error], [undefined, undefined]);
+  });
+
+  rule("secure() gives null for who is no TLS client, and behind dropHandshakes()", async (rig) => {
+    const door = await rig.listen({ tls: { cert: TEST_CERT, key: TEST_KEY }, secureLater: true });
+    door.open();
+    const noise = await rig.connect(door.listener.address);
+    noise.write(bytes("x;this is no handshake at all, and never will be one"));
+    const [plain, , unread] = await firstWords(await door.next(), ";");
+    const silent = rig.start(noise);
+    assertEquals(await door.listener.secure!(plain, unread), null);
+    await silent.until("end or gone", () => silent.has("end") || silent.has("gone"));
+    const waiting = await rig.connect(door.listener.address);
+    waiting.write(bytes("x;"));
+    const told = rig.start(waiting);
+    const [mute, , nothing] = await firstWords(await door.next(), ";");
+    const secured = door.listener.secure!(mute, nothing);
+    await rig.barrier();
+    assertEquals(door.listener.dropHandshakes?.(), []);
+    assertEquals([await secured, door.listener.handshakes?.()], [null, 0]);
+    await told.until("end or gone", () => told.has("end") || told.has("gone"));
   });
 }

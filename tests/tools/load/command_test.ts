@@ -5,7 +5,9 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { OptionError } from "../../../mod.ts";
+import { OptionError, serve, silentLogger } from "../../../mod.ts";
+import { serveHttp } from "../../../src/http/mod.ts";
+import { upgradeWebSocket } from "../../../src/websocket/mod.ts";
 import { StartError, UsageError } from "../../../src/cli/usage_errors.ts";
 import { optionMessage } from "../../../src/cli/hints.ts";
 import { COMMAND } from "../../../src/tools/cli/load/command.ts";
@@ -54,6 +56,32 @@ describe("sluice load, at a server that answers right", () => {
       assertEquals(report.requests, { sent: 400, answered: 400, failed: 0, unanswered: 0, unsent: 0 });
       assertEquals([report.kind, report.connections], [kind, { opened: 4, closedByServer: 0, failed: 0 }]);
       assert(report.bytes.received > 400 && report.latency.p50 > 0 && report.percentiles.length > 10);
+    });
+  }
+
+  for (const version of ["v1", "v2"]) {
+    it(`speaks to servers behind proxies: --proxy-protocol ${version}`, async () => {
+      const options = { port: 0, hostname: "127.0.0.1", logger: silentLogger, proxyProtocol: { from: ["loopback"] } };
+      const seen = new Set<number | undefined>();
+      await using tcp = await serve(options, (conn, ctx) => {
+        seen.add(conn.proxy?.version);
+        return echo(conn, ctx);
+      });
+      await using http = await serveHttp(
+        options,
+        (req) =>
+          req.headers.has("upgrade")
+            ? upgradeWebSocket(req, async (ws) => {
+              for await (const message of ws) await ws.send(message);
+            })
+            : new Response("hello"),
+      );
+      for (const url of [tcp.url, http.url, http.url.replace("http", "ws")]) {
+        const { report, code } = await load(url, ["--clients", "3", "--count", "60", "--proxy-protocol", version]);
+        assertEquals([code, report.faults, report.requests.answered], [0, NO_FAULTS, 60], url);
+        assertEquals(report.options.proxyProtocol, version);
+      }
+      assertEquals([...seen], [version === "v1" ? 1 : 2]);
     });
   }
 

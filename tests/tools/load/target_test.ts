@@ -56,6 +56,11 @@ describe("parseTarget()", () => {
     assertEquals(parseTarget("http://a.example/", { tlsInsecure: true }).connect.tls, false);
   });
 
+  it("begins with a PROXY header if it is told to", () => {
+    assertEquals(parseTarget("tcp://a.example:1", { proxyProtocol: "v1" }).connect.proxyProtocol, { version: 1 });
+    assertEquals(parseTarget("unix:/a.sock", { proxyProtocol: "v2" }).connect.proxyProtocol, { version: 2 });
+  });
+
   const wrong: [string, string][] = [
     ["", "url must be tcp://host:port"],
     ["127.0.0.1:9000", "url must be tcp://host:port"],

@@ -4,7 +4,7 @@
  * @module
  */
 import { duration, number, oneOf, type ReadValue, text, type ToolOption } from "@sluice/sluice/cli/kit";
-import type { LoadCheck, LoadOptions, LoadRamp } from "../../load/mod.ts";
+import type { LoadCheck, LoadOptions, LoadProxyProtocol, LoadRamp } from "../../load/mod.ts";
 import { decimal, header, pause, pid, ramp, size } from "./values.ts";
 
 /** What was asked for; what was not given is undefined. */
@@ -21,6 +21,8 @@ export interface LoadInput extends Omit<LoadOptions, "ramp"> {
 }
 
 const CHECKS: readonly LoadCheck[] = ["echo", "same", "whole"];
+
+const PROXY_PROTOCOLS: readonly LoadProxyProtocol[] = ["v1", "v2"];
 
 /** All of them, in the order of the help. */
 export const ROWS: readonly ToolOption[] = [
@@ -60,6 +62,13 @@ export const ROWS: readonly ToolOption[] = [
   ),
   row("--timeout", "timeout", "DURATION", duration, "longest wait for an answer (default 10s)"),
   row("--tls-insecure", "tlsInsecure", "", text, "take any certificate"),
+  row(
+    "--proxy-protocol",
+    "proxyProtocol",
+    PROXY_PROTOCOLS.join("|"),
+    oneOf(PROXY_PROTOCOLS),
+    "begin each connection with a PROXY header, as a proxy does",
+  ),
   row("--seed", "seed", "N", number, "repeat the choices of another run"),
   row("--json", "json", "", text, "print the report as JSON"),
   row("--html", "html", "FILE", text, "write the report as a page"),

@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { parseIpv6 } from "../../address.ts";
+import type { Address } from "./endpoint.ts";
+import { parseIpv6 } from "./address.ts";
+import { OptionError } from "./errors.ts";
 
 /** The eight groups of an IPv6 address; an IPv4 address is mapped into `::ffff:0:0/96`. */
 export type IpGroups = readonly number[];
@@ -52,11 +54,53 @@ export function inRange(address: IpGroups, range: IpRange): boolean {
   return true;
 }
 
-function isMapped(groups: IpGroups): boolean {
+/** Whether it is an IPv4 address. */
+export function isMapped(groups: IpGroups): boolean {
   return groups[5] === 0xffff && groups.slice(0, 5).every((group) => group === 0);
 }
 
 function mapped(text: string): IpGroups {
   const [a, b, c, d] = text.split(".").map(Number);
   return [0, 0, 0, 0, 0, 0xffff, a * 256 + b, c * 256 + d];
+}
+
+/** Words for ranges: loopback; private networks of RFC 1918 and RFC 4193. `unix` is every peer on a Unix socket. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  loopback: ["127.0.0.0/8", "::1"],
+  private: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"],
+  unix: [],
+};
+
+/** Peers that an option names: by addresses, CIDR ranges and the words `loopback`, `private` and `unix`. */
+export class PeerSet {
+  readonly #unix: boolean;
+  readonly #ranges: readonly IpRange[];
+
+  /**
+   * @param option The option's name, for the error.
+   * @throws {OptionError} An entry is neither address, range nor word.
+   */
+  constructor(option: string, entries: readonly string[]) {
+    this.#unix = entries.includes("unix");
+    this.#ranges = entries.flatMap((entry) => rangesOf(option, entry));
+  }
+
+  /** Whether the peer at this address is one of them. */
+  has(address: Address): boolean {
+    if (address.transport === "unix") return this.#unix;
+    const groups = parseIp(address.hostname.split("%")[0]);
+    return groups !== null && this.#ranges.some((range) => inRange(groups, range));
+  }
+}
+
+function rangesOf(option: string, entry: string): IpRange[] {
+  const texts = typeof entry === "string" && Object.hasOwn(WORDS, entry) ? WORDS[entry] : [entry];
+  return texts.map((text) => {
+    const range = typeof text === "string" ? parseIpRange(text) : null;
+    if (range !== null) return range;
+    throw new OptionError(
+      option,
+      `${option} takes addresses, CIDR ranges and ${Object.keys(WORDS).join(", ")}, got ${JSON.stringify(entry)}`,
+    );
+  });
 }
