@@ -14,7 +14,7 @@ import {
   OPTIONS,
 } from "./command_options.ts";
 import { readArgs } from "./read_args.ts";
-import { TOOLS } from "./tools.ts";
+import { BUILT_IN, TOOLS } from "./tools.ts";
 
 /** What was asked for. */
 export type Command =
@@ -25,7 +25,7 @@ export type Command =
   | { readonly name: "tool"; readonly tool: string; readonly args: readonly string[] };
 
 /** The commands of this program, tools included. */
-export const ALL_COMMANDS: readonly string[] = [...COMMANDS, ...TOOLS.map(({ name }) => name)];
+export const ALL_COMMANDS: readonly string[] = [...COMMANDS, ...[...BUILT_IN, ...TOOLS].map(({ name }) => name)];
 
 /**
  * Understands the arguments after the program's name. Those of a tool are read when it is loaded.

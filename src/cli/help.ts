@@ -5,7 +5,7 @@
  */
 import { type CommandName, OPTIONS } from "./command_options.ts";
 import type { ToolCommand, ToolOption } from "./tool.ts";
-import { TOOLS } from "./tools.ts";
+import { BUILT_IN, TOOLS } from "./tools.ts";
 
 /** Kept equal to the manifests' by a test: reading them at run time would need a permission under Deno. */
 export const VERSION = "0.1.0";
@@ -17,7 +17,11 @@ Usage: sluice <command> [options]
 Commands:
   demo         lines over TCP beside HTTP and WebSocket, and a page to begin with: see sluice demo --help
   echo         a line server to try it with: see sluice echo --help
-${TOOLS.map(({ name, summary }) => `  ${name.padEnd(13)}${summary}: see sluice ${name} --help`).join("\n")}
+${
+  [...BUILT_IN, ...TOOLS].map(({ name, summary }) => `  ${name.padEnd(13)}${summary}: see sluice ${name} --help`).join(
+    "\n",
+  )
+}
 
 Options:
   -h, --help   print this
@@ -89,7 +93,8 @@ export function helpText(topic: "sluice" | CommandName): string {
 
 /** The text for a tool's `--help`. */
 export function toolHelp({ usage, about, rows, examples }: ToolCommand): string {
-  return `Usage: ${usage}\n\n${about.trim()}\n\nOptions:\n${optionLines(rows)}\n${DURATIONS}\n\nExamples:\n${
+  const durations = rows.some(({ value }) => value === "DURATION") ? `${DURATIONS}\n\n` : "";
+  return `Usage: ${usage}\n\n${about.trim()}\n\nOptions:\n${optionLines(rows)}\n${durations}Examples:\n${
     examples.trim().split("\n").map((line) => `  ${line.trim()}\n`).join("")
   }`;
 }

@@ -12,6 +12,7 @@
 import process from "node:process";
 import { OptionError, SluiceError } from "../../mod.ts";
 import { ALL_COMMANDS, type Command, parseArgs } from "./args.ts";
+import { loadCommand } from "./built_in.ts";
 import { demo } from "./demo.ts";
 import { echo } from "./echo.ts";
 import { StartError, UsageError } from "./usage_errors.ts";
@@ -21,7 +22,6 @@ import { COMMANDS, OPTIONS } from "./command_options.ts";
 import { openOutput, type Print } from "./output.ts";
 import { readArgs } from "./read_args.ts";
 import type { ToolOption } from "./tool.ts";
-import { loadTool, TOOLS } from "./tools.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -42,13 +42,12 @@ async function main(args: readonly string[], print: Print): Promise<void> {
 }
 
 async function help(topic: string): Promise<string> {
-  return TOOLS.some(({ name }) => name === topic)
-    ? toolHelp(await loadTool(topic))
-    : helpText(COMMANDS.find((name) => name === topic) ?? "sluice");
+  const served = COMMANDS.find((name) => name === topic);
+  return served === undefined && topic !== "sluice" ? toolHelp(await loadCommand(topic)) : helpText(served ?? "sluice");
 }
 
 async function runTool({ tool: name, args }: Extract<Command, { name: "tool" }>, print: Print): Promise<void> {
-  const tool = await loadTool(name);
+  const tool = await loadCommand(name);
   rows = tool.rows;
   process.exitCode = await tool.run(readArgs(args, tool), print);
 }

@@ -133,9 +133,38 @@ export function proxyFrom(name: "nginx" | "haproxy", snippet: string, backend: n
   });
 }
 
+/**
+ * Starts either with a whole configuration of its own. `at` is where it says to listen, and stands in `text`; for what
+ * is no HTTP, `isReady` says when it forwards.
+ */
+export function proxyOf(
+  name: "nginx" | "haproxy",
+  text: string,
+  at: string,
+  isReady?: (port: number) => Promise<void>,
+): Promise<Proxy> {
+  return startProxy(name, (port, file, dir) => {
+    const here = text.replace(at, at.replace(/:?\d+$/, ` 127.0.0.1:${port}`));
+    writeFileSync(file, name === "nginx" ? nginxWithin(here, dir) : here);
+    return name === "nginx" ? ["-p", dir, "-e", "stderr", "-c", file, "-g", nginxGlobals(dir)] : ["-db", "-f", file];
+  }, isReady);
+}
+
+/** What nginx writes to, if it isn't told, is root's. */
+function nginxWithin(text: string, dir: string): string {
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
+  return text.replace(/^http \{$/m, `http {\n  access_log off;\n  ${paths.join("\n  ")}`);
+}
+
+/** Directives that stand outside of its configuration. */
+export function nginxGlobals(dir: string): string {
+  return `${process.getuid?.() === 0 ? "user root root; " : ""}daemon off; pid ${dir}/nginx.pid;`;
+}
+
 async function startProxy(
   name: string,
   configure: (port: number, file: string, dir: string) => string[],
+  isReady: (port: number) => Promise<void> = (port) => forwards(`http://127.0.0.1:${port}`),
 ): Promise<Proxy> {
   const dir = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
   const port = await freePort();
@@ -148,7 +177,7 @@ async function startProxy(
   };
   const origin = `http://127.0.0.1:${port}`;
   try {
-    await within(Promise.race([forwards(origin), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
+    await within(Promise.race([isReady(port), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
   } catch (error) {
     await program.kill();
     rmSync(dir, { recursive: true, force: true });
