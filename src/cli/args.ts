@@ -14,7 +14,8 @@ import {
   OPTIONS,
 } from "./command_options.ts";
 import { readArgs } from "./read_args.ts";
-import { BUILT_IN, TOOLS } from "./tools.ts";
+import { BUILT_IN } from "./built_in.ts";
+import { TOOLS } from "./tools.ts";
 
 /** What was asked for. */
 export type Command =

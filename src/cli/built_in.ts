@@ -1,17 +1,20 @@
 /**
- * Loads commands when they are called, so that nobody else pays for them.
+ * The commands of this package that are loaded when they are called.
  *
  * @module
  */
-import type { ToolCommand } from "./tool.ts";
-import { loadTool } from "./tools.ts";
+import type { ToolCommand, ToolEntry } from "./tool.ts";
 
-/** Those of this package. */
-const OWN: Readonly<Record<string, () => Promise<ToolCommand>>> = {
-  init: async () => (await import("./init/command.ts")).INIT,
-};
-
-/** A command of this package, or a tool. @throws {StartError} The tools' package isn't there, or not whole. */
-export async function loadCommand(name: string): Promise<ToolCommand> {
-  return Object.hasOwn(OWN, name) ? await OWN[name]() : await loadTool(name);
+/** A command, and what loads it. */
+interface BuiltIn extends ToolEntry {
+  readonly load: () => Promise<ToolCommand>;
 }
+
+/** All of them, in the order of the help. */
+export const BUILT_IN: readonly BuiltIn[] = [
+  {
+    name: "init",
+    summary: "writes a program, and the files that deploy it",
+    load: async () => (await import("./init/command.ts")).INIT,
+  },
+];

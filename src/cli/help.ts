@@ -1,14 +1,12 @@
 /**
- * The texts of `--help` and `--version`.
+ * The texts of `--help`.
  *
  * @module
  */
 import { type CommandName, OPTIONS } from "./command_options.ts";
+import { BUILT_IN } from "./built_in.ts";
 import type { ToolCommand, ToolOption } from "./tool.ts";
-import { BUILT_IN, TOOLS } from "./tools.ts";
-
-/** Kept equal to the manifests' by a test: reading them at run time would need a permission under Deno. */
-export const VERSION = "0.1.0";
+import { TOOLS } from "./tools.ts";
 
 const SLUICE_HELP = `Sluice: socket servers that stop without losing anything.
 

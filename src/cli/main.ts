@@ -12,16 +12,18 @@
 import process from "node:process";
 import { OptionError, SluiceError } from "../../mod.ts";
 import { ALL_COMMANDS, type Command, parseArgs } from "./args.ts";
-import { loadCommand } from "./built_in.ts";
 import { demo } from "./demo.ts";
 import { echo } from "./echo.ts";
 import { StartError, UsageError } from "./usage_errors.ts";
-import { helpText, toolHelp, VERSION } from "./help.ts";
+import { helpText, toolHelp } from "./help.ts";
 import { optionMessage } from "./hints.ts";
 import { COMMANDS, OPTIONS } from "./command_options.ts";
 import { openOutput, type Print } from "./output.ts";
 import { readArgs } from "./read_args.ts";
 import type { ToolOption } from "./tool.ts";
+import { BUILT_IN } from "./built_in.ts";
+import { loadCommand, TOOLS } from "./tools.ts";
+import { VERSION } from "./version.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -42,8 +44,9 @@ async function main(args: readonly string[], print: Print): Promise<void> {
 }
 
 async function help(topic: string): Promise<string> {
-  const served = COMMANDS.find((name) => name === topic);
-  return served === undefined && topic !== "sluice" ? toolHelp(await loadCommand(topic)) : helpText(served ?? "sluice");
+  return [...BUILT_IN, ...TOOLS].some(({ name }) => name === topic)
+    ? toolHelp(await loadCommand(topic))
+    : helpText(COMMANDS.find((name) => name === topic) ?? "sluice");
 }
 
 async function runTool({ tool: name, args }: Extract<Command, { name: "tool" }>, print: Print): Promise<void> {

@@ -59,3 +59,10 @@ export interface ToolCommand {
    */
   run(input: ToolInput, print: Print): Promise<number>;
 }
+
+/** A command that is loaded when it is called, as the program's help has it. */
+export interface ToolEntry {
+  readonly name: string;
+  /** Its line in the program's help. */
+  readonly summary: string;
+}

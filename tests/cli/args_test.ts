@@ -4,11 +4,12 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { readFileSync } from "node:fs";
 import { ALL_COMMANDS, parseArgs } from "../../src/cli/args.ts";
 import { UsageError } from "../../src/cli/usage_errors.ts";
-import { helpText, toolHelp, VERSION } from "../../src/cli/help.ts";
+import { helpText, toolHelp } from "../../src/cli/help.ts";
 import { number, text } from "../../src/cli/option_values.ts";
 import { type CommandName, COMMANDS, OPTIONS } from "../../src/cli/command_options.ts";
 import { readArgs } from "../../src/cli/read_args.ts";
-import { loadTool, TOOLS } from "../../src/cli/tools.ts";
+import { loadCommand, TOOLS } from "../../src/cli/tools.ts";
+import { VERSION } from "../../src/cli/version.ts";
 import { root } from "../support/processes.ts";
 
 describe("the arguments", () => {
@@ -163,7 +164,7 @@ describe("the arguments of a tool", () => {
 describe("the help", () => {
   it("of a tool names every option and fits into 120 columns", async () => {
     for (const tool of TOOLS) {
-      const command = await loadTool(tool.name);
+      const command = await loadCommand(tool.name);
       const text = toolHelp(command);
       assertEquals(command.name, tool.name);
       assertStringIncludes(text, command.usage);

@@ -5,14 +5,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "../../src/cli/args.ts";
-import { loadCommand } from "../../src/cli/built_in.ts";
+import { BUILT_IN } from "../../src/cli/built_in.ts";
 import { toolHelp } from "../../src/cli/help.ts";
 import { INIT } from "../../src/cli/init/command.ts";
 import { filesOf, writeFiles } from "../../src/cli/init/files.ts";
 import { DEPLOYS, type Kind, KINDS, type Plan, planOf, type Runtime, RUNTIMES } from "../../src/cli/init/plan.ts";
 import { FACTS } from "../../src/cli/init/runtimes.ts";
 import { readArgs } from "../../src/cli/read_args.ts";
-import { BUILT_IN } from "../../src/cli/tools.ts";
+import { loadCommand } from "../../src/cli/tools.ts";
 import { StartError, UsageError } from "../../src/cli/usage_errors.ts";
 import { textsOf } from "../support/init_project.ts";
 import { root } from "../support/processes.ts";

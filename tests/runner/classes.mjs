@@ -33,6 +33,7 @@ export const CLASSES = [
   ["cli/demo_page_test.ts", "process", "long"],
   ["cli/init_deploy_test.ts", "pure", "one"],
   ["cli/init_files_process_test.ts", "process", "one"],
+  ["cli/init_proxies_process_test.ts", "process", "long"],
   ["cli/init_test.ts", "pure", "one"],
   ["framing/", "pure", "everywhere"],
   ["handlers/", "process", "long"],

@@ -146,7 +146,7 @@ export function proxyOf(
   return startProxy(name, (port, file, dir) => {
     const here = text.replace(at, at.replace(/:?\d+$/, ` 127.0.0.1:${port}`));
     writeFileSync(file, name === "nginx" ? nginxWithin(here, dir) : here);
-    return name === "nginx" ? ["-p", dir, "-e", "stderr", "-c", file, "-g", nginxGlobals(dir)] : ["-db", "-f", file];
+    return name === "nginx" ? ["-e", "stderr", "-c", file, "-g", nginxGlobals(dir)] : ["-db", "-f", file];
   }, isReady);
 }
 

@@ -7,10 +7,9 @@ import { oneOf, port, text } from "../option_values.ts";
 import type { Print } from "../output.ts";
 import { plural } from "../print.ts";
 import type { ToolCommand, ToolInput } from "../tool.ts";
-import { runtimeName } from "../tools.ts";
 import { filesOf, writeFiles } from "./files.ts";
 import { type Deploy, deployments, DEPLOYS, kind, KINDS, type Plan, planOf, projectName, RUNTIMES } from "./plan.ts";
-import { FACTS } from "./runtimes.ts";
+import { FACTS, runtimeName } from "./runtimes.ts";
 
 const ABOUT = `
 Writes a small program into DIR (default: here), with probes and a stop that loses nothing, and what its runtime wants

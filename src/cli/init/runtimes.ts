@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { VERSION } from "../help.ts";
+import { VERSION } from "../version.ts";
 import type { Runtime } from "./plan.ts";
 import { SIZES, TIMES, withUnit } from "./times.ts";
 
@@ -59,6 +59,11 @@ export const FACTS: Readonly<Record<Runtime, RuntimeFacts>> = {
     heap: {},
   },
 };
+
+/** What runs this. */
+export function runtimeName(): Runtime {
+  return "Deno" in globalThis ? "deno" : "Bun" in globalThis ? "bun" : "node";
+}
 
 /** The command that runs the program under the supervisor. @param workers As many as there are cores if undefined. */
 export function runCommand(runtime: Runtime, workers?: number): string[] {

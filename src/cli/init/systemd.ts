@@ -82,7 +82,9 @@ RestartSec=1
 # A wrong command line gets no better.
 RestartPreventExitStatus=2
 LimitNOFILE=${SIZES.descriptors}
+# Its control socket: XDG_RUNTIME_DIR=/run/${plan.name} sluice status
 RuntimeDirectory=${plan.name}
+Environment=XDG_RUNTIME_DIR=%t/${plan.name}
 ${HARDENING}
 [Install]
 WantedBy=multi-user.target
