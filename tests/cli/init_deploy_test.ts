@@ -4,9 +4,11 @@ import { assert, assertEquals, assertGreater } from "@std/assert";
 import { parse, parseAllDocuments } from "yaml";
 import { DEPLOYS, type Kind, KINDS, type Runtime, RUNTIMES } from "../../src/cli/init/plan.ts";
 import { FACTS } from "../../src/cli/init/runtimes.ts";
+import { TIMES } from "../../src/cli/init/times.ts";
 import { named, type Stage, stagesOf } from "../support/dockerfile.ts";
 import { textsOf } from "../support/init_project.ts";
 import { disagreements, type Texts } from "../support/init_times.ts";
+import { readManual } from "../support/manuals.ts";
 
 const ALL: readonly (readonly [kind: Kind, runtime: Runtime])[] = KINDS.flatMap((kind) =>
   RUNTIMES.map((runtime) => [kind, runtime] as const)
@@ -66,6 +68,32 @@ describe("the times of a deploy", () => {
     assertEquals(disagreements("shop", { ...tunnel, [path]: short }), [
       "haproxy: it is silent for longer than the program",
     ]);
+  });
+
+  it("are those of the manual", () => {
+    const { text } = readManual("src/cli/README.md");
+    const probe = `${TIMES.probePeriod / 1000} s, ${TIMES.probeFailures} misses`;
+    const live = `${TIMES.livePeriod / 1000} s, ${TIMES.liveFailures} misses`;
+    const noticed = TIMES.checkInterval * TIMES.checkFall + TIMES.probeTimeout;
+    const rows: readonly (readonly [what: string, value: string | number])[] = [
+      ["readiness probe", probe],
+      ["`lameDuck`", TIMES.lameDuck],
+      ["`grace` of the program", TIMES.grace],
+      ["`--grace` of `sluice run`", TIMES.supervisorGrace],
+      ["the orchestrator's limit", TIMES.stopLimit],
+      ["liveness probe", live],
+      ["a start", TIMES.readyTimeout],
+      ["a proxy's silence", TIMES.silence],
+      ["an idle connection from nginx", TIMES.upstreamIdle],
+    ];
+    for (const [what, value] of rows) {
+      const shown = typeof value === "number" ? `${value / 1000} s` : value;
+      assert(
+        new RegExp(`^\\| ${what.replace(/[.*+?^$()]/g, "\\$&")} +\\| ${shown} +\\|`, "m").test(text),
+        `${what}: ${shown}`,
+      );
+    }
+    assert(text.includes(`HAProxy's own checks take ${noticed / 1000} s`));
   });
 
   it("leave the lame duck out where nothing stands before the program", () => {

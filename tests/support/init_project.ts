@@ -56,6 +56,13 @@ export class Project implements Disposable {
     }
   }
 
+  /** For programs that are started by others: Deno's own file says where the package is. */
+  importFromSources(): void {
+    if (this.plan.runtime !== "deno") return;
+    const { imports } = JSON.parse(this.read(IMPORT_MAP));
+    writeFileSync(this.path("deno.json"), JSON.stringify({ ...JSON.parse(this.read("deno.json")), imports }));
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.dir, { recursive: true, force: true });
   }

@@ -70,7 +70,7 @@ USER ${uid}:${uid}
 EXPOSE ${[...new Set([port, healthPort])].join(" ")}
 STOPSIGNAL SIGTERM
 # No shell, no npm and no init before it: PID 1 gets the signal, passes it on to its workers, and waits for them.
-ENTRYPOINT ${list(runCommand(runtime))}
+ENTRYPOINT ${list(runCommand(plan))}
 CMD ${list(["--workers", String(SIZES.workers)])}
 `;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { VERSION } from "../version.ts";
-import type { Runtime } from "./plan.ts";
+import type { Plan, Runtime } from "./plan.ts";
 import { SIZES, TIMES, withUnit } from "./times.ts";
 
 /** One runtime, as an operator sees it. */
@@ -66,8 +66,8 @@ export function runtimeName(): Runtime {
 }
 
 /** The command that runs the program under the supervisor. @param workers As many as there are cores if undefined. */
-export function runCommand(runtime: Runtime, workers?: number): string[] {
+export function runCommand({ runtime, name }: Pick<Plan, "runtime" | "name">, workers?: number): string[] {
   const times = ["--grace", withUnit(TIMES.supervisorGrace), "--ready-timeout", withUnit(TIMES.readyTimeout)];
   const count = workers === undefined ? [] : ["--workers", String(workers)];
-  return [...FACTS[runtime].sluice, "run", PROGRAM, ...count, ...times];
+  return [...FACTS[runtime].sluice, "run", PROGRAM, "--name", name, ...count, ...times];
 }

@@ -82,7 +82,7 @@ RestartSec=1
 # A wrong command line gets no better.
 RestartPreventExitStatus=2
 LimitNOFILE=${SIZES.descriptors}
-# Its control socket: XDG_RUNTIME_DIR=/run/${plan.name} sluice status
+# Its control socket: XDG_RUNTIME_DIR=/run/${plan.name} sluice status ${plan.name}
 RuntimeDirectory=${plan.name}
 Environment=XDG_RUNTIME_DIR=%t/${plan.name}
 ${HARDENING}
@@ -100,9 +100,9 @@ function environment(plan: Plan): string {
 }
 
 /** systemd looks for a bare name where programs are installed. */
-function execLine({ runtime, kind }: Plan): string {
+function execLine(plan: Plan): string {
   // A hub is its process's own: with more than one, not all would hear.
-  return runCommand(runtime, kind === "ws" ? 1 : undefined).join(" ");
+  return runCommand(plan, plan.kind === "ws" ? 1 : undefined).join(" ");
 }
 
 /** What a server needs none of. MemoryDenyWriteExecute is not among it: the runtimes compile while they run. */
