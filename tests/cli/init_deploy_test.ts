@@ -171,12 +171,57 @@ function manifests(all: Texts): Readonly<Record<string, Manifest>> {
   return Object.fromEntries(entries);
 }
 
+const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** What the types leave open: the words of a field, by its name, wherever it stands. */
+const WORDS: Readonly<Record<string, RegExp>> = {
+  averageUtilization: /^([1-9]\d?|100)$/,
+  cpu: /^([1-9]\d*m?|0\.\d+)$/,
+  imagePullPolicy: /^(Always|IfNotPresent|Never)$/,
+  memory: /^[1-9]\d*(Ki|Mi|Gi)$/,
+  name: /^([a-z]([-a-z0-9]{0,61}[a-z0-9])?|[A-Z][A-Z0-9_]*)$/,
+  path: /^\/(livez|readyz)$/,
+  policyTypes: /^Ingress,Egress$/,
+  protocol: /^(TCP|UDP)$/,
+  sizeLimit: /^[1-9]\d*Mi$/,
+  targetPort: LABEL,
+  type: /^(RollingUpdate|RuntimeDefault|ClusterIP|Resource|Utilization|Pods)$/,
+  whenUnsatisfiable: /^(DoNotSchedule|ScheduleAnyway)$/,
+};
+
+/** All that stands behind a field's name, at any depth; lists of words are one value. */
+function valuesOf(value: Manifest, name: string): unknown[] {
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries<Manifest>(value).flatMap(([key, inner]) => {
+    const isWord = typeof inner !== "object" || Array.isArray(inner) && inner.every((one) => typeof one === "string");
+    return [...(key === name && isWord ? [inner] : []), ...valuesOf(inner, name)];
+  });
+}
+
 type Labels = Readonly<Record<string, string>>;
 
 const selects = (selector: Labels, labels: Labels): boolean =>
   Object.entries(selector).every(([name, value]) => labels[name] === value);
 
 describe("the manifests", () => {
+  it("use the words that the API has for a field, quantities that it can read, and names that DNS takes", () => {
+    for (const [kind, runtime] of ALL) {
+      for (const [path, text] of Object.entries(texts(kind, runtime))) {
+        if (!path.endsWith(".yaml")) continue;
+        for (const [name, pattern] of Object.entries(WORDS)) {
+          for (const value of valuesOf(parse(text), name)) {
+            assert(pattern.test(String(value)), `${path}: ${name} ${value}`);
+          }
+        }
+      }
+    }
+    const noted = new Set(
+      KINDS.flatMap((kind) => Object.values(manifests(texts(kind, "node"))))
+        .flatMap((manifest) => Object.keys(WORDS).filter((name) => valuesOf(manifest, name).length > 0)),
+    );
+    assertEquals([...noted].sort(), Object.keys(WORDS).sort());
+  });
+
   for (const [kind, runtime] of ALL) {
     it(`of ${kind} on ${runtime} choose the pods that they mean`, () => {
       const { deployment, canary, service, autoscaler, disruption, network } = manifests(texts(kind, runtime));
