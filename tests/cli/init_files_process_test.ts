@@ -1,7 +1,7 @@
 /** The files that `sluice init` writes, shown to what reads them: compilers, proxies, systemd, and Kubernetes' types. */
-import { describe, it } from "node:test";
+import { describe, it as test } from "node:test";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { existsSync, symlinkSync, writeFileSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parse } from "yaml";
@@ -17,6 +17,11 @@ const skip = runtimeName() === "node" ? false : "runs under node only";
 /** How exposed a unit may be by systemd's own reckoning, of 100: what a server can't do without is 14. */
 const EXPOSURE = 20;
 
+/** Bun does not count a group that is skipped as a whole: each test says so itself. */
+function it(name: string, fn: () => Promise<void>, without: string | false = false): void {
+  test(name, { skip: skip || without }, fn);
+}
+
 async function outcome(command: readonly string[], cwd: string = root): Promise<Exit> {
   await using program = startCommand(command, { cwd });
   return await program.exited();
@@ -30,7 +35,7 @@ async function assertFine(command: readonly string[], cwd?: string): Promise<Exi
 
 const tsc = [process.execPath, join(root, "node_modules/typescript/bin/tsc")];
 
-describe("the programs of sluice init", { skip }, () => {
+describe("the programs of sluice init", () => {
   for (const runtime of RUNTIMES) {
     it(`for ${runtime} compile, by their own settings`, async () => {
       for (const kind of KINDS) {
@@ -82,7 +87,7 @@ async function compiled(text: string): Promise<Exit> {
   return await outcome([...tsc, ...flags, "manifests.ts"], project.dir);
 }
 
-describe("the manifests of sluice init", { skip }, () => {
+describe("the manifests of sluice init", () => {
   const all = () =>
     KINDS.flatMap((kind) => RUNTIMES.map((runtime) => textsOf({ kind, runtime, deploy: ["kubernetes"] })))
       .flatMap((texts) => Object.entries(texts).filter(([path]) => path.endsWith(".yaml")))
@@ -111,7 +116,7 @@ describe("the manifests of sluice init", { skip }, () => {
 
 const analyze = skipWithout("systemd-analyze");
 
-describe("the units of sluice init", { skip: skip || analyze }, () => {
+describe("the units of sluice init", () => {
   for (const kind of KINDS) {
     for (const runtime of RUNTIMES) {
       it(`for ${kind} on ${runtime} are understood by systemd, every line of them`, async () => {
@@ -119,7 +124,7 @@ describe("the units of sluice init", { skip: skip || analyze }, () => {
         const units = unitsOf(project).map((name) => project.path(`deploy/systemd/${name}`));
         const { stdout, stderr } = await assertFine(["systemd-analyze", "verify", "--man=no", ...units]);
         assertEquals(stdout + stderr, "");
-      });
+      }, analyze);
     }
   }
 
@@ -129,7 +134,7 @@ describe("the units of sluice init", { skip: skip || analyze }, () => {
     writeFileSync(path, project.read("deploy/systemd/shop.service").replace("KillMode=mixed", "KillMood=mixed"));
     const { stdout, stderr } = await outcome(["systemd-analyze", "verify", "--man=no", path]);
     assertStringIncludes(stdout + stderr, "KillMood");
-  });
+  }, analyze);
 
   for (const runtime of RUNTIMES) {
     it(`on ${runtime} leave a program little to do harm with`, async () => {
@@ -137,7 +142,7 @@ describe("the units of sluice init", { skip: skip || analyze }, () => {
       const unit = project.path("deploy/systemd/shop.service");
       const words = ["security", "--offline=yes", "--no-pager", `--threshold=${EXPOSURE}`, unit];
       await assertFine(["systemd-analyze", ...words]);
-    });
+    }, analyze);
   }
 });
 
@@ -160,23 +165,21 @@ const STREAM = skipUnless(
   "libnginx-mod-stream",
 );
 
-describe("the proxies' configurations of sluice init", { skip }, () => {
+describe("the proxies' configurations of sluice init", () => {
   for (const kind of KINDS) {
-    it(`for ${kind} are valid for HAProxy, without a warning`, { skip: skipWithout("haproxy") }, async () => {
+    it(`for ${kind} are valid for HAProxy, without a warning`, async () => {
       using project = new Project({ kind, deploy: DEPLOYS });
       const { stdout, stderr } = await assertFine(["haproxy", "-c", "-f", project.path("deploy/haproxy.cfg")]);
       assertEquals((stdout + stderr).match(/warning|alert/gi), null, stdout + stderr);
-    });
+    }, skipWithout("haproxy"));
 
     const without = skipWithout("nginx") || (kind === "tcp" ? STREAM : false);
-    it(`for ${kind} are valid for nginx, without a warning`, { skip: without }, async () => {
+    it(`for ${kind} are valid for nginx, without a warning`, async () => {
       using project = new Project({ kind, deploy: DEPLOYS });
-      const file = project.path("deploy/nginx.conf");
-      const globals = nginxGlobals(project.dir);
-      const command = [toolPath("nginx")!, "-t", "-e", "stderr", "-g", globals, "-c", file];
+      const words = ["-t", "-e", "stderr", "-g", nginxGlobals(project.dir), "-c", project.path("deploy/nginx.conf")];
+      const command = [toolPath("nginx")!, ...words];
       const { stderr } = await assertFine(command);
       assertEquals(stderr.match(/\[(warn|emerg|alert)\]/g), null, stderr);
-      assertEquals(existsSync(file), true);
-    });
+    }, without);
   }
 });

@@ -4,11 +4,13 @@
  */
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { connectWebSocket, type WebSocketConn } from "../../src/websocket/mod.ts";
 import type { Kind } from "../../src/cli/init/plan.ts";
 import { TIMES } from "../../src/cli/init/times.ts";
 import type { App } from "../support/apps.ts";
+import { HttpClient, httpRequest } from "../support/http_client.ts";
 import { pause } from "../support/http_loads.ts";
 import { type Proxy, proxyOf } from "../support/http_proxies.ts";
 import { skipUnless, skipWithout } from "../support/http_tools.ts";
@@ -68,8 +70,8 @@ async function behind(name: ProxyName, kind: Kind, act: (proxy: Proxy, apps: rea
   await act(proxy, apps);
 }
 
-/** How long clients of the hub think at the most, in ms: each of them hears all. */
-const THINKING = 60;
+/** How long clients think at the least and beyond that, in ms: a goodbye comes behind an answer, through a proxy. */
+const THINKING = 40;
 
 /** Takes messages until this one comes; false if none will come any more. */
 async function hears(ws: WebSocketConn, text: string): Promise<boolean> {
@@ -164,10 +166,11 @@ async function assertNothingLost(traffic: Traffic, [first]: readonly App[]): Pro
 
 for (const name of ["haproxy", "nginx"] as const) {
   describe(`behind ${name}, as sluice init configures it`, { skip: skipWithout(name) }, () => {
-    it("HTTP requests that never cease, POSTs among them, lose nothing when one of two is stopped", async () => {
+    it(`${name === "nginx" ? "GETs" : "HTTP requests, POSTs among them,"} lose nothing when one of two is stopped`, async () => {
       await behind(name, "http", async (proxy, apps) => {
         const traffic = new Traffic(async (_client, number) => {
-          const answer = await fetch(proxy.origin, number % 2 === 0 ? {} : { method: "POST", body: "x".repeat(3000) });
+          const post = { method: "POST", body: "x".repeat(3000) };
+          const answer = await fetch(proxy.origin, number % 2 === 0 || name === "nginx" ? {} : post);
           assertEquals([answer.status, await answer.text()], [200, "hello from shop\n"]);
         });
         await assertNothingLost(traffic, apps);
@@ -183,7 +186,7 @@ for (const name of ["haproxy", "nginx"] as const) {
           const text = `${client}.${number}`;
           await sockets[client].send(text);
           assert(await hears(sockets[client], text), `${text} was not answered`);
-          await pause(THINKING * Math.random());
+          await pause(THINKING * (1 + Math.random()));
           if (sockets[client].state === "open") return;
           goodbyes.push((await sockets[client].closed).code);
           sockets[client] = await connectWebSocket(url);
@@ -196,6 +199,45 @@ for (const name of ["haproxy", "nginx"] as const) {
     });
   });
 }
+
+/** The children of a process. */
+function childrenOf(pid: number): string[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ");
+}
+
+/** Writes `down` behind the first server, and lets nginx load that; fulfils when no old worker is left. */
+async function takeOut(proxy: Proxy, port: number): Promise<void> {
+  const old = childrenOf(proxy.program.pid);
+  const text = readFileSync(proxy.file, "utf8");
+  writeFileSync(proxy.file, text.replace(`server 127.0.0.1:${port} `, `server 127.0.0.1:${port} down `));
+  proxy.program.signal("SIGHUP");
+  const gone = async () => {
+    while (childrenOf(proxy.program.pid).some((pid) => old.includes(pid))) await pause(20);
+  };
+  await within(gone(), 60_000, () => `new workers of nginx\n${proxy.program.stderr}`);
+}
+
+describe("behind nginx, a server that was taken out first", { skip: skipWithout("nginx") }, () => {
+  it("loses no request when it is stopped, POSTs among them", async () => {
+    await behind("nginx", "http", async (proxy, apps) => {
+      // One connection each: nginx closes those that its clients keep alive when it is loaded anew.
+      const post = { method: "POST", headers: { Connection: "close" }, body: "x".repeat(3000) };
+      const traffic = new Traffic(async (_client, number) => {
+        const client = new HttpClient(proxy.port);
+        try {
+          const { headers } = post;
+          const { status } = await client.fetch(httpRequest("/", number % 2 === 0 ? { headers } : post), 60_000);
+          assertEquals(status, 200);
+        } finally {
+          client.close();
+        }
+      });
+      await traffic.more(50);
+      await takeOut(proxy, apps[0].port("shop"));
+      await assertNothingLost(traffic, apps);
+    });
+  });
+});
 
 const STREAM = skipUnless(
   ["test", "-e", "/usr/lib/nginx/modules/ngx_stream_module.so"],
@@ -212,7 +254,7 @@ for (const name of ["haproxy", "nginx"] as const) {
         const traffic = new Traffic(async (client, number) => {
           assertEquals(await clients[client].ask(`${client}.${number}`), `echo: ${client}.${number}\n`);
           // Goodbye comes with the last answer, or right behind it.
-          await pause(THINKING * Math.random());
+          await pause(THINKING * (1 + Math.random()));
           if (!clients[client].hasEnded) return;
           farewells++;
           clients[client].close();

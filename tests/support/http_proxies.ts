@@ -13,6 +13,8 @@ export interface Proxy extends AsyncDisposable {
   readonly port: number;
   readonly origin: string;
   readonly program: Program;
+  /** Its configuration. */
+  readonly file: string;
   /** Where HAProxy answers questions. */
   readonly socket: string;
 }
@@ -168,7 +170,8 @@ async function startProxy(
 ): Promise<Proxy> {
   const dir = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
   const port = await freePort();
-  const program = startCommand([toolPath(name) ?? name, ...configure(port, join(dir, "proxy.conf"), dir)]);
+  const file = join(dir, "proxy.conf");
+  const program = startCommand([toolPath(name) ?? name, ...configure(port, file, dir)]);
   const end = async () => {
     // It has workers that must go too, so it is asked.
     program.signal("SIGTERM");
@@ -183,7 +186,7 @@ async function startProxy(
     rmSync(dir, { recursive: true, force: true });
     throw error;
   }
-  return { port, origin, program, socket: `${dir}/stats.sock`, [Symbol.asyncDispose]: end };
+  return { port, origin, program, file, socket: `${dir}/stats.sock`, [Symbol.asyncDispose]: end };
 }
 
 async function endedEarly(program: Program): Promise<never> {

@@ -25,9 +25,15 @@ events {
 `;
 }
 
-/** nginx asks no server for its health: it learns by a connection that is refused, and passes to the next one. */
+/**
+ * nginx asks no server for its health: it learns by a connection that is refused. So it sends connections until the
+ * listener closes, and those that wait in its queue then are reset.
+ */
 function server({ port }: Plan): string {
-  return `server 127.0.0.1:${port} max_fails=1 fail_timeout=${withUnit(TIMES.failTimeout)};`;
+  return `# To take a server out: write down behind it, and nginx -s reload, before it is stopped. nginx doesn't ask for
+    # its health, and what it has just sent there is lost when the port closes, unless it may be done twice. A reload
+    # of the program (SIGHUP, sluice reload) closes no port and needs none of that.
+    server 127.0.0.1:${port} max_fails=1 fail_timeout=${withUnit(TIMES.failTimeout)};`;
 }
 
 const UPGRADES = `  map $http_upgrade $connection_upgrade {
