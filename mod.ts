@@ -13,7 +13,17 @@
  *
  * @module
  */
-export type { Address, TcpAddress, TlsConnectOptions, TlsListenOptions, UnixAddress } from "./src/endpoint.ts";
+export type {
+  Address,
+  ConnTls,
+  TcpAddress,
+  TlsCertificate,
+  TlsConnectOptions,
+  TlsIdentity,
+  TlsListenOptions,
+  TlsVersion,
+  UnixAddress,
+} from "./src/endpoint.ts";
 export type {
   Adapter,
   DeflateOptions,
@@ -23,8 +33,19 @@ export type {
   Platform,
   ResourceUse,
   ResponseBody,
+  TlsParts,
 } from "./src/platform.ts";
 export type {
+  BoundSocket,
+  Parent,
+  ParentServer,
+  SocketHolder,
+  SocketLane,
+  SocketWish,
+  ToWorker,
+} from "./src/parent.ts";
+export type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketAdapter,
@@ -91,8 +112,14 @@ export type {
   DrainOptions,
   ListenOptions,
   ServeOptions,
-  TlsOptions,
 } from "./src/server/serve_options.ts";
+export type {
+  CertForResult,
+  NamedTlsPair,
+  TlsCertificates,
+  TlsOptions,
+  TlsPair,
+} from "./src/server/tls/tls_options.ts";
 export type { AdmissionReason } from "./src/server/accept/admission.ts";
 export type { HookFunction } from "./src/server/drain/hooks.ts";
 export type {

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import type { Address } from "./endpoint.ts";
+import type { Address, TlsCertificate, TlsIdentity } from "./endpoint.ts";
+import type { Parent, SocketHolder } from "./parent.ts";
 import type { SocketAdapter } from "./socket.ts";
 
 /** A `Response`'s body that is in memory anyway. */
@@ -76,6 +77,25 @@ export interface ResourceUse {
  */
 export type Isolated = <A, T>(run: (given: A) => T, given: A) => T;
 
+/** Certificates and the files that they lie in. */
+export interface TlsParts {
+  /** Text of a file. */
+  readText(path: string): Promise<string>;
+  /**
+   * Calls `changed` when something happens to one of the files, or to a link on the way to it. The returned function
+   * ends it. Best effort: what can't be watched is not.
+   */
+  watch(files: readonly string[], changed: () => void): () => void;
+  /**
+   * The first certificate of a chain.
+   *
+   * @throws {ListenError} Chain or key can't be read, is cut off, or they don't belong together.
+   */
+  inspect(identity: TlsIdentity): TlsCertificate;
+  /** Certificates of authorities. @throws {ListenError} One can't be read, or there is none. */
+  inspectAll(pem: string): TlsCertificate[];
+}
+
 /** What is not a matter of sockets. Members that a runtime lacks are left out, and what they say is done without. */
 export interface Platform {
   /** The kernel's TCP tables (`/proc/self/net/tcp` and `tcp6`) as text; null where there are none or no permission. */
@@ -96,8 +116,14 @@ export interface Platform {
   inflater?: (options: { readonly windowBits: number }) => Inflater;
   /** Remembers the async context of its caller. Without it handlers run in the context of whatever woke them. */
   isolate?(): Isolated;
+  /** What certificates in files, and several of them, need; loaded at the first use. */
+  tlsParts?(): Promise<TlsParts>;
   /** What the process uses now; cheap enough to ask each second. It never throws. */
   resources?(): ResourceUse;
+  /** Whoever holds sockets for this process; null if nobody does. It is known when the first `listen()` is over. */
+  readonly parent?: Parent | null;
+  /** Holds sockets for other processes. Rejects with `UnsupportedError` where that can't be. */
+  holder?(): Promise<SocketHolder>;
 }
 
 /** Everything Sluice needs of a runtime. */

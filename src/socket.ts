@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { Address, TlsConnectOptions, TlsListenOptions } from "./endpoint.ts";
+import type { Address, ConnTls, TlsConnectOptions, TlsListenOptions } from "./endpoint.ts";
 
 /** What an adapter listens on. The caller has validated it. */
 export interface SocketListenOptions {
@@ -20,6 +20,20 @@ export interface SocketListenOptions {
   readonly tls?: TlsListenOptions;
   /** Permissions of a Unix socket's file; what the process's mask leaves if it is not there. */
   readonly mode?: number;
+  /** Name of a socket that whoever started this process holds for it; the address is that socket's then. */
+  readonly inherit?: string;
+}
+
+/** A listening socket that is open already, opened by another process. */
+export interface HeldSocket {
+  /** Where it is bound. */
+  readonly address: Address;
+  /** The runtime's own object, if it came as one; else null. */
+  readonly handle: object | null;
+  /** Its descriptor, if it came as one; else -1. */
+  readonly fd: number;
+  /** The listener on it is closed. */
+  release(): void;
 }
 
 /** What an adapter connects to. The caller has validated it. */
@@ -52,6 +66,8 @@ export interface RawSocket {
   readonly remote: Address;
   /** Protocol agreed by ALPN, or null. */
   readonly alpnProtocol: string | null;
+  /** What TLS has agreed on; null or missing where none is spoken. */
+  readonly tls?: ConnTls | null;
   /** Bytes taken by `write` and not yet handed to the kernel. */
   readonly unsent: number;
   /** Begins reading. Called once; before it nothing is emitted, and the peer's bytes wait in the kernel. */
@@ -105,6 +121,11 @@ export interface SocketListener {
    * Resolves when the port is free.
    */
   close(): Promise<void>;
+  /**
+   * Replaces what certificates are shown, and whose clients' are good; the rest of the options stays. Handshakes from
+   * now on see the new ones, connections live on. Throws `ListenError`, and changes nothing. Of `tls.replaceable` ones.
+   */
+  replaceTls?(tls: TlsListenOptions): void;
   /** TLS handshakes under way. */
   handshakes?(): number;
   /** Ends all handshakes; gives the clients of those that are known to have begun. */

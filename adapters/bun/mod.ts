@@ -9,9 +9,11 @@
 import { readFileSync, statSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
-import type { Address, TlsConnectOptions } from "../../src/endpoint.ts";
+import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
+import type { SocketHolder } from "../../src/parent.ts";
 import type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketConnectOptions,
@@ -19,7 +21,7 @@ import type {
   SocketListenOptions,
 } from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
-import { BunSocket, CLIENT, HANDLERS, IdleOwner } from "./socket.ts";
+import { BunSocket, CLIENT, HANDLERS, IdleOwner, SECURE } from "./socket.ts";
 import { bunDecodes } from "../shared/fetch_decodes.ts";
 import { describe, listenError } from "../shared/listen_error.ts";
 import { LIMITS, ResourceReader } from "../shared/resources.ts";
@@ -51,8 +53,20 @@ class BunAdapter extends ProcessParts implements Adapter {
   });
   readonly name: string = "bun";
 
-  listen(options: SocketListenOptions): Promise<SocketListener> {
-    return listen(options);
+  /** Bun's IPC gives sockets as `node:net` servers that accept already: they come as descriptors beside it. */
+  protected override readonly receive = async (over: number): Promise<number> =>
+    (await import("./libc.ts")).receiveDescriptor(over);
+
+  async listen(options: SocketListenOptions): Promise<SocketListener> {
+    const held = await this.held(options);
+    if (options.tls === undefined || !isBeyond(options.tls)) return await listen(options, held);
+    const { listenByNode } = await import("./tls_listener.ts");
+    return await listenByNode(options, held, descriptorCeiling());
+  }
+
+  async holder(): Promise<SocketHolder> {
+    const [{ BunHolder }, { Calls }] = await Promise.all([import("./holder.ts"), import("./libc.ts")]);
+    return new BunHolder(await Calls.load());
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -85,22 +99,25 @@ class BunListener extends IdleOwner implements SocketListener {
   readonly #native: NativeListener;
   readonly #secure: boolean;
   /** Descriptors from here on are not given away. */
-  readonly #ceiling = descriptorLimit() - RESERVED_DESCRIPTORS;
+  readonly #ceiling = descriptorCeiling();
   #events: ListenerEvents | null = null;
   /** Accepted, and not yet given to the owner: before `start`, or between `failed` and `resume`. */
   #waiting: BunSocket[] = [];
   readonly #greeting = new Set<Greeting>();
   /** Of a Unix socket. */
   readonly #file: number;
+  readonly #held: HeldSocket | null;
   #failing = false;
   #stopped = false;
 
-  constructor(options: SocketListenOptions) {
+  constructor(options: SocketListenOptions, held: HeldSocket | null) {
     super();
-    this.address = options.address;
+    this.address = held?.address ?? options.address;
+    this.#held = held;
     this.#secure = options.tls !== undefined;
-    this.#native = bun().listen(nativeOptions(options, this));
-    if (options.address.transport === "tcp") this.address = { ...options.address, ...boundTo(this.#native) };
+    const native = nativeOptions(options, this);
+    this.#native = bun().listen(held === null ? native : { ...native, ...NOWHERE, fd: held.fd });
+    if (this.address.transport === "tcp") this.address = { ...this.address, ...boundTo(this.#native) };
     this.#file = fileAt(this.address);
     try {
       setMode(options);
@@ -123,6 +140,7 @@ class BunListener extends IdleOwner implements SocketListener {
   close(): Promise<void> {
     if (!this.#stopped) closeBeside(this.address, this.#file, () => this.#native.stop());
     this.#stopped = true;
+    this.#held?.release();
     for (const socket of this.#waiting.splice(0)) socket.destroy();
     return Promise.resolve();
   }
@@ -149,14 +167,14 @@ class BunListener extends IdleOwner implements SocketListener {
     if (!ok) return;
     if (!this.#stopped) return this.#take(greeting.raw);
     // It was begun before the listener closed: whoever is served out takes it in.
-    const socket = new BunSocket(greeting.raw, this.address, 0);
+    const socket = new BunSocket(greeting.raw, this.address, SECURE);
     if (this.#events === null) return socket.destroy();
     this.#events.accepted(socket);
     socket.settle();
   }
 
   #take(raw: NativeSocket): void {
-    const socket = new BunSocket(raw, this.address, 0);
+    const socket = new BunSocket(raw, this.address, this.#secure ? SECURE : 0);
     if (this.#stopped) return socket.destroy();
     if (this.#events === null || this.#failing || this.#waiting.length > 0) this.#waiting.push(socket);
     else this.#events.accepted(socket);
@@ -254,7 +272,11 @@ class Dial extends IdleOwner {
 
   #succeed(raw: NativeSocket): void {
     this.#raw = null;
-    const socket = new BunSocket(raw, this.#options.address, CLIENT);
+    const socket = new BunSocket(
+      raw,
+      this.#options.address,
+      this.#options.tls === undefined ? CLIENT : CLIENT | SECURE,
+    );
     socket.settle();
     this.#settle(() => this.#resolve(socket));
   }
@@ -268,17 +290,36 @@ class Dial extends IdleOwner {
   }
 }
 
-async function listen(options: SocketListenOptions): Promise<SocketListener> {
+/** What `node:tls` does here: see `listenByNode()`. */
+function isBeyond({ cert, clientCert, minVersion, identityFor, replaceable }: TlsListenOptions): boolean {
+  return cert === undefined || (clientCert ?? minVersion ?? identityFor) !== undefined || replaceable === true;
+}
+
+/** Instead of a place: the socket is bound already. */
+const NOWHERE = { hostname: undefined, port: undefined, unix: undefined };
+
+async function listen(options: SocketListenOptions, held: HeldSocket | null): Promise<SocketListener> {
+  if (held !== null) return listenOn(options, held);
   checkListenPath(options.address);
   try {
-    return new BunListener(options);
+    return new BunListener(options, null);
   } catch (error) {
     if (!(await isStale(options.address, error as SystemError))) throw refusal(options, error as SystemError);
   }
   try {
     unlinkSync((options.address as { path: string }).path);
-    return new BunListener(options);
+    return new BunListener(options, null);
   } catch (error) {
+    throw refusal(options, error as SystemError);
+  }
+}
+
+/** On a socket that another process has bound. */
+function listenOn(options: SocketListenOptions, held: HeldSocket): SocketListener {
+  try {
+    return new BunListener(options, held);
+  } catch (error) {
+    held.release();
     throw refusal(options, error as SystemError);
   }
 }
@@ -343,6 +384,10 @@ async function isStale(address: Address, error: SystemError): Promise<boolean> {
   } catch (refusal) {
     return (refusal as SystemError).code === "ECONNREFUSED";
   }
+}
+
+function descriptorCeiling(): number {
+  return descriptorLimit() - RESERVED_DESCRIPTORS;
 }
 
 /** The soft limit of descriptors, or infinity where it can't be read. */

@@ -12,15 +12,16 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Address } from "../../src/endpoint.ts";
+import type { Address, ConnTls } from "../../src/endpoint.ts";
 import type { RawSocket, SocketEvents } from "../../src/socket.ts";
 import { plainIp } from "../shared/plain_ip.ts";
+import { type TlsSocket, TlsState } from "../shared/tls_state.ts";
 
 /** An error as the system gives it. */
 export type SystemError = Error & { readonly code?: string };
 
 /** What is used of Bun's socket. */
-export interface NativeSocket {
+export interface NativeSocket extends TlsSocket {
   data: Owner;
   readonly fd: number;
   readonly alpnProtocol: string | false | null;
@@ -87,6 +88,8 @@ export const HANDLERS: { readonly timeout: (raw: NativeSocket) => void; readonly
 
 /** The socket was dialled here, not accepted. */
 export const CLIENT = 1;
+/** It speaks TLS. */
+export const SECURE = 131_072;
 const STARTED = 2;
 const PAUSED = 4;
 /** Bun reads nothing. */
@@ -119,6 +122,7 @@ class Rarity {
   early: Uint8Array[] | null = null;
   error: SystemError | undefined = undefined;
   local: Address | null = null;
+  tls: TlsState | null = null;
 
   clear(): void {
     this.unsent = 0;
@@ -138,12 +142,22 @@ export class BunSocket implements RawSocket, Owner {
   #remote: Address | null = null;
   #rare: Rarity | null = null;
 
-  /** Takes over the events of `raw`; `flags` is `CLIENT` or 0. */
+  /** Takes over the events of `raw`; `flags` are of `CLIENT` and `SECURE`. */
   constructor(raw: NativeSocket, home: Address, flags: number) {
     this.#raw = raw;
     this.#home = home;
     this.#flags = flags;
     raw.data = this;
+  }
+
+  get tls(): ConnTls | null {
+    if (!this.#is(SECURE)) return null;
+    const rare = this.#own();
+    if (rare.tls !== null) return rare.tls;
+    rare.tls = new TlsState(this.#raw);
+    // A listener that asks clients for certificates isn't one of Bun's own.
+    if (!this.#is(CLIENT)) rare.tls.trust = "hidden";
+    return rare.tls;
   }
 
   get unsent(): number {

@@ -9,20 +9,29 @@
  * @module
  */
 import type net from "node:net";
+import type tls from "node:tls";
 import { clearInterval, setInterval } from "node:timers";
 import { ConnectError, ListenError } from "../../src/errors.ts";
-import type { Address } from "../../src/endpoint.ts";
-import type { Adapter, Isolated } from "../../src/platform.ts";
-import type { RawSocket, SocketConnectOptions, SocketListener, SocketListenOptions } from "../../src/socket.ts";
+import type { Address, TlsCertificate, TlsListenOptions } from "../../src/endpoint.ts";
+import type { Adapter, Isolated, TlsParts } from "../../src/platform.ts";
+import type {
+  HeldSocket,
+  RawSocket,
+  SocketConnectOptions,
+  SocketListener,
+  SocketListenOptions,
+} from "../../src/socket.ts";
 import { sharedScope } from "../shared/async_scope.ts";
 import { denoDecodes } from "../shared/fetch_decodes.ts";
 import { TABLES } from "../shared/kernel_table.ts";
 import { describe } from "../shared/listen_error.ts";
-import { checkCertificate, NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
+import { NodeAdapter, NodeListener, openServer, readHeap } from "../node/mod.ts";
 import type { Handles } from "../node/handles/socket.ts";
 import { checkSignal } from "../shared/process.ts";
 import { DESCRIPTORS, LIMITS, ResourceReader } from "../shared/resources.ts";
+import { checkTlsOptions, tlsParts } from "../shared/tls_parts.ts";
 import { findDenoHandles } from "./handles.ts";
+import { ProvenClients } from "./proven_clients.ts";
 
 /** What is used of the global `Deno`. */
 interface DenoNamespace {
@@ -39,9 +48,10 @@ interface DenoNamespace {
 }
 
 interface Permission {
-  readonly name: "net" | "read" | "write";
+  readonly name: "net" | "read" | "write" | "env";
   readonly host?: string;
   readonly path?: string;
+  readonly variable?: string;
 }
 
 const deno = (globalThis as unknown as { Deno: DenoNamespace }).Deno;
@@ -56,11 +66,19 @@ export class DenoAdapter extends NodeAdapter {
   }
 
   override async listen(options: SocketListenOptions): Promise<SocketListener> {
-    const missing = await missingFlag(options.address);
+    if (options.tls) checkTlsOptions(options.tls);
+    const held = await this.held(options);
+    // The right to listen is that of whoever bound it.
+    const missing = held === null && await missingFlag(options.address);
     const { address } = options;
     if (missing) throw new ListenError("EACCES", `Cannot listen on ${describe(address)}: run with ${missing}`);
-    if (options.tls) checkCertificate(options.tls);
-    return new DenoListener(await openServer(options), options, this.handles);
+    return new DenoListener(await openServer(options, held), options, this.handles, held);
+  }
+
+  /** Never asks the user. */
+  protected override readVariable(variable: string): string | undefined {
+    const isGranted = deno.permissions.querySync({ name: "env", variable }).state === "granted";
+    return isGranted ? super.readVariable(variable) : undefined;
   }
 
   override async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -88,6 +106,10 @@ export class DenoAdapter extends NodeAdapter {
 
   override isolate(): Isolated {
     return sharedScope();
+  }
+
+  override tlsParts(): Promise<TlsParts> {
+    return Promise.resolve(tlsParts((path) => mayRead([path])));
   }
 
   override kernelTable(): Promise<string | null> {
@@ -146,11 +168,18 @@ class DenoListener extends NodeListener {
   readonly #server: net.Server;
   readonly #backlog: number;
   readonly #heartbeat: ReturnType<typeof setInterval>;
+  readonly #clients: ProvenClients | null;
 
-  constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
-    super(server, options, handles);
+  constructor(
+    server: net.Server,
+    options: SocketListenOptions,
+    handles: Handles | null,
+    held: HeldSocket | null,
+  ) {
+    super(server, options, handles, held);
     this.#server = server;
     this.#backlog = options.backlog;
+    this.#clients = options.tls?.clientCa === undefined ? null : new ProvenClients(options.tls.clientCa);
     this.#heartbeat = setInterval(() => this.#check(), HEARTBEAT);
     this.#heartbeat.unref();
   }
@@ -158,6 +187,15 @@ class DenoListener extends NodeListener {
   override resume(): void {
     super.resume();
     this.#wake();
+  }
+
+  override replaceTls(options: TlsListenOptions): void {
+    super.replaceTls(options);
+    if (options.clientCa !== undefined) this.#clients?.replace(options.clientCa);
+  }
+
+  protected override proves(socket: tls.TLSSocket, certificate: TlsCertificate | null): boolean {
+    return this.#clients === null || this.#clients.proves(socket, certificate);
   }
 
   override close(): Promise<void> {

@@ -197,7 +197,7 @@ class Network implements MemoryAdapter, MemoryWorld {
 
   listen(options: SocketListenOptions): Promise<SocketListener> {
     const { address, tls } = options;
-    if (tls !== undefined && !(tls.cert.includes("-----BEGIN") && tls.key.includes("-----BEGIN"))) {
+    if (tls !== undefined && !(tls.cert?.includes("-----BEGIN") && tls.key?.includes("-----BEGIN"))) {
       return Promise.reject(new ListenError("ERR_TLS_CERT", "Certificate or key is not PEM text"));
     }
     const taken = this.#meeting(address);

@@ -7,17 +7,18 @@
  *
  * @module
  */
-import { createPrivateKey, X509Certificate } from "node:crypto";
 import { lstat, unlink } from "node:fs/promises";
 import net from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
 import tls from "node:tls";
 import { getHeapStatistics } from "node:v8";
-import { ConnectError, ListenError, OptionError, UnsupportedError } from "../../src/errors.ts";
-import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
+import { ConnectError, OptionError, UnsupportedError } from "../../src/errors.ts";
+import type { Address, TlsCertificate, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
 import type { Adapter, Isolated } from "../../src/platform.ts";
+import type { SocketHolder } from "../../src/parent.ts";
 import type {
+  HeldSocket,
   ListenerEvents,
   RawSocket,
   SocketConnectOptions,
@@ -34,10 +35,10 @@ import { findProbe } from "./response_body.ts";
 import { findNative, type Handle, type ListenHandle, systemError, type TcpHandle } from "./handles/native.ts";
 import { Handles, HandleSocket } from "./handles/socket.ts";
 import { addressOf, NodeSocket } from "./socket.ts";
+import { createTlsServer, replaceTls } from "./tls_server.ts";
+import { checkTlsOptions } from "../shared/tls_parts.ts";
+import type { TlsState } from "../shared/tls_state.ts";
 import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
-
-/** How long a client may take for its TLS handshake, in ms: long enough for a mobile network, short for an idler. */
-const HANDSHAKE_TIMEOUT = 10_000;
 
 type SystemError = Error & { readonly code?: string };
 
@@ -74,9 +75,14 @@ export class NodeAdapter extends ProcessParts implements Adapter {
   }
 
   async listen(options: SocketListenOptions): Promise<SocketListener> {
-    if (options.reusePort) requireReusePort();
-    if (options.tls) checkCertificate(options.tls);
-    return new NodeListener(await openServer(options), options, this.handles);
+    if (options.tls) checkTlsOptions(options.tls);
+    const held = await this.held(options);
+    if (options.reusePort && held === null) requireReusePort();
+    return new NodeListener(await openServer(options, held), options, this.handles, held);
+  }
+
+  async holder(): Promise<SocketHolder> {
+    return new (await import("./holder.ts")).NodeHolder();
   }
 
   async connect(options: SocketConnectOptions): Promise<RawSocket> {
@@ -121,21 +127,31 @@ export class NodeListener implements SocketListener {
   readonly address: Address;
   readonly #server: net.Server;
   /** Accepted and not yet given away: before `start`, or between `failed` and `resume`. */
-  #held: RawSocket[] = [];
+  #waiting: RawSocket[] = [];
   /** TLS handshakes under way. */
   readonly #greeting = new Set<net.Socket>();
   #events: ListenerEvents | null = null;
   /** Of a Unix socket. */
   readonly #file: number;
+  readonly #clientCert: TlsListenOptions["clientCert"];
+  readonly #held: HeldSocket | null;
   #failing = false;
   #closing: Promise<void> | null = null;
 
   /** Accepts handles where there are `handles`, and streams where not. */
-  constructor(server: net.Server, options: SocketListenOptions, handles: Handles | null) {
+  constructor(
+    server: net.Server,
+    options: SocketListenOptions,
+    handles: Handles | null,
+    held: HeldSocket | null = null,
+  ) {
     this.#server = server;
+    this.#held = held;
     const bound = server.address();
-    this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : options.address;
+    const address = held?.address ?? options.address;
+    this.address = typeof bound === "object" && bound ? addressOf(bound.address, bound.port) : address;
     this.#file = fileAt(this.address);
+    this.#clientCert = options.tls?.clientCert;
     if (handles !== null && !options.tls) this.#acceptHandles(handles);
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
@@ -151,20 +167,26 @@ export class NodeListener implements SocketListener {
 
   resume(): void {
     this.#failing = false;
-    const held = this.#held;
-    if (this.#events === null || held.length === 0) return;
-    this.#held = [];
-    for (const socket of held) queueMicrotask(() => this.#give(socket));
+    const waiting = this.#waiting;
+    if (this.#events === null || waiting.length === 0) return;
+    this.#waiting = [];
+    for (const socket of waiting) queueMicrotask(() => this.#give(socket));
   }
 
   close(): Promise<void> {
     return this.#closing ??= new Promise((resolve) => {
       // The callback of close() would wait for the accepted sockets too; the descriptor is closed in the call.
       closeBeside(this.address, this.#file, () => this.#server.close());
-      for (const socket of this.#held) socket.destroy();
-      this.#held = [];
+      this.#held?.release();
+      for (const socket of this.#waiting) socket.destroy();
+      this.#waiting = [];
       setImmediate(resolve);
     });
+  }
+
+  replaceTls(tls: TlsListenOptions): void {
+    checkTlsOptions(tls);
+    replaceTls(this.#server, tls);
   }
 
   handshakes(): number {
@@ -190,7 +212,13 @@ export class NodeListener implements SocketListener {
     return this.#failing;
   }
 
+  /** Gives a new connection up at once, where the runtime needs that. */
+  protected refuses(_socket: net.Socket): boolean {
+    return false;
+  }
+
   #connected(socket: net.Socket): void {
+    if (this.refuses(socket)) return;
     if (!(this.#server instanceof tls.Server)) return this.#accept(socket);
     this.#greeting.add(socket);
     socket.on("error", ignore);
@@ -200,6 +228,7 @@ export class NodeListener implements SocketListener {
   #greeted(socket: net.Socket): void {
     this.#greeting.delete((socket as { _parent?: net.Socket })._parent ?? socket);
     const accepted = this.#wrap(socket);
+    if (!this.#believe(accepted.tls!, socket as tls.TLSSocket)) return accepted.destroy();
     // It was begun before the listener closed: whoever is served out takes it in.
     if (this.#closing !== null && this.#events !== null) this.#events.accepted(accepted);
     else this.#give(accepted);
@@ -219,6 +248,22 @@ export class NodeListener implements SocketListener {
     };
   }
 
+  /** False for a client whose certificate is required and was not proved. */
+  #believe(state: TlsState, socket: tls.TLSSocket): boolean {
+    if (this.#clientCert === undefined) {
+      state.trust = "hidden";
+      return true;
+    }
+    // It is read now: a client may be gone before anybody asks for it.
+    if (!this.proves(socket, state.peerCertificate)) state.trust = "doubted";
+    return this.#clientCert === "request" || state.authorized;
+  }
+
+  /** Whether what the runtime says of a client's certificate holds for this listener. */
+  protected proves(_socket: tls.TLSSocket, _certificate: TlsCertificate | null): boolean {
+    return true;
+  }
+
   #accept(socket: net.Socket): void {
     this.#give(this.#wrap(socket));
   }
@@ -234,7 +279,7 @@ export class NodeListener implements SocketListener {
 
   #give(socket: RawSocket): void {
     if (this.#closing) socket.destroy();
-    else if (this.#events === null || this.#failing) this.#held.push(socket);
+    else if (this.#events === null || this.#failing) this.#waiting.push(socket);
     else this.#events.accepted(socket);
   }
 }
@@ -254,9 +299,13 @@ interface SocketInner {
 
 function ignore(): void {}
 
-/** Opens a listening server, over a dead Unix socket's file if need be; rejects with `ListenError`. */
-export async function openServer(options: SocketListenOptions): Promise<net.Server> {
+/**
+ * Opens a listening server, on the socket that is held for it or else over a dead Unix socket's file if need be; rejects
+ * with `ListenError`.
+ */
+export async function openServer(options: SocketListenOptions, held: HeldSocket | null): Promise<net.Server> {
   const { address } = options;
+  if (held !== null) return await listenOn(options, held);
   checkListenPath(address);
   try {
     return await listening(options);
@@ -271,20 +320,36 @@ export async function openServer(options: SocketListenOptions): Promise<net.Serv
   }
 }
 
-function listening(options: SocketListenOptions): Promise<net.Server> {
-  const server = createServer(options);
+async function listening(options: SocketListenOptions): Promise<net.Server> {
   const { address, backlog, reusePort } = options;
+  const server = await begun(options, { ...target(address), backlog, ...(reusePort ? { reusePort } : {}) });
+  try {
+    setMode(options);
+    return server;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+}
+
+/** On a socket that another process has bound. */
+async function listenOn(options: SocketListenOptions, held: HeldSocket): Promise<net.Server> {
+  try {
+    return await begun(options, held.handle ?? { fd: held.fd, backlog: options.backlog });
+  } catch (error) {
+    held.release();
+    throw listenError(held.address, error);
+  }
+}
+
+function begun(options: SocketListenOptions, on: object): Promise<net.Server> {
+  const server = createServer(options);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ ...target(address), backlog, ...(reusePort ? { reusePort } : {}) }, () => {
+    const backlog = "fd" in on || "backlog" in on ? [] : [options.backlog];
+    server.listen(on, ...backlog, () => {
       server.off("error", reject);
-      try {
-        setMode(options);
-        resolve(server);
-      } catch (error) {
-        server.close();
-        reject(error);
-      }
+      resolve(server);
     });
   });
 }
@@ -292,9 +357,7 @@ function listening(options: SocketListenOptions): Promise<net.Server> {
 function createServer(options: SocketListenOptions): net.Server {
   const common = { allowHalfOpen: true, pauseOnConnect: true, noDelay: true };
   if (!options.tls) return net.createServer(common);
-  const { cert, key, alpnProtocols } = options.tls;
-  const ALPNProtocols = alpnProtocols && [...alpnProtocols];
-  return tls.createServer({ ...common, cert, key, ALPNProtocols, handshakeTimeout: HANDSHAKE_TIMEOUT });
+  return createTlsServer(options.tls, common);
 }
 
 function target(address: Address): { host: string; port: number } | { path: string } {
@@ -364,22 +427,6 @@ function ready<T>(
 function connectError(address: Address, error: unknown): ConnectError {
   const { code = "ERR_CONNECT", message } = error as SystemError;
   return new ConnectError(code, `Cannot connect to ${describe(address)}: ${message || code}`, { cause: error });
-}
-
-/** Throws `ListenError` unless certificate and key can be read and belong together. */
-export function checkCertificate(options: TlsListenOptions): void {
-  const certificate = parsed("certificate", () => new X509Certificate(options.cert));
-  const key = parsed("private key", () => createPrivateKey(options.key));
-  if (certificate.checkPrivateKey(key)) return;
-  throw new ListenError("ERR_TLS", "The TLS private key does not belong to the certificate");
-}
-
-function parsed<T>(what: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (cause) {
-    throw new ListenError("ERR_TLS", `The TLS ${what} is not readable PEM: ${(cause as Error).message}`, { cause });
-  }
 }
 
 /** libuv says EACCES for a folder that is not there. */

@@ -12,6 +12,7 @@ import type { Address } from "../../src/endpoint.ts";
 import type { RawSocket, SocketEvents } from "../../src/socket.ts";
 import { PORTION, Portions } from "./portions.ts";
 import { plainIp } from "../shared/plain_ip.ts";
+import { type TlsSocket, TlsState } from "../shared/tls_state.ts";
 
 const OWNER = Symbol("owner");
 type Owned = net.Socket & { [OWNER]: NodeSocket };
@@ -23,6 +24,8 @@ interface Inner {
   readonly _handle?: { getpeername?(out: object): number; readonly _nativeTcpHandle?: ReadSwitch } | null;
   readonly _writableState?: { highWaterMark: number };
   readonly alpnProtocol?: string | false | null;
+  /** True for TLS. */
+  readonly encrypted?: boolean;
 }
 
 /** Deno's TLS reads on while its stream is paused, without a bound, unless the handle below it is stopped. */
@@ -66,6 +69,7 @@ export class NodeSocket implements RawSocket {
   #error: Error | undefined = undefined;
   #local: Address | null;
   #remote: Address | null;
+  #tls: TlsState | undefined;
 
   /** Addresses are given for Unix sockets only, which don't know theirs. */
   constructor(socket: net.Socket, local: Address | null, remote: Address | null) {
@@ -92,6 +96,11 @@ export class NodeSocket implements RawSocket {
 
   get alpnProtocol(): string | null {
     return (this.#socket as Inner).alpnProtocol || null;
+  }
+
+  get tls(): TlsState | null {
+    if ((this.#socket as Inner).encrypted !== true) return null;
+    return this.#tls ??= new TlsState(this.#socket as TlsSocket);
   }
 
   get unsent(): number {

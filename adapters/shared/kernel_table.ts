@@ -41,6 +41,11 @@ function printed(ip: string): string {
     .map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join("");
 }
 
+/** The bytes of an IP address as text. */
+export function ipBytes(ip: string): Uint8Array {
+  return Uint8Array.from(bytesOf(ip));
+}
+
 function bytesOf(ip: string): number[] {
   if (!ip.includes(":")) return ip.split(".").map(Number);
   const [head, tail = ""] = ip.split("%")[0].split("::").map((half) => half === "" ? [] : half.split(":"));

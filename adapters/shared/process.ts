@@ -6,9 +6,12 @@
 import { constants } from "node:os";
 import process from "node:process";
 import type { Address } from "../../src/endpoint.ts";
-import { OptionError } from "../../src/errors.ts";
-import type { ResourceUse, ResponseBody } from "../../src/platform.ts";
+import { ListenError, OptionError } from "../../src/errors.ts";
+import type { ResourceUse, ResponseBody, TlsParts } from "../../src/platform.ts";
+import type { HeldSocket, SocketListenOptions } from "../../src/socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
+import { findParent, readVariable } from "./parent/find.ts";
+import type { ProcessParent } from "./parent/process_parent.ts";
 import type { ResourceReader } from "./resources.ts";
 import { Zlib } from "./zlib/mod.ts";
 
@@ -26,6 +29,34 @@ export abstract class ProcessParts {
 
   /** Finds what takes the body out of a `Response` of this runtime. */
   protected abstract findProbe(): Probe | null;
+
+  #parent: Promise<ProcessParent | null> | null = null;
+  /** Known when the first `listen()` is over. */
+  parent: ProcessParent | null = null;
+
+  /** A variable of the environment; undefined if it is not there, or may not be read. */
+  protected readVariable(name: string): string | undefined {
+    return readVariable(name);
+  }
+
+  /** Takes a socket that a parent has sent, where IPC does not carry sockets. */
+  protected readonly receive?: (over: number) => Promise<number>;
+
+  /**
+   * What a parent holds for these options; null if the process is to open it by itself.
+   *
+   * @throws {ListenError} The parent can't open it, or there is none of that name.
+   */
+  protected async held(options: SocketListenOptions): Promise<HeldSocket | null> {
+    this.#parent ??= findParent({ env: (name) => this.readVariable(name), receive: this.receive });
+    this.parent = await this.#parent;
+    if (this.parent !== null) return await this.parent.open(options);
+    if (options.inherit === undefined) return null;
+    throw new ListenError(
+      "ERR_INHERIT",
+      `Nobody holds a socket named ${JSON.stringify(options.inherit)}: start the program by sluice run or systemd`,
+    );
+  }
 
   /** Found at the first use: whoever speaks no HTTP has no use for it. */
   get responseBody(): Probe | undefined {
@@ -50,6 +81,10 @@ export abstract class ProcessParts {
 
   acceptQueue(address: Address): number | null {
     return readAcceptQueue(address);
+  }
+
+  async tlsParts(): Promise<TlsParts> {
+    return (await import("./tls_parts.ts")).tlsParts();
   }
 
   resources(): ResourceUse {

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { chmodSync, renameSync, statSync } from "node:fs";
+import { chmodSync, renameSync, statSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
@@ -68,4 +68,14 @@ export function closeBeside(address: Address, own: number, close: () => void): v
   }
   close();
   renameSync(aside, path);
+}
+
+/** Removes a Unix socket's file, unless somebody else has put another there. */
+export function removeOwn(address: Address, file: number): void {
+  if (address.transport !== "unix" || file === -1 || fileAt(address) !== file) return;
+  try {
+    unlinkSync(address.path);
+  } catch {
+    // Somebody was faster, or the folder may not be written to any more.
+  }
 }

@@ -15,6 +15,7 @@ import {
 } from "./command_options.ts";
 import { readArgs } from "./read_args.ts";
 import { BUILT_IN } from "./built_in.ts";
+import { SERVE_MODULE } from "./run/program.ts";
 import { TOOLS } from "./tools.ts";
 
 /** What was asked for. */
@@ -23,7 +24,8 @@ export type Command =
   | { readonly name: "version" }
   | { readonly name: "demo"; readonly options: DemoOptions }
   | { readonly name: "echo"; readonly options: EchoOptions }
-  | { readonly name: "tool"; readonly tool: string; readonly args: readonly string[] };
+  | { readonly name: "tool"; readonly tool: string; readonly args: readonly string[] }
+  | { readonly name: "serve-module"; readonly file: string };
 
 /** The commands of this program, tools included. */
 export const ALL_COMMANDS: readonly string[] = [...COMMANDS, ...[...BUILT_IN, ...TOOLS].map(({ name }) => name)];
@@ -38,6 +40,7 @@ export function parseArgs(args: readonly string[]): Command {
   if (first === undefined) throw new UsageError(`There is no command; to begin with: sluice ${COMMANDS[0]}`);
   if (first === "--help" || first === "-h") return { name: "help", topic: "sluice" };
   if (first === "--version") return { name: "version" };
+  if (first === SERVE_MODULE && rest.length > 0) return { name: SERVE_MODULE, file: rest[0] };
   if (ALL_COMMANDS.includes(first)) return parseCommand(first, rest);
   const what = first.startsWith("-") ? "option" : "command";
   const takers = COMMANDS.filter((command) => OPTIONS[command].some(({ flag }) => first.split("=")[0] === flag));

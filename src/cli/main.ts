@@ -36,6 +36,7 @@ async function main(args: readonly string[], print: Print): Promise<void> {
   if (command.name === "help") await print((await help(command.topic)).trimEnd());
   else if (command.name === "version") await print(VERSION);
   else if (command.name === "tool") await runTool(command, print);
+  else if (command.name === "serve-module") await (await import("./run/serve_module.ts")).serveModule(command.file);
   else {
     rows = OPTIONS[command.name];
     if (command.name === "demo") await demo(command.options, print);

@@ -106,8 +106,10 @@ function formatDelivery(delivery: DrainReport["delivery"]): string {
   return `${finSeen} client's FIN seen, ${acknowledged} acknowledged, ${kernel} in the kernel, ${process} in the process`;
 }
 
-function formatQueues({ acceptQueueLeft, admissionQueueLeft, handshakesCut }: DrainReport): string {
-  const queues = `${acceptQueueLeft ?? "unknown"} in the accept queue, ${admissionQueueLeft} waiting for admission`;
+function formatQueues(report: DrainReport): string {
+  const { acceptQueueLeft, acceptQueueShared, admissionQueueLeft, handshakesCut } = report;
+  const left = `${acceptQueueLeft ?? "unknown"} in the ${acceptQueueShared ? "shared " : ""}accept queue`;
+  const queues = `${left}, ${admissionQueueLeft} waiting for admission`;
   return handshakesCut.length === 0 ? queues : `${queues}, in TLS handshakes ${handshakesCut.join(", ")}`;
 }
 

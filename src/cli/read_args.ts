@@ -8,17 +8,18 @@ import { didYouMean } from "../../mod.ts";
 import type { ToolCommand, ToolInput, ToolOption } from "./tool.ts";
 
 /** What may stand on the command line. */
-export type Grammar = Pick<ToolCommand, "rows" | "operands" | "takesCommand">;
+export type Grammar = Pick<ToolCommand, "rows" | "operands" | "takesCommand" | "takesRest">;
 
 /**
  * Understands the arguments behind a command's name.
  *
  * @throws {UsageError} They can't be understood; the message names what is at fault.
  */
-export function readArgs(args: readonly string[], { rows, operands: [least, most], takesCommand }: Grammar): ToolInput {
+export function readArgs(args: readonly string[], grammar: Grammar): ToolInput {
+  const { rows, operands: [least, most], takesCommand, takesRest } = grammar;
   const operands: string[] = [];
   const options: Record<string, unknown> = {};
-  const end = takesCommand && args.includes("--") ? args.indexOf("--") : args.length;
+  const end = (takesCommand || takesRest) && args.includes("--") ? args.indexOf("--") : args.length;
   for (let i = 0; i < end; i++) {
     const [name, attached] = splitAtEquals(args[i]);
     if (isOption(name)) {

@@ -50,6 +50,8 @@ export interface ToolCommand {
   readonly operands: readonly [least: number, most: number];
   /** It needs a command behind `--`. */
   readonly takesCommand?: boolean;
+  /** What stands behind `--` is handed on; nothing has to. */
+  readonly takesRest?: boolean;
   /**
    * Does it; gives the exit code.
    *
@@ -60,7 +62,7 @@ export interface ToolCommand {
   run(input: ToolInput, print: Print): Promise<number>;
 }
 
-/** A command that is loaded when it is called, as the program's help has it. */
+/** A command that can be called, before it is loaded. */
 export interface ToolEntry {
   readonly name: string;
   /** Its line in the program's help. */

@@ -6,25 +6,16 @@
 import { type Bytes, dataOf } from "../bytes.ts";
 import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
-import { checkNames, type Names } from "../names.ts";
+import type { Names } from "../names.ts";
 import type { Logger } from "../log.ts";
-import type { Address, TlsListenOptions } from "../endpoint.ts";
+import type { Address } from "../endpoint.ts";
 import type { Adapter } from "../platform.ts";
 import type { SocketListenOptions } from "../socket.ts";
 import { type ConnLimits, KEEP_ALIVE_DELAY } from "./conn/host.ts";
 import type { Conn, ConnState } from "./conn/conn.ts";
 import type { DrainPhase } from "./drain/report.ts";
+import type { TlsOptions } from "./tls/tls_options.ts";
 import { callable, count, duration, integer, oneOf, share, text, yesOrNo } from "../validate.ts";
-
-/** Certificate and key of a TLS listener. */
-export interface TlsOptions {
-  /** Certificate chain as PEM: text, or the bytes of its file. */
-  readonly cert: string | Uint8Array;
-  /** The certificate's private key as PEM: text, or the bytes of its file. */
-  readonly key: string | Uint8Array;
-  /** Protocols offered by ALPN (RFC 7301), most wanted first. @default none */
-  readonly alpnProtocols?: readonly string[];
-}
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -40,11 +31,16 @@ export interface ListenOptions {
   /** Path of a Unix socket, instead of port and hostname. @default none */
   path?: string;
   /**
+   * Name of a socket that whoever starts the program holds for it, instead of port, hostname and path: one of the
+   * settings of `sluice run`, or systemd's `FileDescriptorName`. Refused where nobody holds one of that name. @default none
+   */
+  inherit?: string;
+  /**
    * Who may connect to a Unix socket, as the permissions of its file: `0o660` for the owner and the group. They are set
    * right behind the bind, before anybody is accepted. @default what the process's umask leaves
    */
   mode?: number;
-  /** Certificate and key as PEM, text or bytes; makes it a TLS listener. @default none */
+  /** Certificates and keys, as PEM or in files; makes it a TLS listener. @default none */
   tls?: TlsOptions;
   /** Length of the kernel's accept queue; the kernel caps it at `net.core.somaxconn`. @default 1024 */
   backlog?: number;
@@ -169,6 +165,7 @@ export const LISTEN_NAMES: Names<ListenOptions> = {
   hostname: true,
   host: true,
   path: true,
+  inherit: true,
   mode: true,
   tls: true,
   backlog: true,
@@ -233,8 +230,6 @@ export const SERVE_NAMES: Names<ServeOptions> = {
 /** Names of `ConfigureOptions`. */
 export const CONFIGURE_NAMES: Names<ConfigureOptions> = { ...CONN_NAMES, ...ADMISSION_NAMES };
 
-const TLS_NAMES: Names<TlsOptions> = { cert: true, key: true, alpnProtocols: true };
-
 /** Checked admission options. */
 export interface AdmissionLimits {
   readonly maxConnections: number;
@@ -271,15 +266,14 @@ const IDLE_GRACE = 1000;
 /** One socket buffer's worth each way; a handler that needs more says so. */
 const DEFAULT_HIGH_WATER_MARK = 65_536;
 
-/** Checks where to listen. */
+/** Checks where to listen. What is spoken there is checked by `openTls()`. */
 export function listenTarget(options: ListenOptions): SocketListenOptions {
-  const tls = options.tls === undefined ? undefined : checkTls(options.tls);
   return {
     address: listenAddress(options),
     backlog: integer("backlog", options.backlog, 1024, 1, 65_535),
     reusePort: options.reusePort === true,
-    tls,
     mode: fileMode(options),
+    ...(options.inherit === undefined ? {} : { inherit: inheritedName(options) }),
   };
 }
 
@@ -287,6 +281,16 @@ function fileMode({ mode, path }: ListenOptions): number | undefined {
   if (mode === undefined) return undefined;
   if (path === undefined) throw new OptionError("mode", "mode is for a Unix socket, give a path with it");
   return integer("mode", mode, 0, 0, 0o777);
+}
+
+function inheritedName(options: ListenOptions): string {
+  const name = text("inherit", options.inherit, "");
+  const others = [options.port, hostOf(options), options.path];
+  if (others.every((other) => other === undefined)) return name;
+  throw new OptionError(
+    "inherit",
+    `inherit ${JSON.stringify(name)} excludes port, hostname and path, give one or the other`,
+  );
 }
 
 function listenAddress(options: ListenOptions): Address {
@@ -314,30 +318,6 @@ export function hostOf({ hostname, host }: { readonly hostname?: string; readonl
     throw new OptionError("host", `host and hostname are two names of one option, got ${got}`);
   }
   return hostname ?? host;
-}
-
-function checkTls(tls: TlsOptions): TlsListenOptions {
-  if (typeof tls !== "object" || tls === null) {
-    throw new OptionError("tls", `tls must be { cert, key } as PEM, got ${String(tls)}`);
-  }
-  checkNames("tls", tls, TLS_NAMES);
-  if (tls.alpnProtocols !== undefined && !Array.isArray(tls.alpnProtocols)) {
-    throw new OptionError(
-      "tls.alpnProtocols",
-      `tls.alpnProtocols must be a list, got ${JSON.stringify(tls.alpnProtocols)}`,
-    );
-  }
-  return { ...tls, cert: pemText("cert", tls.cert), key: pemText("key", tls.key) };
-}
-
-/** PEM is ASCII, whatever a file's reader made of it: text, or bytes of any view. */
-function pemText(part: "cert" | "key", value: unknown): string {
-  const pem = value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? new TextDecoder().decode(value) : value;
-  if (typeof pem === "string" && pem.includes("-----BEGIN ")) return pem;
-  throw new OptionError(
-    `tls.${part}`,
-    `tls.${part} must be PEM, text or bytes, that contains "-----BEGIN", read the file first`,
-  );
 }
 
 /** Checks the limits of connections; what is not given comes from `base`. */

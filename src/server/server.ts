@@ -8,7 +8,7 @@ import { background, CancelContext } from "../context/mod.ts";
 import { ServerClosedError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
-import type { Address } from "../endpoint.ts";
+import type { Address, TlsCertificate } from "../endpoint.ts";
 import type { Adapter, Isolated } from "../platform.ts";
 import type { RawSocket } from "../socket.ts";
 import { AcceptLoop, type AcceptSink } from "./accept/accept_loop.ts";
@@ -28,7 +28,7 @@ import { endFailed } from "./conn/handler_end.ts";
 import { busyOf, holdersOf } from "./drain/holders.ts";
 import { type Hook, type HookFunction, hooksBudget } from "./drain/hooks.ts";
 import { KeepAlive } from "./conn/keep_alive.ts";
-import type { Listener } from "./accept/listener.ts";
+import { type Listener, notReloadable } from "./accept/listener.ts";
 import {
   admissionLimits,
   CONFIGURE_NAMES,
@@ -43,6 +43,7 @@ import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.t
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_api.ts";
 import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
+import type { TlsCertificates } from "./tls/tls_options.ts";
 import { checkParts, checkPromise, duration, text } from "../validate.ts";
 import { WriteBatch } from "./conn/write_batch.ts";
 
@@ -81,6 +82,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly #root: CancelContext;
   readonly #keepAlive: KeepAlive;
   readonly #loops: AcceptLoop[] = [];
+  readonly #listeners: Listener[] = [];
   readonly #count = { accepted: 0, shed: 0, handlerErrors: 0, peerErrors: 0, acceptErrors: 0 };
   work = 0;
   #drainLimits: DrainLimits;
@@ -89,6 +91,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Which is told what happens meanwhile. */
   #watch: DrainWatch | null = null;
   #stopExpected = false;
+  /** The parent knows of it. */
+  #isTold = false;
   #resolveClosed: (report: DrainReport) => void = () => {};
 
   constructor(options: ServeOptions, handler: Handler) {
@@ -164,7 +168,22 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (this.state !== "running") throw new ServerClosedError(`Server ${this.name} is ${this.state}, it can't serve`);
     this.adapter ??= listener.adapter;
     if (this.#loops.length === 0) this.isolated = this.adapter.isolate?.() ?? this.isolated;
-    for (const open of listener.take()) this.#loops.push(new AcceptLoop(open, this.clock, this));
+    const { name } = this;
+    const open = listener.take({
+      info: (message, fields) => this.log.info(message, { server: name, ...fields as object }),
+      warn: (message, fields) => this.log.warn(message, { server: name, ...fields as object }),
+    });
+    this.#listeners.push(listener);
+    for (const socket of open) this.#loops.push(new AcceptLoop(socket, this.clock, this));
+    if (this.#loops.length > 0 && !this.#isTold) this.adapter.parent?.serving(this);
+    this.#isTold = true;
+  }
+
+  reloadTls(given?: TlsCertificates): Promise<readonly TlsCertificate[]> {
+    if (this.state === "closed") throw new ServerClosedError(`Server ${this.name} is closed`);
+    const due = this.#listeners.filter((listener) => listener.isReloadable);
+    if (due.length === 0) throw notReloadable();
+    return Promise.all(due.map((listener) => listener.reloadTls(given))).then((all) => all.flat());
   }
 
   configure(options: ConfigureOptions): void {
@@ -364,7 +383,9 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
     checkNames("shutdown()", options, SHUTDOWN_NAMES);
-    const given = drainLimits(options, this.#drainLimits);
+    const asked = drainLimits(options, this.#drainLimits);
+    // Who has a successor on the same socket need not wait until balancers have noticed.
+    const given = this.adapter?.parent?.isSucceeded === true ? { ...asked, lameDuck: 0, acceptQuiet: 0 } : asked;
     const hookTime = hooksBudget(this.hooks) + duration("reserve", options.reserve, 0);
     const limits = options.begun === undefined
       ? given
@@ -417,6 +438,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   closeListeners(): void {
+    for (const listener of this.#listeners) listener.endWatch();
     for (const loop of this.#loops) loop.close();
   }
 
@@ -438,6 +460,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   acceptQueue(): number | null {
     return this.adapter === null ? null : queuedAt(this.adapter, this.addresses);
+  }
+
+  get sharesQueue(): boolean {
+    return this.adapter?.parent?.holdsSockets === true;
   }
 
   kernelTable(): Promise<string | null> {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Logger } from "../log.ts";
-import type { Address } from "../endpoint.ts";
+import type { Address, TlsCertificate } from "../endpoint.ts";
 import type { Adapter } from "../platform.ts";
 import type { AdmissionReason } from "./accept/admission.ts";
 import type { HandlerContext } from "./conn/handler_context.ts";
@@ -13,6 +13,7 @@ import type { HookFunction } from "./drain/hooks.ts";
 import type { Listener } from "./accept/listener.ts";
 import type { ConfigureOptions, DrainOptions } from "./serve_options.ts";
 import type { BusyConn, DrainReport, Holder } from "./drain/report.ts";
+import type { TlsCertificates } from "./tls/tls_options.ts";
 
 /**
  * Serves one connection. When it settles, the connection is closed gracefully, unless it handed the bytes to a
@@ -118,6 +119,21 @@ export interface Server extends AsyncDisposable {
    * @throws {OptionError} An option can't be used; nothing changed.
    */
   configure(options: ConfigureOptions): void;
+  /**
+   * Reads the TLS files of its listeners again, or takes other certificates in their place: see `Listener.reloadTls()`.
+   * It does so by itself when files change; by this a program does it when it is told to, and knows what came of it.
+   *
+   * @param given Replaces what the listeners show; authorities stay where none are given. @default their files
+   * @returns The certificates that are shown now.
+   * @throws {OptionError} What is given can't be used; or it has no listener whose certificates can be replaced.
+   * @throws {ServerClosedError} It is closed.
+   * @throws {ListenError} Rejects: a file can't be read, or a pair is broken; the old ones are kept.
+   * @example
+   * ```ts
+   * await server.reloadTls(); // after the files were renewed
+   * ```
+   */
+  reloadTls(given?: TlsCertificates): Promise<readonly TlsCertificate[]>;
   /**
    * Registers work for the end of a drain, run in reverse order. The returned function unregisters it.
    *

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
 import { conformance, type Features } from "./conformance/mod.ts";
+import { certify } from "../support/certificates.ts";
 import { runtimeName, startProgram } from "../support/processes.ts";
 
 /** What the program prints on Deno with these permissions. */
@@ -45,6 +49,30 @@ if (runtimeName() !== "deno") {
       assertEquals(await outcome(["--allow-net"], { transport: "unix", path: "/tmp/x.sock" }), [
         "ListenError: Cannot listen on /tmp/x.sock: run with --allow-read=/tmp/x.sock",
       ]);
+    });
+
+    it("takes up certificates that it may read, and asks for nothing more", async () => {
+      const folder = mkdtempSync(join(tmpdir(), "sluice-tls-"));
+      const write = () => {
+        const { cert, key } = certify("a.example");
+        writeFileSync(join(folder, "tls.crt"), cert);
+        writeFileSync(join(folder, "tls.key"), key);
+      };
+      const start = (path: string) => {
+        const permissions = ["--no-prompt", "--allow-net", `--allow-read=${path}`];
+        return startProgram("tests/programs/tls_server.ts", { permissions, args: [folder] });
+      };
+      try {
+        write();
+        await using server = start(folder);
+        await server.line(/^serving/);
+        write();
+        await server.line(/^TLS certificates were replaced/);
+        await using blind = start(join(folder, "tls.crt"));
+        assertMatch(await blind.line(/^refused/), /Can't read the TLS file .*tls\.key: .*--allow-read/);
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     });
 
     it("names the flag that is missing to connect", async () => {

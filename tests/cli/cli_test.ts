@@ -279,6 +279,7 @@ const REPORT: DrainReport = {
   delivery: { process: 0, kernel: 1, acknowledged: 2, finSeen: 1 },
   afterFin: { messages: 1, bytes: 12 },
   acceptQueueLeft: null,
+  acceptQueueShared: false,
   admissionQueueLeft: 2,
   handshakesCut: [],
   workLeft: 1,

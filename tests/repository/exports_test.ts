@@ -1,10 +1,10 @@
 /** Holds the library to what it exports, and the packages to what they depend on. */
 import { describe, it } from "node:test";
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { readFileSync } from "node:fs";
 import { readManifest } from "../release/manifests.ts";
 import { root } from "../support/processes.ts";
-import { readSource, sourcesUnder } from "../support/sources.ts";
+import { loadedWith, readSource, sourcesUnder } from "../support/sources.ts";
 
 /** One statement of mod.ts: `export { a, type B } from "./src/x.ts";` */
 const REEXPORT = /export\s+(type\s+)?\{([^}]*)\}\s*from\s*"[^"]+";/g;
@@ -17,6 +17,8 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
   ["src/tools/load/mod.ts", "exports_load.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
+  ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],
+  ["src/run/config/mod.ts", "exports_config.txt"],
   ["adapters/node/entry.ts", "exports_node.txt"],
   ["src/testing/mod.ts", "exports_testing.txt"],
   ["src/cli/kit.ts", "exports_cli_kit.txt"],
@@ -47,6 +49,13 @@ describe("dependencies at run time", () => {
     assertEquals(Object.keys(readManifest("src/tools/package.json").dependencies!), ["hdr-histogram-js"]);
     const users = sourcesUnder("src").filter(({ imports }) => imports.includes("hdr-histogram-js"));
     assertEquals(users.map(({ path }) => path), ["src/tools/load/recorder.ts"]);
+  });
+
+  it("is Valibot, which the built package has in it, imported by the schema of sluice.json alone", () => {
+    const users = sourcesUnder("src").filter(({ imports }) => imports.includes("valibot"));
+    assertEquals(users.map(({ path }) => path), ["src/run/run_config/run_schema.ts"]);
+    const loaders = [...loadedWith("mod.ts"), ...loadedWith("src/run/config/mod.ts"), ...loadedWith("src/cli/main.ts")];
+    assert(!loaders.includes("valibot"));
   });
 });
 

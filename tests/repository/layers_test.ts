@@ -10,8 +10,8 @@ const RUNTIME_NAMES = /["'`]node:|\bDeno\b|\bBun\b|(?<![.\w$#])process\s*[.[?]|\
 const BASE = /^src\/(?!runtime\.ts)([^/]+\.ts|context\/.*)$/;
 const RUNTIME = /^src\/runtime\.ts$/;
 
-/** Commands run where processes are: they may know the runtime. */
-const COMMAND = /^src\/(tools\/)?cli\//;
+/** Commands and what stands between processes run where processes and files are: they may know the runtime. */
+const COMMAND = /^src\/((tools\/)?cli|run)\//;
 
 /** What every command may use. */
 const COMMANDS = /^mod\.ts$|^node:/;
@@ -25,11 +25,16 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   // The seam to the runtimes.
   [/^src\/endpoint\.ts$/, []],
   [/^src\/socket\.ts$/, [/^src\/endpoint\.ts$/]],
-  [/^src\/platform\.ts$/, [/^src\/(endpoint|socket)\.ts$/]],
+  [/^src\/parent\.ts$/, [/^src\/endpoint\.ts$/]],
+  [/^src\/platform\.ts$/, [/^src\/(endpoint|socket|parent)\.ts$/]],
   [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock|bytes)\.ts$/, /^adapters\/memory\//]],
-  [/^adapters\/shared\//, [/^src\/(socket|platform|endpoint|errors|bytes)\.ts$/, /^adapters\/shared\//, /^node:/]],
+  [/^adapters\/shared\//, [
+    /^src\/(socket|platform|parent|endpoint|errors|bytes)\.ts$/,
+    /^adapters\/shared\//,
+    /^node:/,
+  ]],
   [/^adapters\/node\//, [
-    /^src\/(socket|platform|endpoint|errors|names|clock)\.ts$/,
+    /^src\/(socket|platform|parent|endpoint|errors|names|clock)\.ts$/,
     /^adapters\/(node|shared)\//,
     /^node:/,
   ]],
@@ -38,17 +43,23 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /^adapters\/(deno|node|shared)\//,
     /^node:/,
   ]],
-  [/^adapters\/bun\//, [/^src\/(socket|platform|endpoint|errors|clock)\.ts$/, /^adapters\/(bun|shared)\//, /^node:/]],
+  // What Bun's own sockets can't do of TLS, `node:tls` does there as well.
+  [/^adapters\/bun\//, [
+    /^src\/(socket|platform|parent|endpoint|errors|clock)\.ts$/,
+    /^adapters\/(bun|shared)\/|^adapters\/node\/mod\.ts$/,
+    /^node:/,
+  ]],
   [/^src\/runtime\.ts$/, [BASE, /^adapters\//]],
   // The base, and what stands beside it.
   [BASE, [BASE]],
   [/^src\/testing\//, [BASE, /^adapters\/memory\//, /^src\/(testing|server|framing)\//]],
   // The server's rooms.
   [/^src\/server\/conn\//, [BASE, /^src\/server\/conn\//]],
-  [/^src\/server\/serve_options\.ts$/, [BASE, /^src\/server\/(conn\/|drain\/report\.ts$)/]],
+  [/^src\/server\/tls\//, [BASE, /^src\/server\/tls\//]],
+  [/^src\/server\/serve_options\.ts$/, [BASE, /^src\/server\/(conn\/|(drain\/report|tls\/tls_options)\.ts$)/]],
   [/^src\/server\/connect\.ts$/, [BASE, RUNTIME, /^src\/server\/(conn\/|serve_options\.ts$)/]],
   [/^src\/server\/drain\//, [BASE, /^src\/server\/(conn\/|drain\/|serve_options\.ts$)/]],
-  [/^src\/server\/accept\//, [BASE, RUNTIME, /^src\/server\/(conn\/|accept\/|serve_options\.ts$)/]],
+  [/^src\/server\/accept\//, [BASE, RUNTIME, /^src\/server\/(conn\/|accept\/|tls\/|serve_options\.ts$)/]],
   [/^src\/server\/run\//, [BASE, RUNTIME, /^src\/server\/(drain\/|run\/|(serve_options|server_api)\.ts$)/]],
   [/^src\/server\//, [BASE, RUNTIME, /^src\/server\/(?!run\/)/]],
   [/^src\/framing\//, [BASE, /^src\/(server|framing)\//]],
@@ -77,30 +88,41 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/websocket\/server\//, [BASE, /^src\/server\/conn\//, /^src\/http\//, /^src\/websocket\//]],
   [/^src\/websocket\//, [BASE, RUNTIME, /^src\/(server|websocket)\//]],
   [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
-  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket)\/mod\.ts$/, /^src\/cli\//]],
+  // Between processes.
+  [/^src\/run\/supervisor\//, [BASE, RUNTIME, /^src\/run\/supervisor\//, /^node:/]],
+  [/^src\/run\/config\//, [BASE, /^node:/, /^src\/run\/config\//]],
+  [/^src\/run\/run_config\//, [
+    BASE,
+    /^(node:|valibot$)/,
+    /^src\/server\/serve_options\.ts$/,
+    /^src\/run\/(config|run_config)\//,
+  ]],
+  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket|run\/\w+)\/mod\.ts$/, /^src\/cli\//]],
   // The tools are a package of their own: they stand on what everybody can import.
   [/^src\/tools\/commands\.ts$/, [KIT, /^src\/tools\/cli\/[a-z]+\/command\.ts$/]],
   [/^src\/tools\/load\/recorder/, [/^src\/tools\/load\//, /^hdr-histogram-js$/]],
   [/^src\/tools\/(load|verify|faults)\//, [CORE, /^src\/tools\/(load|verify|faults)\//]],
   [/^src\/tools\/report_page\//, [/^src\/tools\/(load\/load_api|verify\/mod)\.ts$/, /^src\/tools\/report_page\//]],
   [/^src\/tools\/cli\//, [CORE, KIT, /^node:/, /^src\/tools\/((load|verify|faults|report_page)\/mod\.ts$|cli\/)/]],
-  [/^mod\.ts$/, [/^src\/(?!(cli|http|websocket|watch|testing|tools)\b)/]],
+  [/^mod\.ts$/, [/^src\/(?!(cli|http|websocket|watch|testing|tools|run)\b)/]],
 ];
 
 /** What importing an entry loads at the most, in KiB of source without comments: it grows on purpose only. */
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
-  ["mod.ts", 254],
-  ["src/http/mod.ts", 350],
-  ["src/websocket/mod.ts", 499],
+  ["mod.ts", 257],
+  ["src/http/mod.ts", 352],
+  ["src/websocket/mod.ts", 501],
   ["src/websocket/reconnect/mod.ts", 48],
-  ["src/watch/mod.ts", 271],
+  ["src/watch/mod.ts", 273],
   ["src/testing/mod.ts", 35],
+  ["src/run/supervisor/mod.ts", 62],
+  ["src/run/config/mod.ts", 60],
 ];
 
 describe("the layers", () => {
   const sources = () => [...sourcesUnder("src"), ...sourcesUnder("adapters"), readSource("mod.ts")];
 
-  it("name a runtime only in adapters, src/runtime.ts and the command line", () => {
+  it("name a runtime only in adapters, src/runtime.ts, the command line and between processes", () => {
     const guilty = sources()
       .filter(({ path }) => path.startsWith("src/") && path !== "src/runtime.ts" && !COMMAND.test(path))
       .flatMap(({ path, code }) => RUNTIME_NAMES.test(code) ? [`${path}: ${RUNTIME_NAMES.exec(code)![0]}`] : []);

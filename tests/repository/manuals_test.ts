@@ -1,6 +1,6 @@
 /** Holds the manuals to the code: their tables come from doc comments, they name every export, and their code runs. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +25,7 @@ import {
 const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])[] = [
   ["src/server/README.md", "server.stats", /true \{/],
   ["src/server/README.md", "await listen(", /^hello$/m],
+  ["src/server/README.md", "clientCaFile", /^Can't read the TLS file \/etc\/tls\/site\.crt: /],
   ["src/server/README.md", "conn.waitUntil(look", /^found a\ntrue$/m],
   ["src/context/README.md", "withCancelCause(", /^ada null\ntrue\nover: the client has gone$/m],
   ["src/context/README.md", "new Semaphore(", /^0 4 0 true$/m],
@@ -37,10 +38,15 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/websocket/README.md", "connectWebSocket(", /^hello world\n1000 true$/m],
   ["src/websocket/README.md", "ReconnectingWebSocket(", /^waiting\n[^]*closed\nERR_WEBSOCKET_CLOSED$/m],
   ["src/watch/README.md", "watchResources(", /^$/],
+  ["src/run/README.md", "supervise(", /^$/],
+  ["src/run/config/README.md", "loadConfig(", /^localhost 1000 true$/m],
   ["src/testing/README.md", "memoryAdapter(", /^echo: hello\ntrue\ntrue 0 0$/m],
   ["src/tools/load/README.md", "runLoad(", /^1000 0 true$/m],
   ["src/tools/faults/README.md", "startFaultProxy(", /^tcp 0$/m],
 ];
+
+/** What Deno has to allow, to a program that has a configuration. */
+const FOR_FILES: readonly string[] = ["--allow-read", "--allow-env"];
 
 /** Programs that serve until a signal, by their first line; each has a test of its own. */
 const SERVERS = ["// server.ts", "// web.ts", "// stages.ts"];
@@ -60,6 +66,8 @@ const ENTRIES: readonly (readonly [entry: string, list: string, manual: string])
   ["src/websocket/mod.ts", "exports_websocket.txt", "src/websocket/README.md"],
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt", "src/websocket/README.md"],
   ["src/watch/mod.ts", "exports_watch.txt", "src/watch/README.md"],
+  ["src/run/supervisor/mod.ts", "exports_supervisor.txt", "src/run/README.md"],
+  ["src/run/config/mod.ts", "exports_config.txt", "src/run/config/README.md"],
   ["adapters/node/entry.ts", "exports_node.txt", "src/server/README.md"],
   ["src/testing/mod.ts", "exports_testing.txt", "src/testing/README.md"],
   ["src/cli/kit.ts", "exports_cli_kit.txt", "src/cli/README.md"],
@@ -178,7 +186,8 @@ describe("the manuals", () => {
   it("are there for every room that has an entry", () => {
     const rooms = readdirSync(`${root}src`, { withFileTypes: true }).filter((entry) => entry.isDirectory());
     const paths = all.map(({ path }) => path);
-    assertEquals(rooms.filter(({ name }) => !paths.includes(`src/${name}/README.md`)).map(({ name }) => name), []);
+    const without = rooms.filter(({ name }) => !paths.some((path) => path.startsWith(`src/${name}/`)));
+    assertEquals(without.map(({ name }) => name), []);
   });
 
   it("have no block of code that no test knows", () => {
@@ -205,6 +214,7 @@ describe("the manuals", () => {
       }
       const paths = Object.fromEntries(entries().map(([name, file]) => [name, [file]]));
       const compilerOptions = { paths, rootDir: "/", typeRoots: [join(root, "node_modules/@types")] };
+      symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
       writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
       const config = { extends: join(root, "tsconfig.json"), compilerOptions, include: ["*.ts"] };
       writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
@@ -259,6 +269,9 @@ describe("the programs of the manuals", () => {
   before(() => {
     folder = mkdtempSync(join(tmpdir(), "manuals-"));
     writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+    writeFileSync(join(folder, "app.json"), block("src/run/config/README.md", "text", '"database"').text);
+    writeFileSync(join(folder, "password.txt"), "secret\n");
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -267,7 +280,8 @@ describe("the programs of the manuals", () => {
     writeFileSync(path, withPaths(text));
     // What the tools import by name Deno finds by the workspace.
     const runtimeFlags = runtimeName() === "deno" ? ["--config", `${root}deno.json`] : [];
-    return startProgram(path, { permissions: ["--allow-net", "--no-check"], runtimeFlags });
+    const permissions = ["--allow-net", "--no-check", ...text.includes("loadConfig(") ? FOR_FILES : []];
+    return startProgram(path, { permissions, runtimeFlags, ...text.includes('"app.json"') ? { cwd: folder } : {} });
   }
 
   /** Blocks that begin with the name of their file. */

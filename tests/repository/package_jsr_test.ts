@@ -39,7 +39,7 @@ describe("the JSR package", () => {
   it("holds the sources and the papers, and no tests", { skip }, () => {
     const others = files.filter((path) => !/^(src|adapters)\//.test(path));
     const papers = manuals().map(({ path }) => path).filter((path) => !path.includes("/"));
-    assertEquals(others.sort(), [...papers, "LICENSE", "deno.json", "mod.ts"].sort());
+    assertEquals(others.sort(), [...papers, "LICENSE", "deno.json", "mod.ts", "sluice.schema.json"].sort());
     assert(files.some((path) => path.startsWith("src/")));
   });
 

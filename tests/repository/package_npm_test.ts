@@ -66,9 +66,12 @@ describe("the npm package", () => {
       .map((entry) => join(entry.parentPath, entry.name).slice(installed.length + 1));
     const papers = files.filter((path) => !path.startsWith("dist/")).sort();
     const own = manuals().map(({ path }) => path).filter((path) => !path.startsWith("src/tools/"));
-    assertEquals(papers, [...own, "LICENSE", "package.json"].sort());
+    assertEquals(papers, [...own, "LICENSE", "package.json", "sluice.schema.json"].sort());
     const others = files.filter((path) => path.startsWith("dist/") && !/\.(js|d\.ts)$/.test(path));
-    assertEquals(others, []);
+    assertEquals(others, ["dist/LICENSES.txt"]);
+    const licences = readFileSync(join(installed, "dist/LICENSES.txt"), "utf8");
+    assertEquals(licences.match(/^\S+ \d+\.\d+\.\d+$/gm)?.map((line) => line.split(" ")[0]), ["valibot"]);
+    assert(licences.includes("MIT License"));
     assert(!files.some((path) => path.includes("test/") || path.includes("tests/")));
   });
 

@@ -118,7 +118,7 @@ export class HttpService {
   }
 
   schemeOf(conn: Connection): "http" | "https" {
-    return this.secure || conn.alpnProtocol !== null ? "https" : "http";
+    return this.secure || conn.tls !== null ? "https" : "http";
   }
 
   /** The Date field's line. */

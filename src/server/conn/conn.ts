@@ -4,7 +4,7 @@
  * @module
  */
 import type { Bytes } from "../../bytes.ts";
-import type { Address } from "../../endpoint.ts";
+import type { Address, ConnTls } from "../../endpoint.ts";
 
 /** `new → active ⇄ idle → closing → closed`; *idle* is at a message boundary with nothing buffered. */
 export type ConnState = "new" | "active" | "idle" | "closing" | "closed";
@@ -62,6 +62,8 @@ export interface Conn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly remote: Address;
   /** Protocol agreed by ALPN, or null. */
   readonly alpnProtocol: string | null;
+  /** What TLS has agreed on, and the peer's certificate; null where none is spoken. */
+  readonly tls: ConnTls | null;
   /** Bytes that arrived from the peer. */
   readonly bytesRead: number;
   /** Bytes given to `write`. */

@@ -14,7 +14,7 @@
  * @module
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
-import type { Address } from "../../endpoint.ts";
+import type { Address, ConnTls } from "../../endpoint.ts";
 import { ConnClosedError, ConnResetError, DrainedError } from "../../errors.ts";
 import type { RawSocket, SocketEvents } from "../../socket.ts";
 import { checkPromise } from "../../validate.ts";
@@ -85,6 +85,10 @@ export class Connection implements Conn, SocketEvents {
 
   get alpnProtocol(): string | null {
     return this.socket.alpnProtocol;
+  }
+
+  get tls(): ConnTls | null {
+    return this.socket.tls ?? null;
   }
 
   get bytesRead(): number {

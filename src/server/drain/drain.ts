@@ -47,6 +47,8 @@ export interface DrainTarget {
   endDraining(): void;
   /** How many wait in the kernel to be accepted; null if it can't be told. */
   acceptQueue(): number | null;
+  /** Somebody else holds its listening sockets as well. */
+  readonly sharesQueue: boolean;
   closeListeners(): void;
   /** TLS handshakes under way. */
   handshakes(): number;
@@ -123,6 +125,7 @@ export class Drain {
   #forced = false;
   #calledOff = false;
   #queueLeft: number | null = null;
+  #queueShared = false;
   #acceptedBefore = 0;
   #handshakesCut: readonly string[] = [];
 
@@ -188,7 +191,8 @@ export class Drain {
       if (this.#now() >= quietAt) break;
       await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed"]);
     }
-    await this.#emptyQueue();
+    // A queue that others empty is theirs.
+    if (!this.#target.sharesQueue) await this.#emptyQueue();
     this.#phases.lameDuck = this.#now() - this.#began;
   }
 
@@ -237,6 +241,7 @@ export class Drain {
     this.watch.closing(() => this.#plan());
     this.#phase("drain");
     this.#queueLeft = this.#target.acceptQueue();
+    this.#queueShared = this.#target.sharesQueue;
     this.#acceptedBefore = this.#target.acceptCount;
     this.#target.closeListeners();
   }
@@ -390,6 +395,7 @@ export class Drain {
       phases: this.#phases,
       ...summary,
       acceptQueueLeft: this.#lostInQueue(),
+      acceptQueueShared: this.#queueShared,
       admissionQueueLeft: queued,
       handshakesCut: this.#handshakesCut,
       workLeft,

@@ -131,6 +131,8 @@ export interface DrainReport {
   readonly afterFin: { readonly messages: number; readonly bytes: number };
   /** Connections in the kernel's accept queue when the listener closed; null if it can't be read here. */
   readonly acceptQueueLeft: number | null;
+  /** Another process holds the listening socket as well, so they are served there, and nobody is lost. */
+  readonly acceptQueueShared: boolean;
   /** Accepted connections that waited for admission until the end. */
   readonly admissionQueueLeft: number;
   /** Clients whose TLS handshake had begun and was not over in time. */

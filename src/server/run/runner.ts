@@ -58,6 +58,8 @@ export class Runner {
   #forcedBy: string | null = null;
   /** All is done, and only the report is being shown. */
   #telling = false;
+  /** The parent knows that it stops; undefined where there is none. */
+  #told: Promise<void> | undefined;
   /** When the stop began, in ms on the clock. */
   #stoppedAt = -1;
 
@@ -91,6 +93,7 @@ export class Runner {
     this.#speakAs(servers);
     for (const server of servers) this.#tellWhere(server);
     this.#plan = this.#planFor(servers, places);
+    this.#adapter.parent?.started();
     if (this.#signal !== null) this.#stopAll(this.#plan);
     const reports = await Promise.all(servers.map((server) => server.closed));
     const hooks = await runHooks(this.#hooks, this.#clock);
@@ -98,6 +101,7 @@ export class Runner {
     const report = { signal: this.#signal, exitCode: this.#exitCode(clean), clean, reports, hooks };
     for (const each of reports) tellCost(each, this.#log);
     tellFailed(hooks, this.#log);
+    if (this.#told !== undefined) await this.#inTime(this.#told, () => {});
     await this.#tell(report);
     return report;
   }
@@ -158,6 +162,8 @@ export class Runner {
   /** Stage after stage; unless the first is called off by `resume()`: the next signal is a first one again then. */
   async #stopAll(plan: StagePlan<Server>): Promise<void> {
     this.#stoppedAt = this.#clock.now();
+    // In its name: it has to be there still when that is read.
+    this.#told = this.#adapter.parent?.stopping();
     for (const server of plan.stages.flat()) server.expectStop();
     for (const [index, stage] of plan.stages.entries()) {
       const open = stage.filter((server) => server.state !== "closed");
@@ -200,7 +206,9 @@ export class Runner {
     this.#telling = true;
     try {
       const told = this.#options.onReport?.(report);
-      if (told !== undefined) await this.#inTime(told);
+      if (told !== undefined) {
+        await this.#inTime(told, () => this.#log.critical("onReport() takes too long, going on without"));
+      }
     } catch (error) {
       this.#log.error("onReport() failed, going on without", { error });
     } finally {
@@ -208,7 +216,7 @@ export class Runner {
     }
   }
 
-  async #inTime(told: Promise<void>): Promise<void> {
+  async #inTime(told: Promise<void>, isLate: () => void): Promise<void> {
     const { grace } = this.#plan!;
     const left = this.#stoppedAt < 0 ? grace : this.#stoppedAt + grace - this.#clock.now();
     let cancel = (): void => {};
@@ -216,9 +224,7 @@ export class Runner {
       cancel = this.#clock.setTimer(() => resolve("late"), Math.max(left, reportMargin(grace)));
     });
     try {
-      if (await Promise.race([told, late]) === "late") {
-        this.#log.critical("onReport() takes too long, going on without");
-      }
+      if (await Promise.race([told, late]) === "late") isLate();
     } finally {
       cancel();
     }

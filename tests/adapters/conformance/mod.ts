@@ -15,6 +15,7 @@ import { listenRules } from "./listen.ts";
 import { connectRules } from "./connect.ts";
 import { systemRules } from "./system.ts";
 import { tlsRules } from "./tls.ts";
+import { tlsServerRules } from "./tls_server.ts";
 
 /** What an adapter can do; a false one has its reason beside the call. */
 export interface Features {
@@ -69,6 +70,7 @@ export function conformance(name: string, makeAdapter: () => Promise<Adapter>, f
     connectRules(rule, features);
     listenRules(rule, features);
     if (features.tls) tlsRules(rule, features);
+    if (features.tls) tlsServerRules(rule);
     systemRules(rule, features);
     if (features.compressors ?? features.kernel) {
       deflateRules((title, body) => rule(title, async ({ adapter }) => await body(adapter as Compressors)));

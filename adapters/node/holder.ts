@@ -1,0 +1,132 @@
+/**
+ * Holds sockets for other processes, on Node and Deno: bound handles of `node:net`, which travel by IPC. A `net.Server`
+ * would accept from them itself.
+ *
+ * @module
+ */
+import { lookup } from "node:dns/promises";
+import { unlinkSync } from "node:fs";
+import net from "node:net";
+import { ListenError, UnsupportedError } from "../../src/errors.ts";
+import type { Address } from "../../src/endpoint.ts";
+import type { BoundSocket, SocketHolder, SocketLane, SocketWish, ToWorker } from "../../src/parent.ts";
+import { listenError } from "../shared/listen_error.ts";
+import { checkListenPath, fileAt, removeOwn, setMode } from "../shared/unix_path.ts";
+import { ServiceManaged } from "../shared/parent/service_managed.ts";
+import { isDead } from "../shared/unix_stale.ts";
+import { systemError } from "./handles/native.ts";
+
+/** What is used of a bound handle. */
+interface BoundHandle {
+  getsockname?(into: { address?: string; port?: number }): number;
+  close(): void;
+}
+
+/** What `node:net` makes them by: undocumented, and there since `node:cluster` needs it. */
+type MakeHandle = (
+  address: string | null,
+  port: number | null,
+  type: number | null,
+  fd?: number,
+  flags?: number,
+) => BoundHandle | number;
+
+/** What `node:net` calls a Unix socket, in place of a version of IP. */
+const UNIX = -1;
+
+class HeldHandle implements BoundSocket {
+  readonly address: Address;
+  readonly handle: BoundHandle;
+  readonly #file: number;
+
+  /** @param file The number of a Unix socket's file, which goes with it; -1 for none. */
+  constructor(handle: BoundHandle, address: Address, file: number = fileAt(address)) {
+    this.handle = handle;
+    this.address = address;
+    this.#file = file;
+  }
+
+  close(): void {
+    this.handle.close();
+    removeOwn(this.address, this.#file);
+  }
+}
+
+/** The holder for Node and Deno. */
+export class NodeHolder extends ServiceManaged implements SocketHolder {
+  readonly #make: MakeHandle;
+
+  constructor() {
+    super();
+    const make = (net as unknown as { _createServerHandle?: MakeHandle })._createServerHandle;
+    if (make === undefined) throw new UnsupportedError("This runtime can't bind sockets for other processes");
+    this.#make = make;
+  }
+
+  async bind(wish: SocketWish): Promise<BoundSocket> {
+    const address = wish.address!;
+    checkListenPath(address);
+    try {
+      return this.#bound(address, wish, await versionOf(address));
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EADDRINUSE" || !(await isDead(address))) {
+        throw listenError(address, error);
+      }
+    }
+    try {
+      if (address.transport === "unix") unlinkSync(address.path);
+      return this.#bound(address, wish, ["", UNIX]);
+    } catch (error) {
+      throw listenError(address, error);
+    }
+  }
+
+  protected override adopt(fd: number, address: Address): BoundSocket {
+    const handle = this.#make(null, null, null, fd);
+    if (typeof handle !== "number") return new HeldHandle(handle, address, -1);
+    throw new ListenError("EBADF", `Cannot adopt descriptor ${fd}: it is no listening socket`);
+  }
+
+  lane(): SocketLane {
+    return {
+      stdio: [],
+      variables: {},
+      started() {},
+      send: (socket: BoundSocket, message: ToWorker, send) => send(message, (socket as HeldHandle).handle),
+      close() {},
+    };
+  }
+
+  #bound(address: Address, { mode }: SocketWish, [host, version]: Target): BoundSocket {
+    if (address.transport === "unix") {
+      const handle = taken(this.#make(address.path, UNIX, UNIX), "listen");
+      const held = new HeldHandle(handle, address);
+      try {
+        setMode({ address, backlog: 0, reusePort: false, mode });
+      } catch (error) {
+        held.close();
+        throw error;
+      }
+      return held;
+    }
+    const handle = taken(this.#make(host, address.port, version, undefined, 0), "bind");
+    const name: { address?: string; port?: number } = {};
+    handle.getsockname?.(name);
+    return new HeldHandle(handle, { ...address, hostname: name.address ?? host, port: name.port ?? address.port });
+  }
+}
+
+type Target = readonly [host: string, version: number];
+
+async function versionOf(address: Address): Promise<Target> {
+  if (address.transport === "unix") return ["", UNIX];
+  const version = net.isIP(address.hostname);
+  if (version !== 0) return [address.hostname, version];
+  const found = await lookup(address.hostname);
+  return [found.address, found.family];
+}
+
+function taken(handle: BoundHandle | number, call: string): BoundHandle {
+  if (typeof handle === "number") throw systemError(call, handle);
+  return handle;
+}

@@ -1,0 +1,44 @@
+/**
+ * Serves the default export of a module, as a worker of `sluice run`: a function, or an object with `fetch`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { pathToFileURL } from "node:url";
+import { run } from "../../../mod.ts";
+import { type HttpApp, type HttpHandler, type HttpOptions, serveHttp } from "../../http/mod.ts";
+import { type ModulePlace, SERVE_VARIABLE } from "./program.ts";
+import { StartError } from "../usage_errors.ts";
+
+/** Where it is served if nobody says so, as `PORT` in the environment or by option. */
+const DEFAULT_PORT = 8000;
+
+/**
+ * Loads a module, and serves what it exports as default; one that serves by itself is left alone.
+ *
+ * @throws {StartError} What it exports can't be served.
+ */
+export async function serveModule(file: string): Promise<void> {
+  const place = JSON.parse(process.env[SERVE_VARIABLE] ?? "{}") as ModulePlace;
+  const { default: exported } = await import(pathToFileURL(file).href) as { readonly default?: unknown };
+  if (exported === undefined) return;
+  if (!isHandler(exported)) {
+    throw new StartError(
+      `The default export of ${file} is no handler`,
+      "Export a function (request) => Response, or an object with fetch",
+    );
+  }
+  const { grace } = place;
+  await run(await serveHttp({ ...placeOf(place), ...(grace === undefined ? {} : { grace }) }, exported));
+}
+
+function isHandler(exported: unknown): exported is HttpHandler | HttpApp {
+  return typeof exported === "function" || typeof (exported as Partial<HttpApp> | null)?.fetch === "function";
+}
+
+function placeOf({ port, host, path, certFile, keyFile }: ModulePlace): HttpOptions {
+  const tls = certFile === undefined || keyFile === undefined ? {} : { tls: { certFile, keyFile } };
+  if (path !== undefined) return { path, ...tls };
+  const place = port ?? Number(process.env.PORT ?? DEFAULT_PORT);
+  return { port: place, ...(host === undefined ? {} : { hostname: host }), ...tls };
+}

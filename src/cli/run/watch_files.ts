@@ -1,0 +1,39 @@
+/**
+ * Tells when files of a program change.
+ *
+ * @module
+ */
+import { watch } from "node:fs";
+import { dirname, resolve, sep } from "node:path";
+
+/** Editors and checkouts write many files in one go (ms). */
+const SETTLE = 200;
+const IGNORED = /(^|[\\/])(node_modules|\.[^\\/]*)([\\/]|$)|~$|\.(log|sock|tmp|swp)$/;
+
+/**
+ * Watches the program's folder and all below it, but for `node_modules` and names with a dot in front.
+ *
+ * @param changed Gets the name of the first file that has changed since it was called last.
+ * @returns Ends it.
+ */
+export function watchFiles(program: string, changed: (file: string) => void): () => void {
+  const folder = dirname(resolve(program)) + sep;
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let first = "";
+  const watcher = watch(folder, { recursive: true }, (_event, file) => {
+    const name = String(file ?? "");
+    if (name === "" || IGNORED.test(name)) return;
+    if (timer === null) first = name;
+    else clearTimeout(timer);
+    timer = setTimeout(() => {
+      timer = null;
+      changed(first);
+    }, SETTLE);
+  });
+  // A folder that goes away is nobody's fault, and nothing can be watched there.
+  watcher.on("error", () => {});
+  return () => {
+    if (timer !== null) clearTimeout(timer);
+    watcher.close();
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * The sockets that a supervisor holds for its workers, whichever generation they are of.
+ *
+ * @module
+ */
+import { ListenError } from "../../errors.ts";
+import type { Address } from "../../endpoint.ts";
+import type { BoundSocket, SocketHolder, SocketWish } from "../../parent.ts";
+
+/** A socket that has a name, in the settings or by systemd. */
+export interface NamedSocket {
+  /** Its name. */
+  readonly name: string;
+  /** It. */
+  readonly socket: BoundSocket;
+  /** Where it was to be bound: port 0 is another one each time. */
+  readonly wanted: Address;
+}
+
+/** Each socket is bound once, by the first worker that asks for it. */
+export class HeldSockets {
+  readonly #holder: SocketHolder;
+  readonly #named: readonly NamedSocket[];
+  readonly #byKey: Map<string, Promise<BoundSocket>> = new Map();
+  readonly #bound: Set<BoundSocket> = new Set();
+  #isClosed = false;
+
+  /** @param named Those that are open already. */
+  constructor(holder: SocketHolder, named: readonly NamedSocket[]) {
+    this.#holder = holder;
+    this.#named = named;
+    for (const { socket } of named) this.#bound.add(socket);
+  }
+
+  /** Where they are. */
+  get addresses(): readonly Address[] {
+    return [...this.#bound].map(({ address }) => address);
+  }
+
+  /** Rejects with `ListenError`. */
+  give(wish: SocketWish): Promise<BoundSocket> {
+    if (this.#isClosed) {
+      return Promise.reject(new ListenError("ERR_PARENT", "The supervisor stops, it opens no sockets"));
+    }
+    if (wish.name !== null) return this.#byName(wish.name);
+    const known = this.#named.find(({ wanted, socket }) =>
+      wish.nth === 0 && (isSame(wanted, wish.address!) || isSame(socket.address, wish.address!))
+    );
+    if (known !== undefined) return Promise.resolve(known.socket);
+    const key = `${wish.nth} ${keyOf(wish.address!)}`;
+    const there = this.#byKey.get(key);
+    if (there !== undefined) return there;
+    const bound = this.#bind(wish);
+    this.#byKey.set(key, bound);
+    // What can't be bound now may be free at the next attempt.
+    bound.catch(() => this.#byKey.delete(key));
+    return bound;
+  }
+
+  /** Closes them here; who has got one has it still. */
+  close(): void {
+    this.#isClosed = true;
+    for (const socket of this.#bound) socket.close();
+    this.#bound.clear();
+  }
+
+  async #bind(wish: SocketWish): Promise<BoundSocket> {
+    const socket = await this.#holder.bind(wish);
+    if (this.#isClosed) {
+      socket.close();
+      throw new ListenError("ERR_PARENT", "The supervisor stops, it opens no sockets");
+    }
+    this.#bound.add(socket);
+    return socket;
+  }
+
+  #byName(name: string): Promise<BoundSocket> {
+    const found = this.#named.find((one) => one.name === name);
+    if (found !== undefined) return Promise.resolve(found.socket);
+    const names = this.#named.map((one) => one.name).join(", ") || "none";
+    const message = `No socket is named ${JSON.stringify(name)}: there are ${names}`;
+    return Promise.reject(new ListenError("ERR_INHERIT", message));
+  }
+}
+
+function keyOf(address: Address): string {
+  return address.transport === "unix" ? address.path : `${address.hostname} ${address.port}`;
+}
+
+function isSame(a: Address, b: Address): boolean {
+  if (a.transport === "unix" || b.transport === "unix") return a.transport === b.transport && keyOf(a) === keyOf(b);
+  const everywhere = ["0.0.0.0", "::"];
+  const alike = a.hostname === b.hostname || (everywhere.includes(a.hostname) && everywhere.includes(b.hostname));
+  return alike && a.port === b.port;
+}

@@ -1,0 +1,436 @@
+/**
+ * The supervisor: slots with a worker each, reloads one slot at a time, deaths, and the stop.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../../clock.ts";
+import type { Address } from "../../endpoint.ts";
+import type { Logger } from "../../log.ts";
+import type { SuperviseSettings } from "./supervise_options.ts";
+import {
+  type ChangeOptions,
+  type LeftWorker,
+  StartFailedError,
+  type SuperviseReport,
+  type SuperviseStatus,
+  type Supervisor,
+  type WorkerStatus,
+} from "./supervisor_api.ts";
+import { formatExit, type Worker, type WorkerExit, type WorkerPlace } from "./worker.ts";
+
+/** A worker that dies sooner after its start has died young (ms): the next one may die as well. */
+const YOUNG = 5000;
+/** Wait before a worker is replaced that died young, in ms: doubled each time, up to the longest. */
+const BACKOFF = 100;
+const LONGEST_BACKOFF = 10_000;
+/** How often workers are asked how they are, in ms. */
+const PING_EVERY = 1000;
+
+/** What a supervisor needs of its surroundings. */
+export interface SupervisorParts {
+  /** Starts a worker. */
+  readonly start: (place: WorkerPlace, settings: SuperviseSettings, ended: (worker: Worker) => void) => Worker;
+  /** Checks changed options. */
+  readonly check: (options: ChangeOptions) => SuperviseSettings;
+  /** The sockets that are held for them. */
+  readonly sockets: { readonly addresses: readonly Address[]; close(): void };
+  readonly log: Required<Logger>;
+  readonly pid: number;
+  /** Tells the system's service manager how it goes. */
+  readonly notify: (...state: string[]) => Promise<void>;
+  /** The system's monotonic clock, in ms. */
+  readonly monotonic: () => number;
+  readonly clock?: Clock;
+}
+
+/** One place for a worker. */
+interface Slot {
+  readonly number: number;
+  worker: Worker | null;
+  /** Its successor, on trial. */
+  candidate: Worker | null;
+  restarts: number;
+  /** How many have died young, one after the other. */
+  youngDeaths: number;
+  cancelRestart: (() => void) | null;
+}
+
+interface Reload {
+  readonly cause: string;
+  readonly report: Promise<SuperviseReport>;
+}
+
+function emptySlot(number: number): Slot {
+  return { number, worker: null, candidate: null, restarts: 0, youngDeaths: 0, cancelRestart: null };
+}
+
+/** Workers in slots. */
+export class SlotSupervisor implements Supervisor {
+  #settings: SuperviseSettings;
+  readonly #parts: SupervisorParts;
+  readonly #clock: Clock;
+  #slots: readonly Slot[];
+  readonly #startedAt: number;
+  #state: SuperviseStatus["state"] = "starting";
+  #generation = 1;
+  #reload: Reload | null = null;
+  /** The next one: whoever wishes for a reload while one runs gets a whole one behind it. */
+  #nextReload: Reload | null = null;
+  #lastReload: SuperviseReport | null = null;
+  #stop: Promise<SuperviseReport> | null = null;
+  #stops = 0;
+  /** Those that were asked to leave, and what becomes of them. */
+  readonly #leaving: Map<Worker, Promise<LeftWorker>> = new Map();
+  #cancelPing: () => void = () => {};
+  /** What workers that start are told of; null for what their program says. */
+  #limits: object | null = null;
+
+  constructor(settings: SuperviseSettings, parts: SupervisorParts) {
+    this.#settings = settings;
+    this.#parts = parts;
+    this.#clock = parts.clock ?? systemClock;
+    this.#startedAt = this.#clock.now();
+    this.#slots = Array.from({ length: settings.workers }, (_, number) => emptySlot(number));
+  }
+
+  async start(): Promise<void> {
+    this.#ping();
+    const fates = await Promise.all(this.#slots.map(async (slot) => {
+      const worker = slot.worker = this.#launch(slot);
+      return { slot, worker, fate: await this.#fateOf(worker, 0) };
+    }));
+    if (this.#stop !== null) return;
+    const [first] = fates;
+    if (fates.every(({ fate }) => fate !== null)) {
+      const { worker, fate } = first;
+      await this.stop("start");
+      const code = worker.exit?.code;
+      throw new StartFailedError(
+        `No worker became ready: ${fate}`,
+        code === null || code === undefined ? 1 : code || 1,
+      );
+    }
+    this.#state = "running";
+    void this.#parts.notify("READY=1");
+    for (const { slot, worker, fate } of fates) if (fate !== null) this.#replaceFailed(slot, worker, fate);
+  }
+
+  reload(cause: string): Promise<SuperviseReport> {
+    if (this.#stop !== null) return Promise.resolve(this.#report("reload", cause, 0, [], "It stops"));
+    if (this.#reload === null) return (this.#reload = { cause, report: this.#runReload(cause) }).report;
+    if (this.#nextReload === null) {
+      const report = this.#reload.report.then(() => {
+        this.#nextReload = null;
+        return this.reload(cause);
+      });
+      this.#nextReload = { cause, report };
+    }
+    return this.#nextReload.report;
+  }
+
+  stop(cause: string, signal: string = "SIGTERM"): Promise<SuperviseReport> {
+    this.#stops++;
+    if (this.#stop !== null) {
+      for (const worker of this.#alive()) void worker.leave(signal, "alone");
+      return this.#stop;
+    }
+    return this.#stop = this.#runStop(cause, signal);
+  }
+
+  get isForced(): boolean {
+    return this.#stops > 1;
+  }
+
+  change(options: ChangeOptions): void {
+    this.#settings = this.#parts.check(options);
+  }
+
+  async configure(limits: object): Promise<string | null> {
+    this.#limits = limits;
+    const faults = await Promise.all(this.#slots.map(({ worker }) => worker?.configure(limits) ?? null));
+    return faults.find((fault) => fault !== null) ?? null;
+  }
+
+  status(): SuperviseStatus {
+    const { name } = this.#settings;
+    const { pid, sockets } = this.#parts;
+    const last = this.#lastReload;
+    return {
+      name,
+      pid,
+      state: this.#state,
+      generation: this.#generation,
+      age: Math.round(this.#clock.now() - this.#startedAt),
+      addresses: sockets.addresses,
+      workers: this.#slots.flatMap((slot) => this.#statusOf(slot)),
+      lastReload: last === null ? null : withoutWorkers(last),
+    };
+  }
+
+  // Starting.
+
+  #launch(slot: Slot): Worker {
+    const place = { slot: slot.number, generation: this.#generation, limits: this.#limits };
+    return this.#parts.start(place, this.#settings, (worker) => this.#ended(slot, worker));
+  }
+
+  /** Null when it has been ready for so long; else what is wrong with it. */
+  async #fateOf(worker: Worker, stable: number): Promise<string | null> {
+    const { readyTimeout } = this.#settings;
+    const isSettled = await this.#within(worker.settled(), readyTimeout);
+    if (isSettled === undefined) return `not ready after ${readyTimeout} ms`;
+    if (!isSettled) return this.#deathOf(worker);
+    if (stable === 0 || await this.#within(worker.exited, stable) === undefined) return null;
+    return `ready, and then ${this.#deathOf(worker)}`;
+  }
+
+  #deathOf(worker: Worker): string {
+    const words = worker.lastWords;
+    const end = worker.exit === null ? "told to leave" : formatExit(worker.exit);
+    return words === "" ? end : `${end}\n${words.replaceAll(/^/gm, "  | ")}`;
+  }
+
+  /** A worker that is not ready in time goes, and the slot gets another. */
+  #replaceFailed(slot: Slot, worker: Worker, fate: string): void {
+    this.#parts.log.error("A worker did not become ready", { worker: slot.number + 1, pid: worker.pid, reason: fate });
+    if (worker.state === "gone") this.#restart(slot, true);
+    else void this.#see(worker, "SIGTERM", "succeeded");
+  }
+
+  // Deaths.
+
+  #ended(slot: Slot, worker: Worker): void {
+    this.#leaving.delete(worker);
+    // Whoever has begun to start all sees to those that die then.
+    if (slot.worker !== worker || this.#stop !== null || this.#state === "starting") return;
+    const place = { worker: slot.number + 1, pid: worker.pid };
+    this.#parts.log.error(`Worker ${slot.number + 1} has died, ${formatExit(worker.exit!)}`, place);
+    // A successor on trial takes its place.
+    if (slot.candidate !== null) return;
+    this.#restart(slot, performance.now() - worker.startedAt < YOUNG);
+  }
+
+  #restart(slot: Slot, isYoung: boolean): void {
+    slot.youngDeaths = isYoung ? slot.youngDeaths + 1 : 0;
+    const wait = isYoung ? Math.min(LONGEST_BACKOFF, BACKOFF * 2 ** (slot.youngDeaths - 1)) : 0;
+    slot.cancelRestart = this.#clock.setTimer(() => {
+      slot.cancelRestart = null;
+      if (this.#stop !== null || slot.candidate !== null) return;
+      slot.restarts++;
+      void this.#tryOn(slot);
+    }, wait);
+  }
+
+  async #tryOn(slot: Slot): Promise<void> {
+    const worker = slot.worker = this.#launch(slot);
+    const fate = await this.#fateOf(worker, 0);
+    if (fate === null) this.#parts.log.info(`Worker ${slot.number + 1} serves again`, { pid: worker.pid });
+    else if (this.#stop === null && slot.worker === worker && worker.state !== "gone") {
+      await this.#see(worker, "SIGTERM", "succeeded");
+    }
+  }
+
+  // Reloading.
+
+  async #runReload(cause: string): Promise<SuperviseReport> {
+    const began = this.#clock.now();
+    this.#state = "reloading";
+    this.#generation++;
+    void this.#parts.notify("RELOADING=1", `MONOTONIC_USEC=${Math.round(this.#parts.monotonic() * 1000)}`);
+    this.#parts.log.info(`Reload: generation ${this.#generation}`, { cause });
+    const left: LeftWorker[] = [];
+    const { workers } = this.#settings;
+    const all = Array.from({ length: workers }, (_, number) => this.#slots[number] ?? emptySlot(number));
+    let reason = "";
+    for (const slot of all) {
+      reason = await this.#replace(slot, left);
+      if (reason !== "") break;
+      if (!this.#slots.includes(slot)) this.#slots = [...this.#slots, slot];
+    }
+    if (reason === "") await this.#shrink(workers, left);
+    const report = this.#report("reload", cause, this.#clock.now() - began, left, reason);
+    this.#lastReload = report;
+    this.#reload = null;
+    if (this.#stop === null) {
+      this.#state = "running";
+      void this.#parts.notify("READY=1");
+    }
+    this.#tellReload(report);
+    return report;
+  }
+
+  /** A new worker in the place of the old one; gives why not, or nothing. */
+  async #replace(slot: Slot, left: LeftWorker[]): Promise<string> {
+    if (this.#stop !== null) return "It stops";
+    const candidate = slot.candidate = this.#launch(slot);
+    const fate = await this.#fateOf(candidate, this.#settings.stable);
+    if (this.#stop !== null) return "It stops";
+    const old = slot.worker;
+    if (fate !== null) {
+      // It may have accepted already: it drains what it has.
+      if (candidate.state !== "gone") await this.#see(candidate, "SIGTERM", "succeeded");
+      slot.candidate = null;
+      if (old === null || old.state === "gone") this.#restart(slot, true);
+      return `the new worker ${slot.number + 1}: ${fate}`;
+    }
+    slot.cancelRestart?.();
+    slot.cancelRestart = null;
+    slot.worker = candidate;
+    slot.candidate = null;
+    if (candidate.state === "gone") this.#restart(slot, true);
+    if (old !== null && old.state !== "gone") left.push(await this.#see(old, "SIGTERM", "succeeded"));
+    return "";
+  }
+
+  /** Slots that are too many. */
+  async #shrink(workers: number, left: LeftWorker[]): Promise<void> {
+    const surplus = this.#slots.slice(workers);
+    this.#slots = this.#slots.slice(0, workers);
+    for (const slot of surplus) {
+      slot.cancelRestart?.();
+      const { worker } = slot;
+      slot.worker = null;
+      if (worker !== null && worker.state !== "gone") left.push(await this.#see(worker, "SIGTERM", "succeeded"));
+    }
+  }
+
+  /** Asks a worker to leave, once, and waits until it has. */
+  #see(worker: Worker, signal: string, why: "succeeded" | "alone"): Promise<LeftWorker> {
+    const seen = this.#leaving.get(worker) ?? this.#seeOff(worker, signal, why);
+    this.#leaving.set(worker, seen);
+    return seen;
+  }
+
+  async #seeOff(worker: Worker, signal: string, why: "succeeded" | "alone"): Promise<LeftWorker> {
+    void worker.leave(signal, why);
+    const exit = await this.#within(worker.exited, this.#settings.grace);
+    if (exit !== undefined) return leftOf(worker, exit, false);
+    this.#parts.log.warn(`Worker ${worker.slot + 1} has not ended within the grace, killed`, { pid: worker.pid });
+    worker.kill();
+    return leftOf(worker, await worker.exited, true);
+  }
+
+  #tellReload({ done, clean, reason, duration, workers }: SuperviseReport): void {
+    const { log } = this.#parts;
+    const fields = { duration: Math.round(duration), replaced: workers.length };
+    if (!done) log.error(`Reload called off: ${reason}`, fields);
+    else if (!clean) log.warn(`Reloaded: ${reason}`, fields);
+    else log.info("Reloaded, nothing was lost", fields);
+  }
+
+  // Stopping.
+
+  async #runStop(cause: string, signal: string): Promise<SuperviseReport> {
+    const began = this.#clock.now();
+    this.#state = "stopping";
+    const told = this.#parts.notify("STOPPING=1");
+    for (const slot of this.#slots) slot.cancelRestart?.();
+    const alive = this.#alive();
+    // Workers have them still; whoever closes last loses what is left in the queue, as a program alone would.
+    this.#parts.sockets.close();
+    const left = await Promise.all(alive.map((worker) => this.#see(worker, signal, "alone")));
+    this.#cancelPing();
+    await told;
+    return this.#report("stop", cause, this.#clock.now() - began, left, "");
+  }
+
+  #alive(): Worker[] {
+    const all = [...this.#slots.flatMap(({ worker, candidate }) => [worker, candidate]), ...this.#leaving.keys()];
+    return [...new Set(all)].filter((worker): worker is Worker => worker !== null && worker.state !== "gone");
+  }
+
+  // Looking after them.
+
+  #ping(): void {
+    this.#cancelPing = this.#clock.setTimer(() => {
+      for (const worker of this.#alive()) {
+        worker.ping();
+        this.#checkHang(worker);
+      }
+      if (this.#stop === null || this.#alive().length > 0) this.#ping();
+    }, PING_EVERY);
+  }
+
+  #checkHang(worker: Worker): void {
+    const { replaceHung, hangTimeout } = this.#settings;
+    const hangs = this.#hangs(worker);
+    if (hangs === worker.isNamedHung) return;
+    worker.isNamedHung = hangs;
+    const place = { worker: worker.slot + 1, pid: worker.pid };
+    if (!hangs) return void this.#parts.log.info(`Worker ${worker.slot + 1} answers again`, place);
+    this.#parts.log.error(`Worker ${worker.slot + 1} hangs: it has said nothing for ${hangTimeout} ms`, place);
+    if (replaceHung && worker.state === "ready") worker.kill();
+  }
+
+  #hangs(worker: Worker): boolean {
+    const { hangTimeout } = this.#settings;
+    return hangTimeout > 0 && worker.state === "ready" && performance.now() - worker.heardAt > hangTimeout;
+  }
+
+  #statusOf(slot: Slot): WorkerStatus[] {
+    return [slot.worker, slot.candidate].filter((worker): worker is Worker => worker !== null).map((worker) => ({
+      slot: slot.number + 1,
+      pid: worker.pid,
+      generation: worker.generation,
+      state: worker.state,
+      hangs: this.#hangs(worker),
+      age: Math.round(performance.now() - worker.startedAt),
+      restarts: slot.restarts,
+      connections: worker.connections,
+      accepted: worker.servers.reduce((sum, { accepted }) => sum + accepted, 0),
+      requests: worker.servers.reduce<number | null>(
+        (sum, { requests }) => requests === undefined ? sum : (sum ?? 0) + requests,
+        null,
+      ),
+      rss: worker.rss,
+    }));
+  }
+
+  /** What a promise gives, or undefined if it takes longer. */
+  async #within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+    let cancel = (): void => {};
+    const late = new Promise<undefined>((resolve) => cancel = this.#clock.setTimer(() => resolve(undefined), ms));
+    try {
+      return await Promise.race([promise, late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #report(
+    kind: SuperviseReport["kind"],
+    cause: string,
+    duration: number,
+    workers: readonly LeftWorker[],
+    reason: string,
+  ): SuperviseReport {
+    const fault = reason || faultOf(workers);
+    return {
+      kind,
+      cause,
+      clean: fault === "",
+      done: reason === "",
+      reason: fault,
+      generation: this.#generation,
+      duration: Math.round(duration),
+      workers,
+    };
+  }
+}
+
+function leftOf(worker: Worker, { code: exitCode, signal }: WorkerExit, killed: boolean): LeftWorker {
+  const { pid, generation, reports, hasServed: served } = worker;
+  return { slot: worker.slot + 1, pid, generation, exitCode, signal, served, killed, reports };
+}
+
+/** What a worker lost, or how it ended otherwise than it should. */
+function faultOf(workers: readonly LeftWorker[]): string {
+  const faults = workers.filter(({ exitCode, served, killed }) => killed || (served && exitCode !== 0));
+  return faults.map(({ slot, exitCode, signal, killed }) =>
+    `worker ${slot} ${killed ? "was killed" : formatExit({ code: exitCode, signal })}`
+  ).join(", ");
+}
+
+function withoutWorkers({ workers: _, ...rest }: SuperviseReport): Omit<SuperviseReport, "workers"> {
+  return rest;
+}
