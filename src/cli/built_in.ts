@@ -13,6 +13,11 @@ interface BuiltIn extends ToolEntry {
 /** All of them, in the order of the help. */
 export const BUILT_IN: readonly BuiltIn[] = [
   {
+    name: "init",
+    summary: "writes a program, and the files that deploy it",
+    load: async () => (await import("./init/command.ts")).INIT,
+  },
+  {
     name: "run",
     summary: "a program in several processes, reloaded without refusing anybody",
     load: async () => (await import("./run/command.ts")).COMMAND,

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import process from "node:process";
 import type { Server } from "../../mod.ts";
 import { CONSOLE_HTML, CONSOLE_SCRIPT, CONSOLE_STYLE } from "./demo_console.ts";
-import { VERSION } from "./help.ts";
+import { VERSION } from "./version.ts";
 import { formatAddress, formatDuration, plural, tryCommand } from "./print.ts";
 
 /** What the page shows. */

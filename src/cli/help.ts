@@ -1,5 +1,5 @@
 /**
- * The texts of `--help` and `--version`.
+ * The texts of `--help`.
  *
  * @module
  */
@@ -7,9 +7,6 @@ import { type CommandName, OPTIONS } from "./command_options.ts";
 import { BUILT_IN } from "./built_in.ts";
 import type { ToolCommand, ToolOption } from "./tool.ts";
 import { TOOLS } from "./tools.ts";
-
-/** Kept equal to the manifests' by a test: reading them at run time would need a permission under Deno. */
-export const VERSION = "0.1.0";
 
 const SLUICE_HELP = `Sluice: socket servers that stop without losing anything.
 
@@ -94,7 +91,8 @@ export function helpText(topic: "sluice" | CommandName): string {
 
 /** The text for a tool's `--help`. */
 export function toolHelp({ usage, about, rows, examples }: ToolCommand): string {
-  return `Usage: ${usage}\n\n${about.trim()}\n\nOptions:\n${optionLines(rows)}\n${DURATIONS}\n\nExamples:\n${
+  const durations = rows.some(({ value }) => value === "DURATION") ? `${DURATIONS}\n\n` : "";
+  return `Usage: ${usage}\n\n${about.trim()}\n\nOptions:\n${optionLines(rows)}\n${durations}Examples:\n${
     examples.trim().split("\n").map((line) => `  ${line.trim()}\n`).join("")
   }`;
 }

@@ -15,7 +15,7 @@ import { ALL_COMMANDS, type Command, parseArgs } from "./args.ts";
 import { demo } from "./demo.ts";
 import { echo } from "./echo.ts";
 import { StartError, UsageError } from "./usage_errors.ts";
-import { helpText, toolHelp, VERSION } from "./help.ts";
+import { helpText, toolHelp } from "./help.ts";
 import { optionMessage } from "./hints.ts";
 import { COMMANDS, OPTIONS } from "./command_options.ts";
 import { openOutput, type Print } from "./output.ts";
@@ -23,6 +23,7 @@ import { readArgs } from "./read_args.ts";
 import type { ToolOption } from "./tool.ts";
 import { BUILT_IN } from "./built_in.ts";
 import { loadCommand, TOOLS } from "./tools.ts";
+import { VERSION } from "./version.ts";
 
 const FAILED = 1;
 const WRONG_USAGE = 2;

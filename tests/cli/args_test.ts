@@ -4,11 +4,12 @@ import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/a
 import { readFileSync } from "node:fs";
 import { ALL_COMMANDS, parseArgs } from "../../src/cli/args.ts";
 import { UsageError } from "../../src/cli/usage_errors.ts";
-import { helpText, toolHelp, VERSION } from "../../src/cli/help.ts";
+import { helpText, toolHelp } from "../../src/cli/help.ts";
 import { number, text } from "../../src/cli/option_values.ts";
 import { type CommandName, COMMANDS, OPTIONS } from "../../src/cli/command_options.ts";
 import { readArgs } from "../../src/cli/read_args.ts";
 import { loadCommand, TOOLS } from "../../src/cli/tools.ts";
+import { VERSION } from "../../src/cli/version.ts";
 import { root } from "../support/processes.ts";
 
 describe("the arguments", () => {

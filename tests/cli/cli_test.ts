@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { connect, type ConnectOptions, type DrainReport, type Framed, type Holder, lines } from "../../mod.ts";
-import { helpText, VERSION } from "../../src/cli/help.ts";
+import { helpText } from "../../src/cli/help.ts";
 import { listenHint, optionMessage } from "../../src/cli/hints.ts";
 import { OPTIONS } from "../../src/cli/command_options.ts";
 import {
@@ -21,6 +21,7 @@ import {
   formatUrl,
   tryCommand,
 } from "../../src/cli/print.ts";
+import { VERSION } from "../../src/cli/version.ts";
 import { commandLine, type Program, root, type StartOptions, startProgram, within } from "../support/processes.ts";
 import { TEST_CERT, TEST_KEY } from "../support/tls.ts";
 

@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import process from "node:process";
-import { VERSION } from "../../src/cli/help.ts";
+import { VERSION } from "../../src/cli/version.ts";
 import { askOnce, type Demo, startDemo } from "../support/demo.ts";
 import { bodyText, type RequestParts } from "../support/http_client.ts";
 import { runtimeName } from "../support/processes.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { VERSION } from "../../src/cli/help.ts";
+import { VERSION } from "../../src/cli/version.ts";
 import { root } from "../support/processes.ts";
 
 /** What is read of a package.json, or of a deno.json. */

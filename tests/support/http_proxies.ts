@@ -13,6 +13,8 @@ export interface Proxy extends AsyncDisposable {
   readonly port: number;
   readonly origin: string;
   readonly program: Program;
+  /** Its configuration. */
+  readonly file: string;
   /** Where HAProxy answers questions. */
   readonly socket: string;
 }
@@ -133,15 +135,44 @@ export function proxyFrom(name: "nginx" | "haproxy", snippet: string, backend: n
   });
 }
 
-/** Starts either; `configure` writes its file and gives its arguments, `ready` fulfils when it forwards. */
+/**
+ * Starts either with a whole configuration of its own. `at` is where it says to listen, and stands in `text`; for what
+ * is no HTTP, `isReady` says when it forwards.
+ */
+export function proxyOf(
+  name: "nginx" | "haproxy",
+  text: string,
+  at: string,
+  isReady?: (port: number) => Promise<void>,
+): Promise<Proxy> {
+  return startProxy(name, (port, file, dir) => {
+    const here = text.replace(at, at.replace(/:?\d+$/, ` 127.0.0.1:${port}`));
+    writeFileSync(file, name === "nginx" ? nginxWithin(here, dir) : here);
+    return name === "nginx" ? ["-e", "stderr", "-c", file, "-g", nginxGlobals(dir)] : ["-db", "-f", file];
+  }, isReady);
+}
+
+/** What nginx writes to, if it isn't told, is root's. */
+function nginxWithin(text: string, dir: string): string {
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${dir}/${name};`);
+  return text.replace(/^http \{$/m, `http {\n  access_log off;\n  ${paths.join("\n  ")}`);
+}
+
+/** Directives that stand outside of its configuration. */
+export function nginxGlobals(dir: string): string {
+  return `${process.getuid?.() === 0 ? "user root root; " : ""}daemon off; pid ${dir}/nginx.pid;`;
+}
+
+/** Starts either; `configure` writes its file and gives its arguments, `isReady` fulfils when it forwards. */
 export async function startProxy(
   name: string,
   configure: (port: number, file: string, dir: string) => string[],
-  ready: (port: number) => Promise<void> = (port) => forwards(`http://127.0.0.1:${port}`),
+  isReady: (port: number) => Promise<void> = (port) => forwards(`http://127.0.0.1:${port}`),
 ): Promise<Proxy> {
   const dir = mkdtempSync(join(tmpdir(), `sluice-${name}-`));
   const port = await freePort();
-  const program = startCommand([toolPath(name) ?? name, ...configure(port, join(dir, "proxy.conf"), dir)]);
+  const file = join(dir, "proxy.conf");
+  const program = startCommand([toolPath(name) ?? name, ...configure(port, file, dir)]);
   const end = async () => {
     // It has workers that must go too, so it is asked.
     program.signal("SIGTERM");
@@ -150,13 +181,13 @@ export async function startProxy(
   };
   const origin = `http://127.0.0.1:${port}`;
   try {
-    await within(Promise.race([ready(port), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
+    await within(Promise.race([isReady(port), endedEarly(program)]), 60_000, () => `${name}\n${program.stderr}`);
   } catch (error) {
     await program.kill();
     rmSync(dir, { recursive: true, force: true });
     throw error;
   }
-  return { port, origin, program, socket: `${dir}/stats.sock`, [Symbol.asyncDispose]: end };
+  return { port, origin, program, file, socket: `${dir}/stats.sock`, [Symbol.asyncDispose]: end };
 }
 
 async function endedEarly(program: Program): Promise<never> {

@@ -31,7 +31,11 @@ function skipped(name: string, debian: string): string {
   return reason;
 }
 
-const DEBIAN: Readonly<Record<string, string>> = { nginx: "nginx-light" };
+const DEBIAN: Readonly<Record<string, string>> = {
+  nginx: "nginx-light",
+  "systemd-analyze": "systemd",
+  "systemd-socket-activate": "systemd",
+};
 
 /** Runs a program to its end, with `input` on its standard input. */
 export async function runTool(name: string, args: readonly string[], input?: string): Promise<Exit> {

@@ -1,0 +1,180 @@
+/**
+ * The program that `sluice init` writes, and what its runtime wants beside it.
+ *
+ * @module
+ */
+import type { GeneratedFile, Plan } from "./plan.ts";
+import { FACTS, PACKAGE, PROGRAM, WANTED } from "./runtimes.ts";
+import { SIZES, TIMES } from "./times.ts";
+
+/** The program and the runtime's own files. */
+export function programFiles(plan: Plan): GeneratedFile[] {
+  const program = { path: PROGRAM, text: PROGRAMS[plan.kind](plan) };
+  if (plan.runtime === "deno") return [program, { path: "deno.json", text: json(denoJson(plan)) }];
+  return [
+    program,
+    { path: "package.json", text: json(packageJson(plan)) },
+    { path: "tsconfig.json", text: json(tsconfig(plan)) },
+  ];
+}
+
+/** Entries of the package, as a program names them. */
+const CORE = `"${PACKAGE}"`;
+const HTTP = `"${PACKAGE}/http"`;
+const WEBSOCKET = `"${PACKAGE}/websocket"`;
+
+const PROGRAMS = { http: httpProgram, ws: wsProgram, tcp: tcpProgram } as const;
+
+/** How the program stops: the same for every kind. */
+const STOP = `{ grace: ${digits(TIMES.grace)}, lameDuck: Number(LAME_DUCK) }`;
+
+function head(what: string, plan: Plan): string {
+  const health = plan.kind === "tcp" ? "PORT, and probes on HEALTH_PORT" : "PORT";
+  return `/**
+ * ${what}
+ *
+ *     ${FACTS[plan.runtime].start}
+ *
+ * Listens on ${health}. SIGTERM drains it: what clients have sent is answered, and a report says what the stop cost.
+ * LAME_DUCK is how long it serves on first, in ms: what a balancer needs to see that it is not ready any more. The
+ * files for balancers set it; without one it is 0.
+ */
+import process from "node:process";
+`;
+}
+
+function environment({ kind, port, healthPort }: Plan): string {
+  const more = kind === "tcp" ? `HEALTH_PORT = "${healthPort}", ` : "";
+  return `const { PORT = "${port}", ${more}LAME_DUCK = "0" } = process.env;`;
+}
+
+function httpProgram(plan: Plan): string {
+  return `${head(`${plan.name}: an HTTP server.`, plan)}import { run } from ${CORE};
+import { healthHandler, reply, serveHttp } from ${HTTP};
+
+${environment(plan)}
+
+const health = healthHandler();
+
+const server = serveHttp(
+  { name: "${plan.name}", port: Number(PORT), maxConnections: ${digits(SIZES.connections)} },
+  (request, ctx) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/") return reply("hello from ${plan.name}\\n");
+    if (pathname === "/livez" || pathname === "/readyz") return health(request, ctx);
+    return reply("not found\\n", { status: 404 });
+  },
+);
+
+await run(server, ${STOP});
+`;
+}
+
+function wsProgram(plan: Plan): string {
+  return `${head(`${plan.name}: what one client says on /ws, all of them hear.`, plan)}import { run } from ${CORE};
+import { healthHandler, reply, serveHttp } from ${HTTP};
+import { Hub, upgradeWebSocket } from ${WEBSOCKET};
+
+${environment(plan)}
+
+const health = healthHandler();
+const hub = new Hub();
+
+const server = serveHttp(
+  { name: "${plan.name}", port: Number(PORT), maxConnections: ${digits(SIZES.connections)} },
+  (request, ctx) => {
+    const { pathname } = new URL(request.url);
+    if (pathname === "/ws") {
+      return upgradeWebSocket(request, async (ws) => {
+        hub.subscribe(ws, "all");
+        for await (const message of ws) hub.publish("all", message);
+      });
+    }
+    if (pathname === "/livez" || pathname === "/readyz") return health(request, ctx);
+    return reply("${plan.name} speaks WebSocket on /ws\\n", { status: pathname === "/" ? 200 : 404 });
+  },
+);
+
+await run(server, ${STOP});
+`;
+}
+
+function tcpProgram(plan: Plan): string {
+  return `${head(`${plan.name}: answers every line.`, plan)}import { lines, run, serve } from ${CORE};
+import { healthHandler, serveHttp } from ${HTTP};
+
+${environment(plan)}
+
+const server = await serve(
+  {
+    name: "${plan.name}",
+    port: Number(PORT),
+    maxConnections: ${digits(SIZES.connections)},
+    idleTimeout: ${digits(TIMES.idleTimeout)},
+  },
+  async (conn) => {
+    for await (const line of lines(conn)) await conn.write(\`echo: \${line}\\n\`);
+  },
+);
+const probes = await serveHttp(
+  { name: "health", port: Number(HEALTH_PORT) },
+  healthHandler({ servers: [server] }),
+);
+
+// Probes are answered until the other has stopped.
+await run([server, [probes]], ${STOP});
+`;
+}
+
+function packageJson({ name, runtime }: Plan): unknown {
+  const types = runtime === "node" ? { "@types/node": "^24.0.0" } : { "@types/bun": "^1.3.0" };
+  return {
+    name,
+    version: "0.0.0",
+    private: true,
+    type: "module",
+    // Below it Node doesn't run TypeScript by itself.
+    ...(runtime === "node" ? { engines: { node: ">=22.18" } } : {}),
+    scripts: { start: FACTS[runtime].start, check: "tsc" },
+    dependencies: { [PACKAGE]: WANTED },
+    devDependencies: { ...types, typescript: "^5.9.0" },
+  };
+}
+
+function tsconfig({ runtime }: Plan): unknown {
+  return {
+    compilerOptions: {
+      target: "ES2022",
+      lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"],
+      module: "NodeNext",
+      types: [runtime],
+      strict: true,
+      erasableSyntaxOnly: true,
+      verbatimModuleSyntax: true,
+      allowImportingTsExtensions: true,
+      noEmit: true,
+      skipLibCheck: true,
+    },
+    include: [PROGRAM],
+  };
+}
+
+function denoJson(plan: Plan): unknown {
+  const variables = ["PORT", ...(plan.kind === "tcp" ? ["HEALTH_PORT"] : []), "LAME_DUCK"].join(",");
+  return {
+    imports: { [PACKAGE]: `jsr:${PACKAGE}@${WANTED}` },
+    tasks: {
+      start: `deno run --allow-net --allow-env=${variables} ${PROGRAM}`,
+      check: `deno check ${PROGRAM}`,
+    },
+  };
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** `10_000`, as programs write it. */
+function digits(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, "_");
+}
