@@ -6,6 +6,7 @@
 import type { Clock, Consumer } from "@sluice/sluice";
 import type { Account, Message } from "./account.ts";
 import type { Talk, TalkEvents } from "./talk/talk.ts";
+import type { VerifyKind } from "./verify_api.ts";
 import type { ClientConn } from "./wire.ts";
 
 /** How a client differs from a well-mannered one. */
@@ -222,4 +223,12 @@ export class Client implements Consumer, TalkEvents {
   #changed(): void {
     for (const wake of this.#waiting.splice(0)) wake();
   }
+}
+
+/**
+ * Whether the rest of a message that was begun is still to be sent: an answer of HTTP that says it is the last one does
+ * not end its own request (RFC 9112 §9.6).
+ */
+export function goesOn(client: Pick<Client, "open" | "over">, kind: VerifyKind): boolean {
+  return client.open || (kind === "http" && !client.over);
 }

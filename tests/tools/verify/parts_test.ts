@@ -1,6 +1,7 @@
 /** The parts of `sluice verify`: its table, its dice, what it keeps of an output, and the judgement of exit codes. */
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { goesOn } from "../../../src/tools/verify/client.ts";
 import { diceFor } from "../../../src/tools/cli/verify/dice.ts";
 import { forgive } from "../../../src/tools/cli/verify/stop.ts";
 import { formatDetails, formatHead, formatRow, formatSum } from "../../../src/tools/cli/verify/table.ts";
@@ -120,5 +121,14 @@ describe("the tail of an output", () => {
     const tail = new Tail(5);
     tail.push(`${"x".repeat(1000)}12345`);
     assertEquals(tail.text, "...12345");
+  });
+});
+
+describe("the rest of a message that was begun", () => {
+  it("is sent behind an answer of HTTP that says it is the last, and not behind an end", () => {
+    assertEquals(goesOn({ open: true, over: false }, "tcp"), true);
+    assertEquals(goesOn({ open: false, over: false }, "http"), true);
+    assertEquals(goesOn({ open: false, over: true }, "http"), false);
+    for (const kind of ["tcp", "ws"] as const) assertEquals(goesOn({ open: false, over: false }, kind), false);
   });
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Client } from "../client.ts";
+import { type Client, goesOn } from "../client.ts";
 import { BATCH } from "../scenarios/asking.ts";
 import type { ClientKind } from "./reload_api.ts";
 import { type Cast, ReloadStage, type ReloadWorld } from "./reload_stage.ts";
@@ -135,7 +135,7 @@ async function served(stage: ReloadStage, client: Client, index: number): Promis
 
 async function sendInPieces(stage: ReloadStage, client: Client): Promise<void> {
   const sending = client.begin((talk) => talk.upload(stage.world.bigSize, PIECES));
-  while (sending.left > 0 && client.open) {
+  while (sending.left > 0 && goesOn(client, stage.world.kind)) {
     sending.next();
     await stage.pause(stage.between(0, PIECE_WAIT));
     await stage.look();

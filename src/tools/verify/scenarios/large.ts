@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Client } from "../client.ts";
+import { type Client, goesOn } from "../client.ts";
 import type { Role, Stage } from "../stage.ts";
 import { cut } from "../talk/talk.ts";
 import { pingPong } from "./asking.ts";
@@ -39,8 +39,7 @@ export const halfMessage: Role = async (stage, index) => {
   stage.warm(index);
   await stage.signal();
   await wait(stage, 0, SECOND_HALF);
-  // An answer that has begun may say that it is the last: its request goes on all the same (RFC 9112 §9.6).
-  if (client.open || stage.world.kind === "http") sending.next();
+  if (goesOn(client, stage.world.kind)) sending.next();
   await client.settled();
 };
 
@@ -72,7 +71,7 @@ async function longQuestion(stage: Stage, index: number, client: Client): Promis
   stage.warm(index);
   await stage.signal();
   await stage.look();
-  if (client.open) sending.next();
+  if (goesOn(client, stage.world.kind)) sending.next();
 }
 
 async function longAnswer(stage: Stage, index: number, client: Client): Promise<void> {
@@ -95,9 +94,9 @@ export const upload: Role = async (stage, index) => {
   }
   stage.warm(index);
   await stage.signal();
-  while (sending.left > 0 && client.open) {
+  while (sending.left > 0 && goesOn(client, stage.world.kind)) {
     await wait(stage, 0, PIECE_WAIT);
-    if (client.open) sending.next();
+    if (goesOn(client, stage.world.kind)) sending.next();
   }
   await client.settled();
 };
