@@ -50,11 +50,11 @@ describe("under systemd", { skip }, () => {
 
   /** Started at the first connection, which is one more than is counted. */
   async function activated(where: string, command: readonly string[], env: Record<string, string>): Promise<Program> {
-    const all = { PATH: process.env.PATH!, HOME: process.env.HOME ?? "/", ...env };
-    const settings = Object.keys(all).flatMap((name) => ["-E", name]);
+    // It hands on only what it is told to.
+    const settings = Object.keys({ ...process.env, ...env }).flatMap((name) => ["-E", name]);
     const program = startCommand(
       ["systemd-socket-activate", "-l", where, "--fdname=http", ...settings, ...command],
-      { env: all },
+      { env },
     );
     const deadline = performance.now() + LIMIT;
     while (!program.stderr.includes("Listening on")) {
