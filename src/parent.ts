@@ -110,6 +110,8 @@ export type FromWorker =
     readonly sluice: "state";
     /** All its servers listen and take work. */
     readonly ready: boolean;
+    /** `run()` drains them at a signal. */
+    readonly drains: boolean;
     readonly servers: readonly ServerState[];
     /** Bytes of memory. */
     readonly rss: number | null;
@@ -130,5 +132,7 @@ export type ToWorker =
 
 /** Set in a worker's environment, by which its adapter knows that a supervisor listens on its IPC channel. */
 export const WORKER_VARIABLE = "SLUICE_WORKER";
+/** The process that has started a worker: its own children inherit the variables, and it is not theirs. */
+export const SUPERVISOR_VARIABLE = "SLUICE_SUPERVISOR";
 /** The descriptor on which a worker gets sockets, where its runtime can't send them by IPC. */
 export const SOCKETS_VARIABLE = "SLUICE_SOCKETS";

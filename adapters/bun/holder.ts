@@ -82,7 +82,12 @@ export class BunHolder extends ServiceManaged implements SocketHolder {
       started: () => calls.close(theirs),
       send(socket: BoundSocket, message: ToWorker, send) {
         if (!open) return;
-        calls.send(ours, (socket as HeldDescriptor).fd);
+        try {
+          calls.send(ours, (socket as HeldDescriptor).fd);
+        } catch {
+          // The worker has just ended, which is told by its exit.
+          return;
+        }
         send(message);
       },
       close() {

@@ -99,7 +99,7 @@ export class NodeHolder extends ServiceManaged implements SocketHolder {
 
   #bound(address: Address, { mode }: SocketWish, [host, version]: Target): BoundSocket {
     if (address.transport === "unix") {
-      const handle = taken(this.#make(address.path, UNIX, UNIX), "listen");
+      const handle = madeBy(this.#make(address.path, UNIX, UNIX), "listen");
       const held = new HeldHandle(handle, address);
       try {
         setMode({ address, backlog: 0, reusePort: false, mode });
@@ -109,10 +109,17 @@ export class NodeHolder extends ServiceManaged implements SocketHolder {
       }
       return held;
     }
-    const handle = taken(this.#make(host, address.port, version, undefined, 0), "bind");
+    const handle = madeBy(this.#make(host, address.port, version, undefined, 0), "bind");
     const name: { address?: string; port?: number } = {};
-    handle.getsockname?.(name);
-    return new HeldHandle(handle, { ...address, hostname: name.address ?? host, port: name.port ?? address.port });
+    // A port that is taken is told by libuv only now, and by Deno not at all: the handle is bound to nothing there, and
+    // would listen wherever a port is free.
+    const fault = handle.getsockname?.(name) ?? 0;
+    const port = name.port ?? 0;
+    if (fault !== 0 || port === 0 || (address.port !== 0 && port !== address.port)) {
+      handle.close();
+      throw fault < 0 ? systemError("bind", fault) : inUse(address.port);
+    }
+    return new HeldHandle(handle, { ...address, hostname: name.address ?? host, port });
   }
 }
 
@@ -126,7 +133,11 @@ async function versionOf(address: Address): Promise<Target> {
   return [found.address, found.family];
 }
 
-function taken(handle: BoundHandle | number, call: string): BoundHandle {
+function inUse(port: number): Error {
+  return Object.assign(new Error(`bind EADDRINUSE, port ${port}`), { code: "EADDRINUSE" });
+}
+
+function madeBy(handle: BoundHandle | number, call: string): BoundHandle {
   if (typeof handle === "number") throw systemError(call, handle);
   return handle;
 }

@@ -31,7 +31,7 @@ const http = await serveHttp(where, async (request) => {
   return new Response(String(process.pid));
 });
 const second = await serveHttp({ port: 0, hostname: "127.0.0.1" }, () => new Response("second"));
-const echo = LINES_PATH === undefined ? null : await serve({ path: LINES_PATH }, async (conn) => {
+const echo = LINES_PATH === undefined || mode === "nolines" ? null : await serve({ path: LINES_PATH }, async (conn) => {
   for await (const line of lines(conn)) await conn.write(`${line}\n`);
 });
 console.log(`http ${http.url} second ${second.url}`);

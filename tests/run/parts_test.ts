@@ -101,7 +101,7 @@ describe("sockets that are held", () => {
     const { holder, bound } = holding();
     const sockets = new HeldSockets(holder, []);
     const given = await Promise.all(
-      [wish(80), wish(80), wish(443), wish(0), wish(0, 1), wish(0)].map((w) => sockets.give(w)),
+      [wish(80), wish(80), wish(443), wish(0), wish(0, 1), wish(0)].map((w) => sockets.give(w, 1)),
     );
     assertEquals(bound, [80, 443, 50_000, 50_001]);
     assertEquals(given[0], given[1]);
@@ -113,7 +113,7 @@ describe("sockets that are held", () => {
     const { holder } = holding();
     const sockets = new HeldSockets(holder, []);
     for (let i = 0; i < 2; i++) {
-      assertEquals((await assertRejects(() => sockets.give(wish(1)), ListenError)).code, "EACCES");
+      assertEquals((await assertRejects(() => sockets.give(wish(1), 1), ListenError)).code, "EACCES");
     }
   });
 
@@ -121,22 +121,22 @@ describe("sockets that are held", () => {
     const { holder, bound } = holding();
     const socket: BoundSocket = { address: at(8080, "::"), close() {} };
     const sockets = new HeldSockets(holder, [{ name: "http", socket, wanted: at(8080, "::") }]);
-    assertEquals(await sockets.give({ address: null, name: "http", nth: 0 }), socket);
-    assertEquals(await sockets.give({ ...wish(8080), address: at(8080, "0.0.0.0") }), socket);
+    assertEquals(await sockets.give({ address: null, name: "http", nth: 0 }, 1), socket);
+    assertEquals(await sockets.give({ ...wish(8080), address: at(8080, "0.0.0.0") }, 1), socket);
     assertEquals(bound, []);
     const unknown = { address: null, name: "htp", nth: 0 };
-    const error = await assertRejects(() => sockets.give(unknown), ListenError);
+    const error = await assertRejects(() => sockets.give(unknown, 1), ListenError);
     assertEquals(error.message, 'No socket is named "htp": there are http');
   });
 
   it("are all closed at the end, and none is opened behind it", async () => {
     const { holder, closed } = holding();
     const sockets = new HeldSockets(holder, []);
-    await sockets.give(wish(80));
-    const late = sockets.give(wish(443));
+    await sockets.give(wish(80), 1);
+    const late = sockets.give(wish(443), 1);
     sockets.close();
     await assertRejects(() => late, ListenError);
-    await assertRejects(() => sockets.give(wish(81)), ListenError);
+    await assertRejects(() => sockets.give(wish(81), 1), ListenError);
     assertEquals(closed, [80, 443]);
   });
 });

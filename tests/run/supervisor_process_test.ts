@@ -1,11 +1,11 @@
 /** `sluice run` with real processes: reloads under a storm, deaths, and stops. */
 import { after, before, describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { connect, type DrainReport, lines } from "../../mod.ts";
+import { connect, type DrainReport, lines, listen, type TcpAddress } from "../../mod.ts";
 import { type Exit, type Program, root, startProgram, within } from "../support/processes.ts";
 import { Storm } from "../support/storm.ts";
 
@@ -144,13 +144,13 @@ describe("sluice run", () => {
   for (
     const [mode, words] of [
       ["crash", "this version crashes at start"],
-      ["never", "not ready after 1500 ms"],
+      ["never", "not ready after 6000 ms"],
       ["dies", "ready, and then exit code 9"],
     ] as const
   ) {
     it(`calls a reload off whose version ${mode === "never" ? "is never ready" : `${mode} at start`}`, async () => {
       const file = modeFile();
-      const args = ["--workers", "2", "--ready-timeout", mode === "never" ? "1500ms" : "20s"];
+      const args = ["--workers", "2", "--ready-timeout", mode === "never" ? "6s" : "20s"];
       const supervised = await started(args, { MODE_FILE: file.path });
       await using _program = supervised.program;
       const before = await supervised.pids();
@@ -165,6 +165,75 @@ describe("sluice run", () => {
       assertEquals((await stopped(supervised)).code, 0);
     });
   }
+
+  it("calls a reload off whose program can't be started at all, and reloads when it can", async () => {
+    const own = mkdtempSync(join(folder, "moved-"));
+    writeFileSync(join(own, "package.json"), '{ "type": "module" }');
+    const file = join(own, "handler.js");
+    const text = "export default () => new Response(String(process.pid));\n";
+    writeFileSync(file, text);
+    const path = join(own, "http.sock");
+    const supervised = begin(file, ["--workers", "1", "--stable", "0", "--unix", path]);
+    await using program = supervised.program;
+    await until(() => program.stderr.includes("is ready"), "a worker that is ready");
+    rmSync(file);
+    for (let i = 0; i < 2; i++) {
+      const { code, said } = await supervised.ask("reload");
+      assertEquals([code, said.done], [1, false]);
+      assertStringIncludes(String(said.reason), "There is no program");
+    }
+    const [victim] = await supervised.pids();
+    process.kill(victim, "SIGKILL");
+    await until(() => program.stderr.includes("can't be started"), "a restart that can't be");
+    writeFileSync(file, text);
+    await ready(supervised);
+    assertEquals((await supervised.ask("reload")).code, 0);
+    assertMatch(await answerAt(path), /\d+$/);
+    assertEquals((await stopped(supervised)).code, 0);
+  });
+
+  it("ends with EADDRINUSE where the port is somebody else's", async () => {
+    await using taken = await listen({ port: 0, hostname: "127.0.0.1" });
+    const { port } = taken.address as TcpAddress;
+    await using program = begin(HANDLER, ["--workers", "1", "--port", String(port), "--host", "127.0.0.1"]).program;
+    const exit = await program.exited(LIMIT);
+    assertEquals(exit.code, 1);
+    assertStringIncludes(exit.stderr, "EADDRINUSE");
+  });
+
+  it("closes a port that its new version does not listen on", async () => {
+    const file = modeFile();
+    const env = { MODE_FILE: file.path, LINES_PATH: join(folder, `${++count}.lines.sock`) };
+    const supervised = await started(["--workers", "2", "--stable", "0"], env);
+    await using _program = supervised.program;
+    assert(existsSync(env.LINES_PATH));
+    file.set("nolines");
+    assertEquals((await supervised.ask("reload")).code, 0);
+    assert(!existsSync(env.LINES_PATH));
+    const { said } = await supervised.ask("status");
+    assertEquals((said.addresses as unknown[]).length, 2);
+    assertEquals((await stopped(supervised)).code, 0);
+  });
+
+  it("takes nobody's file for its control socket", async () => {
+    const precious = join(folder, "precious.txt");
+    writeFileSync(precious, "precious");
+    const { code, stderr } = await startProgram(CLI, { args: ["run", HANDLER, "--control", precious] }).exited(LIMIT);
+    assertEquals([code, readFileSync(precious, "utf8")], [1, "precious"]);
+    assertStringIncludes(stderr, "that is no socket");
+  });
+
+  it("stops in the middle of a reload, successors on trial included", async () => {
+    const supervised = await started(["--workers", "1", "--stable", "20s"]);
+    await using program = supervised.program;
+    const reload = supervised.ask("reload");
+    await until(async () => (await supervised.pids()).length === 2, "a successor on trial");
+    const pids = await supervised.pids();
+    assertEquals((await stopped(supervised)).code, 0);
+    assertEquals((await reload).code, 1);
+    assertEquals(pids.filter(isAlive), []);
+    assertStringIncludes(program.stderr, "Stopped, nothing was lost");
+  });
 
   it("replaces a worker that was killed, and refuses nobody meanwhile", async () => {
     const supervised = await started(["--workers", "2"]);

@@ -38,6 +38,7 @@ export class Supervised implements ProcessParent {
   /** What every server is told. */
   #limits: object | null = null;
   #isStarted = false;
+  /** It leaves already, or is about to be told so. */
   #isStopping = false;
   #servedAt = 0;
   #wasReady = false;
@@ -53,6 +54,7 @@ export class Supervised implements ProcessParent {
 
   async open({ address, inherit, mode }: SocketListenOptions): Promise<HeldSocket> {
     const name = inherit ?? null;
+    if (!process.connected) throw orphanError();
     const [nth, release] = this.#place(address, name);
     try {
       return await new Promise((resolve, reject) => {
@@ -109,8 +111,8 @@ export class Supervised implements ProcessParent {
     const said = message as ToWorker;
     this.#say({ sluice: "heard" });
     if (said.sluice === "ping") return this.#tell();
-    if (said.sluice === "succeeded") this.isSucceeded = true;
-    else if (said.sluice === "alone") this.holdsSockets = false;
+    if (said.sluice === "succeeded") this.isSucceeded = this.#isStopping = true;
+    else if (said.sluice === "alone") [this.holdsSockets, this.#isStopping] = [false, true];
     else if (said.sluice === "configure") this.#configure(said.id, said.limits);
     else if (said.sluice === "opened") await this.#opened(said.id, said.address, handle);
     else if (said.sluice === "refused") this.#take(said.id)?.reject(new ListenError(said.code, said.message));
@@ -170,7 +172,8 @@ export class Supervised implements ProcessParent {
   #tell(): void {
     this.#wasReady = this.#isReady;
     const { rss } = process.memoryUsage();
-    this.#say({ sluice: "state", ready: this.#wasReady, servers: this.#servers.map(stateOf), rss });
+    const servers = this.#servers.map(stateOf);
+    this.#say({ sluice: "state", ready: this.#wasReady, drains: this.#isStarted, servers, rss });
   }
 
   #say(message: FromWorker): void {
@@ -183,13 +186,17 @@ export class Supervised implements ProcessParent {
     this.holdsSockets = false;
     this.isSucceeded = false;
     for (const [id] of this.#pending) {
-      this.#take(id)?.reject(new ListenError("ERR_PARENT", "The supervisor is gone, nobody opens sockets any more"));
+      this.#take(id)?.reject(orphanError());
     }
     // What it writes now may reach nobody, and costs it nothing.
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
     // A second signal would cut what drains already.
     if (!this.#isStopping) process.kill(process.pid, "SIGTERM");
   }
+}
+
+function orphanError(): ListenError {
+  return new ListenError("ERR_PARENT", "The supervisor is gone, nobody opens sockets any more");
 }
 
 /** It keeps a program alive only while something is awaited from it. */

@@ -14,8 +14,9 @@ import {
 } from "../../run/supervisor/mod.ts";
 import { text } from "../option_values.ts";
 import type { Print } from "../output.ts";
+import type { RunFileStatus } from "./run_file.ts";
 import type { ToolCommand, ToolInput, ToolOption } from "../tool.ts";
-import { UsageError } from "../usage_errors.ts";
+import { StartError, UsageError } from "../usage_errors.ts";
 
 const CONTROL: ToolOption = {
   flag: "--control",
@@ -76,17 +77,19 @@ function reported(which: "reload" | "stop"): ToolCommand["run"] {
   };
 }
 
-function asked({ operands: [name], options }: ToolInput, command: ControlCommand): Promise<Record<string, unknown>> {
-  const path = options.control as string | undefined ?? controlPath(name ?? onlyName());
-  return ask(path, command);
+async function asked(
+  { operands: [name], options }: ToolInput,
+  command: ControlCommand,
+): Promise<Record<string, unknown>> {
+  const path = options.control as string | undefined ?? controlPath(name ?? await onlyName());
+  return await ask(path, command);
 }
 
-function onlyName(): string {
-  const names = controlNames();
+async function onlyName(): Promise<string> {
+  const names = await controlNames();
   if (names.length === 1) return names[0];
-  throw new UsageError(
-    names.length === 0 ? "No sluice run is there: give its --control PATH" : `Which one? There are ${names.join(", ")}`,
-  );
+  if (names.length > 1) throw new UsageError(`Which one? There are ${names.join(", ")}`);
+  throw new StartError("No sluice run of yours is there", "One with a socket of its own is asked by --control PATH");
 }
 
 function reportLine({ kind, done, clean, reason, duration, workers }: SuperviseReport): string {
@@ -95,8 +98,8 @@ function reportLine({ kind, done, clean, reason, duration, workers }: SuperviseR
   return clean ? `${kind} done, nothing was lost: ${took}` : `${kind} done: ${reason}; ${took}`;
 }
 
-function statusTable(status: SuperviseStatus): string {
-  const { name, pid, state, generation, age, addresses, workers, lastReload } = status;
+function statusTable(status: SuperviseStatus & { readonly config?: RunFileStatus | null }): string {
+  const { name, pid, state, generation, age, addresses, workers, lastReload, config } = status;
   const head = [
     `${name}  ${state}, pid ${pid}, generation ${generation}, for ${formatDuration(age)}`,
     `listens on ${addresses.map(formatAddress).join(", ") || "nothing yet"}`,
@@ -106,6 +109,7 @@ function statusTable(status: SuperviseStatus): string {
       }`,
     ]),
   ];
+  if (config?.error) head.push(`not in use, ${config.file}: ${config.error}`);
   const rows = workers.map((worker) => [
     String(worker.slot),
     String(worker.pid),

@@ -19,6 +19,14 @@ export function numbered(slot: number, line: string): string {
 }
 
 /** Writes a worker's line where it came from. */
-export function writeOutput(slot: number, stream: "stdout" | "stderr", line: string): void {
-  process[stream].write(`${numbered(slot, line)}\n`);
+export function writeOutput(slot: number, stream: "stdout" | "stderr", line: string): Promise<void> | void {
+  const out = process[stream];
+  if (out.write(`${numbered(slot, line)}\n`)) return;
+  return new Promise((resolve) => {
+    const settle = (): void => {
+      out.off("drain", settle).off("close", settle).off("error", settle);
+      resolve();
+    };
+    out.on("drain", settle).on("close", settle).on("error", settle);
+  });
 }

@@ -43,6 +43,8 @@ export interface ProgramCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Arguments of Node by which something may load TypeScript. */
+const LOADERS = /^(--import|--require|-r|--loader|--experimental-(loader|strip-types))\b/;
 const TYPESCRIPT: readonly string[] = [".ts", ".mts", ".cts", ".tsx"];
 
 /**
@@ -92,18 +94,18 @@ function runtimeArgs(program: string, { runtimeArgs: given, fastResponse }: Prog
   return [...process.execArgv, ...given, ...loader, ...(fastResponse ? fastFor(program) : [])];
 }
 
-/** Node before 22.18 has no types of its own to erase. */
+/** Node before 22.18 has no types of its own to erase; who brings a loader along is trusted to know which. */
 function loaderFor(program: string, args: readonly string[]): string[] {
   if (!TYPESCRIPT.includes(extname(program)) || "typescript" in process.features && process.features.typescript) {
     return [];
   }
-  if (args.some((arg) => /\btsx\b|\bts-node\b|--loader|--experimental-strip-types/.test(arg))) return [];
+  if (args.some((arg) => LOADERS.test(arg))) return [];
   const tsx = resolved("tsx", program);
   if (tsx !== null) return ["--import", tsx];
   const fault = `Node ${process.versions.node} can't run ${JSON.stringify(program)}`;
   throw new StartError(
     `${fault}: it has no TypeScript`,
-    "Bring tsx along: npm install --save-dev tsx; or take Node 24",
+    "Bring tsx along: npm install --save-dev tsx; or take Node 22.18",
   );
 }
 

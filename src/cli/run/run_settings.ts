@@ -69,11 +69,15 @@ export function runSettings({ program, args, options }: Typed, config: RunConfig
   if ((all.certFile === undefined) !== (all.keyFile === undefined)) {
     throw new UsageError("--tls-cert and --tls-key go together");
   }
+  const name = all.name ?? basename(chosen, extname(chosen));
+  if (!/^[\w.@+-]+$/.test(name)) {
+    throw new UsageError(`--name must be letters, digits and . _ @ + -, got ${JSON.stringify(name)}`);
+  }
   return {
     ...all,
     program: chosen,
     args: args.length > 0 ? args : configured,
-    name: all.name ?? basename(chosen, extname(chosen)),
+    name,
     env,
     sockets: sockets.map(({ unix, ...socket }) => ({ ...socket, ...(unix === undefined ? {} : { path: unix }) })),
   };

@@ -8,6 +8,7 @@ import process from "node:process";
 import { ControlServer, StartFailedError, type SuperviseReport, type Supervisor } from "../../run/supervisor/mod.ts";
 import { formatDuration } from "../print.ts";
 import type { Print } from "../output.ts";
+import { StartError } from "../usage_errors.ts";
 import type { RunFile } from "./run_file.ts";
 import type { RunSettings } from "./run_settings.ts";
 import { StopSignals } from "./stop_signals.ts";
@@ -38,13 +39,14 @@ export class Running {
 
   /** Until it has stopped; gives the exit code. */
   async run(controlAt: string): Promise<number> {
+    this.#checkReport();
     const control = await ControlServer.open(controlAt, (command) => this.#answer(command));
     const signals = new StopSignals((signal) => void this.#stop(signal));
-    const onReload = (): void => void this.#reload("SIGHUP");
+    const onReload = (): void => this.#reloadUnasked("SIGHUP");
     process.on("SIGHUP", onReload);
     this.#file?.onReload((report) => this.#tell(report));
     const unwatch = this.#settings.watch === true
-      ? watchFiles(this.#settings.program, (file) => void this.#reload(`${file} has changed`))
+      ? watchFiles(this.#settings.program, (file) => this.#reloadUnasked(`${file} has changed`))
       : null;
     try {
       await this.#supervisor.start();
@@ -62,6 +64,16 @@ export class Running {
     }
   }
 
+  /** @throws {StartError} It can't be written: better known now than at the first reload. */
+  #checkReport(): void {
+    const { report } = this.#settings;
+    try {
+      if (report !== undefined) appendFileSync(report, "");
+    } catch (error) {
+      throw new StartError(`--report can't be written: ${(error as Error).message}`);
+    }
+  }
+
   async #exitCode(): Promise<number> {
     const report = await this.#stopped!;
     if (this.#forcedBy !== null) return FORCED + SIGNAL_NUMBERS[this.#forcedBy];
@@ -76,6 +88,11 @@ export class Running {
     await this.#tell(report);
     this.#ended();
     return report;
+  }
+
+  /** Nobody waits for it: what went wrong is told here. */
+  #reloadUnasked(cause: string): void {
+    this.#reload(cause).catch((error) => console.error(`sluice: The reload failed: ${(error as Error).message}`));
   }
 
   async #reload(cause: string): Promise<SuperviseReport> {
@@ -96,7 +113,12 @@ export class Running {
     const { report: file } = this.#settings;
     if (process.stdout.isTTY !== true) await this.#print(line);
     else await this.#print(summary(report));
-    if (file !== undefined) appendFileSync(file, `${line}\n`);
+    if (file === undefined) return;
+    try {
+      appendFileSync(file, `${line}\n`);
+    } catch (error) {
+      console.error(`sluice: The report can't be written: ${(error as Error).message}`);
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { chmodSync, mkdirSync, readdirSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readdirSync, unlinkSync } from "node:fs";
 import net from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { dirname, join } from "node:path";
@@ -26,10 +26,20 @@ export function controlPath(name: string): string {
   return join(controlFolder(), `${name}${SUFFIX}`);
 }
 
-/** Names of the supervisors of this user that are, or were, there. */
-export function controlNames(): string[] {
+/** Names of the supervisors of this user that run; what others have left goes. */
+export async function controlNames(): Promise<string[]> {
+  const names: string[] = [];
+  for (const name of namesLeft()) {
+    if (await isAnswered(controlPath(name))) names.push(name);
+    else removeQuietly(controlPath(name));
+  }
+  return names;
+}
+
+function namesLeft(): string[] {
   try {
-    return readdirSync(controlFolder()).filter((file) => file.endsWith(SUFFIX)).map((file) => file.slice(0, -5)).sort();
+    const files = readdirSync(controlFolder()).filter((file) => file.endsWith(SUFFIX));
+    return files.map((file) => file.slice(0, -SUFFIX.length)).sort();
   } catch {
     return [];
   }
@@ -62,8 +72,9 @@ export class ControlServer {
     const control = new ControlServer(server, path);
     server.on("connection", (socket) => control.#serve(socket, answer));
     prepareFolder(path);
+    refuseOthersFile(path);
     if (await isAnswered(path)) {
-      throw new SluiceError("ERR_CONTROL", `A supervisor runs already at ${path}: choose another name or path`);
+      throw new SluiceError("ERR_CONTROL", `A supervisor runs already at ${path}: choose another --name or --control`);
     }
     removeQuietly(path);
     // Nobody else may connect in the moment between bind and chmod.
@@ -111,6 +122,13 @@ async function reply(socket: net.Socket, line: string, answer: Answer): Promise<
     said = { ok: false, error: (error as Error).message };
   }
   if (!socket.destroyed) socket.end(`${JSON.stringify(said)}\n`);
+}
+
+/** A file that is no socket is somebody's. */
+function refuseOthersFile(path: string): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there === undefined || there.isSocket()) return;
+  throw new SluiceError("ERR_CONTROL", `There is a file at ${path} that is no socket: choose another path`);
 }
 
 /** Only its user may look into it. */

@@ -22,6 +22,9 @@ export class HeldSockets {
   readonly #holder: SocketHolder;
   readonly #named: readonly NamedSocket[];
   readonly #byKey: Map<string, Promise<BoundSocket>> = new Map();
+  readonly #keys: Map<BoundSocket, string> = new Map();
+  /** Which generation asked for it last. */
+  readonly #lastAsked: Map<BoundSocket, number> = new Map();
   readonly #bound: Set<BoundSocket> = new Set();
   #isClosed = false;
 
@@ -37,8 +40,36 @@ export class HeldSockets {
     return [...this.#bound].map(({ address }) => address);
   }
 
-  /** Rejects with `ListenError`. */
-  give(wish: SocketWish): Promise<BoundSocket> {
+  /** Rejects with `ListenError`. @param generation Of the worker that asks. */
+  async give(wish: SocketWish, generation: number): Promise<BoundSocket> {
+    const socket = await this.#find(wish);
+    this.#lastAsked.set(socket, Math.max(generation, this.#lastAsked.get(socket) ?? 0));
+    return socket;
+  }
+
+  /** Those with a name that nobody has asked for: whoever connects there waits for ever. */
+  get unused(): readonly NamedSocket[] {
+    return this.#named.filter(({ socket }) => !this.#lastAsked.has(socket));
+  }
+
+  /** Closes what this generation has not asked for, unless it has a name; a client is refused rather than kept waiting. */
+  prune(generation: number): readonly Address[] {
+    const left = [...this.#bound].filter((socket) =>
+      (this.#lastAsked.get(socket) ?? generation) < generation && !this.#named.some((one) => one.socket === socket)
+    );
+    for (const socket of left) this.#forget(socket);
+    return left.map(({ address }) => address);
+  }
+
+  #forget(socket: BoundSocket): void {
+    this.#bound.delete(socket);
+    this.#lastAsked.delete(socket);
+    this.#byKey.delete(this.#keys.get(socket) ?? "");
+    this.#keys.delete(socket);
+    socket.close();
+  }
+
+  #find(wish: SocketWish): Promise<BoundSocket> {
     if (this.#isClosed) {
       return Promise.reject(new ListenError("ERR_PARENT", "The supervisor stops, it opens no sockets"));
     }
@@ -50,7 +81,7 @@ export class HeldSockets {
     const key = `${wish.nth} ${keyOf(wish.address!)}`;
     const there = this.#byKey.get(key);
     if (there !== undefined) return there;
-    const bound = this.#bind(wish);
+    const bound = this.#bind(wish, key);
     this.#byKey.set(key, bound);
     // What can't be bound now may be free at the next attempt.
     bound.catch(() => this.#byKey.delete(key));
@@ -64,13 +95,14 @@ export class HeldSockets {
     this.#bound.clear();
   }
 
-  async #bind(wish: SocketWish): Promise<BoundSocket> {
+  async #bind(wish: SocketWish, key: string): Promise<BoundSocket> {
     const socket = await this.#holder.bind(wish);
     if (this.#isClosed) {
       socket.close();
       throw new ListenError("ERR_PARENT", "The supervisor stops, it opens no sockets");
     }
     this.#bound.add(socket);
+    this.#keys.set(socket, key);
     return socket;
   }
 

@@ -44,8 +44,11 @@ export interface SuperviseOptions {
   sockets?: readonly SocketSetting[];
   /** Where records go. @default JSON lines on stderr */
   logger?: Logger;
-  /** Gets each line that a worker writes. @default they go on to standard output and standard error */
-  onOutput?: (slot: number, stream: "stdout" | "stderr", line: string) => void;
+  /**
+   * Gets each line that a worker writes; the worker waits for a promise. @default they go on to standard output and
+   * standard error
+   */
+  onOutput?: (slot: number, stream: "stdout" | "stderr", line: string) => Promise<void> | void;
   /** The runtime's sockets. @default the runtime that runs this */
   adapter?: Adapter;
 }

@@ -4,8 +4,9 @@
  * @module
  */
 import { type Clock, systemClock } from "../../clock.ts";
-import type { Address } from "../../endpoint.ts";
+import { formatAddress } from "../../address.ts";
 import type { Logger } from "../../log.ts";
+import type { HeldSockets } from "./held_sockets.ts";
 import type { SuperviseSettings } from "./supervise_options.ts";
 import {
   type ChangeOptions,
@@ -23,6 +24,8 @@ const YOUNG = 5000;
 /** Wait before a worker is replaced that died young, in ms: doubled each time, up to the longest. */
 const BACKOFF = 100;
 const LONGEST_BACKOFF = 10_000;
+/** What a worker may take that was told to leave at once, in ms. */
+const CUT_TIME = 1000;
 /** How often workers are asked how they are, in ms. */
 const PING_EVERY = 1000;
 
@@ -33,7 +36,7 @@ export interface SupervisorParts {
   /** Checks changed options. */
   readonly check: (options: ChangeOptions) => SuperviseSettings;
   /** The sockets that are held for them. */
-  readonly sockets: { readonly addresses: readonly Address[]; close(): void };
+  readonly sockets: Pick<HeldSockets, "addresses" | "unused" | "prune" | "close">;
   readonly log: Required<Logger>;
   readonly pid: number;
   /** Tells the system's service manager how it goes. */
@@ -79,6 +82,9 @@ export class SlotSupervisor implements Supervisor {
   #lastReload: SuperviseReport | null = null;
   #stop: Promise<SuperviseReport> | null = null;
   #stops = 0;
+  #started: Promise<void> | null = null;
+  /** Why a worker could not be started at all. */
+  #fault = "";
   /** Those that were asked to leave, and what becomes of them. */
   readonly #leaving: Map<Worker, Promise<LeftWorker>> = new Map();
   #cancelPing: () => void = () => {};
@@ -93,30 +99,42 @@ export class SlotSupervisor implements Supervisor {
     this.#slots = Array.from({ length: settings.workers }, (_, number) => emptySlot(number));
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.#started ??= this.#startAll();
+  }
+
+  async #startAll(): Promise<void> {
     this.#ping();
     const fates = await Promise.all(this.#slots.map(async (slot) => {
       const worker = slot.worker = this.#launch(slot);
-      return { slot, worker, fate: await this.#fateOf(worker, 0) };
+      return { slot, worker, fate: worker === null ? this.#fault : await this.#fateOf(worker, 0) };
     }));
     if (this.#stop !== null) return;
-    const [first] = fates;
     if (fates.every(({ fate }) => fate !== null)) {
-      const { worker, fate } = first;
+      const [{ worker, fate }] = fates;
       await this.stop("start");
-      const code = worker.exit?.code;
-      throw new StartFailedError(
-        `No worker became ready: ${fate}`,
-        code === null || code === undefined ? 1 : code || 1,
-      );
+      throw new StartFailedError(`No worker became ready: ${fate}`, worker?.exit?.code || 1);
     }
     this.#state = "running";
     void this.#parts.notify("READY=1");
-    for (const { slot, worker, fate } of fates) if (fate !== null) this.#replaceFailed(slot, worker, fate);
+    for (const { slot, worker, fate } of fates) this.#repair(slot, worker, fate);
+    for (const { name, socket } of this.#parts.sockets.unused) {
+      const address = formatAddress(socket.address);
+      this.#parts.log.warn(`Nobody listens on the socket ${name}: clients wait there for ever`, { address });
+    }
+    for (const { worker } of fates) if (worker?.state === "ready" && !worker.drains) this.#warnUndrained(worker);
+  }
+
+  /** A program without `run()` is ended by the signal, whatever it has under way. */
+  #warnUndrained({ slot, pid }: Worker): void {
+    const advice = "its program has not called run(), so it may not drain when it is told to leave";
+    this.#parts.log.warn(`Worker ${slot + 1}: ${advice}`, { pid });
   }
 
   reload(cause: string): Promise<SuperviseReport> {
     if (this.#stop !== null) return Promise.resolve(this.#report("reload", cause, 0, [], "It stops"));
+    // First what begins: its workers are nobody's successors yet.
+    if (this.#state === "starting") return this.start().then(() => this.reload(cause), () => this.reload(cause));
     if (this.#reload === null) return (this.#reload = { cause, report: this.#runReload(cause) }).report;
     if (this.#nextReload === null) {
       const report = this.#reload.report.then(() => {
@@ -131,9 +149,10 @@ export class SlotSupervisor implements Supervisor {
   stop(cause: string, signal: string = "SIGTERM"): Promise<SuperviseReport> {
     this.#stops++;
     if (this.#stop !== null) {
-      for (const worker of this.#alive()) void worker.leave(signal, "alone");
+      for (const worker of this.#alive()) void this.#cut(worker, signal);
       return this.#stop;
     }
+    this.#parts.log.info("Stopping", { cause });
     return this.#stop = this.#runStop(cause, signal);
   }
 
@@ -169,9 +188,15 @@ export class SlotSupervisor implements Supervisor {
 
   // Starting.
 
-  #launch(slot: Slot): Worker {
+  /** Null if it can't be started at all: `#fault` says why. */
+  #launch(slot: Slot): Worker | null {
     const place = { slot: slot.number, generation: this.#generation, limits: this.#limits };
-    return this.#parts.start(place, this.#settings, (worker) => this.#ended(slot, worker));
+    try {
+      return this.#parts.start(place, this.#settings, (worker) => this.#ended(slot, worker));
+    } catch (error) {
+      this.#fault = (error as Error).message;
+      return null;
+    }
   }
 
   /** Null when it has been ready for so long; else what is wrong with it. */
@@ -190,11 +215,12 @@ export class SlotSupervisor implements Supervisor {
     return words === "" ? end : `${end}\n${words.replaceAll(/^/gm, "  | ")}`;
   }
 
-  /** A worker that is not ready in time goes, and the slot gets another. */
-  #replaceFailed(slot: Slot, worker: Worker, fate: string): void {
-    this.#parts.log.error("A worker did not become ready", { worker: slot.number + 1, pid: worker.pid, reason: fate });
-    if (worker.state === "gone") this.#restart(slot, true);
-    else void this.#see(worker, "SIGTERM", "succeeded");
+  /** A worker that is not ready in time goes, and one that has died meanwhile gets a successor. */
+  #repair(slot: Slot, worker: Worker | null, fate: string | null): void {
+    const place = { worker: slot.number + 1, pid: worker?.pid ?? 0 };
+    if (fate !== null) this.#parts.log.error("A worker did not become ready", { ...place, reason: fate });
+    if (worker === null || worker.state === "gone") this.#restart(slot, true);
+    else if (fate !== null) void this.#see(worker, "SIGTERM", "succeeded");
   }
 
   // Deaths.
@@ -215,7 +241,7 @@ export class SlotSupervisor implements Supervisor {
     const wait = isYoung ? Math.min(LONGEST_BACKOFF, BACKOFF * 2 ** (slot.youngDeaths - 1)) : 0;
     slot.cancelRestart = this.#clock.setTimer(() => {
       slot.cancelRestart = null;
-      if (this.#stop !== null || slot.candidate !== null) return;
+      if (this.#stop !== null || slot.candidate !== null || !this.#slots.includes(slot)) return;
       slot.restarts++;
       void this.#tryOn(slot);
     }, wait);
@@ -223,6 +249,10 @@ export class SlotSupervisor implements Supervisor {
 
   async #tryOn(slot: Slot): Promise<void> {
     const worker = slot.worker = this.#launch(slot);
+    if (worker === null) {
+      this.#parts.log.error(`Worker ${slot.number + 1} can't be started`, { reason: this.#fault });
+      return this.#restart(slot, true);
+    }
     const fate = await this.#fateOf(worker, 0);
     if (fate === null) this.#parts.log.info(`Worker ${slot.number + 1} serves again`, { pid: worker.pid });
     else if (this.#stop === null && slot.worker === worker && worker.state !== "gone") {
@@ -240,14 +270,19 @@ export class SlotSupervisor implements Supervisor {
     this.#parts.log.info(`Reload: generation ${this.#generation}`, { cause });
     const left: LeftWorker[] = [];
     const { workers } = this.#settings;
-    const all = Array.from({ length: workers }, (_, number) => this.#slots[number] ?? emptySlot(number));
+    const there = this.#slots.length;
+    const added = Array.from({ length: Math.max(0, workers - there) }, (_, i) => emptySlot(there + i));
+    this.#slots = [...this.#slots, ...added];
     let reason = "";
-    for (const slot of all) {
+    for (const slot of this.#slots.slice(0, workers)) {
       reason = await this.#replace(slot, left);
       if (reason !== "") break;
-      if (!this.#slots.includes(slot)) this.#slots = [...this.#slots, slot];
     }
     if (reason === "") await this.#shrink(workers, left);
+    this.#slots = this.#slots.filter((slot) => slot.worker !== null || !added.includes(slot));
+    if (reason === "" && this.#stop === null) this.#prune();
+    // Nothing of it is left: its number is the next one's.
+    else if (left.length === 0 && !this.#hasGeneration(this.#generation)) this.#generation--;
     const report = this.#report("reload", cause, this.#clock.now() - began, left, reason);
     this.#lastReload = report;
     this.#reload = null;
@@ -263,6 +298,7 @@ export class SlotSupervisor implements Supervisor {
   async #replace(slot: Slot, left: LeftWorker[]): Promise<string> {
     if (this.#stop !== null) return "It stops";
     const candidate = slot.candidate = this.#launch(slot);
+    if (candidate === null) return `the new worker ${slot.number + 1} can't be started: ${this.#fault}`;
     const fate = await this.#fateOf(candidate, this.#settings.stable);
     if (this.#stop !== null) return "It stops";
     const old = slot.worker;
@@ -284,14 +320,24 @@ export class SlotSupervisor implements Supervisor {
 
   /** Slots that are too many. */
   async #shrink(workers: number, left: LeftWorker[]): Promise<void> {
-    const surplus = this.#slots.slice(workers);
-    this.#slots = this.#slots.slice(0, workers);
-    for (const slot of surplus) {
+    for (const slot of this.#slots.slice(workers)) {
+      if (this.#stop !== null) return;
       slot.cancelRestart?.();
+      this.#slots = this.#slots.filter((one) => one !== slot);
       const { worker } = slot;
-      slot.worker = null;
       if (worker !== null && worker.state !== "gone") left.push(await this.#see(worker, "SIGTERM", "succeeded"));
     }
+  }
+
+  /** Sockets that the new workers don't listen on: whoever connects there would wait for ever. */
+  #prune(): void {
+    for (const address of this.#parts.sockets.prune(this.#generation)) {
+      this.#parts.log.info(`Closed ${formatAddress(address)}, which nobody listens on any more`);
+    }
+  }
+
+  #hasGeneration(generation: number): boolean {
+    return this.#alive().some((worker) => worker.generation === generation);
   }
 
   /** Asks a worker to leave, once, and waits until it has. */
@@ -308,6 +354,12 @@ export class SlotSupervisor implements Supervisor {
     this.#parts.log.warn(`Worker ${worker.slot + 1} has not ended within the grace, killed`, { pid: worker.pid });
     worker.kill();
     return leftOf(worker, await worker.exited, true);
+  }
+
+  /** Told once more, it cuts; whoever does not even then is killed. */
+  async #cut(worker: Worker, signal: string): Promise<void> {
+    await worker.leave(signal, "alone");
+    if (await this.#within(worker.exited, CUT_TIME) === undefined) worker.kill();
   }
 
   #tellReload({ done, clean, reason, duration, workers }: SuperviseReport): void {
@@ -331,7 +383,9 @@ export class SlotSupervisor implements Supervisor {
     const left = await Promise.all(alive.map((worker) => this.#see(worker, signal, "alone")));
     this.#cancelPing();
     await told;
-    return this.#report("stop", cause, this.#clock.now() - began, left, "");
+    const report = this.#report("stop", cause, this.#clock.now() - began, left, "");
+    this.#parts.log.info(report.clean ? "Stopped, nothing was lost" : `Stopped: ${report.reason}`);
+    return report;
   }
 
   #alive(): Worker[] {

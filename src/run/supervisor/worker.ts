@@ -7,7 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import type { SluiceError } from "../../errors.ts";
 import type { FromWorker, ServerState, SocketLane, ToWorker } from "../../parent.ts";
-import { WORKER_VARIABLE } from "../../parent.ts";
+import { SUPERVISOR_VARIABLE, WORKER_VARIABLE } from "../../parent.ts";
 import type { HeldSockets } from "./held_sockets.ts";
 import { LineSplitter } from "./line_splitter.ts";
 import { Outbox } from "./outbox.ts";
@@ -15,6 +15,8 @@ import { WORKER_STATES, type WorkerEvent, type WorkerState } from "./worker_stat
 
 /** Lines of its output that are kept for its last words. */
 const KEPT_LINES = 12;
+/** A line of a stack. */
+const FRAME = /^\s+at \S/;
 /** Longest wait until a worker has heard why it is to leave, in ms: one that hangs hears nothing. */
 const HEARD_IN_TIME = 500;
 
@@ -45,8 +47,8 @@ export interface WorkerExit {
 
 /** What a worker's owner hears of it. */
 export interface WorkerEvents {
-  /** A line that it wrote. */
-  output(worker: Worker, stream: "stdout" | "stderr", line: string): void;
+  /** A line that it wrote; a promise asks it to wait with more. */
+  output(worker: Worker, stream: "stdout" | "stderr", line: string): Promise<void> | void;
   /** Its servers listen and take work: the first time. */
   ready(worker: Worker): void;
   /** Its process has ended. */
@@ -64,6 +66,8 @@ export class Worker {
   exit: WorkerExit | null = null;
   servers: readonly ServerState[] = [];
   rss: number | null = null;
+  /** `run()` drains its servers at a signal. */
+  drains = false;
   /** It has been ready. */
   hasServed = false;
   /** It was named as one that hangs. */
@@ -102,7 +106,13 @@ export class Worker {
     this.#child = spawn(file, args, {
       detached: true,
       stdio: ["ignore", "pipe", "pipe", "ipc", ...lane.stdio],
-      env: { ...process.env, ...env, ...lane.variables, [WORKER_VARIABLE]: number },
+      env: {
+        ...process.env,
+        ...env,
+        ...lane.variables,
+        [WORKER_VARIABLE]: number,
+        [SUPERVISOR_VARIABLE]: String(process.pid),
+      },
     });
     lane.started();
     this.exited = this.#follow();
@@ -186,12 +196,21 @@ export class Worker {
 
   #read(stream: "stdout" | "stderr"): void {
     const lines = new LineSplitter((line) => {
-      this.#words.push(line);
+      // Where it failed is in the log; here is room for what.
+      if (!FRAME.test(line) && line.trim() !== "") this.#words.push(line);
       if (this.#words.length > KEPT_LINES) this.#words.shift();
-      this.#events.output(this, stream, line);
+      taken = this.#events.output(this, stream, line) ?? taken;
     });
-    this.#child[stream]!.setEncoding("utf8").on("data", (text: string) => lines.push(text))
-      .on("end", () => lines.end()).on("error", () => {});
+    let taken: Promise<void> | null = null;
+    const source = this.#child[stream]!;
+    source.setEncoding("utf8").on("end", () => lines.end()).on("error", () => {}).on("data", (text: string) => {
+      taken = null;
+      lines.push(text);
+      // Whoever reads slowly makes the worker wait, and not this process grow.
+      if (taken === null) return;
+      source.pause();
+      (taken as Promise<void>).then(() => source.resume());
+    });
   }
 
   #heard(message: FromWorker): void {
@@ -205,6 +224,7 @@ export class Worker {
       this.#configuring.delete(message.id);
     } else if (message.sluice === "state") {
       this.servers = message.servers;
+      this.drains = message.drains;
       this.rss = message.rss;
       if (message.ready && this.state === "starting") this.#go("ready");
     }
@@ -215,7 +235,7 @@ export class Worker {
     if (this.#limits !== null) void this.configure(this.#limits);
     this.#limits = null;
     try {
-      const socket = await this.#sockets.give(wish);
+      const socket = await this.#sockets.give(wish, this.generation);
       if (this.state === "gone") return;
       const opened = { sluice: "opened", id, address: socket.address } as const;
       this.#outbox.send(() => this.#lane.send(socket, opened, (message, handle) => this.#post(message, handle)));

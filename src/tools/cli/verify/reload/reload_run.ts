@@ -23,8 +23,8 @@ const AFTER_KILL = 1000;
 const COMMAND_LIMIT = 60_000;
 /** Longest wait until a process stands still, or is gone, in ms. */
 const STATE_LIMIT = 2000;
-/** Longest wait until a process of the server holds a connection, in ms. */
-const WORKER_LIMIT = 5000;
+/** Longest wait until a process of the server holds a connection, in ms: one that lost all starts others, on a busy machine. */
+const WORKER_LIMIT = 30_000;
 /** Wait between two looks at processes, in ms. */
 const LOOK_EVERY = 5;
 /** What stands for the server's process in a reload's command. */
