@@ -134,7 +134,7 @@ async function versionOf(address: Address): Promise<Target> {
 }
 
 function inUse(port: number): Error {
-  return Object.assign(new Error(`bind EADDRINUSE, port ${port}`), { code: "EADDRINUSE" });
+  return Object.assign(new Error(`Port ${port} is taken: bind EADDRINUSE`), { code: "EADDRINUSE" });
 }
 
 function madeBy(handle: BoundHandle | number, call: string): BoundHandle {

@@ -121,7 +121,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/websocket/reconnect/mod.ts", 48],
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
-  ["src/run/supervisor/mod.ts", 62],
+  ["src/run/supervisor/mod.ts", 70],
   ["src/run/config/mod.ts", 60],
 ];
 

@@ -202,8 +202,8 @@ describe("the manuals", () => {
     assertEquals(others, []);
   });
 
-  it("have README within 180 lines", () => {
-    assert(readManual("README.md").text.split("\n").length <= 181);
+  it("have README within 200 lines", () => {
+    assert(readManual("README.md").text.split("\n").length <= 201);
   });
 
   it("have TypeScript that compiles, strictly", { skip: onNode }, () => {

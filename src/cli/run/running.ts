@@ -70,7 +70,7 @@ export class Running {
     try {
       if (report !== undefined) appendFileSync(report, "");
     } catch (error) {
-      throw new StartError(`--report can't be written: ${(error as Error).message}`);
+      throw new StartError(`The file of --report can't be written: ${(error as Error).message}`);
     }
   }
 
