@@ -5,12 +5,11 @@
  */
 import { formatDuration, plural } from "@sluice/sluice/cli/kit";
 import { type LossCounts, LOSSES, type RoundReport, type StopResult, type VerifyReport } from "../../verify/mod.ts";
+import { type Column, headOf, indent, rowOf } from "./columns.ts";
 import type { VerifySettings } from "./verify_options.ts";
 
 /** What a run depends on beside the server. */
 export type Circumstances = Pick<VerifySettings, "seed" | "roundTrip" | "jitter" | "busy">;
-
-type Column = readonly [title: string, width: number];
 
 const COLUMNS: readonly Column[] = [
   ["scenario", -16],
@@ -24,7 +23,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The head of the table. */
 export function formatHead(): string {
-  return line(COLUMNS.map(([title]) => title), "lost");
+  return headOf(COLUMNS, "lost");
 }
 
 /** A round as one row. */
@@ -33,7 +32,7 @@ export function formatRow(report: RoundReport, rounds: number): string {
   const name = rounds > 1 ? `${scenario} ${round}` : scenario;
   const took = stop.took === null ? "killed" : formatDuration(stop.took);
   const cells = [name, sent, answered, afterEnd, refused, took, exitOf(stop)];
-  return line(cells.map(String), clean ? "nothing" : formatLosses(losses));
+  return rowOf(COLUMNS, cells.map(String), clean ? "nothing" : formatLosses(losses));
 }
 
 /** What stands below a row: who lost what, and the server's last words if it did not go well. */
@@ -75,16 +74,4 @@ function formatLosses(losses: LossCounts): string {
 function exitOf({ code, signal, took }: StopResult): string {
   if (took === null) return "-";
   return signal ?? String(code);
-}
-
-function indent(text: string): string[] {
-  return text.split("\n").map((part) => `  ${part}`);
-}
-
-function line(cells: readonly string[], last: string): string {
-  const padded = cells.map((cell, i) => {
-    const [, width] = COLUMNS[i];
-    return width < 0 ? cell.padEnd(-width) : cell.padStart(width);
-  });
-  return `${padded.join("")}  ${last}`;
 }

@@ -5,9 +5,8 @@
  */
 import { formatDuration, plural } from "@sluice/sluice/cli/kit";
 import { type PartFigures, RELOAD_LOSSES, type ReloadReport, type WaitFigures } from "../../../verify/mod.ts";
+import { type Column, headOf, indent, rowOf } from "../columns.ts";
 import { type Circumstances, settingRows } from "../table.ts";
-
-type Column = readonly [title: string, width: number];
 
 const COLUMNS: readonly Column[] = [
   ["", -10],
@@ -25,7 +24,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The whole table: each reload and each kill, what happened between them, and everything. */
 export function formatReloads({ parts, between, total }: ReloadReport): string[] {
-  const head = line(COLUMNS.map(([title]) => title), "to blame");
+  const head = headOf(COLUMNS, "to blame");
   const rows = parts.map((part) => formatPart(`${part.kind} ${part.number}`, formatDuration(part.took), part));
   return [
     "Waits are p50/p99/longest in ms",
@@ -68,7 +67,7 @@ function heldWords({ parts, kills: { held } }: ReloadReport): string[] {
 function formatPart(name: string, took: string, figures: PartFigures): string {
   const { connections, losses, sent, answered, lost, held, connectWait, answerWait } = figures;
   const counts = [connections, losses.refused, losses.reset, sent, answered, lost, held.messages].map(String);
-  return line([name, took, ...counts, waits(connectWait), waits(answerWait)], formatLosses(figures));
+  return rowOf(COLUMNS, [name, took, ...counts, waits(connectWait), waits(answerWait)], formatLosses(figures));
 }
 
 function formatLosses({ losses }: PartFigures): string {
@@ -82,16 +81,4 @@ function waits({ count, p50, p99, max }: WaitFigures): string {
 
 function shortMs(ms: number): string {
   return ms < 9.95 ? ms.toFixed(1) : String(Math.round(ms));
-}
-
-function indent(text: string): string[] {
-  return text.split("\n").map((part) => `  ${part}`);
-}
-
-function line(cells: readonly string[], last: string): string {
-  const padded = cells.map((cell, i) => {
-    const [, width] = COLUMNS[i];
-    return width < 0 ? cell.padEnd(-width) : cell.padStart(width);
-  });
-  return `${padded.join("")}  ${last}`;
 }
