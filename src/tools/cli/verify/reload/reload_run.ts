@@ -13,7 +13,7 @@ import { forgive, stopServer } from "../stop.ts";
 import { formatExit, lastWords, PORT_MARK, startSubject, type Subject } from "../subject.ts";
 import type { VerifySettings } from "../verify_options.ts";
 import type { ReloadSettings } from "./reload_options.ts";
-import { clientsOf, isRunning, isStopped, knowsWorkers, workersOf } from "./workers.ts";
+import { censusOf, clientsOf, isRunning, isStopped, knowsWorkers, workersOf } from "./workers.ts";
 
 /** Time in ms under load before each reload and behind the last one, at the least and at the most. */
 const REST: readonly [least: number, most: number] = [300, 500];
@@ -177,7 +177,11 @@ class Reloads {
     let workers: readonly number[] = [];
     await until(() => (workers = workersOf(child.pid, place)).length > 0, this.#stage.patience(WORKER_LIMIT));
     if (workers.length > 0) return workers;
-    throw new VerifyError("No process that the server has started holds a connection: there is no worker to kill");
+    const { processes, connections } = censusOf(child.pid, place);
+    const found = `processes below it: ${processes}, connections that were accepted: ${connections}`;
+    throw new VerifyError(
+      `No process that the server has started holds a connection: there is no worker to kill (${found})`,
+    );
   }
 
   async #stop(): Promise<void> {

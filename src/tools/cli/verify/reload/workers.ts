@@ -22,6 +22,11 @@ export function workersOf(pid: number, place: Place): number[] {
   return descendantsOf(pid).filter((child) => heldBy(child, connections).length > 0);
 }
 
+/** How many processes a server has started, and how many connections of its clients the kernel knows. */
+export function censusOf(pid: number, place: Place): { readonly processes: number; readonly connections: number } {
+  return { processes: descendantsOf(pid).length, connections: connectionsAt(pid, place).size };
+}
+
 /** The ports of the clients whose connections a process holds; null where they have none. */
 export function clientsOf(pid: number, place: Place): ReadonlySet<number> | null {
   if (place.path !== undefined) return null;
