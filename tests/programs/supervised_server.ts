@@ -34,6 +34,8 @@ const second = await serveHttp({ port: 0, hostname: "127.0.0.1" }, () => new Res
 const echo = LINES_PATH === undefined || mode === "nolines" ? null : await serve({ path: LINES_PATH }, async (conn) => {
   for await (const line of lines(conn)) await conn.write(`${line}\n`);
 });
+const running = run([http, second, ...(echo === null ? [] : [echo])], { grace: Number(GRACE) });
+// Not before: whoever reads it may send a signal at once.
 console.log(`http ${http.url} second ${second.url}`);
 if (mode === "dies") setTimeout(() => process.exit(9), 200);
-await run([http, second, ...(echo === null ? [] : [echo])], { grace: Number(GRACE) });
+await running;

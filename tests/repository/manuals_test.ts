@@ -25,7 +25,7 @@ import {
 const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])[] = [
   ["src/server/README.md", "server.stats", /true \{/],
   ["src/server/README.md", "await listen(", /^hello$/m],
-  ["src/server/README.md", "clientCaFile", /^Can't read the TLS file \/etc\/tls\/site\.crt: /],
+  ["src/server/README.md", "clientCaFile", /^Can't read the TLS file \/etc\/tls\/site\.(crt|key): /],
   ["src/server/README.md", "conn.waitUntil(look", /^found a\ntrue$/m],
   ["src/server/README.md", "proxyProtocol: { from }", /^192\.0\.2\.7 true 2$/m],
   ["src/context/README.md", "withCancelCause(", /^ada null\ntrue\nover: the client has gone$/m],

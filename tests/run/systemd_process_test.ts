@@ -89,6 +89,8 @@ describe("under systemd", { skip }, () => {
       const command = kind === "alone" ? alone : supervised(`${path}.control`);
       await using program = await activated(path, command, { HTTP_PATH: path });
       assertMatch(await answer(path), /^HTTP\/1\.1 200 /);
+      // It may answer before all of its servers are there, and before it hears signals.
+      await program.line(/^(\[1\] )?http /, LIMIT);
       program.signal("SIGTERM");
       assertEquals((await program.exited(LIMIT)).code, 0);
     });
@@ -98,6 +100,8 @@ describe("under systemd", { skip }, () => {
       const command = kind === "alone" ? alone : supervised(`${path}.control`);
       await using program = await activated(path, command, { HTTP_INHERIT: "http" });
       assertMatch(await answer(path), /^HTTP\/1\.1 200 /);
+      // It may answer before all of its servers are there, and before it hears signals.
+      await program.line(/^(\[1\] )?http /, LIMIT);
       program.signal("SIGTERM");
       assertEquals((await program.exited(LIMIT)).code, 0);
     });

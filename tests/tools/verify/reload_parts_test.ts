@@ -9,7 +9,7 @@ import {
   formatReloads,
   formatReloadSum,
 } from "../../../src/tools/cli/verify/reload/reload_table.ts";
-import { tcpConnections, unixConnections } from "../../../src/tools/cli/verify/reload/workers.ts";
+import { tcpConnections, unixSockets } from "../../../src/tools/cli/verify/reload/workers.ts";
 import { readSettings, type VerifySettings } from "../../../src/tools/cli/verify/verify_options.ts";
 import { cleanReloads, losingReloads } from "../../support/verify_reports.ts";
 
@@ -125,8 +125,8 @@ describe("the kernel's tables", () => {
     assertEquals([...tcpConnections("", 8080)], []);
   });
 
-  it("tell those of a Unix socket", () => {
-    assertEquals([...unixConnections(UNIX, "/run/a.sock")], [["22", 0]]);
-    assertEquals([...unixConnections("", "/run/a.sock")], []);
+  it("tell those of a Unix socket, and the one that listens", () => {
+    assertEquals([...unixSockets(UNIX, "/run/a.sock")], [["21", 0], ["22", 0]]);
+    assertEquals([...unixSockets("", "/run/a.sock")], []);
   });
 });

@@ -9,8 +9,6 @@ import type { Place } from "../places.ts";
 
 /** Its number in the kernel's tables of TCP, where 0A listens. */
 const ESTABLISHED = "01";
-/** The same of Unix sockets, by SS_CONNECTED. */
-const CONNECTED = "03";
 const TABLES = ["tcp", "tcp6"] as const;
 
 /** The accepting ends of connections by inode, each with its client's port. */
@@ -57,10 +55,13 @@ export function tcpConnections(table: string, port: number): Connections {
   return accepted(ours.map(([, , remote, ...cells]) => [cells[6], Number.parseInt(remote.split(":").pop()!, 16)]));
 }
 
-/** Established connections to a path by inode, out of the kernel's table of Unix sockets; their clients have no port. */
-export function unixConnections(table: string, path: string): Connections {
+/**
+ * Sockets at a path by inode, out of the kernel's table of Unix sockets: accepted ones, whose clients have no port, and
+ * the listening one, which who accepts from it holds as well.
+ */
+export function unixSockets(table: string, path: string): Connections {
   const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
-  const ours = rows.filter((cells) => cells[7] === path && cells[5] === CONNECTED);
+  const ours = rows.filter((cells) => cells[7] === path);
   return accepted(ours.map((cells) => [cells[6], 0]));
 }
 
@@ -70,7 +71,7 @@ function accepted(found: readonly (readonly [inode: string, port: number])[]): C
 }
 
 function connectionsAt(pid: number, { port, path }: Place): Connections {
-  if (path !== undefined) return unixConnections(read(`/proc/${pid}/net/unix`), path);
+  if (path !== undefined) return unixSockets(read(`/proc/${pid}/net/unix`), path);
   return new Map(TABLES.flatMap((name) => [...tcpConnections(read(`/proc/${pid}/net/${name}`), port!)]));
 }
 
