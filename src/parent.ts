@@ -80,8 +80,8 @@ export interface SocketHolder {
   passed(): readonly { readonly name: string; readonly socket: BoundSocket }[];
   /** Tells the service manager how the service is, e.g. `READY=1` (sd_notify); nothing where none listens. */
   notify(...state: string[]): Promise<void>;
-  /** How often the service manager's watchdog wants to hear `WATCHDOG=1`, in ms; 0 for never. */
-  readonly watchdogPeriod: number;
+  /** Tells the service manager's watchdog from now on that this process lives, if it wants to hear of it. */
+  beat(): void;
   /** For a child that is about to be started. */
   lane(): SocketLane;
 }

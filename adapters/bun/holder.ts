@@ -5,15 +5,14 @@
  * @module
  */
 import { lookup } from "node:dns/promises";
-import { chmodSync, unlinkSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import type { Address } from "../../src/endpoint.ts";
 import type { BoundSocket, SocketHolder, SocketLane, SocketWish, ToWorker } from "../../src/parent.ts";
 import { ipBytes } from "../shared/kernel_table.ts";
 import { listenError } from "../shared/listen_error.ts";
 import { SOCKETS_VARIABLE } from "../../src/parent.ts";
-import { checkListenPath, fileAt, removeOwn } from "../shared/unix_path.ts";
+import { checkListenPath, fileAt, overDead, removeOwn } from "../shared/unix_path.ts";
 import { ServiceManaged } from "../shared/parent/service_managed.ts";
-import { isDead } from "../shared/unix_stale.ts";
 import type { Calls } from "./libc.ts";
 
 /** Behind the standard three and the channel of IPC. */
@@ -52,17 +51,9 @@ export class BunHolder extends ServiceManaged implements SocketHolder {
   async bind(wish: SocketWish): Promise<BoundSocket> {
     const address = wish.address!;
     checkListenPath(address);
-    const ip = await ipOf(address);
     try {
-      return this.#bound(address, ip, wish);
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EADDRINUSE" || !(await isDead(address))) {
-        throw listenError(address, error);
-      }
-    }
-    try {
-      if (address.transport === "unix") unlinkSync(address.path);
-      return this.#bound(address, ip, wish);
+      const ip = await ipOf(address);
+      return await overDead(address, () => this.#bound(address, ip, wish));
     } catch (error) {
       throw listenError(address, error);
     }
@@ -115,12 +106,6 @@ export class BunHolder extends ServiceManaged implements SocketHolder {
 }
 
 async function ipOf(address: Address): Promise<string> {
-  if (address.transport === "unix" || /:|^[\d.]+$/.test(address.hostname)) {
-    return address.transport === "unix" ? "" : address.hostname;
-  }
-  try {
-    return (await lookup(address.hostname)).address;
-  } catch (error) {
-    throw listenError(address, error);
-  }
+  if (address.transport === "unix") return "";
+  return /:|^[\d.]+$/.test(address.hostname) ? address.hostname : (await lookup(address.hostname)).address;
 }

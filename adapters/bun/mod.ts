@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { readFileSync, statSync, unlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address, TlsConnectOptions, TlsListenOptions } from "../../src/endpoint.ts";
@@ -28,7 +28,7 @@ import { LIMITS, ResourceReader } from "../shared/resources.ts";
 import { type Probe, ProcessParts } from "../shared/process.ts";
 import { findProbe } from "./response_body.ts";
 import type { NativeSocket, Owner, SystemError } from "./socket.ts";
-import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt, overDead, setMode } from "../shared/unix_path.ts";
 
 interface NativeListener {
   getsockname(into: { address?: string; port?: number }): void;
@@ -310,13 +310,7 @@ async function listen(options: SocketListenOptions, held: HeldSocket | null): Pr
   if (held !== null) return listenOn(options, held);
   checkListenPath(options.address);
   try {
-    return new BunListener(options, null);
-  } catch (error) {
-    if (!(await isStale(options.address, error as SystemError))) throw refusal(options, error as SystemError);
-  }
-  try {
-    unlinkSync((options.address as { path: string }).path);
-    return new BunListener(options, null);
+    return await overDead(options.address, () => new BunListener(options, null));
   } catch (error) {
     throw refusal(options, error as SystemError);
   }
@@ -379,19 +373,6 @@ function boundTo(native: NativeListener): { hostname: string; port: number } {
   const name: { address?: string; port?: number } = {};
   native.getsockname(name);
   return { hostname: name.address ?? "", port: name.port ?? 0 };
-}
-
-/** True for a Unix socket's file that nobody listens on any more. */
-async function isStale(address: Address, error: SystemError): Promise<boolean> {
-  if (address.transport !== "unix" || error.code !== "EADDRINUSE") return false;
-  // Connecting to a plain file is refused as well, and a plain file must stay.
-  if (!statSync(address.path, { throwIfNoEntry: false })?.isSocket()) return false;
-  try {
-    (await adapter.connect({ address })).destroy();
-    return false;
-  } catch (refusal) {
-    return (refusal as SystemError).code === "ECONNREFUSED";
-  }
 }
 
 function descriptorCeiling(): number {

@@ -5,15 +5,13 @@
  * @module
  */
 import { lookup } from "node:dns/promises";
-import { unlinkSync } from "node:fs";
 import net from "node:net";
 import { ListenError, UnsupportedError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
 import type { BoundSocket, SocketHolder, SocketLane, SocketWish, ToWorker } from "../../src/parent.ts";
 import { listenError } from "../shared/listen_error.ts";
-import { checkListenPath, fileAt, removeOwn, setMode } from "../shared/unix_path.ts";
+import { checkListenPath, fileAt, overDead, removeOwn, setMode } from "../shared/unix_path.ts";
 import { ServiceManaged } from "../shared/parent/service_managed.ts";
-import { isDead } from "../shared/unix_stale.ts";
 import { systemError } from "./handles/native.ts";
 
 /** What is used of a bound handle. */
@@ -67,15 +65,8 @@ export class NodeHolder extends ServiceManaged implements SocketHolder {
     const address = wish.address!;
     checkListenPath(address);
     try {
-      return this.#bound(address, wish, await versionOf(address));
-    } catch (error) {
-      if ((error as { code?: string }).code !== "EADDRINUSE" || !(await isDead(address))) {
-        throw listenError(address, error);
-      }
-    }
-    try {
-      if (address.transport === "unix") unlinkSync(address.path);
-      return this.#bound(address, wish, ["", UNIX]);
+      const target = await versionOf(address);
+      return await overDead(address, () => this.#bound(address, wish, target));
     } catch (error) {
       throw listenError(address, error);
     }

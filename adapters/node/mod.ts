@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { lstat, unlink } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import net from "node:net";
 import { dirname } from "node:path";
 import process from "node:process";
@@ -39,7 +39,7 @@ import { addressOf, NodeSocket } from "./socket.ts";
 import { createTlsServer, replaceTls } from "./tls_server.ts";
 import { checkTlsOptions } from "../shared/tls_parts.ts";
 import type { TlsState } from "../shared/tls_state.ts";
-import { checkConnectPath, checkListenPath, closeBeside, fileAt, setMode } from "../shared/unix_path.ts";
+import { checkConnectPath, checkListenPath, closeBeside, fileAt, overDead, setMode } from "../shared/unix_path.ts";
 
 type SystemError = Error & { readonly code?: string };
 
@@ -327,21 +327,15 @@ export async function openServer(options: SocketListenOptions, held: HeldSocket 
   if (held !== null) return await listenOn(options, held);
   checkListenPath(address);
   try {
-    return await listening(options);
+    return await overDead(address, () => listening(options));
   } catch (error) {
-    if (!(await isStale(address, error))) throw listenError(address, await honest(address, error));
-  }
-  try {
-    if (address.transport === "unix") await unlink(address.path);
-    return await listening(options);
-  } catch (error) {
-    throw listenError(address, error);
+    throw listenError(address, await honest(address, error));
   }
 }
 
 async function listening(options: SocketListenOptions): Promise<net.Server> {
-  const { address, backlog, reusePort } = options;
-  const server = await begun(options, { ...target(address), backlog, ...(reusePort ? { reusePort } : {}) });
+  const { address, reusePort } = options;
+  const server = await begun(options, { ...target(address), ...(reusePort ? { reusePort } : {}) });
   try {
     setMode(options);
     return server;
@@ -354,7 +348,7 @@ async function listening(options: SocketListenOptions): Promise<net.Server> {
 /** On a socket that another process has bound. */
 async function listenOn(options: SocketListenOptions, held: HeldSocket): Promise<net.Server> {
   try {
-    return await begun(options, held.handle ?? { fd: held.fd, backlog: options.backlog });
+    return await begun(options, held.handle ?? { fd: held.fd });
   } catch (error) {
     held.release();
     throw listenError(held.address, error);
@@ -365,8 +359,7 @@ function begun(options: SocketListenOptions, on: object): Promise<net.Server> {
   const server = createServer(options);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    const backlog = "fd" in on || "backlog" in on ? [] : [options.backlog];
-    server.listen(on, ...backlog, () => {
+    server.listen(on, options.backlog, () => {
       server.off("error", reject);
       resolve(server);
     });
@@ -459,21 +452,6 @@ function connectError(address: Address, error: unknown): ConnectError {
 async function honest(address: Address, error: unknown): Promise<unknown> {
   if (address.transport !== "unix" || (error as SystemError).code !== "EACCES") return error;
   return await lstat(dirname(address.path)).then(() => error, (cause) => cause);
-}
-
-/** True for a Unix socket's file that nobody listens on any more. */
-async function isStale(address: Address, error: unknown): Promise<boolean> {
-  if (address.transport !== "unix" || (error as SystemError).code !== "EADDRINUSE") return false;
-  try {
-    // connect() to a plain file is refused as well, and a plain file must stay.
-    if (!(await lstat(address.path)).isSocket()) return false;
-  } catch {
-    return false;
-  }
-  const probe = net.connect(address.path);
-  const outcome = await ready(probe, "connect", () => "").catch((cause: SystemError) => cause.code);
-  probe.destroy();
-  return outcome === "ECONNREFUSED";
 }
 
 /** Node has the option since 22.12 and 23.1; older ones would ignore it. */

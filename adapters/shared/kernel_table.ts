@@ -31,14 +31,48 @@ export function readAcceptQueue(address: Address): number | null {
   if (address.transport === "unix") return null;
   const { hostname, port } = address;
   const place = `${printed(hostname)}:${port.toString(16).toUpperCase().padStart(4, "0")}`;
-  const row = findListener(TABLES[hostname.includes(":") ? 1 : 0], place);
+  const row = findListener(TABLES[hostname.includes(":") ? 1 : 0], (row) => row[1] === place);
   return row === null ? null : parseInt(row[4].split(":")[1], 16);
 }
 
-/** An IP address as the tables have it: each 32-bit word in the machine's byte order, which is little-endian here. */
+/** Where a listener is bound of which only the inode is known; null if it is not in the tables. */
+export function listenerOf(inode: string): Address | null {
+  for (const table of TABLES) {
+    const row = findListener(table, (row) => row[9] === inode);
+    if (row === null) continue;
+    const [host, port] = row[1].split(":");
+    return { transport: "tcp", hostname: readIp(host), port: parseInt(port, 16) };
+  }
+  return null;
+}
+
+/** An IP address as the tables have it. */
 function printed(ip: string): string {
-  return bytesOf(ip).map((_, i, bytes) => bytes[(i & ~3) + 3 - (i & 3)])
-    .map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join("");
+  return swapped(bytesOf(ip)).map((byte) => byte.toString(16).toUpperCase().padStart(2, "0")).join("");
+}
+
+/** The reverse. */
+function readIp(text: string): string {
+  const bytes = swapped((text.match(/../g) ?? []).map((byte) => parseInt(byte, 16)));
+  if (bytes.length === 4) return bytes.join(".");
+  return compressed(Array.from({ length: 8 }, (_, i) => (bytes[2 * i] << 8) | bytes[2 * i + 1]));
+}
+
+/** Each 32-bit word in the machine's byte order, which is little-endian here. */
+function swapped(bytes: readonly number[]): number[] {
+  return bytes.map((_, i) => bytes[(i & ~3) + 3 - (i & 3)]);
+}
+
+/** As RFC 5952 writes it: the longest run of zeros is left out. */
+function compressed(groups: readonly number[]): string {
+  let [from, length] = [0, 0];
+  for (let start = 0; start < groups.length; start++) {
+    let end = start;
+    while (groups[end] === 0) end++;
+    if (end - start > length) [from, length] = [start, end - start];
+  }
+  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
+  return length < 2 ? text(groups) : `${text(groups.slice(0, from))}::${text(groups.slice(from + length))}`;
 }
 
 /** The bytes of an IP address as text. */
@@ -54,7 +88,7 @@ function bytesOf(ip: string): number[] {
 }
 
 /** The row of a listening socket, as fields. Listening sockets come first. */
-function findListener(path: string, place: string): string[] | null {
+function findListener(path: string, isIt: (row: readonly string[]) => boolean): string[] | null {
   let file: number;
   try {
     file = openSync(path, "r");
@@ -66,7 +100,7 @@ function findListener(path: string, place: string): string[] | null {
       const row = line.trim().split(/\s+/);
       if (row[0] === "sl") continue;
       if (row[3] !== LISTEN) return null;
-      if (row[1] === place) return row;
+      if (isIt(row)) return row;
     }
     return null;
   } finally {

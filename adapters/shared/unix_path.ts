@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { chmodSync, renameSync, statSync, unlinkSync } from "node:fs";
+import { chmodSync, lstatSync, renameSync, statSync, unlinkSync } from "node:fs";
 import process from "node:process";
 import { ConnectError, ListenError } from "../../src/errors.ts";
 import type { Address } from "../../src/endpoint.ts";
@@ -68,6 +68,37 @@ export function closeBeside(address: Address, own: number, close: () => void): v
   }
   close();
   renameSync(aside, path);
+}
+
+/**
+ * Binds, over the file of a dead server if one is in the way: a process that was killed leaves its own.
+ *
+ * @param bind Is called again when the file is gone.
+ */
+export async function overDead<T>(address: Address, bind: () => T | Promise<T>): Promise<T> {
+  try {
+    return await bind();
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EADDRINUSE" || !(await isDead(address))) throw error;
+  }
+  if (address.transport === "unix") unlinkSync(address.path);
+  return await bind();
+}
+
+/** True for a socket's file whose server is dead: connecting is refused. So it is at a plain file, which must stay. */
+async function isDead(address: Address): Promise<boolean> {
+  if (address.transport !== "unix" || !lstatSync(address.path, { throwIfNoEntry: false })?.isSocket()) return false;
+  // A start needs none of it, and it takes Bun milliseconds.
+  const { connect } = await import("node:net");
+  return await new Promise((resolve) => {
+    const probe = connect(address.path);
+    const settle = (dead: boolean): void => {
+      probe.destroy();
+      resolve(dead);
+    };
+    probe.once("connect", () => settle(false));
+    probe.once("error", (error: Error & { readonly code?: string }) => settle(error.code === "ECONNREFUSED"));
+  });
 }
 
 /** Removes a Unix socket's file, unless somebody else has put another there. */

@@ -12,10 +12,10 @@ import {
   type DemoOptions,
   type EchoOptions,
   OPTIONS,
+  SERVE_MODULE,
 } from "./command_options.ts";
 import { readArgs } from "./read_args.ts";
 import { BUILT_IN } from "./built_in.ts";
-import { SERVE_MODULE } from "./run/program.ts";
 import { TOOLS } from "./tools.ts";
 
 /** What was asked for. */

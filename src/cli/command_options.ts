@@ -16,6 +16,9 @@ import type { ToolOption } from "./tool.ts";
 /** The commands that serve. */
 export type CommandName = "demo" | "echo";
 
+/** Serves a module's default export as a worker of `sluice run`; nobody types it. */
+export const SERVE_MODULE = "serve-module";
+
 /** How log records are written. */
 export type LogFormat = "json" | "pretty";
 

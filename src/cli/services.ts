@@ -21,7 +21,7 @@ import {
 } from "../../mod.ts";
 import { StartError } from "./usage_errors.ts";
 import { listenHint } from "./hints.ts";
-import type { CommonOptions } from "./command_options.ts";
+import type { CommonOptions, LogFormat } from "./command_options.ts";
 import type { Print } from "./output.ts";
 import { formatPhase, formatReport } from "./print.ts";
 
@@ -111,8 +111,12 @@ async function printReports(reports: readonly DrainReport[], print: Print): Prom
 }
 
 function makeLogger({ level, format }: CommonOptions): Logger {
-  const onTerminal = process.stderr.isTTY === true;
-  const make = (format ?? (onTerminal ? "pretty" : "json")) === "json" ? jsonLogger : prettyLogger;
   // On a terminal the phases are there to read already.
-  return make({ level: level ?? (onTerminal && process.stdout.isTTY === true ? "warn" : "info") });
+  const isShown = process.stderr.isTTY === true && process.stdout.isTTY === true;
+  return loggerIn(format)({ level: level ?? (isShown ? "warn" : "info") });
+}
+
+/** What makes a logger that writes in this format; pretty on a terminal, and JSON elsewhere, if none was asked for. */
+export function loggerIn(format: LogFormat | undefined): typeof jsonLogger {
+  return (format ?? (process.stderr.isTTY === true ? "pretty" : "json")) === "json" ? jsonLogger : prettyLogger;
 }

@@ -91,8 +91,6 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   /** Which is told what happens meanwhile. */
   #watch: DrainWatch | null = null;
   #stopExpected = false;
-  /** The parent knows of it. */
-  #isTold = false;
   #resolveClosed: (report: DrainReport) => void = () => {};
 
   constructor(options: ServeOptions, handler: Handler) {
@@ -167,7 +165,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   serve(listener: Listener): void {
     if (this.state !== "running") throw new ServerClosedError(`Server ${this.name} is ${this.state}, it can't serve`);
     this.adapter ??= listener.adapter;
-    if (this.#loops.length === 0) this.isolated = this.adapter.isolate?.() ?? this.isolated;
+    const isFirst = this.#loops.length === 0;
+    if (isFirst) this.isolated = this.adapter.isolate?.() ?? this.isolated;
     const { name } = this;
     const open = listener.take({
       info: (message, fields) => this.log.info(message, { server: name, ...fields as object }),
@@ -175,8 +174,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     });
     this.#listeners.push(listener);
     for (const socket of open) this.#loops.push(new AcceptLoop(socket, this.clock, this));
-    if (this.#loops.length > 0 && !this.#isTold) this.adapter.parent?.serving(this);
-    this.#isTold = true;
+    if (isFirst) this.adapter.parent?.serving(this);
   }
 
   reloadTls(given?: TlsCertificates): Promise<readonly TlsCertificate[]> {

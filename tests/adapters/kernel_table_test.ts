@@ -1,5 +1,8 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
+import { existsSync, readFileSync } from "node:fs";
+import { listenerOf } from "../../adapters/shared/kernel_table.ts";
+import { listen, type TcpAddress } from "../../mod.ts";
 import { connKey, parseKernelTable } from "../../src/server/drain/kernel_table.ts";
 
 const HEADER = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
@@ -52,5 +55,25 @@ describe("the kernel's table of TCP sockets", () => {
     assertEquals(table.has(connKey(tcp("127.0.0.1", 0xc001), tcp("127.0.0.1", 9000))), false);
     assertEquals(parseKernelTable(TCP4, [80]).size, 0);
     assertEquals(parseKernelTable("", [9000]).size, 0);
+  });
+});
+
+describe("a listening socket of which the inode is known", {
+  skip: existsSync("/proc/self/net/tcp") ? false : "needs /proc",
+}, () => {
+  for (const hostname of ["127.0.0.1", "0.0.0.0", "::1", "::"]) {
+    it(`is found where it is bound: ${hostname}`, async () => {
+      await using listener = await listen({ port: 0, hostname });
+      const { port } = listener.address as TcpAddress;
+      const hex = port.toString(16).toUpperCase().padStart(4, "0");
+      const rows = ["tcp", "tcp6"].flatMap((name) => readFileSync(`/proc/self/net/${name}`, "utf8").split("\n"));
+      const [row] = rows.map((line) => line.trim().split(/\s+/))
+        .filter((fields) => fields[3] === "0A" && fields[1].endsWith(`:${hex}`));
+      assertEquals(listenerOf(row[9]), tcp(hostname, port));
+    });
+  }
+
+  it("is told to be in none of the tables", () => {
+    assertEquals(listenerOf("0"), null);
   });
 });

@@ -30,7 +30,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/platform\.ts$/, [/^src\/(endpoint|socket|parent)\.ts$/]],
   [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock|bytes)\.ts$/, /^adapters\/memory\//]],
   [/^adapters\/shared\//, [
-    /^src\/(socket|platform|parent|endpoint|errors|bytes)\.ts$/,
+    /^src\/(same_place|socket|platform|parent|endpoint|errors|bytes)\.ts$/,
     /^adapters\/shared\//,
     /^node:/,
   ]],
@@ -95,7 +95,13 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/websocket\//, [BASE, RUNTIME, /^src\/(server|websocket)\//]],
   [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
   // Between processes.
-  [/^src\/run\/supervisor\//, [BASE, RUNTIME, /^src\/run\/supervisor\//, /^node:/]],
+  [/^src\/run\/supervisor\//, [
+    BASE,
+    RUNTIME,
+    /^src\/server\/run\/signals\.ts$/,
+    /^src\/run\/supervisor\//,
+    /^node:/,
+  ]],
   [/^src\/run\/config\//, [BASE, /^node:/, /^src\/run\/config\//]],
   [/^src\/run\/run_config\//, [
     BASE,
@@ -121,7 +127,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/websocket/reconnect/mod.ts", 48],
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
-  ["src/run/supervisor/mod.ts", 70],
+  ["src/run/supervisor/mod.ts", 73],
   ["src/run/config/mod.ts", 60],
 ];
 

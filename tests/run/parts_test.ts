@@ -93,7 +93,7 @@ describe("sockets that are held", () => {
       bound.push(port);
       return Promise.resolve({ address: at(port), close: () => closed.push(port) });
     };
-    const holder = { bind, passed: () => [], notify: () => Promise.resolve(), watchdogPeriod: 0 };
+    const holder = { bind, passed: () => [], notify: () => Promise.resolve(), beat() {} };
     return { holder: holder as unknown as SocketHolder, bound, closed };
   }
 

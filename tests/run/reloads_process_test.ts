@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { ask } from "../../src/run/supervisor/mod.ts";
+import { until } from "../support/apps.ts";
 import { root, startProgram } from "../support/processes.ts";
 
 const RELOADS = Number(process.env.RELOADS ?? 40);
@@ -26,11 +27,7 @@ describe("many reloads", { skip }, () => {
       const control = join(folder, "control.sock");
       const args = ["--workers", "1", "--stable", "0", "--control", control, "--unix", join(folder, "http.sock")];
       await using program = startProgram(`${root}src/cli/main.ts`, { args: ["run", file, ...args] });
-      const deadline = performance.now() + LIMIT;
-      while (!program.stderr.includes("is ready")) {
-        assert(performance.now() < deadline, program.stderr);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await until(() => program.stderr, () => program.stderr.includes("is ready"));
       const reload = async (times: number): Promise<void> => {
         for (let i = 0; i < times; i++) assertEquals((await ask(control, "reload")).done, true);
       };

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { connect, type DrainReport, lines, listen, type TcpAddress } from "../../mod.ts";
+import { until } from "../support/apps.ts";
 import { type Exit, type Program, root, startProgram, within } from "../support/processes.ts";
 import { Storm } from "../support/storm.ts";
 
@@ -68,14 +69,11 @@ describe("sluice run", () => {
 
   /** All its workers are. */
   async function ready(supervised: Supervised): Promise<void> {
-    const deadline = performance.now() + LIMIT;
-    for (;;) {
-      const { said } = await supervised.ask("status");
-      if (said.state === "running" && (said.workers as { state: string }[]).every(({ state }) => state === "ready")) {
-        return;
-      }
-      assert(performance.now() < deadline, JSON.stringify(said));
-    }
+    let said: Record<string, unknown> = {};
+    await until(() => `workers that are ready: ${JSON.stringify(said)}`, async () => {
+      said = (await supervised.ask("status")).said;
+      return said.state === "running" && (said.workers as { state: string }[]).every(({ state }) => state === "ready");
+    });
   }
 
   function modeFile(): { path: string; set(mode: string): void } {
@@ -175,7 +173,7 @@ describe("sluice run", () => {
     const path = join(own, "http.sock");
     const supervised = begin(file, ["--workers", "1", "--stable", "0", "--unix", path]);
     await using program = supervised.program;
-    await until(() => program.stderr.includes("is ready"), "a worker that is ready");
+    await until(() => "a worker that is ready", () => program.stderr.includes("is ready"));
     rmSync(file);
     for (let i = 0; i < 2; i++) {
       const { code, said } = await supervised.ask("reload");
@@ -184,7 +182,7 @@ describe("sluice run", () => {
     }
     const [victim] = await supervised.pids();
     process.kill(victim, "SIGKILL");
-    await until(() => program.stderr.includes("can't be started"), "a restart that can't be");
+    await until(() => "a restart that can't be", () => program.stderr.includes("can't be started"));
     writeFileSync(file, text);
     await ready(supervised);
     assertEquals((await supervised.ask("reload")).code, 0);
@@ -227,7 +225,7 @@ describe("sluice run", () => {
     const supervised = await started(["--workers", "1", "--stable", "20s"]);
     await using program = supervised.program;
     const reload = supervised.ask("reload");
-    await until(async () => (await supervised.pids()).length === 2, "a successor on trial");
+    await until(() => "a successor on trial", async () => (await supervised.pids()).length === 2);
     const pids = await supervised.pids();
     assertEquals((await stopped(supervised)).code, 0);
     assertEquals((await reload).code, 1);
@@ -241,8 +239,7 @@ describe("sluice run", () => {
     const [victim] = await supervised.pids();
     const storm = new Storm(supervised.port, 6, 0);
     process.kill(victim, "SIGKILL");
-    const deadline = performance.now() + LIMIT;
-    while ((await supervised.pids()).includes(victim)) assert(performance.now() < deadline);
+    await until(() => "a worker in its place", async () => !(await supervised.pids()).includes(victim));
     await ready(supervised);
     const { failures } = await storm.end();
     // What the dead one held is lost, and no more than that; a refused connection would be one that it did not hold.
@@ -261,13 +258,7 @@ describe("sluice run", () => {
     await untilBusy(supervised);
     program.signal("SIGKILL");
     assertMatch(await slow, /^\d+$/);
-    const deadline = performance.now() + LIMIT;
-    for (const pid of pids) {
-      while (isAlive(pid)) {
-        assert(performance.now() < deadline, `worker ${pid} is still there`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
+    for (const pid of pids) await until(() => `the end of worker ${pid}`, () => !isAlive(pid));
   });
 
   it("drains all workers at SIGTERM, and cuts at a second one", async () => {
@@ -299,8 +290,7 @@ describe("sluice run", () => {
     await using program = supervised.program;
     const [blocked] = await supervised.pids();
     const lost = supervised.get("/block?ms=60000").catch(() => "lost");
-    const deadline = performance.now() + LIMIT;
-    while ((await supervised.pids()).includes(blocked)) assert(performance.now() < deadline);
+    await until(() => "a worker in its place", async () => !(await supervised.pids()).includes(blocked));
     assertEquals(await lost, "lost");
     assertStringIncludes(program.stderr, "hangs: it has said nothing for 1500 ms");
     await ready(supervised);
@@ -349,14 +339,14 @@ describe("sluice run", () => {
     const args = ["run", "--config", file, "--control", control, "--log-format", "json"];
     const supervised = new Supervised(startProgram(CLI, { args }), control);
     await using program = supervised.program;
-    await until(() => program.stderr.includes("is ready"), "a worker that is ready");
+    await until(() => "a worker that is ready", () => program.stderr.includes("is ready"));
     await ready(supervised);
     assertMatch(await answerAt(path), /one \d+\n$/);
     const before = await supervised.pids();
     // Who was answered is let in, whoever else is on the way out still.
-    await until(async () => await letIn(path, 1) && !(await letIn(path, 2)), "the limit of one connection");
+    await until(() => "the limit of one connection", async () => await letIn(path, 1) && !(await letIn(path, 2)));
     write({ limits: { maxConnections: 50 } });
-    await until(async () => await letIn(path, 3), "the new limit");
+    await until(() => "the new limit", async () => await letIn(path, 3));
     assertEquals(await supervised.pids(), before);
     write({ limits: { maxConnections: 50 }, env: { WORD: "two" }, workers: 2 });
     const report = JSON.parse(await program.line(/^\{"kind":"reload"/, LIMIT));
@@ -365,12 +355,12 @@ describe("sluice run", () => {
     assertEquals((await supervised.pids()).length, 2);
     writeFileSync(file, '{ "program": "handler.js", "wrokers": 2 }');
     const told = async () => String(((await supervised.ask("status")).said.config as { error: unknown }).error);
-    await until(async () => (await told()).includes("did you mean workers?"), "the fault in status");
+    await until(() => "the fault in status", async () => (await told()).includes("did you mean workers?"));
     assertEquals((await supervised.ask("reload")).code, 1);
     assertMatch(await answerAt(path), /two \d+\n$/);
     write({ limits: { maxConnections: 50 }, env: { WORD: "three" } });
-    await until(async () => /three \d+\n$/.test(await answerAt(path)), "what was mended");
-    await until(async () => (await told()) === "null", "no fault in status");
+    await until(() => "what was mended", async () => /three \d+\n$/.test(await answerAt(path)));
+    await until(() => "no fault in status", async () => (await told()) === "null");
     await ready(supervised);
     assertEquals((await supervised.pids()).length, 1);
     assertEquals((await stopped(supervised)).code, 0);
@@ -390,11 +380,7 @@ describe("sluice run", () => {
     const path = join(folder, "module.sock");
     const supervised = begin(HANDLER, ["--workers", "1", "--unix", path]);
     await using program = supervised.program;
-    const deadline = performance.now() + LIMIT;
-    while (!program.stderr.includes("is ready")) {
-      assert(performance.now() < deadline, program.stderr);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => program.stderr, () => program.stderr.includes("is ready"));
     assertMatch(await answerAt(path), /\/hello from \d+$/);
     assertEquals((await stopped(supervised)).code, 0);
   });
@@ -412,14 +398,6 @@ describe("sluice run", () => {
     assertStringIncludes(workers.stderr, "--workers must be a whole number from 1 to 1024, got 0");
   });
 });
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + LIMIT;
-  while (!(await holds())) {
-    assert(performance.now() < deadline, `not there: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 /** Whether so many connections are answered, all open at the same time. */
 async function letIn(path: string, count: number): Promise<boolean> {
@@ -446,12 +424,10 @@ async function answerAt(path: string): Promise<string> {
 
 /** A request is being handled. */
 async function untilBusy(supervised: Supervised): Promise<void> {
-  const deadline = performance.now() + LIMIT;
-  for (;;) {
+  await until(() => "somebody who is busy", async () => {
     const { said } = await supervised.ask("status");
-    if ((said.workers as { connections: number }[]).some(({ connections }) => connections > 0)) return;
-    assert(performance.now() < deadline, "nobody is busy");
-  }
+    return (said.workers as { connections: number }[]).some(({ connections }) => connections > 0);
+  });
 }
 
 function isAlive(pid: number): boolean {

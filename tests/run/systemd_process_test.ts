@@ -1,6 +1,6 @@
 /** Sockets that systemd opens, and what it is told: with its own tools, and a stub of the notify socket. */
 import { after, before, describe, it } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,6 +8,7 @@ import process from "node:process";
 import { connect } from "../../mod.ts";
 import { boundAt } from "../../adapters/shared/parent/inodes.ts";
 import { passedSockets, watchdogPeriod } from "../../adapters/shared/parent/systemd.ts";
+import { until } from "../support/apps.ts";
 import { commandLine, type Program, root, startCommand } from "../support/processes.ts";
 
 const CLI = `${root}src/cli/main.ts`;
@@ -56,11 +57,7 @@ describe("under systemd", { skip }, () => {
       ["systemd-socket-activate", "-l", where, "--fdname=http", ...settings, ...command],
       { env },
     );
-    const deadline = performance.now() + LIMIT;
-    while (!program.stderr.includes("Listening on")) {
-      assert(performance.now() < deadline, program.stderr);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(() => program.stderr, () => program.stderr.includes("Listening on"));
     return program;
   }
 

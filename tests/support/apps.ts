@@ -15,9 +15,13 @@ const STOP_LIMIT = 30_000;
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Fulfils when `ready` holds. */
-export async function until(what: () => string, ready: () => boolean, limit = 60_000): Promise<void> {
+export async function until(
+  what: () => string,
+  ready: () => boolean | Promise<boolean>,
+  limit = 60_000,
+): Promise<void> {
   const end = performance.now() + limit;
-  while (!ready()) {
+  while (!(await ready())) {
     if (performance.now() > end) throw new Error(`not within ${limit} ms: ${what()}`);
     await pause(10);
   }

@@ -8,6 +8,7 @@ import process from "node:process";
 import { ListenError } from "../../../src/errors.ts";
 import type { Address } from "../../../src/endpoint.ts";
 import type { ParentServer } from "../../../src/parent.ts";
+import { isSamePlace } from "../../../src/same_place.ts";
 import type { HeldSocket, SocketListenOptions } from "../../../src/socket.ts";
 import type { ParentAccess, ProcessParent } from "./process_parent.ts";
 import { boundAt } from "./inodes.ts";
@@ -40,26 +41,33 @@ export function passedSockets(env: ParentAccess["env"]): PassedSocket[] {
 
 /** Tells the service manager something; nothing happens where none listens. The kernel checks that the process is there. */
 export class Notifier {
-  readonly #isWanted: boolean;
+  readonly isWanted: boolean;
+  /** How often its watchdog wants to hear, in ms; 0 for never. */
+  readonly #period: number;
+  #beating: ReturnType<typeof setInterval> | null = null;
   /** One after the other: what is told last is what holds. */
   #last: Promise<void> = Promise.resolve();
 
   constructor(env: ParentAccess["env"]) {
-    this.#isWanted = env("NOTIFY_SOCKET") !== undefined;
-  }
-
-  get isWanted(): boolean {
-    return this.#isWanted;
+    this.isWanted = env("NOTIFY_SOCKET") !== undefined;
+    this.#period = watchdogPeriod(env);
   }
 
   /** @param state Assignments, e.g. `READY=1`. */
   tell(...state: string[]): Promise<void> {
-    if (!this.#isWanted) return Promise.resolve();
+    if (!this.isWanted) return Promise.resolve();
     // None of the runtimes has datagram sockets of Unix, and systemd's own tool has: `--pid` names this process.
     const args = [`--pid=${process.pid}`, ...state];
     return this.#last = this.#last.then(() =>
       new Promise((resolve) => void execFile("systemd-notify", args, { timeout: 2000 }, () => resolve()))
     );
+  }
+
+  /** Tells the watchdog from now on that this process lives. */
+  beat(): void {
+    if (this.#period <= 0 || this.#beating !== null) return;
+    this.#beating = setInterval(() => void this.tell("WATCHDOG=1"), this.#period);
+    (this.#beating as { unref?(): void }).unref?.();
   }
 }
 
@@ -77,13 +85,10 @@ export class SystemdParent implements ProcessParent {
   readonly #sockets: readonly PassedSocket[];
   readonly #taken: Set<number> = new Set();
   readonly #notifier: Notifier;
-  readonly #watchdog: number;
-  #beat: ReturnType<typeof setInterval> | null = null;
 
-  constructor(sockets: readonly PassedSocket[], notifier: Notifier, watchdog: number) {
+  constructor(sockets: readonly PassedSocket[], notifier: Notifier) {
     this.#sockets = sockets;
     this.#notifier = notifier;
-    this.#watchdog = watchdog;
     this.holdsSockets = sockets.length > 0;
   }
 
@@ -92,11 +97,11 @@ export class SystemdParent implements ProcessParent {
     const sockets = passedSockets(env);
     const notifier = new Notifier(env);
     if (sockets.length === 0 && !notifier.isWanted) return null;
-    return new SystemdParent(sockets, notifier, watchdogPeriod(env));
+    return new SystemdParent(sockets, notifier);
   }
 
   open({ address, inherit }: SocketListenOptions): Promise<HeldSocket | null> {
-    const found = inherit === undefined ? findPassed(this.#sockets, address) : this.#named(inherit);
+    const found = inherit === undefined ? this.#at(address) : this.#named(inherit);
     if (found === null || this.#taken.has(found.fd)) return Promise.resolve(null);
     this.#taken.add(found.fd);
     return Promise.resolve({ address: found.address ?? address, handle: null, fd: found.fd, release() {} });
@@ -106,13 +111,15 @@ export class SystemdParent implements ProcessParent {
 
   started(): void {
     void this.#notifier.tell("READY=1");
-    if (this.#watchdog <= 0 || this.#beat !== null) return;
-    this.#beat = setInterval(() => void this.#notifier.tell("WATCHDOG=1"), this.#watchdog);
-    (this.#beat as { unref?(): void }).unref?.();
+    this.#notifier.beat();
   }
 
   stopping(): Promise<void> {
     return this.#notifier.tell("STOPPING=1");
+  }
+
+  #at(wanted: Address): PassedSocket | null {
+    return this.#sockets.find(({ address }) => address !== null && isSamePlace(address, wanted)) ?? null;
   }
 
   #named(name: string): PassedSocket {
@@ -121,22 +128,4 @@ export class SystemdParent implements ProcessParent {
     const names = this.#sockets.map((socket) => socket.name).join(", ") || "none";
     throw new ListenError("ERR_INHERIT", `No socket named ${JSON.stringify(name)} was passed: there are ${names}`);
   }
-}
-
-/** The socket that is bound where a program wants to listen. */
-export function findPassed<T extends Pick<PassedSocket, "address">>(
-  sockets: readonly T[],
-  wanted: Address,
-): T | null {
-  return sockets.find(({ address }) => address !== null && isSame(address, wanted)) ?? null;
-}
-
-function isSame(a: Address, b: Address): boolean {
-  if (a.transport === "unix") return b.transport === "unix" && a.path === b.path;
-  return b.transport === "tcp" && a.port === b.port && hostKey(a.hostname) === hostKey(b.hostname);
-}
-
-/** All addresses of both versions of IP are one place, however they are written. */
-function hostKey(hostname: string): string {
-  return hostname === "0.0.0.0" || hostname === "::" ? "*" : hostname;
 }

@@ -10,6 +10,7 @@ import { plural } from "../print.ts";
 import type { ToolCommand, ToolInput } from "../tool.ts";
 import { filesOf, writeFiles } from "./files.ts";
 import { type Deploy, deployments, DEPLOYS, kind, KINDS, type Plan, planOf, projectName, RUNTIMES } from "./plan.ts";
+import { takesTypeScript } from "../run/program.ts";
 import { FACTS, PROGRAM, runtimeName } from "./runtimes.ts";
 
 const ABOUT = `
@@ -76,16 +77,11 @@ function nextSteps({ dir, runtime }: Plan): string[] {
   return [...(dir === "." ? [] : [`cd ${/^[\w./-]+$/.test(dir) ? dir : `'${dir}'`}`]), install, start];
 }
 
-/** The Node that runs this takes a program in TypeScript as it is. */
-function hasTypeScript(): boolean {
-  return !process.versions.node.startsWith("20.") && "typescript" in process.features;
-}
-
 /** What the files that were asked for can't do alone. */
 function notes({ deploy, runtime }: Plan): string[] {
   const has = (name: Deploy) => deploy.includes(name);
   return [
-    ...(runtime === "node" && !hasTypeScript()
+    ...(runtime === "node" && runtimeName() === "node" && !takesTypeScript()
       ? [`it wants Node 22.18 on, and this is ${process.versions.node}: here by tsx, node --import tsx ${PROGRAM}`]
       : []),
     ...(has("kubernetes") && !has("docker") ? ["kubernetes needs an image: --deploy docker writes a Dockerfile"] : []),

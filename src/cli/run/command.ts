@@ -78,8 +78,8 @@ supervisor opens what the program listens on, and every worker gets the same ope
 each worker a new one is started and waited for, then the old one drains. Behind -- stand the program's own arguments.
 A module whose default export is a function, or an object with fetch, is served itself.
 
-SIGHUP, sluice reload, --watch and a sluice.json that changes reload; a version that does not start, or dies at once, calls the reload off. A worker
-that dies is replaced. Ctrl-C or SIGTERM drains all workers; a second one cuts.
+SIGHUP, sluice reload, --watch and a sluice.json that changes reload; a version that does not start, or dies at once,
+calls the reload off. A worker that dies is replaced. Ctrl-C or SIGTERM drains all workers; a second one cuts.
 
 Exit code: 0 stopped clean; 1 something was lost, or no worker became ready (then the program's own code); 2 wrong usage;
 130 or 143 a second signal.`;

@@ -15,6 +15,7 @@ import {
 import { text } from "../option_values.ts";
 import type { Print } from "../output.ts";
 import type { RunFileStatus } from "./run_file.ts";
+import { formatSuperviseReport } from "./supervise_report.ts";
 import type { ToolCommand, ToolInput, ToolOption } from "../tool.ts";
 import { StartError, UsageError } from "../usage_errors.ts";
 
@@ -72,7 +73,7 @@ function command(name: ControlCommand, about: string, run: ToolCommand["run"]): 
 function reported(which: "reload" | "stop"): ToolCommand["run"] {
   return async (input: ToolInput, print: Print) => {
     const report = await asked(input, which) as unknown as SuperviseReport;
-    await print(input.options.json === true ? JSON.stringify(report) : reportLine(report));
+    await print(input.options.json === true ? JSON.stringify(report) : formatSuperviseReport(report));
     return report.done && (which === "reload" || report.clean) ? 0 : 1;
   };
 }
@@ -90,12 +91,6 @@ async function onlyName(): Promise<string> {
   if (names.length === 1) return names[0];
   if (names.length > 1) throw new UsageError(`Which one? There are ${names.join(", ")}`);
   throw new StartError("No sluice run of yours is there", "One with a socket of its own is asked by --control PATH");
-}
-
-function reportLine({ kind, done, clean, reason, duration, workers }: SuperviseReport): string {
-  const took = `${workers.length} left in ${formatDuration(duration)}`;
-  if (!done) return `${kind} called off: ${reason}`;
-  return clean ? `${kind} done, nothing was lost: ${took}` : `${kind} done: ${reason}; ${took}`;
 }
 
 function statusTable(status: SuperviseStatus & { readonly config?: RunFileStatus | null }): string {

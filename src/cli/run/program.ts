@@ -8,10 +8,9 @@ import { createRequire } from "node:module";
 import { extname, resolve } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { SERVE_MODULE } from "../command_options.ts";
 import { StartError, UsageError } from "../usage_errors.ts";
 
-/** The command of this program that serves a module's default export; nobody types it. */
-export const SERVE_MODULE = "serve-module";
 /** Its options in the environment, as JSON. */
 export const SERVE_VARIABLE = "SLUICE_SERVE";
 
@@ -94,11 +93,14 @@ function runtimeArgs(program: string, { runtimeArgs: given, fastResponse }: Prog
   return [...process.execArgv, ...given, ...loader, ...(fastResponse ? fastFor(program) : [])];
 }
 
+/** Whether this Node runs TypeScript as it is. */
+export function takesTypeScript(): boolean {
+  return "typescript" in process.features && Boolean(process.features.typescript);
+}
+
 /** Node before 22.18 has no types of its own to erase; who brings a loader along is trusted to know which. */
 function loaderFor(program: string, args: readonly string[]): string[] {
-  if (!TYPESCRIPT.includes(extname(program)) || "typescript" in process.features && process.features.typescript) {
-    return [];
-  }
+  if (!TYPESCRIPT.includes(extname(program)) || takesTypeScript()) return [];
   if (args.some((arg) => LOADERS.test(arg))) return [];
   const tsx = resolved("tsx", program);
   if (tsx !== null) return ["--import", tsx];

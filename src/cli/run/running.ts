@@ -5,17 +5,20 @@
  */
 import { appendFileSync } from "node:fs";
 import process from "node:process";
-import { ControlServer, StartFailedError, type SuperviseReport, type Supervisor } from "../../run/supervisor/mod.ts";
-import { formatDuration } from "../print.ts";
+import {
+  ControlServer,
+  onStopSignals,
+  signalExitCode,
+  StartFailedError,
+  type SuperviseReport,
+  type Supervisor,
+} from "../../run/supervisor/mod.ts";
 import type { Print } from "../output.ts";
 import { StartError } from "../usage_errors.ts";
 import type { RunFile } from "./run_file.ts";
 import type { RunSettings } from "./run_settings.ts";
-import { StopSignals } from "./stop_signals.ts";
+import { formatSuperviseReport } from "./supervise_report.ts";
 import { watchFiles } from "./watch_files.ts";
-
-const FORCED = 128;
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGINT: 2, SIGTERM: 15 };
 
 /** A supervisor with everything around it that a command has. */
 export class Running {
@@ -24,10 +27,10 @@ export class Running {
   readonly #file: RunFile | null;
   readonly #print: Print;
   #forcedBy: string | null = null;
-  #stopped: Promise<SuperviseReport> | null = null;
-  #isTold = false;
-  #ended: () => void = () => {};
-  readonly #isEnded: Promise<void> = new Promise((resolve) => this.#ended = resolve);
+  #stop: Promise<SuperviseReport> | null = null;
+  #ended: (report: SuperviseReport) => void = () => {};
+  /** Fulfils when it has stopped, and that was told. */
+  readonly #end: Promise<SuperviseReport> = new Promise((resolve) => this.#ended = resolve);
 
   /** @param file Its sluice.json, if it has one. */
   constructor(supervisor: Supervisor, settings: RunSettings, file: RunFile | null, print: Print) {
@@ -41,7 +44,7 @@ export class Running {
   async run(controlAt: string): Promise<number> {
     this.#checkReport();
     const control = await ControlServer.open(controlAt, (command) => this.#answer(command));
-    const signals = new StopSignals((signal) => void this.#stop(signal));
+    const unhear = await onStopSignals((signal) => void this.#stopBy(signal));
     const onReload = (): void => this.#reloadUnasked("SIGHUP");
     process.on("SIGHUP", onReload);
     this.#file?.onReload((report) => this.#tell(report));
@@ -50,8 +53,9 @@ export class Running {
       : null;
     try {
       await this.#supervisor.start();
-      await this.#isEnded;
-      return await this.#exitCode();
+      const { clean } = await this.#end;
+      if (this.#forcedBy !== null) return signalExitCode(this.#forcedBy);
+      return clean ? 0 : 1;
     } catch (error) {
       if (!(error instanceof StartFailedError)) throw error;
       console.error(`sluice: ${error.message}`);
@@ -59,7 +63,7 @@ export class Running {
     } finally {
       unwatch?.();
       control.close();
-      signals.dispose();
+      unhear();
       process.off("SIGHUP", onReload);
     }
   }
@@ -74,19 +78,17 @@ export class Running {
     }
   }
 
-  async #exitCode(): Promise<number> {
-    const report = await this.#stopped!;
-    if (this.#forcedBy !== null) return FORCED + SIGNAL_NUMBERS[this.#forcedBy];
-    return report.clean ? 0 : 1;
+  #stopBy(signal: string): Promise<SuperviseReport> {
+    if (this.#stop === null) return this.#stop = this.#stopAndTell(signal);
+    this.#forcedBy = signal;
+    void this.#supervisor.stop(signal);
+    return this.#stop;
   }
 
-  async #stop(signal: string): Promise<SuperviseReport> {
-    if (this.#stopped !== null) this.#forcedBy = signal;
-    const report = await (this.#stopped = this.#supervisor.stop(signal));
-    if (this.#isTold) return report;
-    this.#isTold = true;
+  async #stopAndTell(signal: string): Promise<SuperviseReport> {
+    const report = await this.#supervisor.stop(signal);
     await this.#tell(report);
-    this.#ended();
+    this.#ended(report);
     return report;
   }
 
@@ -104,7 +106,7 @@ export class Running {
   async #answer(command: string): Promise<object> {
     if (command === "status") return { ...this.#supervisor.status(), config: this.#file?.status ?? null };
     if (command === "reload") return await this.#reload("sluice reload");
-    if (command === "stop") return await this.#stop("SIGTERM");
+    if (command === "stop") return await this.#stopBy("SIGTERM");
     throw new Error(`There is no command ${JSON.stringify(command)}`);
   }
 
@@ -112,7 +114,7 @@ export class Running {
     const line = JSON.stringify(report);
     const { report: file } = this.#settings;
     if (process.stdout.isTTY !== true) await this.#print(line);
-    else await this.#print(summary(report));
+    else await this.#print(formatSuperviseReport(report));
     if (file === undefined) return;
     try {
       appendFileSync(file, `${line}\n`);
@@ -120,10 +122,4 @@ export class Running {
       console.error(`sluice: The report can't be written: ${(error as Error).message}`);
     }
   }
-}
-
-function summary({ kind, clean, done, reason, duration, workers }: SuperviseReport): string {
-  const what = kind === "reload" ? "reload" : "stop";
-  const ended = !done ? `called off: ${reason}` : clean ? "nothing was lost" : reason;
-  return `${what}: ${ended} (${workers.length} left in ${formatDuration(duration)})`;
 }

@@ -5,6 +5,7 @@
  */
 import { ListenError } from "../../errors.ts";
 import type { Address } from "../../endpoint.ts";
+import { isSamePlace } from "../../same_place.ts";
 import type { BoundSocket, SocketHolder, SocketWish } from "../../parent.ts";
 
 /** A socket that has a name, in the settings or by systemd. */
@@ -75,7 +76,7 @@ export class HeldSockets {
     }
     if (wish.name !== null) return this.#byName(wish.name);
     const known = this.#named.find(({ wanted, socket }) =>
-      wish.nth === 0 && (isSame(wanted, wish.address!) || isSame(socket.address, wish.address!))
+      wish.nth === 0 && (isSamePlace(wanted, wish.address!) || isSamePlace(socket.address, wish.address!))
     );
     if (known !== undefined) return Promise.resolve(known.socket);
     const key = `${wish.nth} ${keyOf(wish.address!)}`;
@@ -117,11 +118,4 @@ export class HeldSockets {
 
 function keyOf(address: Address): string {
   return address.transport === "unix" ? address.path : `${address.hostname} ${address.port}`;
-}
-
-function isSame(a: Address, b: Address): boolean {
-  if (a.transport === "unix" || b.transport === "unix") return a.transport === b.transport && keyOf(a) === keyOf(b);
-  const everywhere = ["0.0.0.0", "::"];
-  const alike = a.hostname === b.hostname || (everywhere.includes(a.hostname) && everywhere.includes(b.hostname));
-  return alike && a.port === b.port;
 }

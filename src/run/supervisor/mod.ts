@@ -4,16 +4,18 @@
  *
  * @example
  * ```ts
- * import { supervise } from "@sluice/sluice/supervisor";
+ * import { onStopSignals, supervise } from "@sluice/sluice/supervisor";
  *
  * const supervisor = await supervise({ command: ["node", "app.js"], workers: 2 });
  * process.on("SIGHUP", () => supervisor.reload("SIGHUP"));
- * process.on("SIGTERM", () => supervisor.stop("SIGTERM"));
+ * await onStopSignals((name) => void supervisor.stop(name));
  * ```
  *
  * @module
  */
 export { createSupervisor, supervise } from "./supervise.ts";
+export { writeLine } from "./write_line.ts";
+export { onStopSignals, signalExitCode } from "./stop_signals.ts";
 export { type Answer, ask, type ControlCommand, controlNames, controlPath, ControlServer } from "./control.ts";
 export type { SocketSetting, SuperviseOptions } from "./supervise_options.ts";
 export {

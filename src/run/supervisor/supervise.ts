@@ -16,6 +16,7 @@ import { type SocketSetting, type SuperviseOptions, superviseSettings } from "./
 import { SlotSupervisor } from "./supervisor.ts";
 import type { Supervisor } from "./supervisor_api.ts";
 import { Worker } from "./worker.ts";
+import { writeLine } from "./write_line.ts";
 
 /**
  * Starts the workers, and fulfils when one is ready at the least.
@@ -53,11 +54,8 @@ export async function createSupervisor(options: SuperviseOptions): Promise<Super
   const holder = await adapter.holder();
   const sockets = new HeldSockets(holder, await openNamed(holder, settings.sockets));
   const log = safeLogger(options.logger ?? jsonLogger());
-  if (holder.watchdogPeriod > 0) {
-    const beat = setInterval(() => void holder.notify("WATCHDOG=1"), holder.watchdogPeriod);
-    (beat as { unref?(): void }).unref?.();
-  }
-  const output = options.onOutput ?? passOn;
+  holder.beat();
+  const output = options.onOutput ?? ((_slot, stream, line) => writeLine(stream, line));
   return new SlotSupervisor(settings, {
     sockets,
     log,
@@ -73,10 +71,6 @@ export async function createSupervisor(options: SuperviseOptions): Promise<Super
         ended,
       }),
   });
-}
-
-function passOn(_slot: number, stream: "stdout" | "stderr", line: string): void {
-  process[stream].write(`${line}\n`);
 }
 
 /** All or none. */

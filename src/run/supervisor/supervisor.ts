@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
+import { systemClock } from "../../clock.ts";
 import { formatAddress } from "../../address.ts";
 import type { Logger } from "../../log.ts";
 import type { HeldSockets } from "./held_sockets.ts";
@@ -43,7 +43,6 @@ export interface SupervisorParts {
   readonly notify: (...state: string[]) => Promise<void>;
   /** The system's monotonic clock, in ms. */
   readonly monotonic: () => number;
-  readonly clock?: Clock;
 }
 
 /** One place for a worker. */
@@ -58,11 +57,6 @@ interface Slot {
   cancelRestart: (() => void) | null;
 }
 
-interface Reload {
-  readonly cause: string;
-  readonly report: Promise<SuperviseReport>;
-}
-
 function emptySlot(number: number): Slot {
   return { number, worker: null, candidate: null, restarts: 0, youngDeaths: 0, cancelRestart: null };
 }
@@ -71,17 +65,15 @@ function emptySlot(number: number): Slot {
 export class SlotSupervisor implements Supervisor {
   #settings: SuperviseSettings;
   readonly #parts: SupervisorParts;
-  readonly #clock: Clock;
   #slots: readonly Slot[];
-  readonly #startedAt: number;
+  readonly #startedAt: number = systemClock.now();
   #state: SuperviseStatus["state"] = "starting";
   #generation = 1;
-  #reload: Reload | null = null;
+  #reload: Promise<SuperviseReport> | null = null;
   /** The next one: whoever wishes for a reload while one runs gets a whole one behind it. */
-  #nextReload: Reload | null = null;
+  #nextReload: Promise<SuperviseReport> | null = null;
   #lastReload: SuperviseReport | null = null;
   #stop: Promise<SuperviseReport> | null = null;
-  #stops = 0;
   #started: Promise<void> | null = null;
   /** Why a worker could not be started at all. */
   #fault = "";
@@ -94,8 +86,6 @@ export class SlotSupervisor implements Supervisor {
   constructor(settings: SuperviseSettings, parts: SupervisorParts) {
     this.#settings = settings;
     this.#parts = parts;
-    this.#clock = parts.clock ?? systemClock;
-    this.#startedAt = this.#clock.now();
     this.#slots = Array.from({ length: settings.workers }, (_, number) => emptySlot(number));
   }
 
@@ -135,29 +125,20 @@ export class SlotSupervisor implements Supervisor {
     if (this.#stop !== null) return Promise.resolve(this.#report("reload", cause, 0, [], "It stops"));
     // First what begins: its workers are nobody's successors yet.
     if (this.#state === "starting") return this.start().then(() => this.reload(cause), () => this.reload(cause));
-    if (this.#reload === null) return (this.#reload = { cause, report: this.#runReload(cause) }).report;
-    if (this.#nextReload === null) {
-      const report = this.#reload.report.then(() => {
-        this.#nextReload = null;
-        return this.reload(cause);
-      });
-      this.#nextReload = { cause, report };
-    }
-    return this.#nextReload.report;
+    if (this.#reload === null) return this.#reload = this.#runReload(cause);
+    return this.#nextReload ??= this.#reload.then(() => {
+      this.#nextReload = null;
+      return this.reload(cause);
+    });
   }
 
   stop(cause: string, signal: string = "SIGTERM"): Promise<SuperviseReport> {
-    this.#stops++;
     if (this.#stop !== null) {
       for (const worker of this.#alive()) void this.#cut(worker, signal);
       return this.#stop;
     }
     this.#parts.log.info("Stopping", { cause });
     return this.#stop = this.#runStop(cause, signal);
-  }
-
-  get isForced(): boolean {
-    return this.#stops > 1;
   }
 
   change(options: ChangeOptions): void {
@@ -179,7 +160,7 @@ export class SlotSupervisor implements Supervisor {
       pid,
       state: this.#state,
       generation: this.#generation,
-      age: Math.round(this.#clock.now() - this.#startedAt),
+      age: Math.round(systemClock.now() - this.#startedAt),
       addresses: sockets.addresses,
       workers: this.#slots.flatMap((slot) => this.#statusOf(slot)),
       lastReload: last === null ? null : withoutWorkers(last),
@@ -233,13 +214,13 @@ export class SlotSupervisor implements Supervisor {
     this.#parts.log.error(`Worker ${slot.number + 1} has died, ${formatExit(worker.exit!)}`, place);
     // A successor on trial takes its place.
     if (slot.candidate !== null) return;
-    this.#restart(slot, performance.now() - worker.startedAt < YOUNG);
+    this.#restart(slot, systemClock.now() - worker.startedAt < YOUNG);
   }
 
   #restart(slot: Slot, isYoung: boolean): void {
     slot.youngDeaths = isYoung ? slot.youngDeaths + 1 : 0;
     const wait = isYoung ? Math.min(LONGEST_BACKOFF, BACKOFF * 2 ** (slot.youngDeaths - 1)) : 0;
-    slot.cancelRestart = this.#clock.setTimer(() => {
+    slot.cancelRestart = systemClock.setTimer(() => {
       slot.cancelRestart = null;
       if (this.#stop !== null || slot.candidate !== null || !this.#slots.includes(slot)) return;
       slot.restarts++;
@@ -263,7 +244,7 @@ export class SlotSupervisor implements Supervisor {
   // Reloading.
 
   async #runReload(cause: string): Promise<SuperviseReport> {
-    const began = this.#clock.now();
+    const began = systemClock.now();
     this.#state = "reloading";
     this.#generation++;
     void this.#parts.notify("RELOADING=1", `MONOTONIC_USEC=${Math.round(this.#parts.monotonic() * 1000)}`);
@@ -283,7 +264,7 @@ export class SlotSupervisor implements Supervisor {
     if (reason === "" && this.#stop === null) this.#prune();
     // Nothing of it is left: its number is the next one's.
     else if (left.length === 0 && !this.#hasGeneration(this.#generation)) this.#generation--;
-    const report = this.#report("reload", cause, this.#clock.now() - began, left, reason);
+    const report = this.#report("reload", cause, systemClock.now() - began, left, reason);
     this.#lastReload = report;
     this.#reload = null;
     if (this.#stop === null) {
@@ -373,7 +354,7 @@ export class SlotSupervisor implements Supervisor {
   // Stopping.
 
   async #runStop(cause: string, signal: string): Promise<SuperviseReport> {
-    const began = this.#clock.now();
+    const began = systemClock.now();
     this.#state = "stopping";
     const told = this.#parts.notify("STOPPING=1");
     for (const slot of this.#slots) slot.cancelRestart?.();
@@ -383,7 +364,7 @@ export class SlotSupervisor implements Supervisor {
     const left = await Promise.all(alive.map((worker) => this.#see(worker, signal, "alone")));
     this.#cancelPing();
     await told;
-    const report = this.#report("stop", cause, this.#clock.now() - began, left, "");
+    const report = this.#report("stop", cause, systemClock.now() - began, left, "");
     this.#parts.log.info(report.clean ? "Stopped, nothing was lost" : `Stopped: ${report.reason}`);
     return report;
   }
@@ -396,7 +377,7 @@ export class SlotSupervisor implements Supervisor {
   // Looking after them.
 
   #ping(): void {
-    this.#cancelPing = this.#clock.setTimer(() => {
+    this.#cancelPing = systemClock.setTimer(() => {
       for (const worker of this.#alive()) {
         worker.ping();
         this.#checkHang(worker);
@@ -418,7 +399,7 @@ export class SlotSupervisor implements Supervisor {
 
   #hangs(worker: Worker): boolean {
     const { hangTimeout } = this.#settings;
-    return hangTimeout > 0 && worker.state === "ready" && performance.now() - worker.heardAt > hangTimeout;
+    return hangTimeout > 0 && worker.state === "ready" && systemClock.now() - worker.heardAt > hangTimeout;
   }
 
   #statusOf(slot: Slot): WorkerStatus[] {
@@ -428,7 +409,7 @@ export class SlotSupervisor implements Supervisor {
       generation: worker.generation,
       state: worker.state,
       hangs: this.#hangs(worker),
-      age: Math.round(performance.now() - worker.startedAt),
+      age: Math.round(systemClock.now() - worker.startedAt),
       restarts: slot.restarts,
       connections: worker.connections,
       accepted: worker.servers.reduce((sum, { accepted }) => sum + accepted, 0),
@@ -443,7 +424,7 @@ export class SlotSupervisor implements Supervisor {
   /** What a promise gives, or undefined if it takes longer. */
   async #within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
     let cancel = (): void => {};
-    const late = new Promise<undefined>((resolve) => cancel = this.#clock.setTimer(() => resolve(undefined), ms));
+    const late = new Promise<undefined>((resolve) => cancel = systemClock.setTimer(() => resolve(undefined), ms));
     try {
       return await Promise.race([promise, late]);
     } finally {

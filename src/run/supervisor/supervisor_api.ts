@@ -113,8 +113,6 @@ export type ChangeOptions = Pick<
 
 /** Workers that share sockets, and are replaced one after the other. */
 export interface Supervisor {
-  /** It was told to stop more than once. */
-  readonly isForced: boolean;
   /**
    * Starts a worker in each slot; fulfils when one is ready at the least. `supervise()` has done so.
    *
