@@ -11,18 +11,12 @@ import type { RunConfig } from "../../run/run_config/mod.ts";
 import type { ChangeOptions, SocketSetting, WorkerCommand } from "../../run/supervisor/mod.ts";
 import type { LogFormat } from "../command_options.ts";
 import { StartError, UsageError } from "../usage_errors.ts";
-import { programCommand } from "./program.ts";
+import { type ModulePlace, programCommand } from "./program.ts";
 
 /** As the command line has it; what was not given is undefined. */
-export interface RunOptions {
+export interface RunOptions extends ModulePlace {
   readonly config?: string;
   readonly workers?: number;
-  readonly port?: number;
-  readonly host?: string;
-  readonly path?: string;
-  readonly certFile?: string;
-  readonly keyFile?: string;
-  readonly grace?: number;
   readonly readyTimeout?: number;
   readonly stable?: number;
   readonly hangTimeout?: number;
