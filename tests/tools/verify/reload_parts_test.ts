@@ -126,7 +126,13 @@ describe("the kernel's tables", () => {
   });
 
   it("tell those of a Unix socket, and the one that listens", () => {
-    assertEquals([...unixSockets(UNIX, "/run/a.sock")], [["21", 0], ["22", 0]]);
-    assertEquals([...unixSockets("", "/run/a.sock")], []);
+    assertEquals([...unixSockets(UNIX, "/run/a.sock", "/srv")], [["21", 0], ["22", 0]]);
+    assertEquals([...unixSockets("", "/run/a.sock", "/srv")], []);
+  });
+
+  it("know a socket by whatever path it was bound, from where its server stands", () => {
+    const bound = UNIX.replaceAll("/run/a.sock", "../run/a.sock");
+    assertEquals([...unixSockets(bound, "/run/a.sock", "/srv")], [["21", 0], ["22", 0]]);
+    assertEquals([...unixSockets(bound, "/run/a.sock", "/srv/app")], []);
   });
 });

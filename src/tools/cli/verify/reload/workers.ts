@@ -4,6 +4,7 @@
  * @module
  */
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { resolve } from "node:path";
 import process from "node:process";
 import type { Place } from "../places.ts";
 
@@ -58,10 +59,13 @@ export function tcpConnections(table: string, port: number): Connections {
 /**
  * Sockets at a path by inode, out of the kernel's table of Unix sockets: accepted ones, whose clients have no port, and
  * the listening one, which who accepts from it holds as well.
+ *
+ * @param from Where the server's process stands. The table has a path as it was bound, and `node:cluster` binds by the
+ * way from there where that is shorter (issue 12).
  */
-export function unixSockets(table: string, path: string): Connections {
+export function unixSockets(table: string, path: string, from: string): Connections {
   const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
-  const ours = rows.filter((cells) => cells[7] === path);
+  const ours = rows.filter((cells) => cells[7] !== undefined && resolve(from, cells[7]) === path);
   return accepted(ours.map((cells) => [cells[6], 0]));
 }
 
@@ -71,7 +75,7 @@ function accepted(found: readonly (readonly [inode: string, port: number])[]): C
 }
 
 function connectionsAt(pid: number, { port, path }: Place): Connections {
-  if (path !== undefined) return unixSockets(read(`/proc/${pid}/net/unix`), path);
+  if (path !== undefined) return unixSockets(read(`/proc/${pid}/net/unix`), resolve(path), standsAt(pid));
   return new Map(TABLES.flatMap((name) => [...tcpConnections(read(`/proc/${pid}/net/${name}`), port!)]));
 }
 
@@ -113,6 +117,15 @@ function childrenOf(pid: number): number[] {
   }
   return threads.flatMap((thread) => read(`/proc/${pid}/task/${thread}/children`).split(" "))
     .filter((word) => /^\d+$/.test(word.trim())).map(Number);
+}
+
+function standsAt(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    // It has ended, and holds nothing.
+    return "/";
+  }
 }
 
 function childrenPath(pid: number): string | null {
