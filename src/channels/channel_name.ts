@@ -1,0 +1,47 @@
+/**
+ * Names of channels, and patterns of them.
+ *
+ * @module
+ */
+import { OptionError } from "../errors.ts";
+
+/** Longest name, in UTF-16 units. */
+const MAX_NAME = 255;
+
+/** Streams of the library's own begin so, and no channel does. */
+export const OWN = "$";
+
+/** Ends a pattern: every channel that begins with what is before it. */
+const ANY = "*";
+
+/** Half of a character is none, and not the same text at the other end. */
+const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
+
+/** A channel's name, as it may come from a stranger. */
+export function isChannel(name: unknown): name is string {
+  return isName(name) && !name.endsWith(ANY);
+}
+
+/** A pattern: something, and then anything. One that matches everything is none. */
+export function isPattern(name: unknown): name is string {
+  return isName(name) && name.length > 1 && name.endsWith(ANY);
+}
+
+/** What the channels of a pattern begin with. */
+export function prefixOf(pattern: string): string {
+  return pattern.slice(0, -1);
+}
+
+/** @throws {OptionError} It is no name of a channel. */
+export function checkChannel(name: unknown): string {
+  if (isChannel(name)) return name;
+  const got = typeof name === "string" ? JSON.stringify(name.slice(0, 64)) : String(name);
+  const rule = `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
+  throw new OptionError("channel", `channel must be a name of ${rule}, got ${got}`);
+}
+
+function isName(name: unknown): name is string {
+  return typeof name === "string" && name.length > 0 && name.length <= MAX_NAME && !name.startsWith(OWN) &&
+    // deno-lint-ignore no-control-regex
+    !/[\x00-\x1f\x7f]/.test(name) && !LONE_SURROGATE.test(name);
+}

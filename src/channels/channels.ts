@@ -1,0 +1,496 @@
+/**
+ * Channels on a server.
+ *
+ * @module
+ */
+import { dataOf, nameOf } from "../bytes.ts";
+import type { Clock } from "../clock.ts";
+import { OptionError } from "../errors.ts";
+import { frames } from "../framing/framed.ts";
+import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
+import { checkNames, type Names } from "../names.ts";
+import type { Conn } from "../server/conn/conn.ts";
+import type { WsConn } from "../websocket/conn/ws_conn.ts";
+import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../websocket/mod.ts";
+import { checkChannel, OWN } from "./channel_name.ts";
+import type {
+  AcceptOptions,
+  ChannelData,
+  ChannelHeaders,
+  ChannelsOptions,
+  InstanceState,
+  Member,
+  Published,
+  PublishOptions,
+  Recipient,
+  SendToOptions,
+} from "./channels_api.ts";
+import { ChannelError } from "./channels_errors.ts";
+import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
+import type { Appended, ChannelLog, EntryKind, NewEntry } from "./log/log_api.ts";
+import { ChannelReader, type ReadOptions } from "./server/channel_reader.ts";
+import { Cluster } from "./server/cluster.ts";
+import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
+import { DirectQueues, ownerOf, sessionStream, userStream } from "./server/direct.ts";
+import { Feeds } from "./server/feeds.ts";
+import { Link, type LinkWorld } from "./server/link.ts";
+import type { Publisher } from "./server/message_context.ts";
+import { Notices } from "./server/notices.ts";
+import { Pace } from "./server/pace.ts";
+import { ConnPeer, WebSocketPeer } from "./server/peer.ts";
+import { Presence } from "./server/presence.ts";
+import type { Session } from "./server/session.ts";
+import { Sessions } from "./server/sessions.ts";
+import { Signer } from "./server/signer.ts";
+import type { PatternWatcher } from "./server/subscriptions.ts";
+import { CHANNELS_PROTOCOL } from "./wire/frames.ts";
+
+/** Bytes of a message's own beside its data: channel, headers, and what the frame is made of. */
+const FRAME_BYTES = 16 * 1024;
+/** A client that leaves more unread than this is read for from the log. */
+const MAX_UNSENT = 256 * 1024;
+
+const PUBLISH_NAMES: Names<PublishOptions> = { id: true, headers: true };
+const SEND_TO_NAMES: Names<SendToOptions> = { ...PUBLISH_NAMES, ack: true, signal: true };
+
+/** Longest `id` of a message. */
+const MAX_ID = 255;
+
+/**
+ * Ordered channels with history, and clients that come back to where they left off.
+ *
+ * @example
+ * ```ts
+ * const channels = new Channels();
+ * const server = await serveHttp({ port: 0 }, (request) => channels.accept(request));
+ * await channels.publish("room:1", { text: "hello" });
+ * ```
+ */
+export class Channels implements AsyncDisposable {
+  readonly #settings: ChannelsSettings;
+  readonly #log: ChannelLog;
+  readonly #notices: Notices;
+  readonly #sessions: Sessions;
+  readonly #presence: Presence;
+  readonly #direct: DirectQueues;
+  readonly #cluster: Cluster;
+  readonly #world: LinkWorld;
+  readonly #listenings: readonly Listening[];
+  readonly #watchers: Set<PatternWatcher> = new Set();
+  readonly #instanceListeners: Set<(state: InstanceState) => void> = new Set();
+  /** WebSockets of clients, for a drain's last words. */
+  readonly #links: WeakMap<WebSocketConn, Link> = new WeakMap();
+  /** What WebSockets are served with, by what the application has said of them. */
+  readonly #webSocketOptions: WeakMap<object, WebSocketOptions> = new WeakMap();
+  readonly #plainOptions: WebSocketOptions;
+  #started: Promise<void> | null = null;
+  #closed: Promise<void> | null = null;
+
+  /** @throws {OptionError} An option can't be used. */
+  constructor(options: ChannelsOptions = {}) {
+    const settings = this.#settings = channelsSettings(options);
+    const { log, clock, instance, limits, logger } = settings;
+    this.#log = log;
+    const failed = (what: string, error: unknown): void => void logger.error(what, { instance, error });
+    this.#notices = new Notices(log, clock, settings.checkEvery, failed);
+    const signer = new Signer(settings.secrets);
+    const pace = new Pace(clock);
+    const feeds = new Feeds({ log, signer, pace, clock, maxReplay: limits.maxReplay, failed }, this.#notices);
+    this.#presence = new Presence({
+      log,
+      instance,
+      maxMessageBytes: limits.maxMessageBytes,
+      failed,
+      append: (channel, kind, json) => this.#append(channel, { kind, data: json, headers: null }),
+    });
+    this.#direct = new DirectQueues({
+      log,
+      clock,
+      notices: this.#notices,
+      instance,
+      keep: settings.queue,
+      attempts: settings.queue.attempts,
+      window: settings.session.window,
+      connected: (stream) => this.#connected(stream),
+      failed,
+    });
+    this.#sessions = new Sessions({
+      log,
+      signer,
+      clock,
+      instance,
+      expiry: settings.session.expiry,
+      failed,
+      ready: () => this.#start(),
+      fence: (other, session, generation) =>
+        tell(log, instanceStream(other), { type: "fence", session, generation }),
+    }, [this.#direct, this.#presence]);
+    this.#cluster = new Cluster({
+      log,
+      clock,
+      instance,
+      lease: settings.lease,
+      failed,
+      lost: (other) => this.#presence.lost(other),
+      revived: () => this.#presence.revived(),
+    });
+    const heard = (message: ControlMessage): void => this.#heard(message);
+    const unheard = (error: unknown): void => failed("Hearing other instances failed", error);
+    this.#listenings = [instanceStream(instance), ALL].map((stream) =>
+      new Listening(log, this.#notices, stream, heard, unheard)
+    );
+    this.#world = worldOf(settings, {
+      signer,
+      feeds,
+      sessions: this.#sessions,
+      presence: this.#presence,
+      direct: this.#direct,
+      failed,
+      publisher: {
+        publishAs: (id, channel, data, publishing) => this.#publish(id, channel, data, publishing),
+        sendAs: (id, recipient, data, sending) => this.#sendTo(id, recipient, data, sending),
+      },
+      watch: (watcher) => this.#watch(watcher),
+    });
+    this.#plainOptions = this.#optionsOf({});
+  }
+
+  /** Name of this instance. */
+  get instance(): string {
+    return this.#settings.instance;
+  }
+
+  /** Sessions of this instance, those included whose client is away. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /**
+   * Answers the handshake of a client and serves it: return what this gives.
+   *
+   * @param request The one that the handler of `serveHttp()` was given.
+   * @throws {OptionError} An option can't be used.
+   * @throws {TypeError} The request has no connection: it is a copy, or another server's.
+   */
+  accept(request: Request, options: AcceptOptions = {}): Response {
+    checkAccept("accept()", options);
+    return upgradeWebSocket(request, (ws) => {
+      const link = new Link(this.#world, new WebSocketPeer(ws as WsConn), options, request);
+      this.#links.set(ws, link);
+      void (ws as WsConn).whenOver.then(() => link.gone());
+      return ws.forEach((message) => link.received(message));
+    }, this.#webSocketOptionsFor(options.webSocket));
+  }
+
+  /**
+   * Serves a client over TCP, with the same frames behind their length: return, or await, what this gives.
+   *
+   * @throws {OptionError} An option can't be used.
+   * @throws {InUseError} A consumer has the connection's bytes already.
+   */
+  async acceptConn(conn: Conn, options: Omit<AcceptOptions, "webSocket"> = {}): Promise<void> {
+    checkAccept("acceptConn()", options);
+    const peer = new ConnPeer(conn, MAX_UNSENT);
+    const link = new Link(this.#world, peer, options, null);
+    const decoder = lengthPrefixDecoder({ size: 4, maxLength: this.#maxFrameBytes + 1 });
+    const stream = frames(conn, decoder, {
+      goodbye: () => {
+        const bye = link.bye();
+        if (bye !== undefined) peer.say(bye);
+      },
+    });
+    try {
+      await stream.forEach((frame) => link.received(messageOf(frame)));
+    } finally {
+      link.gone();
+    }
+  }
+
+  /**
+   * Publishes. Fulfils when the log has the message, as durably as it promises.
+   *
+   * @param data Anything that JSON can say, or bytes.
+   * @throws {OptionError} Synchronously: the channel's name, the data or an option can't be used.
+   * @throws {ChannelError} `unavailable`: the log did not take it, or nobody knows: with an `id` it may be repeated.
+   */
+  publish(channel: string, data: ChannelData, options: PublishOptions = {}): Promise<Published> {
+    checkNames("publish()", options, PUBLISH_NAMES);
+    return this.#publish(idOf(options), channel, data, options);
+  }
+
+  /**
+   * Sends a message to a user, or to one session. It is kept until the application at the other end has acknowledged it.
+   *
+   * @throws {OptionError} Synchronously: recipient, data or an option can't be used.
+   * @throws {ChannelError} `unavailable`: the log did not take it; with `ack`, `too-many`: it is a dead letter.
+   */
+  sendTo(recipient: Recipient, data: ChannelData, options: SendToOptions = {}): Promise<void> {
+    checkNames("sendTo()", options, SEND_TO_NAMES);
+    return this.#sendTo(idOf(options), recipient, data, options);
+  }
+
+  /**
+   * Reads a channel on the server: what is kept of it from a place on, and then what comes.
+   *
+   * @throws {OptionError} Synchronously: the channel's name or an option can't be used.
+   */
+  subscribe(channel: string, options: ReadOptions = {}): ChannelReader {
+    return new ChannelReader(this.#log, this.#notices, checkChannel(channel), options);
+  }
+
+  /** Members of a channel, of all instances. */
+  members(channel: string): Promise<Member[]> {
+    return this.#presence.members(checkChannel(channel));
+  }
+
+  /** Instances that share the log. */
+  async instances(): Promise<InstanceState[]> {
+    await this.#start();
+    return await this.#cluster.instances();
+  }
+
+  /** Calls `heard` when an instance comes, drains, leaves, or is lost. The function that it gives ends it. */
+  onInstance(heard: (state: InstanceState) => void): () => void {
+    if (typeof heard !== "function") throw new OptionError("heard", `heard must be a function, got ${typeof heard}`);
+    this.#instanceListeners.add(heard);
+    void this.#start().catch(() => {});
+    return () => void this.#instanceListeners.delete(heard);
+  }
+
+  /**
+   * Ends a session, or all of a user, everywhere: their connections are closed, and their tickets are good for nothing.
+   * Whether the user may come back is a matter of `authenticate()`.
+   */
+  async revoke(whom: { readonly user: string } | { readonly session: string }): Promise<void> {
+    const { user, session } = whom as { readonly user?: unknown; readonly session?: unknown };
+    if (typeof session === "string") {
+      await this.#sessions.revoke(session);
+      return await tell(this.#log, ALL, { type: "revoke", session });
+    }
+    if (typeof user !== "string") throw new OptionError("whom", "revoke() takes { user } or { session }, each a text");
+    await this.#start();
+    await this.#revokeUser(user);
+    await tell(this.#log, ALL, { type: "revokeUser", user });
+  }
+
+  /** Tells the other instances that this one is about to leave. `close()` does it as well. */
+  async drain(): Promise<void> {
+    await this.#start();
+    await this.#cluster.drain();
+  }
+
+  /**
+   * Leaves the cluster and closes the log: a shutdown hook of the server. Connections are the server's to close, before.
+   * Idempotent.
+   */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  /** The same. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#started?.catch(() => {});
+    this.#notices.close();
+    this.#sessions.close();
+    await this.#presence.settled();
+    for (const listening of this.#listenings) listening.stop();
+    try {
+      if (this.#started !== null) await this.#cluster.stop();
+    } finally {
+      await this.#log.close();
+    }
+  }
+
+  /** What only a server needs, and no program that only publishes. */
+  #start(): Promise<void> {
+    if (this.#closed !== null) return Promise.reject(new ChannelError("unavailable", "The channels are closed"));
+    return this.#started ??= this.#begin().catch((error) => {
+      this.#started = null;
+      throw error;
+    });
+  }
+
+  async #begin(): Promise<void> {
+    for (const listening of this.#listenings) await listening.start();
+    await this.#cluster.start();
+  }
+
+  #heard(message: ControlMessage): void {
+    if (message.type === "fence") this.#sessions.moved(message.session, message.generation);
+    else if (message.type === "revoke") this.#sessions.endRevoked(message.session);
+    else if (message.type === "revokeUser") void this.#revokeUser(message.user);
+    else if (message.type === "created") this.#appeared(message.channel);
+    else if (message.type === "settled") this.#direct.heard(message);
+    else for (const heard of this.#instanceListeners) heard({ instance: message.instance, state: message.state });
+  }
+
+  async #revokeUser(user: string): Promise<void> {
+    await Promise.all(this.#sessions.ofUser(user).map(({ id }) => this.#sessions.revoke(id)));
+  }
+
+  #publish(id: string | null, channel: string, data: ChannelData, { headers }: PublishOptions): Promise<Published> {
+    return this.#append(checkChannel(channel), this.#entryOf(data, headers), id);
+  }
+
+  #sendTo(id: string | null, recipient: Recipient, data: ChannelData, options: SendToOptions): Promise<void> {
+    const stream = streamOf(recipient);
+    return this.#queue(stream, id, this.#entryOf(data, options.headers), options);
+  }
+
+  async #queue(stream: string, id: string | null, entry: NewEntry, { ack = false, signal }: SendToOptions) {
+    if (ack) await this.#start();
+    const offset = await unavailable(this.#direct.send(stream, id, entry, this.#settings.dedupe, ack));
+    const acknowledged = ack ? this.#direct.acknowledgement(stream, offset, signal) : undefined;
+    this.#direct.wake(stream);
+    await acknowledged;
+  }
+
+  async #append(channel: string, entry: NewEntry, id: string | null = null): Promise<Appended> {
+    const { history, dedupe } = this.#settings;
+    const options = { keep: history(channel), dedupeAge: dedupe, ...(id === null ? {} : { id }) };
+    const appended = await unavailable(this.#log.append(channel, entry, options));
+    if (appended.offset === 1 && !appended.duplicate) this.#created(channel);
+    return appended;
+  }
+
+  /** The first message of a channel: whoever has subscribed to a pattern may not know of it. */
+  #created(channel: string): void {
+    this.#appeared(channel);
+    if (!this.#log.shared) return;
+    tell(this.#log, ALL, { type: "created", channel }).catch((error) =>
+      this.#world.failed("Telling of a new channel failed", error)
+    );
+  }
+
+  #appeared(channel: string): void {
+    for (const watcher of this.#watchers) if (channel.startsWith(watcher.prefix)) watcher.appeared(channel);
+  }
+
+  #watch(watcher: PatternWatcher): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** What is kept of data. @throws {OptionError} It can't be. */
+  #entryOf(data: ChannelData, headers: ChannelHeaders | undefined): NewEntry {
+    const { maxMessageBytes } = this.#settings.limits;
+    const kept = keptOf(data);
+    const size = typeof kept === "string" ? kept.length : kept.byteLength;
+    if (size > maxMessageBytes) {
+      throw new ChannelError("too-large", `A message has at most ${maxMessageBytes} bytes, got ${size}`);
+    }
+    return { kind: "message", data: kept, headers: headersOf(headers) };
+  }
+
+  #connected(stream: string): readonly Session[] {
+    const owner = ownerOf(stream);
+    const found = "user" in owner ? this.#sessions.ofUser(owner.user) : [this.#sessions.get(owner.session)];
+    return found.filter((session) => session !== undefined && session.link !== null) as Session[];
+  }
+
+  get #maxFrameBytes(): number {
+    return this.#settings.limits.maxMessageBytes + FRAME_BYTES;
+  }
+
+  #webSocketOptionsFor(given: AcceptOptions["webSocket"]): WebSocketOptions {
+    if (given === undefined) return this.#plainOptions;
+    let found = this.#webSocketOptions.get(given);
+    if (found === undefined) this.#webSocketOptions.set(given, found = this.#optionsOf(given));
+    return found;
+  }
+
+  #optionsOf(given: NonNullable<AcceptOptions["webSocket"]>): WebSocketOptions {
+    return {
+      maxBufferedAmount: MAX_UNSENT,
+      maxMessageBytes: this.#maxFrameBytes,
+      ...given,
+      protocols: [CHANNELS_PROTOCOL],
+      answers: false,
+      lastMessage: (ws) => {
+        void this.drain().catch((error) => this.#world.failed("Telling of the drain failed", error));
+        return this.#links.get(ws)?.bye();
+      },
+    };
+  }
+}
+
+/** What connections share, put together. */
+function worldOf(
+  { clock, instance, limits, log }: ChannelsSettings,
+  parts: Pick<LinkWorld, "signer" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
+    readonly publisher: Publisher;
+  },
+): LinkWorld {
+  const { publisher, ...others } = parts;
+  const { maxMessageBytes, maxSubscriptions, maxMatches, maxPending } = limits;
+  return {
+    ...others,
+    ...publisher,
+    clock,
+    instance,
+    maxMessageBytes,
+    maxSubscriptions,
+    maxMatches,
+    maxPending,
+    channels: async (prefix, limit) => {
+      const found = await log.streams(prefix, limit);
+      return found.filter((name) => !name.startsWith(OWN));
+    },
+  };
+}
+
+/** What the log rejects with, in the words of channels. */
+async function unavailable<T>(given: Promise<T>): Promise<T> {
+  try {
+    return await given;
+  } catch (error) {
+    throw new ChannelError("unavailable", `The log failed: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** A frame over TCP: its first byte says which it is. */
+function messageOf(frame: Uint8Array): string | Uint8Array {
+  return frame[0] === 0 ? new TextDecoder().decode(frame.subarray(1)) : frame.subarray(1);
+}
+
+function idOf({ id }: PublishOptions): string | null {
+  if (id === undefined) return null;
+  if (typeof id === "string" && id.length > 0 && id.length <= MAX_ID) return `a:${id}`;
+  throw new OptionError("id", `id must be a text of 1 to ${MAX_ID} characters, got ${nameOf(id)}`);
+}
+
+function streamOf(recipient: Recipient): string {
+  if (typeof recipient === "string" && recipient !== "") return userStream(recipient);
+  const { user, session } = recipient as { readonly user?: unknown; readonly session?: unknown };
+  if (typeof user === "string" && user !== "") return userStream(user);
+  if (typeof session === "string" && session !== "") return sessionStream(session);
+  throw new OptionError("recipient", `recipient must be a user's name, { user } or { session }, got ${nameOf(recipient)}`);
+}
+
+/** JSON text, or bytes of its own. @throws {OptionError} It is neither. */
+function keptOf(data: ChannelData): string | Uint8Array {
+  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return (dataOf(data, "publish()") as Uint8Array).slice();
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(data);
+  } catch (error) {
+    throw new OptionError("data", `data must be what JSON can say, or bytes: ${(error as Error).message}`);
+  }
+  if (json !== undefined) return json;
+  throw new OptionError("data", `data must be what JSON can say, or bytes, got ${typeof data}`);
+}
+
+function headersOf(headers: ChannelHeaders | undefined): ChannelHeaders | null {
+  if (headers === undefined) return null;
+  if (typeof headers !== "object" || headers === null) {
+    throw new OptionError("headers", `headers must be an object of texts, got ${nameOf(headers)}`);
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== "string") throw new OptionError("headers", `headers.${name} must be a text, got ${nameOf(value)}`);
+  }
+  return Object.keys(headers).length === 0 ? null : { ...headers };
+}

@@ -1,0 +1,158 @@
+/**
+ * A channel as the server's own code reads it.
+ *
+ * @module
+ */
+import { OptionError } from "../../errors.ts";
+import { checkNames, type Names } from "../../names.ts";
+import { callable } from "../../validate.ts";
+import type { ChannelGap, ChannelMessage, Published } from "../channels_api.ts";
+import { ChannelError } from "../channels_errors.ts";
+import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
+import type { Follower, Notices } from "./notices.ts";
+
+/** Where a reader begins, and what it does where messages are gone. */
+export interface ReadOptions {
+  /** Behind a message that was published, or with the oldest that is kept. @default with the next one */
+  readonly since?: Pick<Published, "epoch" | "offset"> | "oldest";
+  /** Hears that messages are missing; without it the iteration rejects then. @default none */
+  readonly onGap?: (gap: ChannelGap) => void;
+  /** Ends it. @default none */
+  readonly signal?: AbortSignal;
+}
+
+const NAMES: Names<ReadOptions> = { since: true, onGap: true, signal: true };
+const NO_HEADERS = Object.freeze({});
+const PAGE = { count: 64, bytes: 256 * 1024 };
+
+/** Each message once, in order; take them with `for await`. */
+export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Follower {
+  readonly stream: string;
+  readonly #log: ChannelLog;
+  readonly #notices: Notices;
+  readonly #options: ReadOptions;
+  readonly #opened: Promise<void>;
+  #epoch = "";
+  #offset = 0;
+  #entries: readonly Entry[] = [];
+  #at = 0;
+  #unfollow: () => void = () => {};
+  #wake: () => void = () => {};
+  #isEnded = false;
+
+  /** @throws {OptionError} An option can't be used. */
+  constructor(log: ChannelLog, notices: Notices, channel: string, options: ReadOptions) {
+    checkNames("subscribe()", options, NAMES);
+    callable("onGap", options.onGap);
+    const { since } = options;
+    if (since !== undefined && since !== "oldest" && !Number.isSafeInteger(since?.offset)) {
+      throw new OptionError("since", 'since must be "oldest", or what publish() gave: { epoch, offset }');
+    }
+    this.stream = channel;
+    this.#log = log;
+    this.#notices = notices;
+    this.#options = options;
+    this.#opened = this.#open();
+    this.#opened.catch(() => {});
+    options.signal?.addEventListener("abort", () => this.#end(), { once: true });
+  }
+
+  /** Fulfils when its place is known: what is published from then on is read. */
+  get opened(): Promise<void> {
+    return this.#opened;
+  }
+
+  heard({ epoch, top }: Notice): void {
+    if (epoch !== this.#epoch || top > this.#offset) this.#wake();
+  }
+
+  /**
+   * The next message.
+   *
+   * @throws {ChannelError} Messages are missing and there is no `onGap`, or the log failed.
+   */
+  async next(): Promise<IteratorResult<ChannelMessage>> {
+    await this.#opened;
+    while (!this.#isEnded) {
+      if (this.#at < this.#entries.length) {
+        const entry = this.#entries[this.#at++];
+        this.#offset = entry.offset;
+        if (entry.kind === "message") return { done: false, value: this.#messageOf(entry) };
+        continue;
+      }
+      const woken = new Promise<void>((resolve) => this.#wake = resolve);
+      const page = await this.#log.read(this.stream, this.#offset, PAGE);
+      if (!this.#take(page) && !this.#isEnded) await woken;
+    }
+    return { done: true, value: undefined };
+  }
+
+  /** Takes no more. */
+  return(): Promise<IteratorResult<ChannelMessage>> {
+    this.#end();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async #open(): Promise<void> {
+    this.#unfollow = await this.#log.follow(this.stream, (notice) => this.heard(notice));
+    if (this.#isEnded) return this.#unfollow();
+    this.#notices.add(this);
+    const { since } = this.#options;
+    const [{ epoch, top }] = await this.#log.tops([this.stream]);
+    this.#epoch = epoch;
+    this.#offset = top;
+    if (since === "oldest") this.#offset = (await this.#log.read(this.stream, 0, { count: 1, bytes: 1 })).first - 1;
+    else if (since !== undefined) [this.#epoch, this.#offset] = [since.epoch, since.offset];
+  }
+
+  /** Takes what was read; false if there is nothing new. */
+  #take(page: Page): boolean {
+    const { epoch, first, top, entries, trimmedBy } = page;
+    if (epoch !== this.#epoch || this.#offset > top) {
+      this.#epoch = epoch;
+      this.#offset = 0;
+      this.#gap("epoch");
+      return true;
+    }
+    if (first > this.#offset + 1) {
+      this.#offset = first - 1;
+      this.#gap(trimmedBy ?? "trimmed");
+      return true;
+    }
+    this.#entries = entries;
+    this.#at = 0;
+    return entries.length > 0;
+  }
+
+  #gap(reason: ChannelGap["reason"]): void {
+    const gap = { channel: this.stream, reason, epoch: this.#epoch, offset: this.#offset };
+    if (this.#options.onGap === undefined) {
+      this.#end();
+      throw new ChannelError("unavailable", `Messages of ${this.stream} are missing (${reason}), give an onGap to go on`);
+    }
+    this.#options.onGap(gap);
+  }
+
+  #messageOf({ offset, data, headers, time }: Entry): ChannelMessage {
+    return {
+      channel: this.stream,
+      epoch: this.#epoch,
+      offset,
+      data: typeof data === "string" ? JSON.parse(data) : data,
+      headers: headers ?? NO_HEADERS,
+      time,
+    };
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#notices.remove(this);
+    this.#unfollow();
+    this.#wake();
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * One channel as this process sees it: follows the log, and hands on what is new to those who are live.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { ChannelLog, Entry, Notice, Page, ReadLimit } from "../log/log_api.ts";
+import { frameOf, type Outgoing } from "./outgoing.ts";
+import type { Pace } from "./pace.ts";
+import type { Signer } from "./signer.ts";
+import type { Subscription } from "./subscription.ts";
+import { grantOf } from "./tickets.ts";
+
+/** What feeds and subscriptions need. */
+export interface FeedWorld {
+  readonly log: ChannelLog;
+  readonly signer: Signer;
+  readonly pace: Pace;
+  readonly clock: Clock;
+  /** Missed messages of a channel that are sent again. */
+  readonly maxReplay: number;
+  /** Something failed that nobody waits for. */
+  failed(what: string, error: unknown): void;
+}
+
+/** What is read at once: some ms of work. */
+export const PAGE: ReadLimit = { count: 256, bytes: 256 * 1024 };
+
+/** Frames that are kept for those who are a little behind. */
+const MAX_FRAMES = 256;
+const MAX_FRAME_BYTES = 256 * 1024;
+
+/** Waits before a log that failed is asked again, in ms: the first, and the longest. */
+const RETRY: readonly [least: number, most: number] = [100, 5000];
+
+/** Where a feed is told that nobody wants it any more. */
+export interface FeedOwner {
+  unused(feed: Feed): void;
+}
+
+/** One channel. */
+export class Feed {
+  readonly channel: string;
+  /** Its name as JSON. */
+  readonly nameJson: string;
+  /** Fulfils when `epoch` and `top` are known. */
+  readonly opened: Promise<void>;
+  /** Life of the log. */
+  epoch = "";
+  /** Offset of the last message that was handed on. */
+  top = 0;
+  readonly world: FeedWorld;
+  readonly #owner: FeedOwner;
+  readonly #live: Set<Subscription> = new Set();
+  #users = 0;
+  #isOpen = false;
+  #isClosed = false;
+  #unfollow: () => void = () => {};
+  #pulling: Promise<void> | null = null;
+  #pullAgain = false;
+  #grant: Promise<string> | null = null;
+  readonly #frames: Map<number, Outgoing> = new Map();
+  #frameBytes = 0;
+
+  constructor(channel: string, world: FeedWorld, owner: FeedOwner) {
+    this.channel = channel;
+    this.nameJson = JSON.stringify(channel);
+    this.world = world;
+    this.#owner = owner;
+    this.opened = this.#open();
+  }
+
+  /** Its stream in the log. */
+  get stream(): string {
+    return this.channel;
+  }
+
+  /** Subscriptions that have all there is. */
+  get live(): number {
+    return this.#live.size;
+  }
+
+  /** Somebody needs it, until `release()`. */
+  acquire(): void {
+    this.#users++;
+  }
+
+  release(): void {
+    if (--this.#users > 0 || this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unfollow();
+    this.#owner.unused(this);
+  }
+
+  /** What makes a position of an offset in this epoch. */
+  grant(): Promise<string> {
+    return this.#grant ??= grantOf(this.world.signer, this.channel, this.epoch);
+  }
+
+  /** Hands on what is new to this one as well: it has everything up to `top`. */
+  join(subscription: Subscription): void {
+    this.#live.add(subscription);
+  }
+
+  leave(subscription: Subscription): void {
+    this.#live.delete(subscription);
+  }
+
+  /** The frame of a message that was handed on of late, if it is still at hand. */
+  frameAt(offset: number): Outgoing | undefined {
+    return this.#frames.get(offset);
+  }
+
+  /** The frame of an entry; kept for others who are behind as well. */
+  frameOf(entry: Entry): Outgoing {
+    const known = this.#frames.get(entry.offset);
+    if (known !== undefined) return known;
+    const frame = frameOf(this.nameJson, entry);
+    if (this.#frames.size > 0 && entry.offset < this.top - MAX_FRAMES) return frame;
+    this.#keep(entry.offset, frame);
+    return frame;
+  }
+
+  /** The log has said something. */
+  heard({ epoch, top, entry }: Notice): void {
+    if (!this.#isOpen || this.#isClosed) return;
+    if (epoch !== this.epoch) return this.#pull();
+    if (top <= this.top) return;
+    if (top === this.top + 1 && entry !== null && this.#pulling === null) return this.#deliver(entry);
+    this.#pull();
+  }
+
+  /** Looks at the log; fulfils when `epoch` and `top` are as it says. */
+  async refresh(): Promise<void> {
+    this.#pull();
+    await this.#pulling;
+  }
+
+  async #open(): Promise<void> {
+    const { log } = this.world;
+    const unfollow = await log.follow(this.channel, (notice) => this.heard(notice));
+    if (this.#isClosed) return unfollow();
+    this.#unfollow = unfollow;
+    const [{ epoch, top }] = await log.tops([this.channel]);
+    this.epoch = epoch;
+    this.top = top;
+    this.#isOpen = true;
+    // What was told before that was not heard.
+    if (log.shared) this.#pull();
+  }
+
+  #pull(): void {
+    this.#pullAgain = true;
+    this.#pulling ??= this.#pullAll().finally(() => this.#pulling = null);
+  }
+
+  async #pullAll(): Promise<void> {
+    let [delay] = RETRY;
+    while (this.#pullAgain && !this.#isClosed) {
+      this.#pullAgain = false;
+      try {
+        this.#take(await this.world.log.read(this.channel, this.top, PAGE));
+        [delay] = RETRY;
+      } catch (error) {
+        this.world.failed(`Reading ${this.nameJson} failed, again in ${delay} ms`, error);
+        this.#pullAgain = true;
+        await new Promise<void>((resolve) => this.world.clock.setTimer(resolve, delay));
+        delay = Math.min(2 * delay, RETRY[1]);
+      }
+    }
+  }
+
+  #take(page: Page): void {
+    if (page.epoch !== this.epoch) return this.#restart(page);
+    if (page.first > this.top + 1) {
+      // They find out by themselves what they have missed.
+      this.#pushBack();
+      this.top = page.first - 1;
+    }
+    for (const entry of page.entries) this.#deliver(entry);
+    if (!page.complete) this.#pullAgain = true;
+    else if (page.top > this.top) this.top = page.top;
+  }
+
+  /** Another life of the log: all that is known of it is void. */
+  #restart({ epoch }: Page): void {
+    this.#grant = null;
+    this.#frames.clear();
+    this.#frameBytes = 0;
+    this.epoch = epoch;
+    this.top = 0;
+    this.#pushBack();
+    this.#pullAgain = true;
+  }
+
+  #pushBack(): void {
+    for (const subscription of [...this.#live]) subscription.missed(this.top);
+  }
+
+  #deliver(entry: Entry): void {
+    const { offset } = entry;
+    if (offset <= this.top) return;
+    const before = this.top;
+    this.top = offset;
+    if (this.#live.size === 0) return;
+    const frame = frameOf(this.nameJson, entry);
+    this.#keep(offset, frame);
+    for (const subscription of this.#live) {
+      if (!subscription.give(frame)) subscription.missed(before);
+    }
+  }
+
+  #keep(offset: number, frame: Outgoing): void {
+    this.#frames.set(offset, frame);
+    this.#frameBytes += frame.size;
+    for (const [oldest, { size }] of this.#frames) {
+      if (this.#frames.size <= MAX_FRAMES && this.#frameBytes <= MAX_FRAME_BYTES) return;
+      this.#frames.delete(oldest);
+      this.#frameBytes -= size;
+    }
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * What a session's client says to the application: messages one after the other, calls side by side.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { AcceptOptions, ChannelData, ChannelHeaders } from "../channels_api.ts";
+import { ChannelError } from "../channels_errors.ts";
+import { isChannel } from "../channel_name.ts";
+import type { ChannelCode } from "../wire/frames.ts";
+import { HandlingContext, type Publisher } from "./message_context.ts";
+import type { Session } from "./session.ts";
+
+/** What it needs. */
+export interface InboundWorld extends Publisher {
+  readonly clock: Clock;
+  readonly maxMessageBytes: number;
+  /** A handler failed in a way that its caller is not told. */
+  failed(what: string, error: unknown): void;
+}
+
+/** One message. */
+export interface Said {
+  readonly seq: number;
+  /** Null for `onMessage`. */
+  readonly channel: unknown;
+  readonly data: ChannelData;
+  readonly headers: ChannelHeaders;
+}
+
+/** A call. */
+export interface Asked {
+  readonly seq: number;
+  readonly method: string;
+  /** How long its client waits, in ms; 0 for ever. */
+  readonly timeout: number;
+  readonly data: ChannelData;
+  readonly headers: ChannelHeaders;
+}
+
+/** What one session says, by whichever connection. */
+export class Inbound {
+  readonly #world: InboundWorld;
+  readonly #session: Session;
+  readonly #queue: { readonly said: Said; readonly options: AcceptOptions }[] = [];
+  readonly #calls: Map<number, HandlingContext> = new Map();
+  #pumping: Promise<void> | null = null;
+  #room: (() => void)[] = [];
+
+  constructor(world: InboundWorld, session: Session) {
+    this.#world = world;
+    this.#session = session;
+  }
+
+  /** Messages that wait or are handled, and calls. */
+  get pending(): number {
+    return this.#queue.length + (this.#pumping === null ? 0 : 1) + this.#calls.size;
+  }
+
+  /** Fulfils when one of them is done. */
+  room(): Promise<void> {
+    return new Promise((resolve) => this.#room.push(resolve));
+  }
+
+  /** Takes a message; fulfils when all that have come are handled. */
+  say(said: Said, options: AcceptOptions): Promise<void> {
+    this.#queue.push({ said, options });
+    return this.#pumping ??= this.#pump();
+  }
+
+  /** Takes a call; fulfils when it is answered. One that runs already is answered once. */
+  async ask(asked: Asked, options: AcceptOptions): Promise<void> {
+    const { seq } = asked;
+    if (this.#calls.has(seq)) return;
+    const ctx = new HandlingContext(this.#world, this.#session.ctx, `q:${this.#session.id}:${seq}`);
+    this.#calls.set(seq, ctx);
+    const { timeout } = asked;
+    const cancelTimer = timeout === 0 ? () => {} : this.#world.clock.setTimer(
+      () => ctx.cancel(new ChannelError("timeout", `The caller waited ${timeout} ms`)),
+      timeout,
+    );
+    try {
+      await this.#answer(asked, options, ctx);
+    } finally {
+      cancelTimer();
+      this.#calls.delete(seq);
+      ctx.cancel();
+      this.#makeRoom();
+    }
+  }
+
+  /** Nobody waits for a call any more. */
+  cancel(seq: unknown): void {
+    this.#calls.get(seq as number)?.cancel(new ChannelError("canceled", "The caller does not wait any more"));
+  }
+
+  async #answer({ seq, method, data, headers }: Asked, options: AcceptOptions, ctx: HandlingContext): Promise<void> {
+    const session = this.#session;
+    try {
+      if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
+      const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
+      this.#say(["answer", seq, null, answer ?? null]);
+    } catch (error) {
+      this.#say(["failed", seq, ...this.#wordsOf(error, `A call of ${JSON.stringify(method)} failed`)]);
+    }
+  }
+
+  async #pump(): Promise<void> {
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      await this.#handle(next.said, next.options);
+      this.#makeRoom();
+    }
+    this.#pumping = null;
+  }
+
+  async #handle(said: Said, options: AcceptOptions): Promise<void> {
+    const session = this.#session;
+    const { seq } = said;
+    try {
+      if (said.channel !== null) {
+        const { offset, duplicate } = await this.#publish(said, options);
+        this.#say(["ok", seq, offset, duplicate]);
+      } else {
+        if (seq > session.handled) await this.#hand(said, options);
+        this.#say(["ok", seq]);
+      }
+    } catch (error) {
+      const [code, message] = this.#wordsOf(error, "A client's message failed");
+      this.#say(["no", seq, code, message]);
+      // It may be said again, and those behind it would overtake it.
+      if (code === "unavailable") return;
+    }
+    session.handled = Math.max(session.handled, seq);
+  }
+
+  async #publish({ seq, channel, data, headers }: Said, { authorize }: AcceptOptions) {
+    const session = this.#session;
+    if (!isChannel(channel)) throw new ChannelError("bad-channel", "That is no name of a channel");
+    const may = authorize?.({ action: "publish", channel, session }) ?? false;
+    if (may !== true && await may !== true) {
+      throw new ChannelError("forbidden", `Publishing to ${JSON.stringify(channel)} is not allowed`);
+    }
+    return await this.#world.publishAs(`m:${session.id}:${seq}`, channel, data, { headers });
+  }
+
+  async #hand({ seq, data, headers }: Said, { onMessage }: AcceptOptions): Promise<void> {
+    if (onMessage === undefined) throw new ChannelError("no-handler", "Nobody takes messages here");
+    const session = this.#session;
+    const ctx = new HandlingContext(this.#world, session.ctx, `m:${session.id}:${seq}`);
+    try {
+      await onMessage({ data, headers, session, seq }, ctx);
+    } finally {
+      ctx.cancel();
+    }
+  }
+
+  #makeRoom(): void {
+    const waiting = this.#room;
+    this.#room = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #say(frame: readonly unknown[]): void {
+    this.#session.link?.say(frame);
+  }
+
+  /** What the client is told: the words of an error of channels, and of no other. */
+  #wordsOf(error: unknown, what: string): [code: ChannelCode, message: string] {
+    if (error instanceof ChannelError) return [error.reason, error.message];
+    this.#world.failed(what, error);
+    return ["handler-failed", "The handler failed"];
+  }
+}
+
+/** What a handler gives, or why nobody waits for it any more. */
+function raced<T>(given: T | Promise<T>, ctx: HandlingContext): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const ended = (): void => reject(ctx.cause());
+    ctx.signal.addEventListener("abort", ended, { once: true });
+    Promise.resolve(given).then(resolve, reject).finally(() => ctx.signal.removeEventListener("abort", ended));
+  });
+}

@@ -1,0 +1,282 @@
+/**
+ * One connection of a client: what it says, and what it is told.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import type { AcceptOptions, ChannelHeaders, Identity } from "../channels_api.ts";
+import { ChannelError } from "../channels_errors.ts";
+import { CLOSE_CODES, decodeFrame, encodeFrame, type Frame, VERSION } from "../wire/frames.ts";
+import { Inbound, type InboundWorld } from "./inbound.ts";
+import { LINK_STATES, type LinkEvent, type LinkState } from "./link_states.ts";
+import type { Peer } from "./peer.ts";
+import type { Session, SessionLink } from "./session.ts";
+import { ANONYMOUS, type Sessions } from "./sessions.ts";
+import { Subscriptions, type SubscriptionWorld } from "./subscriptions.ts";
+
+/** What a client does with its direct messages. */
+export interface DirectEnd {
+  acknowledged(session: Session, ids: unknown): void;
+  refused(session: Session, id: unknown, delay: unknown): void;
+}
+
+/** What connections of one instance share. */
+export interface LinkWorld extends InboundWorld, SubscriptionWorld {
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly sessions: Sessions;
+  readonly direct: DirectEnd;
+  readonly maxPending: number;
+}
+
+/** A token is asked for so long before it ends, in ms, or in the last fifth of its life. */
+const REFRESH_BEFORE = 30_000;
+
+/** Most headers, and most characters, that go along with a message. */
+const MAX_HEADERS = 32;
+const MAX_HEADER_CHARS = 4096;
+
+/** Longest name of a user: it is part of a stream's name. */
+const MAX_USER = 200;
+
+const NO_HEADERS: ChannelHeaders = Object.freeze({});
+
+type Act = (link: Link, frame: Frame) => void | Promise<void>;
+
+/** What may be said when: everything else is a breach of the protocol. */
+const ACTS: Readonly<Record<LinkState, Readonly<Record<string, Act>>>> = {
+  greeting: { hello: (link, frame) => link.greet(frame) },
+  open: {
+    sub: (link, [, wishes]) => link.subscriptions.subscribe(wishes),
+    unsub: (link, [, names]) => link.subscriptions.unsubscribe(names),
+    pub: (link, frame) => link.said(frame),
+    msg: (link, frame) => link.said(frame),
+    call: (link, frame) => link.asked(frame),
+    cancel: (link, [, seq]) => link.session!.inbound?.cancel(seq),
+    ack: (link, [, ids]) => link.acknowledged(ids),
+    nack: (link, [, id, delay]) => link.refused(id, delay),
+    token: (link, [, token]) => link.refresh(token),
+  },
+  leaving: {},
+  closed: {},
+};
+
+/** One connection. */
+export class Link implements SessionLink {
+  session: Session | null = null;
+  subscriptions!: Subscriptions;
+  readonly #world: LinkWorld;
+  readonly #peer: Peer;
+  readonly #options: AcceptOptions;
+  readonly #request: Request | null;
+  #state: LinkState = "greeting";
+  #cancelExpiry: () => void = () => {};
+
+  constructor(world: LinkWorld, peer: Peer, options: AcceptOptions, request: Request | null) {
+    this.#world = world;
+    this.#peer = peer;
+    this.#options = options;
+    this.#request = request;
+  }
+
+  /** State at that moment. */
+  get state(): LinkState {
+    return this.#state;
+  }
+
+  /** A message came; while a promise of this is pending the next one waits. */
+  received(message: string | Uint8Array): void | Promise<void> {
+    // What comes behind our goodbye was not handled, and its client knows.
+    if (this.#state === "leaving" || this.#state === "closed") return;
+    const frame = decodeFrame(message);
+    if (frame === null) return this.#breach("That is no frame");
+    const act = ACTS[this.#state][frame[0] as string];
+    if (act === undefined || !Object.hasOwn(ACTS[this.#state], frame[0] as string)) {
+      return this.#breach(`${JSON.stringify(String(frame[0]).slice(0, 32))} is nothing to be said now`);
+    }
+    try {
+      const acting = act(this, frame);
+      if (acting !== undefined) return acting.catch((error) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /** The connection has ended. */
+  gone(): void {
+    if (!this.#move("gone")) return;
+    this.#cancelExpiry();
+    if (this.session === null) return;
+    this.subscriptions.end();
+    this.#world.sessions.detach(this.session, this);
+  }
+
+  /** A drain's last words: nothing is sent behind them. */
+  bye(): string | undefined {
+    if (this.#state !== "open" || !this.#move("leave")) return undefined;
+    return JSON.stringify(["bye", this.subscriptions.end()]);
+  }
+
+  say(frame: Frame): void {
+    if (this.#state === "open") this.#peer.say(encodeFrame(frame));
+  }
+
+  end(code: number, reason: string): void {
+    if (!this.#move("leave")) return;
+    if (this.session !== null) this.subscriptions.end();
+    this.#peer.close(code, reason);
+  }
+
+  /** `hello` */
+  async greet([, version, token, ticket, wishes]: Frame): Promise<void> {
+    if (version !== VERSION) return this.#breach(`This server speaks version ${VERSION}`);
+    const identity = await this.#authenticate(token ?? null, null);
+    if (identity === null) return this.#refuse("unauthorized", "The token is not accepted", CLOSE_CODES.unauthorized);
+    const { sessions, instance } = this.#world;
+    const attached = await sessions.attach(this, identity, ticket ?? null);
+    const { session, resumed } = attached;
+    this.session = session;
+    this.subscriptions = new Subscriptions(this.#world, this.#peer, session, this.#options);
+    if (!this.#move("welcomed")) {
+      // It ended meanwhile, or another one took the session.
+      this.subscriptions.end();
+      return void sessions.detach(session, this);
+    }
+    this.#peer.say(JSON.stringify(["welcome", attached.ticket, resumed, session.user, instance]));
+    this.#expireAt(identity.expires);
+    sessions.welcomed(session, resumed);
+    await this.subscriptions.subscribe(wishes);
+    if (resumed) this.#world.presence.confirm(session);
+  }
+
+  /** `token` */
+  async refresh(token: unknown): Promise<void> {
+    const session = this.session!;
+    const identity = await this.#authenticate(token, session);
+    if (identity === null || (identity.user !== session.user && this.#options.authenticate !== undefined)) {
+      return this.#refuse("unauthorized", "The fresh token is not accepted", CLOSE_CODES.unauthorized);
+    }
+    session.data = identity.data;
+    this.#expireAt(identity.expires);
+    await this.subscriptions.authorizeAgain();
+  }
+
+  /** `pub` and `msg` */
+  said([word, seq, channel, data = null, headers]: Frame): void | Promise<void> {
+    if (!isSequence(seq) || !isHeaders(headers)) return this.#breach("A message needs a sequence number");
+    const said = { seq, channel: word === "msg" ? null : channel ?? "", data: own(data), headers: headers ?? NO_HEADERS };
+    const { inbound } = this;
+    this.#peer.hold(inbound.say(said, this.#options));
+    return this.#room(inbound);
+  }
+
+  /** `call` */
+  asked([, seq, what, data = null, headers]: Frame): void | Promise<void> {
+    const [method, timeout] = Array.isArray(what) ? what : [];
+    if (!isSequence(seq) || typeof method !== "string" || !isHeaders(headers) || !isDelay(timeout)) {
+      return this.#breach("A call needs a number, a method and a time");
+    }
+    const { inbound } = this;
+    this.#peer.hold(inbound.ask({ seq, method, timeout, data: own(data), headers: headers ?? NO_HEADERS }, this.#options));
+    return this.#room(inbound);
+  }
+
+  /** `ack` */
+  acknowledged(ids: unknown): void {
+    this.#world.direct.acknowledged(this.session!, ids);
+  }
+
+  /** `nack` */
+  refused(id: unknown, delay: unknown): void {
+    this.#world.direct.refused(this.session!, id, delay);
+  }
+
+  /** What this session says, by whichever connection. */
+  get inbound(): Inbound {
+    return this.session!.inbound ??= new Inbound(this.#world, this.session!);
+  }
+
+  #room(inbound: Inbound): void | Promise<void> {
+    if (inbound.pending >= this.#world.maxPending) return inbound.room();
+  }
+
+  #move(event: LinkEvent): boolean {
+    const next = LINK_STATES[this.#state][event];
+    const moved = next !== this.#state;
+    this.#state = next;
+    return moved;
+  }
+
+  async #authenticate(token: unknown, session: Session | null): Promise<Identity | null> {
+    if (token !== null && typeof token !== "string") return null;
+    const { authenticate } = this.#options;
+    if (authenticate === undefined) return { user: session?.user ?? ANONYMOUS };
+    const identity = await authenticate({ token, request: this.#request, session });
+    return identity === null || identity === false || !isUser(identity.user) ? null : identity;
+  }
+
+  /** A token has its time: another is asked for before it is over. */
+  #expireAt(expires: number | undefined): void {
+    this.#cancelExpiry();
+    if (expires === undefined || expires === Infinity) return;
+    const { clock } = this.#world;
+    const later = clock.setIdleTimer ?? clock.setTimer;
+    const left = Math.max(0, expires - (clock.wall?.() ?? Date.now()));
+    const before = Math.min(REFRESH_BEFORE, left / 5);
+    this.#cancelExpiry = later.call(clock, () => {
+      this.say(["token"]);
+      this.#cancelExpiry = later.call(
+        clock,
+        () => this.#refuse("expired", "The token's time is over", CLOSE_CODES.expired),
+        before,
+      );
+    }, left - before);
+  }
+
+  #breach(message: string): void {
+    this.#refuse("bad-frame", message, CLOSE_CODES.protocol);
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof ChannelError) {
+      const code = error.reason === "revoked" ? CLOSE_CODES.revoked : CLOSE_CODES.protocol;
+      return this.#refuse(error.reason, error.message, error.reason === "unavailable" ? TRY_AGAIN_LATER : code);
+    }
+    this.#world.failed("Serving a client of channels failed", error);
+    this.#refuse("unavailable", "The server failed", TRY_AGAIN_LATER);
+  }
+
+  #refuse(code: string, message: string, close: number): void {
+    if (this.#state === "leaving" || this.#state === "closed") return;
+    this.#peer.say(JSON.stringify(["error", code, message]));
+    this.end(close, message);
+  }
+}
+
+/** RFC 6455 §7.4.1, as registered: the client may come back. */
+const TRY_AGAIN_LATER = 1013;
+
+/** What is kept must not share memory with what was received. */
+function own(data: unknown): unknown {
+  return data instanceof Uint8Array ? data.slice() : data;
+}
+
+function isUser(user: unknown): boolean {
+  return typeof user === "string" && user.length > 0 && user.length <= MAX_USER;
+}
+
+function isSequence(seq: unknown): seq is number {
+  return Number.isSafeInteger(seq) && (seq as number) > 0;
+}
+
+function isDelay(ms: unknown): ms is number {
+  return typeof ms === "number" && ms >= 0 && ms <= 2 ** 31 - 1;
+}
+
+function isHeaders(headers: unknown): headers is ChannelHeaders | null | undefined {
+  if (headers === undefined || headers === null) return true;
+  if (typeof headers !== "object" || Array.isArray(headers)) return false;
+  const entries = Object.entries(headers);
+  if (entries.length > MAX_HEADERS || !entries.every(([, value]) => typeof value === "string")) return false;
+  return entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= MAX_HEADER_CHARS;
+}

@@ -1,0 +1,92 @@
+/**
+ * The far end of a client's connection, as channels see it: a WebSocket or length-prefixed frames on TCP.
+ *
+ * @module
+ */
+import type { Conn } from "../../server/conn/conn.ts";
+import type { WsConn } from "../../websocket/conn/ws_conn.ts";
+import { type Outgoing, prefixed } from "./outgoing.ts";
+
+/** Takes frames, and says when it can't. */
+export interface Peer {
+  /** Sends a frame of its own; nobody waits. Does nothing when the connection has ended. */
+  say(message: string | Uint8Array): void;
+  /** Sends a frame that many get; false if the peer is slow, or no more can be sent. */
+  give(frame: Outgoing): boolean;
+  /** Fulfils when the kernel has all that was sent; rejects when it never will. */
+  drained(): Promise<void>;
+  /** Says goodbye for a reason: a close code of channels. */
+  close(code: number, reason: string): void;
+  /** The connection is not told goodbye before this has settled. */
+  hold(work: Promise<unknown>): void;
+}
+
+/** On a WebSocket. */
+export class WebSocketPeer implements Peer {
+  readonly #ws: WsConn;
+
+  constructor(ws: WsConn) {
+    this.#ws = ws;
+  }
+
+  say(message: string | Uint8Array): void {
+    if (this.#ws.state === "open") void this.#ws.send(message).catch(ignore);
+  }
+
+  give(frame: Outgoing): boolean {
+    return this.#ws.sendShared(frame.shared);
+  }
+
+  drained(): Promise<void> {
+    return this.#ws.conn.flush();
+  }
+
+  close(code: number, reason: string): void {
+    void this.#ws.close(code, reason);
+  }
+
+  hold(work: Promise<unknown>): void {
+    this.#ws.waitUntil(work);
+  }
+}
+
+/** On a TCP connection. */
+export class ConnPeer implements Peer {
+  readonly #conn: Conn;
+  readonly #maxUnsent: number;
+
+  constructor(conn: Conn, maxUnsent: number) {
+    this.#conn = conn;
+    this.#maxUnsent = maxUnsent;
+  }
+
+  say(message: string | Uint8Array): void {
+    this.#write(prefixed(message));
+  }
+
+  give(frame: Outgoing): boolean {
+    const { bytesWritten, bytesFlushed, state } = this.#conn;
+    if (bytesWritten - bytesFlushed > this.#maxUnsent || state === "closing" || state === "closed") return false;
+    this.#write(frame.prefixed);
+    return true;
+  }
+
+  drained(): Promise<void> {
+    return this.#conn.flush();
+  }
+
+  close(code: number, reason: string): void {
+    this.say(JSON.stringify(["close", code, reason]));
+    void this.#conn.close();
+  }
+
+  hold(work: Promise<unknown>): void {
+    this.#conn.waitUntil(work);
+  }
+
+  #write(bytes: Uint8Array): void {
+    void this.#conn.write(bytes).catch(ignore);
+  }
+}
+
+function ignore(): void {}

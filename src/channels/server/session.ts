@@ -1,0 +1,53 @@
+/**
+ * One client, across its connections.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { background, CancelContext } from "../../context/mod.ts";
+import type { ChannelSession } from "../channels_api.ts";
+import type { Inbound } from "./inbound.ts";
+
+/** The connection that a session has at the moment. */
+export interface SessionLink {
+  /** The session goes on elsewhere, or not at all: says so, and closes. */
+  end(code: number, reason: string): void;
+  /** Sends a frame of its own. */
+  say(frame: readonly unknown[]): void;
+}
+
+/** A session. Its connections come and go. */
+export class Session implements ChannelSession {
+  readonly id: string;
+  readonly user: string;
+  data: unknown;
+  /** Null while its client is away. */
+  link: SessionLink | null = null;
+  /** Sequence number of the last message that was handled, whatever came of it. */
+  handled = 0;
+  /** Its turn among those who have taken the session, where the log is shared. */
+  generation = 0;
+  /** Ends the wait for its client. */
+  cancelExpiry: () => void = () => {};
+  /** What its client says to the application. Null until it says something. */
+  inbound: Inbound | null = null;
+  readonly #clock: Clock;
+  #ctx: CancelContext | null = null;
+
+  constructor(id: string, user: string, data: unknown, clock: Clock) {
+    this.id = id;
+    this.user = user;
+    this.data = data;
+    this.#clock = clock;
+  }
+
+  /** Ends with the session: when it was revoked, went elsewhere, or its client did not come back. */
+  get ctx(): CancelContext {
+    return this.#ctx ??= new CancelContext(background(this.#clock));
+  }
+
+  /** It is over. */
+  end(reason: Error): void {
+    this.#ctx?.cancel(reason);
+  }
+}

@@ -1,0 +1,224 @@
+/**
+ * The sessions of this instance: who has which connection, and who may come back.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { ChannelError } from "../channels_errors.ts";
+import type { Identity } from "../channels_api.ts";
+import type { ChannelLog } from "../log/log_api.ts";
+import { CLOSE_CODES } from "../wire/frames.ts";
+import { Session, type SessionLink } from "./session.ts";
+import { randomText, type Signer } from "./signer.ts";
+import { readTicket, ticketOf } from "./tickets.ts";
+
+/** Bytes of a session's id. */
+const ID_BYTES = 15;
+/** A session that is connected is written so seldom, in ms. */
+const DAY = 24 * 60 * 60 * 1000;
+
+/** Who was asked nothing: each of its sessions is a user of its own. */
+export const ANONYMOUS = "";
+
+/** Hears of sessions: what hangs on them. */
+export interface SessionWatcher {
+  /** It has a connection, after its `welcome`. */
+  attached(session: Session, resumed: boolean): void;
+  /** Its connection is gone; it may come back. */
+  detached(session: Session): void;
+  /** It did not come back in time, went to another instance (`moved`), or was revoked. */
+  ended(session: Session, moved: boolean): void;
+}
+
+/** What sessions need. */
+export interface SessionWorld {
+  readonly log: ChannelLog;
+  readonly signer: Signer;
+  readonly clock: Clock;
+  readonly instance: string;
+  /** How long a session waits for its client, in ms. */
+  readonly expiry: number;
+  failed(what: string, error: unknown): void;
+  /** Fulfils when this instance is one of the cluster. */
+  ready(): Promise<void>;
+  /** Tells another instance that a session of its is ours from now on. */
+  fence(instance: string, session: string, generation: number): Promise<void>;
+}
+
+/** What a client gets that has said hello. */
+export interface Attached {
+  readonly session: Session;
+  readonly ticket: string;
+  /** What it had is still there. */
+  readonly resumed: boolean;
+}
+
+/** All of them. */
+export class Sessions {
+  readonly #world: SessionWorld;
+  readonly #watchers: readonly SessionWatcher[];
+  readonly #sessions: Map<string, Session> = new Map();
+  readonly #byUser: Map<string, Set<Session>> = new Map();
+
+  constructor(world: SessionWorld, watchers: readonly SessionWatcher[]) {
+    this.#world = world;
+    this.#watchers = watchers;
+  }
+
+  /** Sessions of this instance, those included whose client is away. */
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** A session of this instance. */
+  get(id: string): Session | undefined {
+    return this.#sessions.get(id);
+  }
+
+  /** Those of a user, of this instance. */
+  ofUser(user: string): readonly Session[] {
+    return [...this.#byUser.get(user) ?? []];
+  }
+
+  /** All of this instance. */
+  all(): readonly Session[] {
+    return [...this.#sessions.values()];
+  }
+
+  /**
+   * Gives a client its session, and closes the connection that it had before.
+   *
+   * @param ticket What it kept of its session; null for a new one.
+   * @throws {ChannelError} The ticket is none of ours, another user's, or revoked.
+   */
+  async attach(link: SessionLink, identity: Identity, ticket: unknown): Promise<Attached> {
+    await this.#world.ready();
+    const { signer } = this.#world;
+    const id = ticket === null ? randomText(ID_BYTES) : await readTicket(signer, ticket, identity.user);
+    if (id === null) throw new ChannelError("bad-session", "The session is none of this server's, or another user's");
+    const signed = ticket === null ? await ticketOf(signer, id, identity.user) : ticket as string;
+    if (ticket !== null && await this.#isRevoked(id)) throw new ChannelError("revoked", "The session was revoked");
+    const elsewhere = await this.#take(id, ticket !== null);
+    // From here on nothing is waited for: of two connections the later one has it.
+    const here = this.#sessions.get(id);
+    const session = here ?? new Session(id, userOf(identity, id), identity.data, this.#world.clock);
+    session.data = identity.data;
+    session.generation = elsewhere.generation;
+    session.cancelExpiry();
+    session.link?.end(CLOSE_CODES.fenced, "The session goes on in another connection");
+    session.link = link;
+    if (here === undefined) this.#add(session);
+    return { session, ticket: signed, resumed: here !== undefined || elsewhere.resumed };
+  }
+
+  /** The client has been told of its session. */
+  welcomed(session: Session, resumed: boolean): void {
+    for (const watcher of this.#watchers) watcher.attached(session, resumed);
+  }
+
+  /** A connection has ended: its session waits, if it has no other by now. */
+  detach(session: Session, link: SessionLink): void {
+    if (session.link !== link) return;
+    session.link = null;
+    for (const watcher of this.#watchers) watcher.detached(session);
+    const { clock, expiry } = this.#world;
+    const later = clock.setIdleTimer ?? clock.setTimer;
+    session.cancelExpiry = later.call(clock, () => void this.#expire(session), expiry);
+    void this.#renew(session);
+  }
+
+  /** Another instance has it. */
+  moved(id: string, generation: number): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined || session.generation >= generation) return;
+    this.#end(session, true, CLOSE_CODES.fenced, "The session goes on at another instance");
+  }
+
+  /** It is over, by order: its ticket is good for nothing any more. */
+  async revoke(id: string): Promise<void> {
+    const { log, expiry } = this.#world;
+    await log.take(revokedGroup(id), "", "", DAY + expiry);
+    this.endRevoked(id);
+  }
+
+  /** Somebody has revoked it. */
+  endRevoked(id: string): void {
+    const session = this.#sessions.get(id);
+    if (session !== undefined) this.#end(session, false, CLOSE_CODES.revoked, "The session was revoked");
+  }
+
+  /** Nobody waits any more: the process ends, and others may take them over. */
+  close(): void {
+    for (const session of this.#sessions.values()) session.cancelExpiry();
+  }
+
+  #add(session: Session): void {
+    this.#sessions.set(session.id, session);
+    const others = this.#byUser.get(session.user);
+    if (others === undefined) this.#byUser.set(session.user, new Set([session]));
+    else others.add(session);
+  }
+
+  #end(session: Session, moved: boolean, code: number, reason: string): void {
+    session.cancelExpiry();
+    const { link } = session;
+    session.link = null;
+    this.#remove(session);
+    session.end(new ChannelError(moved ? "fenced" : "revoked", reason));
+    for (const watcher of this.#watchers) watcher.ended(session, moved);
+    link?.end(code, reason);
+  }
+
+  #remove(session: Session): void {
+    if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
+    const others = this.#byUser.get(session.user);
+    others?.delete(session);
+    if (others?.size === 0) this.#byUser.delete(session.user);
+  }
+
+  /** Its client did not come back. */
+  async #expire(session: Session): Promise<void> {
+    if (session.link !== null) return;
+    this.#remove(session);
+    session.end(new ChannelError("expired", "The session has expired"));
+    for (const watcher of this.#watchers) watcher.ended(session, false);
+    const { log } = this.#world;
+    if (!log.shared) return;
+    await log.release(groupOf(session.id), "", session.generation).catch((error) =>
+      this.#world.failed("Giving a session back failed", error)
+    );
+  }
+
+  /** Where others share the log, one instance at a time has a session. */
+  async #take(id: string, isOld: boolean): Promise<{ readonly generation: number; readonly resumed: boolean }> {
+    const { log, instance, expiry } = this.#world;
+    if (!log.shared) return { generation: 0, resumed: false };
+    const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry);
+    if (previous !== null && previous.value !== instance) await this.#world.fence(previous.value, id, generation);
+    return { generation, resumed: isOld && previous !== null && !previous.expired };
+  }
+
+  async #isRevoked(id: string): Promise<boolean> {
+    return (await this.#world.log.leases(revokedGroup(id))).some(({ expired }) => !expired);
+  }
+
+  async #renew(session: Session): Promise<void> {
+    const { log, expiry } = this.#world;
+    if (!log.shared) return;
+    await log.renew(groupOf(session.id), "", session.generation, expiry).catch((error) =>
+      this.#world.failed("Writing down that a session's client is away failed", error)
+    );
+  }
+}
+
+function userOf({ user }: Identity, session: string): string {
+  return user === ANONYMOUS ? `anonymous-${session}` : user;
+}
+
+function groupOf(session: string): string {
+  return `session:${session}`;
+}
+
+function revokedGroup(session: string): string {
+  return `revoked:${session}`;
+}
