@@ -8,7 +8,6 @@ import type { ChannelLog, Entry, Notice, Page, ReadLimit } from "../log/log_api.
 import { frameOf, type Outgoing } from "./outgoing.ts";
 import type { Pace } from "./pace.ts";
 import type { Signer } from "./signer.ts";
-import type { Subscription } from "./subscription.ts";
 import { grantOf } from "./tickets.ts";
 
 /** What feeds and subscriptions need. */
@@ -33,6 +32,14 @@ const MAX_FRAME_BYTES = 256 * 1024;
 /** Waits before a log that failed is asked again, in ms: the first, and the longest. */
 const RETRY: readonly [least: number, most: number] = [100, 5000];
 
+/** Somebody who has all there is, and wants what is new. */
+export interface LiveEnd {
+  /** Takes a message; false if it can't. */
+  give(frame: Outgoing): boolean;
+  /** It has everything up to `offset`, and not what comes behind. */
+  missed(offset: number): void;
+}
+
 /** Where a feed is told that nobody wants it any more. */
 export interface FeedOwner {
   unused(feed: Feed): void;
@@ -51,7 +58,7 @@ export class Feed {
   top = 0;
   readonly world: FeedWorld;
   readonly #owner: FeedOwner;
-  readonly #live: Set<Subscription> = new Set();
+  readonly #live: Set<LiveEnd> = new Set();
   #users = 0;
   #isOpen = false;
   #isClosed = false;
@@ -98,11 +105,11 @@ export class Feed {
   }
 
   /** Hands on what is new to this one as well: it has everything up to `top`. */
-  join(subscription: Subscription): void {
+  join(subscription: LiveEnd): void {
     this.#live.add(subscription);
   }
 
-  leave(subscription: Subscription): void {
+  leave(subscription: LiveEnd): void {
     this.#live.delete(subscription);
   }
 

@@ -193,7 +193,8 @@ export class Link implements SessionLink {
 
   /** What this session says, by whichever connection. */
   get inbound(): Inbound {
-    return this.session!.inbound ??= new Inbound(this.#world, this.session!);
+    const session = this.session!;
+    return (session.inbound ??= new Inbound(this.#world, session)) as Inbound;
   }
 
   #room(inbound: Inbound): void | Promise<void> {

@@ -6,7 +6,6 @@
 import type { Clock } from "../../clock.ts";
 import { background, CancelContext } from "../../context/mod.ts";
 import type { ChannelSession } from "../channels_api.ts";
-import type { Inbound } from "./inbound.ts";
 
 /** The connection that a session has at the moment. */
 export interface SessionLink {
@@ -14,6 +13,12 @@ export interface SessionLink {
   end(code: number, reason: string): void;
   /** Sends a frame of its own. */
   say(frame: readonly unknown[]): void;
+}
+
+/** What its client says to the application, by whichever connection. */
+export interface SessionInbound {
+  /** Nobody waits for a call any more. */
+  cancel(seq: unknown): void;
 }
 
 /** A session. Its connections come and go. */
@@ -30,7 +35,7 @@ export class Session implements ChannelSession {
   /** Ends the wait for its client. */
   cancelExpiry: () => void = () => {};
   /** What its client says to the application. Null until it says something. */
-  inbound: Inbound | null = null;
+  inbound: SessionInbound | null = null;
   readonly #clock: Clock;
   #ctx: CancelContext | null = null;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { GapReason } from "../channels_api.ts";
-import { type Feed, PAGE } from "./feed.ts";
+import { type Feed, type LiveEnd, PAGE } from "./feed.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer } from "./peer.ts";
 import { SUBSCRIPTION_STATES, type SubscriptionEvent, type SubscriptionState } from "./subscription_states.ts";
@@ -23,7 +23,7 @@ export type Start =
   | "now";
 
 /** Sends a channel's messages, each once, in order; where some are gone it says so. */
-export class Subscription {
+export class Subscription implements LiveEnd {
   readonly feed: Feed;
   /** Names by which it was asked for: the channel's own, or patterns. */
   readonly names: Set<string> = new Set();
