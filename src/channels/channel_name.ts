@@ -36,7 +36,8 @@ export function prefixOf(pattern: string): string {
 export function checkChannel(name: unknown): string {
   if (isChannel(name)) return name;
   const got = typeof name === "string" ? JSON.stringify(name.slice(0, 64)) : String(name);
-  const rule = `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
+  const rule =
+    `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
   throw new OptionError("channel", `channel must be a name of ${rule}, got ${got}`);
 }
 

@@ -122,8 +122,7 @@ export class Channels implements AsyncDisposable {
       expiry: settings.session.expiry,
       failed,
       ready: () => this.#start(),
-      fence: (other, session, generation) =>
-        tell(log, instanceStream(other), { type: "fence", session, generation }),
+      fence: (other, session, generation) => tell(log, instanceStream(other), { type: "fence", session, generation }),
     }, [this.#direct, this.#presence]);
     this.#cluster = new Cluster({
       log,
@@ -468,7 +467,10 @@ function streamOf(recipient: Recipient): string {
   const { user, session } = recipient as { readonly user?: unknown; readonly session?: unknown };
   if (typeof user === "string" && user !== "") return userStream(user);
   if (typeof session === "string" && session !== "") return sessionStream(session);
-  throw new OptionError("recipient", `recipient must be a user's name, { user } or { session }, got ${nameOf(recipient)}`);
+  throw new OptionError(
+    "recipient",
+    `recipient must be a user's name, { user } or { session }, got ${nameOf(recipient)}`,
+  );
 }
 
 /** JSON text, or bytes of its own. @throws {OptionError} It is neither. */
@@ -490,7 +492,9 @@ function headersOf(headers: ChannelHeaders | undefined): ChannelHeaders | null {
     throw new OptionError("headers", `headers must be an object of texts, got ${nameOf(headers)}`);
   }
   for (const [name, value] of Object.entries(headers)) {
-    if (typeof value !== "string") throw new OptionError("headers", `headers.${name} must be a text, got ${nameOf(value)}`);
+    if (typeof value !== "string") {
+      throw new OptionError("headers", `headers.${name} must be a text, got ${nameOf(value)}`);
+    }
   }
   return Object.keys(headers).length === 0 ? null : { ...headers };
 }

@@ -106,9 +106,9 @@ export interface ChannelsOptions {
 
 /** How one message is published. */
 export interface PublishOptions {
-  /** Makes it idempotent: the same id within `dedupe` is the same message. */
+  /** Makes it idempotent: the same id within `dedupe` is the same message. @default none */
   readonly id?: string;
-  /** Small texts that go along. */
+  /** Small texts that go along. @default none */
   readonly headers?: ChannelHeaders;
 }
 
@@ -224,7 +224,7 @@ export interface AcceptOptions {
   readonly onMessage?: (message: ClientMessage, ctx: MessageContext) => unknown | Promise<unknown>;
   /** Answers a question; several of a session at a time. @default refused */
   readonly onCall?: (call: ClientCall, ctx: MessageContext) => ChannelData | Promise<ChannelData>;
-  /** Of the WebSockets. */
+  /** Of the WebSockets. @default those of `upgradeWebSocket()` */
   readonly webSocket?: Omit<WebSocketOptions, "protocols" | "lastMessage" | "slowConsumer" | "answers">;
 }
 

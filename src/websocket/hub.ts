@@ -4,8 +4,9 @@
  * @module
  */
 import { type Bytes, dataOf } from "../bytes.ts";
-import { OptionError } from "../errors.ts";
+import { InUseError, OptionError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
+import { HubBridge, type HubBridgeOptions, type HubChannels } from "./hub_bridge.ts";
 import { SharedFrame } from "./conn/shared_frame.ts";
 import type { WebSocketConn } from "./websocket_api.ts";
 import { WsConn } from "./conn/ws_conn.ts";
@@ -38,6 +39,7 @@ const PUBLISH_NAMES: Names<PublishOptions> = { except: true, compress: true };
 export class Hub {
   readonly #topics: Map<string, Set<WsConn>> = new Map();
   readonly #members: Map<WsConn, Set<string>> = new Map();
+  #bridge: HubBridge | null = null;
   /** Those whose end we hear of, whether they are members or have been. */
   readonly #followed: WeakSet<WsConn> = new WeakSet();
 
@@ -75,8 +77,9 @@ export class Hub {
     }
     topics.add(topic);
     const members = this.#topics.get(topic);
-    if (members === undefined) this.#topics.set(topic, new Set([ws]));
-    else members.add(ws);
+    if (members !== undefined) return void members.add(ws);
+    this.#topics.set(topic, new Set([ws]));
+    this.#bridge?.want(topic);
   }
 
   /** Ends one subscription, or all of this WebSocket's. */
@@ -89,11 +92,37 @@ export class Hub {
     if (topics.size === 0) this.#members.delete(ws as WsConn);
   }
 
-  /** Sends to all subscribers of a topic; gives the number of those that it was sent to. */
+  /**
+   * Joins this hub to those of other processes that have channels on the same log: from now on, whatever one of them
+   * publishes, the subscribers of all get. Others get it at most once, as these do. The function that it gives ends it.
+   *
+   * @throws {OptionError} What is given is no channels, or an option can't be used.
+   * @throws {InUseError} It is joined already.
+   * @example
+   * ```ts
+   * const leave = hub.bridge(new Channels({ log: redisLog(redis), secret }));
+   * ```
+   */
+  bridge(channels: HubChannels, options: HubBridgeOptions = {}): () => void {
+    if (this.#bridge !== null) throw new InUseError("The hub is joined to others already, end that first");
+    const bridge = new HubBridge(channels, options, (topic, message) => void this.#deliver(topic, message, {}));
+    this.#bridge = bridge;
+    for (const topic of this.#topics.keys()) bridge.want(topic);
+    return () => {
+      bridge.close();
+      if (this.#bridge === bridge) this.#bridge = null;
+    };
+  }
+
+  /** Sends to all subscribers of a topic; gives the number of those of this process that it was sent to. */
   publish(topic: string, message: string | Bytes, options: PublishOptions = {}): number {
     const data = dataOf(message, "publish()");
     checkNames("publish()", options, PUBLISH_NAMES);
-    const { except, compress = true } = options;
+    this.#bridge?.publish(topic, data);
+    return this.#deliver(topic, data, options);
+  }
+
+  #deliver(topic: string, data: string | Uint8Array, { except, compress = true }: PublishOptions): number {
     const members = this.#topics.get(topic);
     if (members === undefined) return 0;
     const frame = new SharedFrame(data, compress);
@@ -113,6 +142,8 @@ export class Hub {
   #leave(ws: WsConn, topic: string): void {
     const members = this.#topics.get(topic)!;
     members.delete(ws);
-    if (members.size === 0) this.#topics.delete(topic);
+    if (members.size > 0) return;
+    this.#topics.delete(topic);
+    this.#bridge?.unwant(topic);
   }
 }

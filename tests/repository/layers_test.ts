@@ -146,7 +146,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["mod.ts", 259],
   ["src/http/mod.ts", 354],
-  ["src/websocket/mod.ts", 503],
+  ["src/websocket/mod.ts", 510],
   ["src/websocket/reconnect/mod.ts", 48],
   ["src/channels/mod.ts", 720],
   ["src/watch/mod.ts", 275],

@@ -28,6 +28,7 @@ export const CLASSES = [
   ["bench/load_process_test.ts", "process", "one"],
   ["bench/servers_process_test.ts", "process", "repeated"],
   ["chaos/", "process", "long"],
+  ["channels/", "pure", "everywhere"],
   ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],

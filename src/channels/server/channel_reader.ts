@@ -132,7 +132,10 @@ export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Fol
     const gap = { channel: this.stream, reason, epoch: this.#epoch, offset: this.#offset };
     if (this.#options.onGap === undefined) {
       this.#end();
-      throw new ChannelError("unavailable", `Messages of ${this.stream} are missing (${reason}), give an onGap to go on`);
+      throw new ChannelError(
+        "unavailable",
+        `Messages of ${this.stream} are missing (${reason}), give an onGap to go on`,
+      );
     }
     this.#options.onGap(gap);
   }

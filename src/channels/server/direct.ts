@@ -272,7 +272,7 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     if (queue.epoch !== page.epoch) {
       const isAnother = queue.epoch !== "";
       queue.epoch = page.epoch;
-      if (isAnother) for (const each of queue.places.values()) forget(each);
+      if (isAnother) { for (const each of queue.places.values()) forget(each); }
       if (isAnother) return void (place.again = true);
     }
     for (const entry of page.entries) {

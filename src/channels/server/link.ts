@@ -164,7 +164,12 @@ export class Link implements SessionLink {
   /** `pub` and `msg` */
   said([word, seq, channel, data = null, headers]: Frame): void | Promise<void> {
     if (!isSequence(seq) || !isHeaders(headers)) return this.#breach("A message needs a sequence number");
-    const said = { seq, channel: word === "msg" ? null : channel ?? "", data: own(data), headers: headers ?? NO_HEADERS };
+    const said = {
+      seq,
+      channel: word === "msg" ? null : channel ?? "",
+      data: own(data),
+      headers: headers ?? NO_HEADERS,
+    };
     const { inbound } = this;
     this.#peer.hold(inbound.say(said, this.#options));
     return this.#room(inbound);
@@ -177,7 +182,9 @@ export class Link implements SessionLink {
       return this.#breach("A call needs a number, a method and a time");
     }
     const { inbound } = this;
-    this.#peer.hold(inbound.ask({ seq, method, timeout, data: own(data), headers: headers ?? NO_HEADERS }, this.#options));
+    this.#peer.hold(
+      inbound.ask({ seq, method, timeout, data: own(data), headers: headers ?? NO_HEADERS }, this.#options),
+    );
     return this.#room(inbound);
   }
 

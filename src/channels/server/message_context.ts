@@ -4,7 +4,14 @@
  * @module
  */
 import { CancelContext } from "../../context/mod.ts";
-import type { ChannelData, MessageContext, Published, PublishOptions, Recipient, SendToOptions } from "../channels_api.ts";
+import type {
+  ChannelData,
+  MessageContext,
+  Published,
+  PublishOptions,
+  Recipient,
+  SendToOptions,
+} from "../channels_api.ts";
 
 /** What it publishes by. */
 export interface Publisher {

@@ -200,7 +200,9 @@ export class Subscriptions {
       for (const channel of found.filter((channel) => !channels.has(channel))) {
         channels.add(channel);
         // One that the client has no position of came while it was away: all of it is new.
-        const start = positions !== null && !Object.hasOwn(positions, channel) ? "oldest" : await this.#startOf(channel, wish);
+        const start = positions !== null && !Object.hasOwn(positions, channel)
+          ? "oldest"
+          : await this.#startOf(channel, wish);
         await this.#join(channel, wish, start);
       }
     } catch (error) {
