@@ -129,6 +129,7 @@ export class Channels implements AsyncDisposable {
       clock,
       instance,
       lease: settings.lease,
+      expiry: settings.session.expiry,
       failed,
       lost: (other) => this.#presence.lost(other),
       revived: () => this.#presence.revived(),
@@ -294,7 +295,7 @@ export class Channels implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#started?.catch(() => {});
     this.#notices.close();
-    this.#sessions.close();
+    await this.#sessions.close();
     await this.#presence.settled();
     for (const listening of this.#listenings) listening.stop();
     try {

@@ -49,6 +49,8 @@ export const BOUNDS = {
   wslarge: least(1, null, 0.9),
   wspublish: least(1.4, 1, 0.95),
   wsidle: most(0.8, 0.6, 2),
+  "channels to hub": least(0.8, 0.8, 0.8),
+  "channels to Socket.IO": least(3, null, null),
 } satisfies Record<string, Bounds>;
 
 /** Whether a ratio is within its bound; null if there is none. */

@@ -6,6 +6,7 @@
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { runEcho } from "./load/echo.ts";
+import { runFanout } from "./load/fanout.ts";
 import { holdDrop, holdOpen, holdRelease, holdSay } from "./load/hold.ts";
 import { runHttp } from "./load/http.ts";
 import type { Held, Job, Sample } from "./load/jobs.ts";
@@ -28,6 +29,8 @@ function runJob(job: Job): Sample | Held | Promise<Sample> {
       return runWebSocket(job);
     case "publish":
       return runPublish(job);
+    case "fanout":
+      return runFanout(job);
     case "open":
       return holdOpen(job.port, job.count, job.websocket);
     case "say":

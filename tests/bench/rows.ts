@@ -5,6 +5,7 @@
  */
 import type { RuntimeName } from "../support/processes.ts";
 import type { Result } from "./result.ts";
+import { channelsRow } from "./rows/channels.ts";
 import { growthRow } from "./rows/growth.ts";
 import { helloRow } from "./rows/hello.ts";
 import { honoRow } from "./rows/hono.ts";
@@ -63,6 +64,7 @@ export const ROWS = {
   wswindow: { title: "WebSocket: 16 connections, 32 messages of 128 bytes in flight each", run: wsWindowRow },
   wslarge: { title: "WebSocket: binary echo of 1 MiB", run: wsLargeRow },
   wspublish: { title: "WebSocket: 128 bytes published to 5,000 subscribers", run: wsPublishRow },
+  channels: { title: "Channels: 128 bytes to 5,000 subscribers of one channel, and of 5,000", run: channelsRow },
   wsidle: { title: "WebSocket: memory of 10,000 idle connections", run: wsIdleRow },
 } satisfies Record<string, Row>;
 

@@ -28,6 +28,11 @@ const WEBSOCKET_NAMES = { ours: "sluice", node: "ws", deno: "Deno socket", bun: 
 /** A WebSocket server that can be measured; `node` is the package ws. */
 export type WebSocketServerName = keyof typeof WEBSOCKET_NAMES;
 
+const CHANNEL_NAMES = { channels: "sluice channels", hub: "sluice Hub", socketio: "Socket.IO" } as const;
+
+/** A server that publishes to subscribers of channels. */
+export type ChannelServerName = keyof typeof CHANNEL_NAMES;
+
 /** A server under load. */
 export interface Server {
   readonly name: string;
@@ -92,6 +97,11 @@ export class Rig implements AsyncDisposable {
   websocket(server: WebSocketServerName, runtime: RuntimeName, mode: string): Promise<Server> {
     const program = this.program(`servers/ws_${server}.ts`, runtime, [mode]);
     return this.#started(`${WEBSOCKET_NAMES[server]} ${mode}`, program);
+  }
+
+  /** A server of channels, `servers/channels_SERVER.ts`. */
+  channels(server: ChannelServerName, runtime: RuntimeName): Promise<Server> {
+    return this.#started(CHANNEL_NAMES[server], this.program(`servers/channels_${server}.ts`, runtime, []));
   }
 
   /** Go's; null where there is no Go. */

@@ -5,10 +5,13 @@
  */
 import type { Clock } from "../../clock.ts";
 import type { InstanceState } from "../channels_api.ts";
-import type { ChannelLog } from "../log/log_api.ts";
+import type { ChannelLog, Lease } from "../log/log_api.ts";
 import { ALL, tell } from "./control.ts";
 
 const GROUP = "instances";
+
+/** What is left of an instance that has left in order. */
+const DOWN = "down";
 
 /** A lease is prolonged so often in its time. */
 const BEATS = 3;
@@ -20,6 +23,8 @@ export interface ClusterWorld {
   readonly instance: string;
   /** How long an instance may be silent, in ms. */
   readonly lease: number;
+  /** How long its sessions, and their memberships, outlive it when it leaves in order, in ms. */
+  readonly expiry: number;
   failed(what: string, error: unknown): void;
   /** An instance is lost: removes all that hung on it. Rejects if it could not; then another one tries. */
   lost(instance: string): Promise<void>;
@@ -42,11 +47,11 @@ export class Cluster {
   /** Takes the lease, and looks after the others. */
   async start(): Promise<void> {
     const { log } = this.#world;
-    // Whoever has left something in a log that only one process has is dead.
-    if (!log.shared) await this.#reap(() => true);
+    // Whoever has left something in a log that only one process has is dead, if it did not leave in order.
+    if (!log.shared) await this.#reap(({ value, expired }) => value !== DOWN || expired);
     await this.#take();
     await this.#tell("up");
-    if (log.shared) this.#wait();
+    this.#wait();
   }
 
   /** It begins to leave. */
@@ -57,12 +62,13 @@ export class Cluster {
     await this.#tell("draining");
   }
 
-  /** It leaves. */
+  /** It leaves. What hangs on it is held for those who come back elsewhere; then it is lost. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancel();
-    if (await this.#world.log.release(GROUP, this.#world.instance, this.#generation)) await this.#tell("down");
+    const { log, instance, expiry } = this.#world;
+    if (await log.renew(GROUP, instance, this.#generation, expiry, DOWN)) await this.#tell("down");
   }
 
   /** All that are known. */
@@ -70,7 +76,7 @@ export class Cluster {
     const leases = await this.#world.log.leases(GROUP);
     return leases.map(({ name, value, expired }) => ({
       instance: name,
-      state: expired ? "lost" : value === "draining" ? "draining" : "up",
+      state: value === DOWN ? DOWN : expired ? "lost" : value === "draining" ? "draining" : "up",
     }));
   }
 
@@ -93,7 +99,7 @@ export class Cluster {
   async #beat(): Promise<void> {
     const { log, instance } = this.#world;
     try {
-      if (!await log.renew(GROUP, instance, this.#generation, this.#ttl) && !this.#isStopped) {
+      if (log.shared && !await log.renew(GROUP, instance, this.#generation, this.#ttl) && !this.#isStopped) {
         await this.#take();
         await this.#tell("up");
         this.#world.revived();
@@ -105,13 +111,14 @@ export class Cluster {
     this.#wait();
   }
 
-  async #reap(isDead: (lease: { readonly expired: boolean }) => boolean): Promise<void> {
+  async #reap(isDead: (lease: Lease) => boolean): Promise<void> {
     const { log, instance } = this.#world;
     for (const lease of await log.leases(GROUP)) {
-      if (lease.name === instance && log.shared || !isDead(lease)) continue;
+      if ((lease.name === instance && this.#generation > 0) || !isDead(lease)) continue;
       // First what hangs on it: if this process dies meanwhile, another one finds it lost all the same.
       await this.#world.lost(lease.name);
-      if (await log.release(GROUP, lease.name, lease.generation)) await this.#tell("lost", lease.name);
+      const isMine = await log.release(GROUP, lease.name, lease.generation);
+      if (isMine && lease.value !== DOWN) await this.#tell("lost", lease.name);
     }
   }
 

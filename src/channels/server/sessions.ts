@@ -59,6 +59,7 @@ export class Sessions {
   readonly #watchers: readonly SessionWatcher[];
   readonly #sessions: Map<string, Session> = new Map();
   readonly #byUser: Map<string, Set<Session>> = new Map();
+  readonly #writing: Set<Promise<void>> = new Set();
 
   constructor(world: SessionWorld, watchers: readonly SessionWatcher[]) {
     this.#world = world;
@@ -105,7 +106,7 @@ export class Sessions {
     session.data = identity.data;
     session.generation = elsewhere.generation;
     session.cancelExpiry();
-    session.link?.end(CLOSE_CODES.fenced, "The session goes on in another connection");
+    if (session.link !== null) this.#fence(session);
     session.link = link;
     if (here === undefined) this.#add(session);
     return { session, ticket: signed, resumed: here !== undefined || elsewhere.resumed };
@@ -124,7 +125,7 @@ export class Sessions {
     const { clock, expiry } = this.#world;
     const later = clock.setIdleTimer ?? clock.setTimer;
     session.cancelExpiry = later.call(clock, () => void this.#expire(session), expiry);
-    void this.#renew(session);
+    this.#write(this.#renew(session));
   }
 
   /** Another instance has it. */
@@ -147,9 +148,15 @@ export class Sessions {
     if (session !== undefined) this.#end(session, false, CLOSE_CODES.revoked, "The session was revoked");
   }
 
-  /** Nobody waits any more: the process ends, and others may take them over. */
-  close(): void {
+  /** Nobody waits any more: the process ends, and others may take them over. Fulfils when that is written down. */
+  async close(): Promise<void> {
     for (const session of this.#sessions.values()) session.cancelExpiry();
+    await Promise.all(this.#writing);
+  }
+
+  #write(writing: Promise<void>): void {
+    this.#writing.add(writing);
+    void writing.then(() => this.#writing.delete(writing));
   }
 
   #add(session: Session): void {
@@ -157,6 +164,13 @@ export class Sessions {
     const others = this.#byUser.get(session.user);
     if (others === undefined) this.#byUser.set(session.user, new Set([session]));
     else others.add(session);
+  }
+
+  #fence(session: Session): void {
+    const { link } = session;
+    session.link = null;
+    for (const watcher of this.#watchers) watcher.detached(session);
+    link!.end(CLOSE_CODES.fenced, "The session goes on in another connection");
   }
 
   #end(session: Session, moved: boolean, code: number, reason: string): void {

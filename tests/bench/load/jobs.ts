@@ -58,8 +58,17 @@ export interface PublishJob {
   readonly inFlight: number;
 }
 
+/** The same in one of three protocols: to one channel that all subscribe to, or to one channel of each (`spread`). */
+export interface FanoutJob {
+  readonly job: "fanout";
+  readonly protocol: "hub" | "channels" | "socketio";
+  readonly conns: number;
+  readonly size: number;
+  readonly spread: boolean;
+}
+
 /** What is done again and again, and counted. */
-export type Work = EchoJob | RateJob | HttpJob | SteadyJob | WebSocketJob | PublishJob;
+export type Work = EchoJob | RateJob | HttpJob | SteadyJob | WebSocketJob | PublishJob | FanoutJob;
 
 /** Whom to load, and for how long. */
 export interface Target {

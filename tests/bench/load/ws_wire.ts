@@ -37,20 +37,25 @@ export function makeRound(kind: Kind, size: number, count: number): Round {
   return { block, answer: concat(messages.map((message) => frame(kind, message, false))) };
 }
 
+/** Texts as a client sends them in one go. */
+export function textFrame(...texts: readonly string[]): Uint8Array {
+  return concat(texts.map((text) => frame("text", bytesOf(text), true)));
+}
+
 /** WebSockets that are open: handshakes in batches. */
-export function openWebSockets(port: number, count: number): number[] {
+export function openWebSockets(port: number, count: number, path?: string): number[] {
   const all: number[] = [];
   for (let left = count; left > 0; left -= BATCH) {
     const fds = Array.from({ length: Math.min(BATCH, left) }, () => open(port));
-    shakeHands(port, fds);
+    shakeHands(port, fds, path);
     all.push(...fds);
   }
   return all;
 }
 
 /** Makes WebSockets of connections. No extension is offered: nothing is compressed. */
-export function shakeHands(port: number, fds: readonly number[]): void {
-  const request = new Block(bytesOf(requestText(port)));
+export function shakeHands(port: number, fds: readonly number[], path: string = "/ws"): void {
+  const request = new Block(bytesOf(requestText(port, path)));
   const poll = new Poll();
   const heads = new Map(fds.map((fd) => [fd, ""]));
   for (const fd of fds) {
@@ -82,14 +87,14 @@ function compare(answer: Uint8Array, at: number, length: number): void {
   }
 }
 
-function requestText(port: number): string {
+function requestText(port: number, path: string): string {
   const fields = [
     "Upgrade: websocket",
     "Connection: Upgrade",
     `Sec-WebSocket-Key: ${KEY}`,
     "Sec-WebSocket-Version: 13",
   ];
-  return ["GET /ws HTTP/1.1", `Host: 127.0.0.1:${port}`, ...fields, "", ""].join("\r\n");
+  return [`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...fields, "", ""].join("\r\n");
 }
 
 function takeHead(fd: number, heads: Map<number, string>): void {

@@ -1,0 +1,193 @@
+/**
+ * Load of publishing in three protocols: one client publishes, subscribers count the messages that they get, and when
+ * all have come it publishes again.
+ *
+ * @module
+ */
+import type { FanoutJob, Sample, Target } from "./jobs.ts";
+import { Block, NOTHING, Poll, receive, received, shut } from "./libc.ts";
+import { measureLoad } from "./window.ts";
+import { openWebSockets, textFrame } from "./ws_wire.ts";
+
+const TURN_MS = 100;
+const LAST_ROUND_MS = 30_000;
+/** Whose first words are said together, so that no answer is waited for by all. */
+const BATCH = 256;
+
+/** What is said to a server, and how many messages it says to that. */
+interface Speech {
+  readonly path: string;
+  /** What each says first, in turn; the next when `answers` messages have come. */
+  open(index: number, channel: string): readonly { readonly text: string; readonly answers: number }[];
+  publish(seq: number, channel: string, message: string): string;
+  /** Messages that the publisher alone gets to each. */
+  readonly receipts: number;
+}
+
+const SPEECH: Readonly<Record<FanoutJob["protocol"], Speech>> = {
+  hub: {
+    path: "/ws",
+    open: (_, channel) => [{ text: `sub ${channel}`, answers: 1 }],
+    publish: (_, channel, message) => `pub ${channel} ${message}`,
+    receipts: 0,
+  },
+  channels: {
+    path: "/ws",
+    // welcome, subbed, live
+    open: (_, channel) => [{ text: JSON.stringify(["hello", 1, null, null, [[channel, null]]]), answers: 3 }],
+    publish: (seq, channel, message) => JSON.stringify(["pub", seq, channel, message]),
+    receipts: 1,
+  },
+  socketio: {
+    path: "/socket.io/?EIO=4&transport=websocket",
+    open: (_, channel) => [
+      { text: "40", answers: 2 },
+      { text: `42${JSON.stringify(["sub", channel])}`, answers: 1 },
+    ],
+    publish: (_, channel, message) => `42${JSON.stringify(["pub", channel, message])}`,
+    receipts: 0,
+  },
+};
+
+/** Counts a server's messages on one connection, wherever the pieces end. */
+class Frames {
+  /** Bytes of the frame that is under way. */
+  #left = 0;
+  #head: number[] = [];
+
+  /** Messages that began in these bytes: texts, and no pings. */
+  count(bytes: Uint8Array, length: number): number {
+    let messages = 0;
+    for (let at = 0; at < length;) {
+      if (this.#left > 0) {
+        const taken = Math.min(this.#left, length - at);
+        this.#left -= taken;
+        at += taken;
+        continue;
+      }
+      this.#head.push(bytes[at++]);
+      const size = sizeOf(this.#head);
+      if (size === null) continue;
+      if ((this.#head[0] & 15) === 1) messages++;
+      this.#left = size;
+      this.#head = [];
+    }
+    return messages;
+  }
+}
+
+/** The payload's length in a server's frame; null while the head is not whole. */
+function sizeOf(head: readonly number[]): number | null {
+  if (head.length < 2) return null;
+  const short = head[1] & 127;
+  const more = short === 126 ? 2 : short === 127 ? 8 : 0;
+  if (head.length < 2 + more) return null;
+  return more === 0 ? short : head.slice(2).reduce((size, byte) => size * 256 + byte, 0);
+}
+
+class FanoutLoad {
+  readonly #poll = new Poll();
+  readonly #fds: number[];
+  readonly #frames: Frames[] = [];
+  readonly #job: FanoutJob;
+  readonly #speech: Speech;
+  readonly #message: string;
+  /** Messages that are still to come. */
+  #missing = 0;
+  #deliveries = 0;
+  #seq = 0;
+
+  constructor(job: FanoutJob & Target) {
+    this.#job = job;
+    this.#speech = SPEECH[job.protocol];
+    this.#message = "x".repeat(job.size);
+    this.#fds = openWebSockets(job.port, job.conns, this.#speech.path);
+    for (const fd of this.#fds) {
+      this.#poll.add(fd);
+      this.#frames[fd] = new Frames();
+    }
+    this.#greet();
+    this.#begin();
+  }
+
+  /** Takes what has arrived; returns the deliveries so far. */
+  turn(): number {
+    this.#take();
+    if (this.#missing === 0) this.#begin();
+    return this.#deliveries;
+  }
+
+  finish(): void {
+    this.#await("the last round");
+  }
+
+  close(): void {
+    for (const fd of this.#fds) shut(fd);
+    this.#poll.close();
+  }
+
+  #greet(): void {
+    for (let at = 0; at < this.#fds.length; at += BATCH) {
+      const fds = this.#fds.slice(at, at + BATCH);
+      const first = this.#speech.open(0, "");
+      for (let step = 0; step < first.length; step++) {
+        this.#missing = fds.length * first[step].answers;
+        fds.forEach((fd, i) => {
+          say(fd, this.#speech.open(at + i, this.#channelOf(at + i))[step].text);
+        });
+        this.#await("greetings");
+      }
+    }
+    this.#deliveries = 0;
+  }
+
+  #channelOf(index: number): string {
+    return this.#job.spread ? `channel-${index}` : "all";
+  }
+
+  /** One message to each channel. */
+  #begin(): void {
+    const { conns, spread } = this.#job;
+    const { receipts } = this.#speech;
+    const publishes = spread ? conns : 1;
+    this.#missing = conns + publishes * receipts;
+    const texts = Array.from(
+      { length: publishes },
+      (_, i) => this.#speech.publish(++this.#seq, this.#channelOf(i), this.#message),
+    );
+    for (let at = 0; at < texts.length; at += BATCH) say(this.#fds[0], ...texts.slice(at, at + BATCH));
+  }
+
+  #await(what: string): void {
+    const end = performance.now() + LAST_ROUND_MS;
+    while (this.#missing > 0) {
+      if (performance.now() > end) throw new Error(`${this.#missing} messages did not come: ${what}`);
+      this.#take();
+    }
+    if (this.#missing < 0) throw new Error(`${-this.#missing} messages more than expected: ${what}`);
+  }
+
+  #take(): void {
+    const ready = this.#poll.wait(TURN_MS);
+    for (let i = 0; i < ready; i++) {
+      const fd = this.#poll.fd(i);
+      const length = receive(fd);
+      if (length === NOTHING) continue;
+      if (length <= 0) throw new Error(`the server closed a WebSocket (${length})`);
+      const messages = this.#frames[fd].count(received, length);
+      this.#missing -= messages;
+      this.#deliveries += messages;
+    }
+  }
+}
+
+/** The kernel takes it: what is said here is little. */
+function say(fd: number, ...texts: string[]): void {
+  const block = new Block(textFrame(...texts));
+  for (let sent = 0; sent < block.bytes.length;) sent = block.sendFrom(fd, sent);
+}
+
+/** Runs a fan-out job. */
+export function runFanout(job: FanoutJob & Target): Sample {
+  return measureLoad(job, new FanoutLoad(job));
+}
