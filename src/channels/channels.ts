@@ -113,7 +113,9 @@ export class Channels implements AsyncDisposable {
       life: () => this.#cluster.life,
       failed,
       append: (channel, kind, json, id) => this.#append(channel, { kind, data: json, headers: null }, `p:${id}`),
-      arrived: (other, session) => tell(log, instanceStream(other), { type: "arrived", session }),
+      arrived: (other, session, channels) =>
+        tell(log, instanceStream(other), { type: "arrived", session, channels }),
+      isElsewhere: (session) => this.#sessions.isElsewhere(session),
     });
     this.#direct = new DirectQueues({
       log,
@@ -279,17 +281,15 @@ export class Channels implements AsyncDisposable {
   /**
    * Ends a session, or all of a user, everywhere: their connections are closed, and their tickets are good for nothing.
    * Whether the user may come back is a matter of `authenticate()`.
+   *
+   * @throws {OptionError} Synchronously: it is neither.
+   * @throws {ChannelError} `unavailable`: the log failed, and some may not have heard.
    */
-  async revoke(whom: { readonly user: string } | { readonly session: string }): Promise<void> {
-    const { user, session } = whom as { readonly user?: unknown; readonly session?: unknown };
-    if (typeof session === "string") {
-      await this.#sessions.revoke(session);
-      return await tell(this.#log, ALL, { type: "revoke", session });
-    }
-    if (typeof user !== "string") throw new OptionError("whom", "revoke() takes { user } or { session }, each a text");
-    await this.#start();
-    await this.#sessions.revokeUser(user);
-    await tell(this.#log, ALL, { type: "revokeUser", user });
+  revoke(whom: { readonly user: string } | { readonly session: string }): Promise<void> {
+    const { user, session } = (whom ?? {}) as { readonly user?: unknown; readonly session?: unknown };
+    if (typeof session === "string") return unavailable(this.#revokeSession(session));
+    if (typeof user === "string") return unavailable(this.#revokeUser(user));
+    throw new OptionError("whom", `revoke() takes { user } or { session }, each a text, got ${nameOf(whom)}`);
   }
 
   /** Tells the other instances that this one is about to leave. `close()` does it as well. */
@@ -344,7 +344,7 @@ export class Channels implements AsyncDisposable {
     if (message.type === "fence") this.#sessions.moved(message.session, message.generation);
     else if (message.type === "revoke") this.#sessions.endRevoked(message.session);
     else if (message.type === "revokeUser") this.#sessions.endRevokedUser(message.user);
-    else if (message.type === "arrived") this.#presence.arrived(message.session);
+    else if (message.type === "arrived") this.#presence.arrived(message.session, message.channels);
     else if (message.type === "created") this.#patterns.appeared(message.channel);
     else if (message.type === "settled") this.#direct.heard(message);
     else this.#heardOf({ instance: message.instance, state: message.state });
@@ -358,6 +358,17 @@ export class Channels implements AsyncDisposable {
         this.#world.failed("Hearing of an instance failed", error);
       }
     }
+  }
+
+  async #revokeSession(session: string): Promise<void> {
+    await this.#sessions.revoke(session);
+    await tell(this.#log, ALL, { type: "revoke", session });
+  }
+
+  async #revokeUser(user: string): Promise<void> {
+    await this.#start();
+    await this.#sessions.revokeUser(user);
+    await tell(this.#log, ALL, { type: "revokeUser", user });
   }
 
   #publish(id: string | null, channel: string, data: ChannelData, { headers }: PublishOptions): Promise<Published> {
@@ -468,6 +479,7 @@ async function unavailable<T>(given: Promise<T>): Promise<T> {
   try {
     return await given;
   } catch (error) {
+    if (error instanceof ChannelError) throw error;
     throw new ChannelError("unavailable", `The log failed: ${(error as Error).message}`, { cause: error });
   }
 }
@@ -492,7 +504,7 @@ function idOf({ id }: PublishOptions): string | null {
 
 function streamOf(recipient: Recipient): string {
   if (typeof recipient === "string" && recipient !== "") return userStream(recipient);
-  const { user, session } = recipient as { readonly user?: unknown; readonly session?: unknown };
+  const { user, session } = (recipient ?? {}) as { readonly user?: unknown; readonly session?: unknown };
   if (typeof user === "string" && user !== "") return userStream(user);
   if (typeof session === "string" && session !== "") return sessionStream(session);
   throw new OptionError(

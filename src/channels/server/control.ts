@@ -20,8 +20,8 @@ export type ControlMessage =
   | { readonly type: "revoke"; readonly session: string }
   /** All sessions of a user are over. */
   | { readonly type: "revokeUser"; readonly user: string }
-  /** A session that has moved has said at its new instance of what it is a member: of nothing else. */
-  | { readonly type: "arrived"; readonly session: string }
+  /** A session that has moved has said at its new instance of which channels it is a member: of no others. */
+  | { readonly type: "arrived"; readonly session: string; readonly channels: readonly string[] }
   /** A direct message was acknowledged, or is a dead letter. */
   | { readonly type: "settled"; readonly queue: string; readonly offset: number; readonly dead: boolean }
   /** A channel was written for the first time. */

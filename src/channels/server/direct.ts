@@ -403,7 +403,9 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const waits = entry?.headers?.[WAITS];
     // Before it is gone: whoever looks for it then takes it for acknowledged.
     if (waits !== undefined) await this.#tellWaiter(waits, stream, offset, dead);
-    if (entry !== null && await log.remove(stream, offset)) await this.#forgetTries(stream, offset, generation);
+    const isRemoved = entry !== null && await log.remove(stream, offset);
+    // It may be gone by a call that failed all the same.
+    if (isRemoved || (entry === null && generation > 0)) await this.#forgetTries(stream, offset, generation);
     const queue = this.#queues.get(stream);
     if (queue?.epoch !== epoch) return;
     for (const place of queue.places.values()) {

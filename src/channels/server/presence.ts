@@ -26,14 +26,17 @@ export interface PresenceWorld {
   failed(what: string, error: unknown): void;
   /** Appends to a channel. @param id Makes it idempotent. */
   append(channel: string, kind: EntryKind, json: string, id: string): Promise<unknown>;
-  /** Tells the instance where a session was before that it is here, and of what it is a member. */
-  arrived(instance: string, session: string): Promise<void>;
+  /** Tells the instance where a session was before that it is here, and of which channels it is a member. */
+  arrived(instance: string, session: string, channels: readonly string[]): Promise<void>;
+  /** Whether another instance has a session by now. */
+  isElsewhere(session: string): Promise<boolean>;
 }
 
 /** One membership that was taken here. */
 interface Membership {
   readonly session: Session;
   readonly channel: string;
+  readonly life: string;
   readonly data: unknown;
   readonly generation: number;
   /** Connection of the session in which its client has said so last. */
@@ -47,9 +50,12 @@ interface Room {
   members: number;
 }
 
-/** What a lease of a member has. */
-interface Kept extends Omit<Member, "member"> {
-  readonly life: string;
+/** What a lease of a member has. Its name has the life under which it was taken: no other life can take it for its own. */
+interface Kept extends Member {
+  /** Of several leases of one session the one with the highest turn counts. */
+  readonly turn: number;
+  /** Under which its join is announced. */
+  readonly id: string;
 }
 
 /** A room whose members are being removed: who goes on with it has to say so, though none may be left. */
@@ -96,7 +102,9 @@ export class Presence implements PresenceEnd, SessionWatcher {
       for (const { channel, connection } of [...this.#bySession.get(session.id)?.values() ?? []]) {
         if (connection < connections) await this.#leave(session, channel);
       }
-      if (cameFrom !== null) await this.#must(() => this.#world.arrived(cameFrom, session.id));
+      if (cameFrom === null) return;
+      const channels = [...this.#bySession.get(session.id)?.keys() ?? []];
+      await this.#must(() => this.#world.arrived(cameFrom, session.id, channels));
     });
   }
 
@@ -116,14 +124,27 @@ export class Presence implements PresenceEnd, SessionWatcher {
     });
   }
 
-  /** A session that was here has said at its new instance of what it is a member: of nothing else. */
-  arrived(session: string): void {
-    this.#next("Leaving channels failed", () => this.#clearBehind(session));
+  /** A session that was here has said at its new instance of which channels it is a member; null if it has not. */
+  arrived(session: string, channels: readonly string[] | null): void {
+    this.#next("Leaving channels failed", async () => {
+      const behind = this.#behind.get(session);
+      if (behind === undefined) return;
+      behind.cancel();
+      this.#behind.delete(session);
+      for (const membership of behind.memberships) {
+        await this.#end(membership, channels === null ? null : channels.includes(membership.channel));
+      }
+    });
   }
 
   /** Who is there. */
   async members(channel: string): Promise<Member[]> {
-    return (await this.#world.log.leases(groupOf(channel))).map(memberOf);
+    const bySession = new Map<string, Kept>();
+    for (const lease of await this.#world.log.leases(groupOf(channel))) {
+      const kept = keptOf(lease);
+      if (kept.turn >= (bySession.get(kept.member)?.turn ?? 0)) bySession.set(kept.member, kept);
+    }
+    return [...bySession.values()].map(shown);
   }
 
   /** A life of an instance is over, and with it all members that it had: one event for each channel. */
@@ -131,12 +152,13 @@ export class Presence implements PresenceEnd, SessionWatcher {
     const { log } = this.#world;
     for (const room of await log.leases(roomsOf(life))) {
       const { name: channel, generation } = room;
-      const members = (await log.leases(groupOf(channel))).filter((lease) => keptOf(lease).life === life);
+      const members = (await log.leases(groupOf(channel))).filter(({ name }) => name.startsWith(`${life}:`));
       if (members.length > 0 || room.value === LOSING) {
         await log.renew(roomsOf(life), channel, generation, Infinity, LOSING);
         for (const member of members) await log.release(groupOf(channel), member.name, member.generation);
         await this.#world.append(channel, "lost", JSON.stringify({ type: "lost", instance }), `lost:${life}`);
-        await this.#joinAgain(channel, instance, life);
+        // Who came back before this was written would be gone for all who read it.
+        for (const kept of await this.#keptIn(channel)) if (kept.instance === instance) await this.#join(channel, kept, life);
       }
       await log.release(roomsOf(life), channel, generation);
     }
@@ -146,9 +168,14 @@ export class Presence implements PresenceEnd, SessionWatcher {
   revived(): void {
     this.#next("Coming back failed", async () => {
       for (const memberships of [...this.#bySession.values()]) {
-        for (const { session, channel, data, connection } of [...memberships.values()]) {
-          await this.#forget(session, channel);
+        for (const membership of [...memberships.values()]) {
+          const { session, channel, data, connection, life } = membership;
+          if (life === this.#world.life()) continue;
+          this.#remove(session.id, channel);
           await this.#enter(session, channel, data, connection);
+          // Whoever took this one for lost may have looked before it was there.
+          await this.#release(membership);
+          await this.#close(channel);
         }
       }
     });
@@ -187,37 +214,77 @@ export class Presence implements PresenceEnd, SessionWatcher {
       return;
     }
     const room = await this.#open(channel);
-    const value = JSON.stringify({ user: session.user, instance, data, life: room.life } satisfies Kept);
-    const { generation } = await this.#must(() => log.take(groupOf(channel), session.id, value, Infinity));
+    const { life } = room;
+    const id = `${life}:${++this.#announced}`;
+    const kept: Kept = { member: session.id, user: session.user, instance, data, turn: session.generation, id };
+    const value = JSON.stringify(kept);
+    const { generation } = await this.#must(() =>
+      log.take(groupOf(channel), leaseOf(life, session.id), value, Infinity)
+    );
     let memberships = this.#bySession.get(session.id);
     if (memberships === undefined) this.#bySession.set(session.id, memberships = new Map());
     if (known === undefined) room.members++;
-    memberships.set(channel, { session, channel, data, generation, connection });
-    await this.#announce(channel, { type: "join", member: session.id, user: session.user, instance, data });
+    memberships.set(channel, { session, channel, life, data, generation, connection });
+    await this.#must(() => this.#world.append(channel, "join", joinOf(kept), id));
   }
 
   async #leave(session: Session, channel: string): Promise<void> {
     const membership = this.#remove(session.id, channel);
-    if (membership !== undefined) await this.#end(membership);
+    if (membership !== undefined) await this.#end(membership, null);
   }
 
-  /** It is one no more, if nobody has taken it up elsewhere. */
-  async #end({ session, channel, generation }: Membership): Promise<void> {
-    const { log, instance } = this.#world;
-    const isOurs = await this.#held(channel, session.id, generation);
-    if (isOurs) await this.#must(() => log.release(groupOf(channel), session.id, generation));
-    if (isOurs) await this.#announce(channel, { type: "leave", member: session.id, user: session.user, instance });
+  /** It is one no more here. @param isTakenUp Whether its session is one elsewhere; null if that is not known. */
+  async #end(membership: Membership, isTakenUp: boolean | null): Promise<void> {
+    const { session, channel } = membership;
+    if (await this.#release(membership) && isTakenUp !== true) {
+      const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
+      const others = isElsewhere ? await this.#othersOf(membership) : [];
+      // Of those that died at once nobody has heard, and so nobody would that they are lost.
+      for (const kept of others) await this.#must(() => this.#world.append(channel, "join", joinOf(kept), kept.id));
+      if (others.length === 0) await this.#sayLeave(membership);
+    }
     await this.#close(channel);
   }
 
-  /** Asked apart from the release: one that failed may have taken place all the same. */
-  async #held(channel: string, member: string, generation: number): Promise<boolean> {
-    const leases = await this.#must(() => this.#world.log.leases(groupOf(channel)));
-    return leases.some((lease) => lease.name === member && lease.generation === generation);
+  async #sayLeave(membership: Membership): Promise<void> {
+    const { session, channel } = membership;
+    const { instance } = this.#world;
+    const leave: PresenceChange = { type: "leave", member: session.id, user: session.user, instance };
+    const id = `${this.#world.life()}:${++this.#announced}`;
+    await this.#must(() => this.#world.append(channel, "leave", JSON.stringify(leave), id));
+    // Where it has entered meanwhile its join may be before that.
+    if (!await this.#isElsewhere(session)) return;
+    for (const kept of await this.#othersOf(membership)) await this.#must(() => this.#join(channel, kept, id));
   }
 
-  async #forget(session: Session, channel: string): Promise<void> {
-    if (this.#remove(session.id, channel) !== undefined) await this.#close(channel);
+  /** Gives its lease back; false if somebody else has. */
+  async #release({ session, channel, life, generation }: Membership): Promise<boolean> {
+    let asked = 0;
+    return await this.#must(async () => {
+      asked++;
+      const isReleased = await this.#world.log.release(groupOf(channel), leaseOf(life, session.id), generation);
+      // A call that failed may have done it all the same.
+      return isReleased || asked > 1;
+    });
+  }
+
+  #isElsewhere(session: Session): Promise<boolean> {
+    return this.#must(() => this.#world.isElsewhere(session.id));
+  }
+
+  /** Leases of the same session in the same channel, of other lives. */
+  async #othersOf({ session, channel, life }: Membership): Promise<readonly Kept[]> {
+    const all = await this.#must(() => this.#keptIn(channel));
+    return all.filter((kept) => kept.member === session.id && !kept.id.startsWith(`${life}:`));
+  }
+
+  async #keptIn(channel: string): Promise<readonly Kept[]> {
+    return (await this.#world.log.leases(groupOf(channel))).map(keptOf);
+  }
+
+  /** Says once more that somebody is there. @param behind Behind what: for each such word once. */
+  async #join(channel: string, kept: Kept, behind: string): Promise<void> {
+    await this.#world.append(channel, "join", joinOf(kept), `${kept.id}:${behind}`);
   }
 
   #remove(session: string, channel: string): Membership | undefined {
@@ -237,16 +304,8 @@ export class Presence implements PresenceEnd, SessionWatcher {
     known?.cancel();
     this.#behind.set(session.id, {
       memberships: [...known?.memberships ?? [], ...memberships],
-      cancel: later.call(clock, () => this.arrived(session.id), expiry),
+      cancel: later.call(clock, () => this.arrived(session.id, null), expiry),
     });
-  }
-
-  async #clearBehind(session: string): Promise<void> {
-    const behind = this.#behind.get(session);
-    if (behind === undefined) return;
-    behind.cancel();
-    this.#behind.delete(session);
-    for (const membership of behind.memberships) await this.#end(membership);
   }
 
   /** Writes down that this instance has members there, before it has: whoever finds it lost has to know. */
@@ -267,26 +326,11 @@ export class Presence implements PresenceEnd, SessionWatcher {
     await this.#must(() => this.#world.log.release(roomsOf(room.life), channel, room.generation));
   }
 
-  /** Who came back before the word of the loss was written would be gone for all who read it. */
-  async #joinAgain(channel: string, instance: string, life: string): Promise<void> {
-    for (const lease of await this.#world.log.leases(groupOf(channel))) {
-      const { life: other, ...member } = keptOf(lease);
-      if (member.instance !== instance || other === life) continue;
-      const json = JSON.stringify({ type: "join", member: lease.name, ...member } satisfies PresenceChange);
-      await this.#world.append(channel, "join", json, `again:${life}:${lease.name}`);
-    }
-  }
-
   /** The position first, then who is there: what comes behind it changes that. */
   async #tellMembers(session: Session, channel: string): Promise<void> {
     const [{ top }] = await this.#must(() => this.#world.log.tops([channel]));
     const members = await this.#must(() => this.members(channel));
     session.link?.say(["members", channel, top, members]);
-  }
-
-  async #announce(channel: string, change: PresenceChange): Promise<void> {
-    const id = `${this.#world.life()}:${++this.#announced}`;
-    await this.#must(() => this.#world.append(channel, change.type, JSON.stringify(change), id));
   }
 }
 
@@ -298,11 +342,18 @@ function roomsOf(life: string): string {
   return `rooms:${life}`;
 }
 
+function leaseOf(life: string, session: string): string {
+  return `${life}:${session}`;
+}
+
 function keptOf({ value }: Lease): Kept {
   return JSON.parse(value) as Kept;
 }
 
-function memberOf(lease: Lease): Member {
-  const { user, instance, data } = keptOf(lease);
-  return { member: lease.name, user, instance, data };
+function shown({ member, user, instance, data }: Kept): Member {
+  return { member, user, instance, data };
+}
+
+function joinOf(kept: Kept): string {
+  return JSON.stringify({ type: "join", ...shown(kept) } satisfies PresenceChange);
 }

@@ -200,6 +200,12 @@ export class Sessions {
     if (session !== undefined) this.#end(session, false, CLOSE_CODES.revoked, "The session was revoked");
   }
 
+  /** Whether another instance has it by now. */
+  async isElsewhere(id: string): Promise<boolean> {
+    const { log, instance } = this.#world;
+    return log.shared && (await log.leases(groupOf(id))).some(({ value }) => value !== instance);
+  }
+
   /** Nobody waits any more: the process ends, and others may take them over. Fulfils when that is written down. */
   async close(): Promise<void> {
     this.#isClosed = true;
