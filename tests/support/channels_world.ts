@@ -167,6 +167,8 @@ export class TcpTalker extends Talker {
   readonly conn: Conn;
   readonly heard: Frame[] = [];
   closed: number | null = null;
+  /** Sees each frame as it comes; then none is kept. */
+  onFrame: ((frame: Frame) => void) | null = null;
   #rest: Uint8Array = new Uint8Array(0);
 
   constructor(world: ChannelsWorld, conn: Conn) {
@@ -208,6 +210,7 @@ export class TcpTalker extends Talker {
       const body = all.subarray(at + 5, at + 4 + size);
       const frame = decodeFrame(all[at + 4] === 0 ? new TextDecoder().decode(body) : body.slice())!;
       if (frame[0] === "close") this.closed = frame[1] as number;
+      else if (this.onFrame !== null) this.onFrame(frame);
       else this.heard.push(frame);
       at += 4 + size;
     }

@@ -41,6 +41,8 @@ export class SharedLog {
   #streams: ChannelLog;
   #leases: ChannelLog;
   readonly #ends: Set<LogEnd> = new Set();
+  /** Hears of what is really kept. */
+  appended: ((stream: string, entry: NewEntry, appended: Appended) => void) | null = null;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -117,7 +119,13 @@ export class LogEnd implements ChannelLog {
   }
 
   append(stream: string, entry: NewEntry, options: AppendOptions): Promise<Appended> {
-    return this.#call("append", stream, () => this.#log.streams.append(stream, entry, options));
+    return this.#call("append", stream, async () => {
+      // In the order of the calls, whatever else is waited for.
+      const appending = this.#log.streams.append(stream, entry, options);
+      const appended = await appending;
+      if (!appended.duplicate) this.#log.appended?.(stream, entry, appended);
+      return appended;
+    });
   }
 
   read(stream: string, after: number, limit: ReadLimit): Promise<Page> {

@@ -81,6 +81,10 @@ export class Link implements SessionLink {
     return this.#state;
   }
 
+  get isGone(): boolean {
+    return this.#state === "closed";
+  }
+
   /** A message came; while a promise of this is pending the next one waits. */
   received(message: string | Uint8Array): void | Promise<void> {
     // What comes behind our goodbye was not handled, and its client knows.

@@ -39,6 +39,8 @@ interface Membership {
   readonly life: string;
   readonly data: unknown;
   readonly generation: number;
+  /** Arrival of the session under which it was taken: meanwhile it may have been elsewhere. */
+  readonly turn: number;
   /** Connection of the session in which its client has said so last. */
   connection: number;
 }
@@ -209,14 +211,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
   async #enter(session: Session, channel: string, data: unknown, connection: number): Promise<void> {
     const { log, instance } = this.#world;
     const known = this.#bySession.get(session.id)?.get(channel);
-    if (known !== undefined && JSON.stringify(known.data) === JSON.stringify(data)) {
+    const turn = session.arrival;
+    if (known !== undefined && known.turn === turn && JSON.stringify(known.data) === JSON.stringify(data)) {
       known.connection = connection;
       return;
     }
     const room = await this.#open(channel);
     const { life } = room;
     const id = `${life}:${++this.#announced}`;
-    const kept: Kept = { member: session.id, user: session.user, instance, data, turn: session.generation, id };
+    const kept: Kept = { member: session.id, user: session.user, instance, data, turn, id };
     const value = JSON.stringify(kept);
     const { generation } = await this.#must(() =>
       log.take(groupOf(channel), leaseOf(life, session.id), value, Infinity)
@@ -224,7 +227,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
     let memberships = this.#bySession.get(session.id);
     if (memberships === undefined) this.#bySession.set(session.id, memberships = new Map());
     if (known === undefined) room.members++;
-    memberships.set(channel, { session, channel, life, data, generation, connection });
+    memberships.set(channel, { session, channel, life, data, generation, turn, connection });
     await this.#must(() => this.#world.append(channel, "join", joinOf(kept), id));
   }
 

@@ -9,6 +9,8 @@ import type { ChannelSession } from "../channels_api.ts";
 
 /** The connection that a session has at the moment. */
 export interface SessionLink {
+  /** Its client has gone. */
+  readonly isGone: boolean;
   /** The session goes on elsewhere, or not at all: says so, and closes. */
   end(code: number, reason: string): void;
   /** Sends a frame of its own. */
@@ -32,6 +34,8 @@ export class Session implements ChannelSession {
   connections = 0;
   /** Its turn among those who have taken the session, where the log is shared. */
   generation = 0;
+  /** Its generation when it came here: from elsewhere, or as a new one. */
+  arrival = 0;
   /** The instance that had it before; null once that one knows of what it is a member here. */
   cameFrom: string | null = null;
   /** Ends the wait for its client. */

@@ -122,7 +122,7 @@ export class Sessions {
     this.#attaching.add(attaching);
     try {
       if (ticket !== null && await this.#isRevoked(id, user)) throw revoked();
-      const elsewhere = await this.#take(id, ticket !== null);
+      const elsewhere = await this.#take(id, ticket !== null, link);
       // From here on nothing is waited for: of two connections the later one has it.
       if (attaching.isRevoked) throw revoked();
       if (attaching.fencedBy > elsewhere.generation) throw fenced();
@@ -139,6 +139,7 @@ export class Sessions {
     session.data = identity.data;
     session.generation = elsewhere.generation;
     session.connections++;
+    if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
     session.cancelExpiry();
     if (session.link !== null) this.#fence(session);
@@ -265,11 +266,17 @@ export class Sessions {
   }
 
   /** Where others share the log, one instance at a time has a session. */
-  async #take(id: string, isOld: boolean): Promise<Elsewhere> {
+  async #take(id: string, isOld: boolean, link: SessionLink): Promise<Elsewhere> {
     const { log, instance, expiry } = this.#world;
+    if (isOld && link.isGone) throw fenced();
     if (!log.shared) return { generation: 0, resumed: false, instance: null };
     const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry);
     const isElsewhere = previous !== null && previous.value !== instance;
+    if (isElsewhere && link.isGone) {
+      // It may be connected there again, which must not end for one that has nobody any more.
+      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value);
+      throw fenced();
+    }
     if (isElsewhere) await this.#world.fence(previous.value, id, generation);
     const resumed = isOld && previous !== null && !previous.expired;
     return { generation, resumed, instance: isElsewhere ? previous.value : null };
@@ -291,12 +298,16 @@ export class Sessions {
   }
 
   async #renewAll(): Promise<void> {
-    const { log, expiry } = this.#world;
-    for (const { id, link, generation } of this.all()) {
-      if (link === null) continue;
+    const { log, expiry, instance } = this.#world;
+    for (const session of this.all()) {
+      if (session.link === null) continue;
+      const { id, generation } = session;
       try {
-        // Whoever has it by now may have failed to say so.
-        if (!await log.renew(groupOf(id), "", generation, DAY + expiry)) this.moved(id, generation + 1);
+        if (await log.renew(groupOf(id), "", generation, DAY + expiry)) continue;
+        const [lease] = await log.leases(groupOf(id));
+        // Whoever has it by now may have failed to say so, or has given it back.
+        if (lease?.value === instance) session.generation = Math.max(session.generation, lease.generation);
+        else this.moved(id, generation + 1);
       } catch (error) {
         this.#world.failed("Prolonging a session failed", error);
       }

@@ -74,8 +74,8 @@ export class Subscriptions {
   readonly #options: AcceptOptions;
   readonly #byChannel: Map<string, Subscription> = new Map();
   #patterns: Map<string, Watched> | null = null;
-  /** The name by which a channel's membership was asked for. Null while there is none. */
-  #memberBy: Map<string, string> | null = null;
+  /** Names by which membership of a channel was asked for. Null while there is none. */
+  #memberBy: Map<string, Set<string>> | null = null;
   #isEnded = false;
 
   constructor(world: SubscriptionWorld, peer: Peer, session: Session, options: AcceptOptions) {
@@ -171,7 +171,8 @@ export class Subscriptions {
     if (known !== undefined) await known.alias(name);
     else await this.#open(channel, name, start);
     if (member === undefined || this.#isEnded) return;
-    (this.#memberBy ??= new Map()).set(channel, name);
+    this.#memberBy ??= new Map();
+    this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Set()).add(name));
     this.#world.presence.enter(this.#session, channel, member);
   }
 
@@ -266,8 +267,9 @@ export class Subscriptions {
     for (const channel of watched?.channels ?? [name]) {
       const subscription = this.#byChannel.get(channel);
       if (subscription === undefined || !subscription.names.delete(name)) continue;
-      if (this.#memberBy?.get(channel) === name) {
-        this.#memberBy.delete(channel);
+      const members = this.#memberBy?.get(channel);
+      if (members?.delete(name) && members.size === 0) {
+        this.#memberBy!.delete(channel);
         this.#world.presence.leave(this.#session, channel);
       }
       if (subscription.names.size > 0) continue;
