@@ -146,7 +146,10 @@ export class Channels implements AsyncDisposable {
       expiry: settings.session.expiry,
       failed,
       lost: (other, life) => this.#presence.lost(other, life),
-      revived: () => this.#presence.revived(),
+      revived: () => {
+        this.#sessions.revived();
+        this.#presence.revived();
+      },
     });
     const heard = (message: ControlMessage): void => this.#heard(message);
     const unheard = (error: unknown): void => failed("Hearing other instances failed", error);

@@ -107,6 +107,10 @@ class SimClient {
   isWelcome = false;
   /** Names whose `unsubbed` is due. */
   leaving: string[] = [];
+  /** Names that were said on this connection. */
+  readonly said: Set<string> = new Set();
+  /** Something was refused on this connection: a place that was asked for meanwhile may be an earlier one. */
+  isRewound = false;
   seq = 0;
 
   constructor(sim: Sim, name: string, user: string) {
@@ -127,6 +131,8 @@ class SimClient {
     this.instance = instance;
     this.isWelcome = false;
     this.leaving = [];
+    this.said.clear();
+    this.isRewound = false;
     for (const place of this.places.values()) place.isOpen = false;
     for (const said of this.outbox) said.isSaid = false;
     for (const view of this.views.values()) view.isTrue = false;
@@ -148,15 +154,16 @@ class SimClient {
   subscribe(name: string, isMember: boolean, since: string): void {
     if (this.wishes.has(name) || this.leaving.includes(name)) return;
     this.wishes.set(name, { isMember, since, isKnown: false });
-    if (this.isOpen && this.isWelcome) this.at!.say(["sub", [this.#request(name)]]);
+    this.again(name);
   }
 
   unsubscribe(name: string): void {
     if (!this.wishes.delete(name)) return;
     for (const channel of [...this.places.keys()]) if (!this.covers(channel)) this.places.delete(channel);
-    if (!this.isOpen || !this.isWelcome) return;
+    if (!this.isOpen || !this.said.has(name)) return;
+    this.said.delete(name);
     this.leaving.push(name);
-    this.at!.say(["unsub", [name]]);
+    if (this.isWelcome) this.at!.say(["unsub", [name]]);
   }
 
   /** It was refused for now. */
@@ -190,6 +197,7 @@ class SimClient {
 
   #request(name: string): unknown[] {
     const { isMember, since, isKnown } = this.wishes.get(name)!;
+    this.said.add(name);
     const options = { since, ...(isMember ? { member: this.name } : {}) };
     const mine = [...this.places].filter(([channel]) => name === "r:*" ? channel.startsWith("r:") : channel === name);
     if (mine.length === 0 && !isKnown) return [name, null, options];
@@ -209,6 +217,8 @@ class SimClient {
     if (word === "welcome") {
       this.ticket = rest[0] as string;
       this.isWelcome = true;
+      if (this.leaving.length > 0) this.at!.say(["unsub", [...this.leaving]]);
+      for (const name of this.wishes.keys()) if (!this.said.has(name)) this.again(name);
       this.sayAll();
     } else if (word === "subbed") this.#subbed(...rest as Parameters<SimClient["gap"]>);
     else if (word === "watch") {
@@ -227,6 +237,7 @@ class SimClient {
     else if (word === "bye") this.#bye(rest[0] as Record<string, number>);
     else if (word === "refused") {
       demand(rest[1] === "unavailable", `refused ${JSON.stringify(rest)}`);
+      this.isRewound = true;
       // With a channel it is there, and tries that by itself.
       if (rest[3] === undefined) this.sim.refusals.push([this, rest[0] as string]);
     } else if (word === "error") demand(rest[0] === "unavailable" || rest[0] === "fenced", `error ${JSON.stringify(rest)}`);
@@ -246,7 +257,9 @@ class SimClient {
       this.places.set(channel, { grant, epoch, offset, isOpen: true });
       return;
     }
-    if (reason !== null) return this.#placed(channel, grant, offset, reason, true);
+    const isHere = place.isOpen && place.grant === grant && place.offset === offset;
+    if (reason !== null && !isHere) return this.#placed(channel, grant, offset, reason, true);
+    if (this.isRewound && epoch === place.epoch && offset < place.offset) place.offset = offset;
     demand(epoch === place.epoch, `${channel} goes on in another life without a word`);
     demand(offset === place.offset, `${channel} goes on at ${offset}, not ${place.offset}, without a word`);
     place.isOpen = true;
@@ -321,8 +334,10 @@ type Change = Member & { readonly type: string };
 
 function change(members: Map<string, Member>, { type, ...one }: Change): void {
   if (type === "join") members.set(one.member, one);
-  else if (type === "leave") members.delete(one.member);
-  else for (const [id, { instance }] of members) if (instance === one.instance) members.delete(id);
+  else if (type === "leave") {
+    // By now it may be at another instance.
+    if (members.get(one.member)?.instance === one.instance) members.delete(one.member);
+  } else for (const [id, { instance }] of members) if (instance === one.instance) members.delete(id);
 }
 
 /** An instance, and its end of the log. */

@@ -328,13 +328,12 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
       if (place.due[0] === offset) place.due.shift();
     }
     const room = window - place.inFlight.size;
-    if (room <= 0) return;
-    const page = await log.read(queue.stream, place.cursor, { count: room, bytes: PAGE_BYTES });
-    if (queue.epoch !== page.epoch) {
-      const isAnother = queue.epoch !== "";
-      queue.epoch = page.epoch;
-      if (isAnother) return this.#begunAnew(queue);
+    if (room <= 0) {
+      const [{ epoch }] = await log.tops([queue.stream]);
+      return this.#isOf(queue, epoch) ? undefined : this.#begunAnew(queue);
     }
+    const page = await log.read(queue.stream, place.cursor, { count: room, bytes: PAGE_BYTES });
+    if (!this.#isOf(queue, page.epoch)) return this.#begunAnew(queue);
     for (const entry of page.entries) {
       if (!isActive(queue, place) || queue.epoch !== page.epoch) return;
       await this.#deliver(queue, place, entry);
@@ -342,6 +341,13 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     }
     if (!page.complete) place.again = true;
     else if (queue.epoch === page.epoch) place.cursor = Math.max(place.cursor, page.top);
+  }
+
+  /** False if it was in another life of the log up to now. */
+  #isOf(queue: Queue, epoch: string): boolean {
+    const isOf = queue.epoch === "" || queue.epoch === epoch;
+    queue.epoch = epoch;
+    return isOf;
   }
 
   /** Another life of the log: what was under way is void. */

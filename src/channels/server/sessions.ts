@@ -201,6 +201,11 @@ export class Sessions {
     if (session !== undefined) this.#end(session, false, CLOSE_CODES.revoked, "The session was revoked");
   }
 
+  /** The log has forgotten this instance, and perhaps who is connected to it: that is written again. */
+  revived(): void {
+    this.#write(this.#renewAll());
+  }
+
   /** Whether another instance has it by now. */
   async isElsewhere(id: string): Promise<boolean> {
     const { log, instance } = this.#world;
@@ -305,13 +310,14 @@ export class Sessions {
       try {
         if (await log.renew(groupOf(id), "", generation, DAY + expiry)) continue;
         const [lease] = await log.leases(groupOf(id));
-        // Whoever has it by now may have failed to say so, or has given it back.
-        if (lease?.value === instance) session.generation = Math.max(session.generation, lease.generation);
-        else this.moved(id, generation + 1);
+        // Whoever has it by now may have failed to say so, or has given it back; or the log has lost it.
+        if (lease !== undefined && lease.value !== instance) this.moved(id, generation + 1);
+        else session.generation = (await log.take(groupOf(id), "", instance, DAY + expiry)).generation;
       } catch (error) {
         this.#world.failed("Prolonging a session failed", error);
       }
     }
+    this.#cancelRenewal?.();
     this.#cancelRenewal = null;
     if (this.#sessions.size > 0) this.#renewLater();
   }
