@@ -285,7 +285,7 @@ class SimClient {
   #entry(word: string, channel: string, offset: number, data: unknown): void {
     const place = this.places.get(channel);
     if (place === undefined) return this.#passed(channel);
-    demand(place.isOpen, `${word} ${offset} of ${channel}, which is not open`);
+    if (!place.isOpen) return this.#passed(channel);
     demand(offset === place.offset + 1, `${word} ${offset} of ${channel} behind ${place.offset}`);
     place.offset = offset;
     this.sim.received++;
@@ -394,7 +394,7 @@ class Sim {
   }
 
   note(who: string, what: unknown): void {
-    this.story.push(`${this.world.clock.now()} ${who} ${JSON.stringify(what).slice(0, 160)}`);
+    this.story.push(`${this.world.clock.now()} ${who} ${JSON.stringify(what).slice(0, 400)}`);
   }
 
   keptAt(channel: string, epoch: string, offset: number): string | undefined {
@@ -559,11 +559,14 @@ class Sim {
   }
 
   #cutOff(): void {
-    const { end, instance } = this.pick(this.alive);
+    const cut = this.pick(this.alive);
+    const { end } = cut;
     if (end === null) return;
-    this.note("cut off", instance.channels.instance);
+    this.note("cut off", cut.instance.channels.instance);
     end.kill();
-    this.world.clock.setTimer(() => end.revive(), this.roll(2500));
+    this.world.clock.setTimer(() => {
+      if (!cut.isDead) end.revive();
+    }, this.roll(2500));
   }
 
   async #drain(): Promise<void> {

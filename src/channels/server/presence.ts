@@ -141,12 +141,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   /** Who is there. */
   async members(channel: string): Promise<Member[]> {
-    const bySession = new Map<string, Kept>();
-    for (const lease of await this.#world.log.leases(groupOf(channel))) {
-      const kept = keptOf(lease);
-      if (kept.turn >= (bySession.get(kept.member)?.turn ?? 0)) bySession.set(kept.member, kept);
-    }
-    return [...bySession.values()].map(shown);
+    return (await this.#countedIn(channel)).map(shown);
   }
 
   /** A life of an instance is over, and with it all members that it had: one event for each channel. */
@@ -160,7 +155,8 @@ export class Presence implements PresenceEnd, SessionWatcher {
         for (const member of members) await log.release(groupOf(channel), member.name, member.generation);
         await this.#world.append(channel, "lost", JSON.stringify({ type: "lost", instance }), `lost:${life}`);
         // Who came back before this was written would be gone for all who read it.
-        for (const kept of await this.#keptIn(channel)) if (kept.instance === instance) await this.#join(channel, kept, life);
+        const counted = await this.#countedIn(channel);
+        for (const kept of counted) if (kept.instance === instance) await this.#join(channel, kept, life);
       }
       await log.release(roomsOf(life), channel, generation);
     }
@@ -174,7 +170,8 @@ export class Presence implements PresenceEnd, SessionWatcher {
           const { session, channel, data, connection, life } = membership;
           if (life === this.#world.life()) continue;
           this.#remove(session.id, channel);
-          await this.#enter(session, channel, data, connection);
+          // Where it is elsewhere by now, this one will hear of it.
+          if (!await this.#isElsewhere(session)) await this.#enter(session, channel, data, connection);
           // Whoever took this one for lost may have looked before it was there.
           await this.#release(membership);
           await this.#close(channel);
@@ -227,8 +224,10 @@ export class Presence implements PresenceEnd, SessionWatcher {
     let memberships = this.#bySession.get(session.id);
     if (memberships === undefined) this.#bySession.set(session.id, memberships = new Map());
     if (known === undefined) room.members++;
-    memberships.set(channel, { session, channel, life, data, generation, turn, connection });
+    const membership: Membership = { session, channel, life, data, generation, turn, connection };
+    memberships.set(channel, membership);
     await this.#must(() => this.#world.append(channel, "join", joinOf(kept), id));
+    await this.#yield(membership, id);
   }
 
   async #leave(session: Session, channel: string): Promise<void> {
@@ -255,8 +254,13 @@ export class Presence implements PresenceEnd, SessionWatcher {
     const leave: PresenceChange = { type: "leave", member: session.id, user: session.user, instance };
     const id = `${this.#world.life()}:${++this.#announced}`;
     await this.#must(() => this.#world.append(channel, "leave", JSON.stringify(leave), id));
-    // Where it has entered meanwhile its join may be before that.
-    if (!await this.#isElsewhere(session)) return;
+    await this.#yield(membership, id);
+  }
+
+  /** Where its session is elsewhere by now, what was said there last holds, though this was written behind it. */
+  async #yield(membership: Membership, id: string): Promise<void> {
+    if (!await this.#isElsewhere(membership.session)) return;
+    const { channel } = membership;
     for (const kept of await this.#othersOf(membership)) await this.#must(() => this.#join(channel, kept, id));
   }
 
@@ -279,6 +283,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
   async #othersOf({ session, channel, life }: Membership): Promise<readonly Kept[]> {
     const all = await this.#must(() => this.#keptIn(channel));
     return all.filter((kept) => kept.member === session.id && !kept.id.startsWith(`${life}:`));
+  }
+
+  /** Of each session the lease that counts. */
+  async #countedIn(channel: string): Promise<readonly Kept[]> {
+    const bySession = new Map<string, Kept>();
+    for (const kept of await this.#keptIn(channel)) {
+      if (kept.turn >= (bySession.get(kept.member)?.turn ?? 0)) bySession.set(kept.member, kept);
+    }
+    return [...bySession.values()];
   }
 
   async #keptIn(channel: string): Promise<readonly Kept[]> {
