@@ -113,8 +113,8 @@ export class Channels implements AsyncDisposable {
       life: () => this.#cluster.life,
       failed,
       append: (channel, kind, json, id) => this.#append(channel, { kind, data: json, headers: null }, `p:${id}`),
-      arrived: (other, session, channels) =>
-        tell(log, instanceStream(other), { type: "arrived", session, channels }),
+      arrived: (other, session, turn, channels) =>
+        tell(log, instanceStream(other), { type: "arrived", session, turn, channels }),
       isElsewhere: (session) => this.#sessions.isElsewhere(session),
     });
     this.#direct = new DirectQueues({
@@ -347,7 +347,7 @@ export class Channels implements AsyncDisposable {
     if (message.type === "fence") this.#sessions.moved(message.session, message.generation);
     else if (message.type === "revoke") this.#sessions.endRevoked(message.session);
     else if (message.type === "revokeUser") this.#sessions.endRevokedUser(message.user);
-    else if (message.type === "arrived") this.#presence.arrived(message.session, message.channels);
+    else if (message.type === "arrived") this.#presence.arrived(message.session, message.turn, message.channels);
     else if (message.type === "created") this.#patterns.appeared(message.channel);
     else if (message.type === "settled") this.#direct.heard(message);
     else this.#heardOf({ instance: message.instance, state: message.state });

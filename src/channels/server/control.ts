@@ -21,7 +21,12 @@ export type ControlMessage =
   /** All sessions of a user are over. */
   | { readonly type: "revokeUser"; readonly user: string }
   /** A session that has moved has said at its new instance of which channels it is a member: of no others. */
-  | { readonly type: "arrived"; readonly session: string; readonly channels: readonly string[] }
+  | {
+    readonly type: "arrived";
+    readonly session: string;
+    readonly turn: number;
+    readonly channels: readonly string[];
+  }
   /** A direct message was acknowledged, or is a dead letter. */
   | { readonly type: "settled"; readonly queue: string; readonly offset: number; readonly dead: boolean }
   /** A channel was written for the first time. */

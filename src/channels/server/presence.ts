@@ -27,7 +27,7 @@ export interface PresenceWorld {
   /** Appends to a channel. @param id Makes it idempotent. */
   append(channel: string, kind: EntryKind, json: string, id: string): Promise<unknown>;
   /** Tells the instance where a session was before that it is here, and of which channels it is a member. */
-  arrived(instance: string, session: string, channels: readonly string[]): Promise<void>;
+  arrived(instance: string, session: string, turn: number, channels: readonly string[]): Promise<void>;
   /** Whether another instance has a session by now. */
   isElsewhere(session: string): Promise<boolean>;
 }
@@ -98,7 +98,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
   }
 
   confirm(session: Session): void {
-    const { connections, cameFrom } = session;
+    const { connections, cameFrom, arrival } = session;
     session.cameFrom = null;
     this.#next("Leaving channels failed", async () => {
       for (const { channel, connection } of [...this.#bySession.get(session.id)?.values() ?? []]) {
@@ -106,7 +106,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
       }
       if (cameFrom === null) return;
       const channels = [...this.#bySession.get(session.id)?.keys() ?? []];
-      await this.#must(() => this.#world.arrived(cameFrom, session.id, channels));
+      await this.#must(() => this.#world.arrived(cameFrom, session.id, arrival, channels));
     });
   }
 
@@ -127,14 +127,16 @@ export class Presence implements PresenceEnd, SessionWatcher {
   }
 
   /** A session that was here has said at its new instance of which channels it is a member; null if it has not. */
-  arrived(session: string, channels: readonly string[] | null): void {
+  arrived(session: string, turn: number, channels: readonly string[] | null): void {
     this.#next("Leaving channels failed", async () => {
       const behind = this.#behind.get(session);
       if (behind === undefined) return;
       behind.cancel();
       this.#behind.delete(session);
       for (const membership of behind.memberships) {
-        await this.#end(membership, channels === null ? null : channels.includes(membership.channel));
+        // A log that has lost its leases counts turns anew: this one may have been taken for the one that counts.
+        const isKnown = channels !== null && membership.turn < turn;
+        await this.#end(membership, isKnown ? channels.includes(membership.channel) : null);
       }
     });
   }
@@ -241,8 +243,9 @@ export class Presence implements PresenceEnd, SessionWatcher {
     if (await this.#release(membership) && isTakenUp !== true) {
       const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
       const others = isElsewhere ? await this.#othersOf(membership) : [];
-      // Of those that died at once nobody has heard, and so nobody would that they are lost.
-      for (const kept of others) await this.#must(() => this.#world.append(channel, "join", joinOf(kept), kept.id));
+      // Whoever took this one for the one that counts hears of them.
+      const id = `${membership.life}:${++this.#announced}`;
+      for (const kept of others) await this.#must(() => this.#join(channel, kept, id));
       if (others.length === 0) await this.#sayLeave(membership);
     }
     await this.#close(channel);
@@ -320,7 +323,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
     known?.cancel();
     this.#behind.set(session.id, {
       memberships: [...known?.memberships ?? [], ...memberships],
-      cancel: later.call(clock, () => this.arrived(session.id, null), expiry),
+      cancel: later.call(clock, () => this.arrived(session.id, 0, null), expiry),
     });
   }
 
@@ -344,9 +347,13 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   /** The position first, then who is there: what comes behind it changes that. */
   async #tellMembers(session: Session, channel: string): Promise<void> {
-    const [{ top }] = await this.#must(() => this.#world.log.tops([channel]));
-    const members = await this.#must(() => this.members(channel));
-    session.link?.say(["members", channel, top, members]);
+    const { log } = this.#world;
+    for (;;) {
+      const [{ epoch, top }] = await this.#must(() => log.tops([channel]));
+      const members = await this.#must(() => this.members(channel));
+      const [after] = await this.#must(() => log.tops([channel]));
+      if (after.epoch === epoch) return session.link?.say(["members", channel, top, members]);
+    }
   }
 }
 

@@ -28,6 +28,7 @@ export class Subscription implements LiveEnd {
   /** Names by which it was asked for: the channel's own, or patterns. */
   readonly names: Set<string> = new Set();
   readonly #peer: Peer;
+  readonly #gapped: (channel: string) => void;
   #state: SubscriptionState = "opening";
   #opened: Promise<void> = Promise.resolve();
   /** Epoch and offset of what was sent last, while it is not live; of a live one the feed knows. */
@@ -45,9 +46,11 @@ export class Subscription implements LiveEnd {
   #owesLive = true;
   #isRunning = false;
 
-  constructor(feed: Feed, peer: Peer) {
+  /** @param gapped Called when its client has been told that messages are missing. */
+  constructor(feed: Feed, peer: Peer, gapped: (channel: string) => void) {
     this.feed = feed;
     this.#peer = peer;
+    this.#gapped = gapped;
     feed.acquire();
   }
 
@@ -200,6 +203,7 @@ export class Subscription implements LiveEnd {
     }
     this.#unsaid.clear();
     this.#reason = null;
+    if (this.#isAnnounced && reason !== null) this.#gapped(feed.channel);
     this.#isAnnounced = true;
   }
 

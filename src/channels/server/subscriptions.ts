@@ -74,8 +74,8 @@ export class Subscriptions {
   readonly #options: AcceptOptions;
   readonly #byChannel: Map<string, Subscription> = new Map();
   #patterns: Map<string, Watched> | null = null;
-  /** Names by which membership of a channel was asked for. Null while there is none. */
-  #memberBy: Map<string, Set<string>> | null = null;
+  /** By channel, the names by which membership was asked for, and what the member says of itself. Null for none. */
+  #memberBy: Map<string, Map<string, unknown>> | null = null;
   #isEnded = false;
 
   constructor(world: SubscriptionWorld, peer: Peer, session: Session, options: AcceptOptions) {
@@ -172,13 +172,19 @@ export class Subscriptions {
     else await this.#open(channel, name, start);
     if (member === undefined || this.#isEnded) return;
     this.#memberBy ??= new Map();
-    this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Set()).add(name));
+    this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Map()).set(name, member));
     this.#world.presence.enter(this.#session, channel, member);
   }
 
+  /** Joins and leaves may be among what is missing: who is there is told anew. */
+  readonly #gapped = (channel: string): void => {
+    const said = this.#memberBy?.get(channel);
+    if (said !== undefined && !this.#isEnded) this.#world.presence.enter(this.#session, channel, [...said.values()].at(-1));
+  };
+
   async #open(channel: string, name: string, start: Start): Promise<void> {
     this.#checkRoom();
-    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer);
+    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this.#gapped);
     this.#byChannel.set(channel, subscription);
     try {
       await subscription.open(name, start);
