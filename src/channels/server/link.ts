@@ -128,6 +128,10 @@ export class Link implements SessionLink {
     this.#peer.close(code, reason);
   }
 
+  lastChange(channel: string): number {
+    return this.session === null ? 0 : this.subscriptions.lastChange(channel);
+  }
+
   /** `hello` */
   async greet([, version, token, ticket, wishes]: Frame): Promise<void> {
     if (version !== VERSION) return this.#breach(`This server speaks version ${VERSION}`);

@@ -13,11 +13,14 @@ const encoder = new TextEncoder();
 /** One frame. */
 export class Outgoing {
   readonly message: string | Uint8Array;
+  /** Offset of a join, a leave or a loss; 0 of anything else. */
+  readonly change: number;
   #shared: SharedFrame | null = null;
   #prefixed: Uint8Array | null = null;
 
-  constructor(message: string | Uint8Array) {
+  constructor(message: string | Uint8Array, change: number = 0) {
     this.message = message;
+    this.change = change;
   }
 
   /** For WebSockets. */
@@ -48,9 +51,10 @@ export function prefixed(message: string | Uint8Array): Uint8Array {
 
 /** The frame of what a channel has: a message, or a change of its members. @param nameJson The channel's name. */
 export function frameOf(nameJson: string, entry: Entry): Outgoing {
-  const start = `["${entry.kind === "message" ? "m" : "p"}",${nameJson},${entry.offset},`;
+  const isMessage = entry.kind === "message";
+  const start = `["${isMessage ? "m" : "p"}",${nameJson},${entry.offset},`;
   const end = entry.headers === null ? "]" : `,${JSON.stringify(entry.headers)}]`;
   const { data } = entry;
-  if (typeof data === "string") return new Outgoing(start + data + end);
+  if (typeof data === "string") return new Outgoing(start + data + end, isMessage ? 0 : entry.offset);
   return new Outgoing(withPayload(`${start}null${end}`, data));
 }

@@ -63,6 +63,9 @@ interface Kept extends Member {
 /** A room whose members are being removed: who goes on with it has to say so, though none may be left. */
 const LOSING = "losing";
 
+/** Where members come and go all the time, a list is told though it is behind. */
+const MAX_TRIES = 8;
+
 /** Waits before a log that failed is asked again, in ms: the first, and the longest. */
 const RETRY: readonly [least: number, most: number] = [100, 5000];
 
@@ -348,11 +351,14 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** The position first, then who is there: what comes behind it changes that. */
   async #tellMembers(session: Session, channel: string): Promise<void> {
     const { log } = this.#world;
-    for (;;) {
+    for (let tries = 1; session.link !== null; tries++) {
       const [{ epoch, top }] = await this.#must(() => log.tops([channel]));
       const members = await this.#must(() => this.members(channel));
       const [after] = await this.#must(() => log.tops([channel]));
-      if (after.epoch === epoch) return session.link?.say(["members", channel, top, members]);
+      // What its client knows already behind that place it would not apply to this.
+      const isBehind = after.epoch !== epoch || (session.link?.lastChange(channel) ?? 0) > top;
+      if (isBehind && tries < MAX_TRIES) continue;
+      return session.link?.say(["members", channel, top, members]);
     }
   }
 }

@@ -13,6 +13,8 @@ export interface SessionLink {
   readonly isGone: boolean;
   /** The session goes on elsewhere, or not at all: says so, and closes. */
   end(code: number, reason: string): void;
+  /** Offset of the last join, leave or loss of a channel that was sent. */
+  lastChange(channel: string): number;
   /** Sends a frame of its own. */
   say(frame: readonly unknown[]): void;
 }

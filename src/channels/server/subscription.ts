@@ -45,6 +45,8 @@ export class Subscription implements LiveEnd {
   /** The client has been told that what it misses is on its way, and not yet that it has it. */
   #owesLive = true;
   #isRunning = false;
+  /** Offset of the last join, leave or loss that was sent. */
+  #lastChange = 0;
 
   /** @param gapped Called when its client has been told that messages are missing. */
   constructor(feed: Feed, peer: Peer, gapped: (channel: string) => void) {
@@ -65,6 +67,11 @@ export class Subscription implements LiveEnd {
     return this.#isAnnounced && this.#reason === null ? this.#offset : null;
   }
 
+  /** Offset of the last join, leave or loss that was sent. */
+  get lastChange(): number {
+    return this.#lastChange;
+  }
+
   /** Begins. Rejects with what the log says if it can't. @param name By which it was asked for. */
   open(name: string, start: Start): Promise<void> {
     this.#ask(name);
@@ -83,6 +90,7 @@ export class Subscription implements LiveEnd {
   give(frame: Outgoing): boolean {
     const isTaken = this.#peer.give(frame);
     if (!isTaken) this.#isSlow = true;
+    else if (frame.change > 0) this.#lastChange = frame.change;
     return isTaken;
   }
 
@@ -182,6 +190,7 @@ export class Subscription implements LiveEnd {
       this.#offset = 0;
       this.#reason = "epoch";
       this.#isSlow = false;
+      this.#lastChange = 0;
     }
     if (this.#reason !== null || this.#unsaid.size > 0) await this.#announce();
     else if (this.#offset >= feed.top) this.#joinLive();
@@ -251,8 +260,8 @@ export class Subscription implements LiveEnd {
   async #send(frame: Outgoing, offset: number): Promise<boolean> {
     const turn = this.feed.world.pace.spend();
     if (turn !== null) await turn;
-    while (this.#state === "behind" && !this.#peer.give(frame)) {
-      this.#owesLive = this.#isSlow = true;
+    while (this.#state === "behind" && !this.give(frame)) {
+      this.#owesLive = true;
       // A connection that has ended says so by itself.
       await this.#peer.drained().catch(ignore);
       // One that is closing takes nothing, and has nothing to get rid of.

@@ -90,6 +90,11 @@ export class Subscriptions {
     return this.#byChannel.size;
   }
 
+  /** Offset of the last join, leave or loss of a channel that was sent. */
+  lastChange(channel: string): number {
+    return this.#byChannel.get(channel)?.lastChange ?? 0;
+  }
+
   /** What `hello` or `sub` asks for. @throws {ChannelError} It is no list of wishes. */
   subscribe(given: unknown): void | Promise<void> {
     if (!Array.isArray(given)) throw new ChannelError("bad-frame", "Subscriptions are a list");
