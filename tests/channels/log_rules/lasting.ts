@@ -47,7 +47,7 @@ export function lastingRules(rule: Rule): void {
     await log.remove("sized", 4);
     await log.append("aged", message("1"), keeping({ age: lapse }));
     await pass(lapse * 2);
-    await log.append("aged", message("2"), keeping({ age: lapse * 1000 }));
+    await log.append("aged", message("2"), keeping({ age: lapse }));
     const again = await reopen!();
     const sized = await all(again, "sized");
     assertEquals([sized.top, sized.first, sized.trimmedBy, ...offsets(sized.entries)], [6, 3, "trimmed", 3, 5, 6]);
