@@ -27,10 +27,11 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/proxied\.ts$/, [/^src\/endpoint\.ts$/]],
   [/^src\/socket\.ts$/, [/^src\/(endpoint|proxied)\.ts$/]],
   [/^src\/parent\.ts$/, [/^src\/endpoint\.ts$/]],
-  [/^src\/platform\.ts$/, [/^src\/(endpoint|socket|parent)\.ts$/]],
+  [/^src\/files\.ts$/, []],
+  [/^src\/platform\.ts$/, [/^src\/(endpoint|socket|parent|files)\.ts$/]],
   [/^adapters\/memory\//, [/^src\/(socket|platform|endpoint|errors|names|clock|bytes)\.ts$/, /^adapters\/memory\//]],
   [/^adapters\/shared\//, [
-    /^src\/(same_place|socket|platform|parent|endpoint|errors|bytes)\.ts$/,
+    /^src\/(same_place|socket|platform|parent|endpoint|files|errors|bytes)\.ts$/,
     /^adapters\/shared\//,
     /^node:/,
   ]],

@@ -39,6 +39,7 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/websocket/README.md", "connectWebSocket(", /^hello world\n1000 true$/m],
   ["src/websocket/README.md", "ReconnectingWebSocket(", /^waiting\n[^]*closed\nERR_WEBSOCKET_CLOSED$/m],
   ["src/channels/README.md", "new Channels(", /^1 false\ntrue\n1 \{ text: "?'?hello'?"? \}\n$/m],
+  ["src/channels/log/README.md", "memoryLog()", /^1\ntrue\n1 1 true$/m],
   ["src/watch/README.md", "watchResources(", /^$/],
   ["src/run/README.md", "supervise(", /^$/],
   ["src/run/config/README.md", "loadConfig(", /^localhost 1000 true$/m],
