@@ -29,6 +29,7 @@ export const CLASSES = [
   ["bench/servers_process_test.ts", "process", "repeated"],
   ["chaos/", "process", "long"],
   ["channels/", "pure", "everywhere"],
+  ["channels/client/size_test.ts", "pure", "one"],
   ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],
