@@ -116,8 +116,8 @@ export class ChannelClient {
   /** By their numbers, which are never used twice. */
   readonly #entries: Map<number, Entry> = new Map();
   readonly #calls: Map<number, Call> = new Map();
-  /** Ids of direct messages: true for those that are acknowledged, false for those that the application has. */
-  readonly #direct: Map<string, boolean> = new Map();
+  /** Direct messages that the application has, and true for those that are acknowledged. */
+  readonly #direct: Map<string, DirectMessage | true> = new Map();
   readonly #loaded: Promise<void>;
   #waiting = 0;
   #waitingBytes = 0;
@@ -291,8 +291,13 @@ export class ChannelClient {
     return quietly((resolve, reject) => {
       if (this.#over) return reject(this.#over);
       if (signal?.aborted) return reject(signal.reason);
-      const late = (): void => this.#giveUp(seq, new ChannelError("timeout", `No answer within ${timeout} ms`));
-      const abort = (): void => this.#giveUp(seq, signal!.reason);
+      const giveUp = (error: Error): void => {
+        const call = this.#takeCall(seq);
+        if (call?.said) this.#say(["cancel", seq]);
+        call?.reject(error);
+      };
+      const late = (): void => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`));
+      const abort = (): void => giveUp(signal!.reason);
       const cancel = timeout < Infinity ? this.#clock.setTimer(late, timeout) : null;
       signal?.addEventListener("abort", abort);
       const done = (): void => {
@@ -513,33 +518,23 @@ export class ChannelClient {
   }
 
   #give(id: string, attempt: number, data: unknown, headers: MessageHeaders = {}): void {
-    const acknowledged = this.#direct.get(id);
-    if (acknowledged) this.#say(["ack", [id]]);
-    if (acknowledged !== undefined) return;
-    this.#direct.set(id, false);
-    let isDone = false;
-    const done = (act: () => void): void => {
-      if (!isDone) act();
-      isDone = true;
-    };
-    const ack = (): void => {
+    const known = this.#direct.get(id);
+    if (known === true) this.#say(["ack", [id]]);
+    if (known) return;
+    const settle = (...frame: unknown[]): void => {
+      if (this.#direct.get(id) !== message) return;
       this.#direct.delete(id);
-      this.#direct.set(id, true);
-      this.#say(["ack", [id]]);
-      for (const [old, known] of this.#direct) if (known && this.#direct.size > REMEMBERED) this.#direct.delete(old);
+      if (frame[0] === "ack") this.#direct.set(id, true);
+      this.#say(frame);
+      for (const [old, known] of this.#direct) {
+        if (known === true && this.#direct.size > REMEMBERED) this.#direct.delete(old);
+      }
     };
-    const nack = (delay: number): void => {
-      this.#direct.delete(id);
-      this.#say(["nack", id, delay]);
-    };
-    this.#feed.add("message", {
-      id,
-      attempt,
-      data,
-      headers,
-      ack: () => done(ack),
-      nack: (delay = 0) => done(() => nack(delay)),
-    });
+    const ack = (): void => settle("ack", [id]);
+    const nack = (delay = 0): void => settle("nack", id, delay);
+    const message: DirectMessage = { id, attempt, data, headers, ack, nack };
+    this.#direct.set(id, message);
+    this.#feed.add("message", message);
   }
 
   async #refresh(): Promise<void> {
@@ -668,12 +663,6 @@ export class ChannelClient {
     call?.done();
     this.#sayAll();
     return call;
-  }
-
-  #giveUp(seq: number, error: Error): void {
-    const call = this.#takeCall(seq);
-    if (call?.said) this.#say(["cancel", seq]);
-    call?.reject(error);
   }
 }
 

@@ -83,6 +83,10 @@ export interface MemberChange extends Partial<ChannelMember> {
   readonly type: "join" | "leave" | "lost";
   /** The instance. */
   readonly instance: string;
+  /** Its place in the channel. */
+  readonly offset: number;
+  /** Where one goes on behind it. */
+  readonly position: string;
 }
 
 /** What a subscription tells, in the order of the channel: an event comes when the messages before it were taken. */

@@ -57,7 +57,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   }
 
   /** To be told, or handed out, in its turn. */
-  add<K extends keyof E & string>(type: K | null, value: E[K] | null, taken?: () => void): void {
+  add<K extends keyof E & string>(type: K | "" | null, value: E[K], taken?: () => void): void {
     this.#queue.push({ type, value, taken });
     this.pump();
   }

@@ -14,7 +14,6 @@
 export { ChannelError } from "../channels_errors.ts";
 export type { ChannelCode } from "../wire/frames.ts";
 export { ChannelClient } from "./client.ts";
-export { indexedDbOutbox } from "./indexeddb_outbox.ts";
 export { memoryOutbox } from "./outbox.ts";
 export type {
   CallOptions,

@@ -10,6 +10,7 @@ import { atLeast1, checkOptions } from "./checks.ts";
 import type {
   ChannelMember,
   MemberChange,
+  ReceivedGap,
   ReceivedMessage,
   SubscribeOptions,
   Subscription,
@@ -31,6 +32,9 @@ interface Course {
   /** Changes behind this offset are not in `members` yet. */
   membersAt: number;
 }
+
+/** A change of members, as a frame has it. */
+type Change = Omit<MemberChange, "channel" | "offset" | "position">;
 
 /** What a subscription needs of its client. */
 export interface SubscriptionLink {
@@ -176,19 +180,12 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   m(channel: string, offset: number, data: unknown, headers: ReceivedMessage["headers"] = {}): void {
-    const course = this.#ahead(channel, offset);
-    if (!course) return;
-    const position = `${offset}.${course.grant}`;
-    this.add("message", { channel, offset, data, headers, position }, () => this.#took(course, position));
+    this.#entry("message", channel, offset, { data, headers });
   }
 
-  p(channel: string, offset: number, change: MemberChange): void {
-    const course = this.#ahead(channel, offset);
-    if (!course) return;
-    const position = `${offset}.${course.grant}`;
-    this.add("presence", { ...change, channel }, () => {
-      this.#took(course, position);
-      if (offset > course.membersAt) changeMembers(course.members, change);
+  p(channel: string, offset: number, change: Change): void {
+    this.#entry("presence", channel, offset, change, ({ members, membersAt }) => {
+      if (offset > membersAt) changeMembers(members, change);
     });
   }
 
@@ -205,8 +202,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
   /** Up to `offset` all was sent. */
   reach(channel: string, offset: number): void {
-    const course = this.#ahead(channel, offset);
-    if (course) this.#moveTo(course);
+    this.#entry(null, channel, offset);
   }
 
   refused(code: ChannelCode, message: string): ChannelError {
@@ -239,26 +235,30 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     return course?.open && this.#hasRoom() ? course : undefined;
   }
 
-  /** The channel's course, moved to `offset`, if that is news. */
-  #ahead(channel: string, offset: number): Course | undefined {
+  /** What stands at an offset of a channel, if that is news. */
+  #entry(
+    type: "message" | "presence" | null,
+    channel: string,
+    offset: number,
+    what?: object,
+    taken?: (course: Course) => void,
+  ): void {
     const course = this.#courses.get(channel);
     if (!course?.open || !(offset > course.offset) || !this.#hasRoom()) return;
     course.offset = offset;
-    return course;
+    const position = `${offset}.${course.grant}`;
+    this.add(type, { ...what, channel, offset, position } as never, () => {
+      this.#took(course, position);
+      taken?.(course);
+    });
   }
 
   /** Both are of one frame. */
   #place(channel: string, course: Course, grant: string, offset: number, reason: string | null): void {
     course.grant = grant;
     course.offset = offset;
-    this.#moveTo(course, reason === null ? undefined : { channel, reason });
-  }
-
-  #moveTo(course: Course, gap?: { readonly channel: string; readonly reason: string }): void {
-    const position = `${course.offset}.${course.grant}`;
-    const taken = () => this.#took(course, position);
-    if (gap) this.add("gap", { ...gap, position }, taken);
-    else this.add(null, null, taken);
+    const position = `${offset}.${grant}`;
+    this.add(reason && "gap", { channel, reason, position } as ReceivedGap, () => this.#took(course, position));
   }
 
   #took(course: Course, position: string): void {
@@ -276,8 +276,8 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 }
 
-function changeMembers(members: Map<string, ChannelMember>, { type, instance, ...change }: MemberChange): void {
-  if (type === "join") members.set(change.member!, { ...change, instance } as ChannelMember);
-  else if (type === "leave") members.delete(change.member!);
+function changeMembers(members: Map<string, ChannelMember>, { type, instance, member, user, data }: Change): void {
+  if (type === "join") members.set(member!, { member, user, instance, data } as ChannelMember);
+  else if (type === "leave") members.delete(member!);
   else for (const [id, member] of members) if (member.instance === instance) members.delete(id);
 }

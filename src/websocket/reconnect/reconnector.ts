@@ -140,7 +140,7 @@ export class Reconnector {
   #move(trigger: Trigger, delay: number = 0): void {
     const previous = this.state;
     const state = TRANSITIONS[previous][trigger];
-    if (state === undefined) throw new Error(`A reconnecting WebSocket got ${trigger} while ${previous}`);
+    if (state === undefined) throw new Error(`Got ${trigger} while ${previous}`);
     this.#cancelTimer();
     this.#cancelTimer = () => {};
     this.state = state;
@@ -238,10 +238,9 @@ export class Reconnector {
   #heartOf(link: Link): Heart | null {
     const { heartbeat, clock } = this.#settings;
     if (heartbeat === null || (heartbeat.message === null && link.socket!.pings === true)) return null;
-    const { message, interval, timeout } = heartbeat;
+    const { message } = heartbeat;
     return new Heart({
-      interval,
-      timeout,
+      ...heartbeat,
       clock,
       ask: () => guarded(() => void link.socket!.send(message === null ? BEAT : message()), undefined),
       unsent: () => link.socket!.bufferedAmount,
@@ -358,9 +357,9 @@ export class Reconnector {
   #unlink(link: Link, close: TransportClose): ConnectionEnd {
     this.#link = null;
     link.heart?.stop();
-    const { code, reason, wasClean, error } = close;
-    const unsentBytes = link.opened ? link.socket!.bufferedAmount : 0;
-    return { code, reason, wasClean, error, opened: link.opened, unsentBytes, farewell: parseFarewell(reason) };
+    const { opened } = link;
+    const unsentBytes = opened ? link.socket!.bufferedAmount : 0;
+    return { ...close, opened, unsentBytes, farewell: parseFarewell(close.reason) };
   }
 }
 

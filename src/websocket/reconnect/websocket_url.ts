@@ -12,14 +12,17 @@ import { OptionError } from "../../errors.ts";
  */
 export function webSocketUrl(url: string | URL): string {
   const { location } = globalThis as { location?: { readonly href: string } };
-  let parsed: URL;
+  let href = "";
+  let cause: unknown;
   try {
-    parsed = new URL(url, location?.href);
-  } catch (cause) {
-    throw new OptionError("url", `url must be the address of a WebSocket, got ${url}`, { cause });
+    const parsed = new URL(url, location?.href);
+    parsed.hash = "";
+    href = parsed.href.replace(/^http/, "ws");
+  } catch (error) {
+    cause = error;
   }
-  parsed.hash = "";
-  const href = parsed.href.replace(/^http/, "ws");
   if (/^wss?:/.test(href)) return href;
-  throw new OptionError("url", `url must begin with ws:, wss:, http: or https:, got ${url}`);
+  throw new OptionError("url", `url must be an address that begins with ws:, wss:, http: or https:, got ${url}`, {
+    cause,
+  });
 }

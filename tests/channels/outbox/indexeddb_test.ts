@@ -2,7 +2,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
-import { indexedDbOutbox } from "../../../src/channels/client/mod.ts";
+import { indexedDbOutbox } from "../../../src/channels/outbox/indexeddb/mod.ts";
 import { FakeServer, fateOf, meet } from "../../fixtures/channel_world.ts";
 import { outboxCases } from "../../fixtures/outbox_cases.ts";
 

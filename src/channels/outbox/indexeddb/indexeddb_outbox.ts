@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Outbox, OutboxLimits } from "./client_api.ts";
-import { outboxLimits } from "./outbox.ts";
+import type { Outbox, OutboxLimits } from "../../client/client_api.ts";
+import { outboxLimits } from "../../client/outbox.ts";
 
 /** What is stored: a tab's own, by its id. */
 type Row = readonly [tab: string, key: number, frame: string | Uint8Array];
