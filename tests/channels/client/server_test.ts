@@ -13,6 +13,7 @@ import { Channels } from "../../../src/channels/mod.ts";
 import { serveHttp } from "../../../src/http/mod.ts";
 import type { Server } from "../../../src/server/server_api.ts";
 import { webSocketTransport } from "../../../src/websocket/mod.ts";
+import type { Transport } from "../../../src/websocket/reconnect/mod.ts";
 import { collect } from "../../fixtures/channel_world.ts";
 import { leakCheck } from "../../support/leaks.ts";
 import { root, within } from "../../support/processes.ts";
@@ -43,6 +44,7 @@ for (
     const channels = new Channels({ history: { size: 100 } });
     const clients: ChannelClient[] = [];
     const handled: unknown[] = [];
+    const unavailable = new Set<unknown>();
     let server: Server;
     let port = 0;
     let tokens = 0;
@@ -51,6 +53,7 @@ for (
       authenticate: ({ token }) => token === null || token.startsWith("bad") ? null : { user: token.split(" ")[0] },
       authorize: ({ action, channel }) => action !== "publish" || !channel.startsWith("secret"),
       onMessage: ({ data }, ctx) => {
+        if (unavailable.delete(data)) throw new ChannelError("unavailable", "The log is away");
         handled.push(data);
         return ctx.publish("echo", data);
       },
@@ -136,6 +139,14 @@ for (
       const client = meet({ token: () => tokens++ === 0 ? "bad" : "bob" });
       await until(() => client.state === "live");
       assertEquals(tokens, 2);
+    });
+
+    it("has its messages handled in order, none left out, where the server could not take one", async () => {
+      const client = meet();
+      unavailable.add("b");
+      const sent = ["a", "b", "c"].map((data) => client.send(data));
+      await within(Promise.all(sent), LIMIT, () => client.state);
+      assertEquals(handled.slice(-3), ["a", "b", "c"]);
     });
 
     it("goes on at the next server when one stops, and nothing is lost on the way", async () => {
@@ -265,5 +276,38 @@ describe("a ChannelClient whose server forgets everything", () => {
     await server.shutdown();
     await channels.close();
     assert(client.state === "closed");
+  });
+});
+
+describe("a message that was refused", () => {
+  it("is refused again where its client has not heard of it, and not told to be handled", async () => {
+    const channels = new Channels();
+    let runs = 0;
+    const server = await serveHttp({ port: 0, hostname: "127.0.0.1" }, (request) =>
+      channels.accept(request, {
+        onMessage: () => {
+          runs++;
+          throw new ChannelError("forbidden", "Not for you");
+        },
+      }));
+    const { port } = server.address as { port: number };
+    let isDeaf = true;
+    const transport: Transport = (url, protocols, events) => {
+      const socket = webSocketTransport()(url, protocols, {
+        ...events,
+        message: (data) => {
+          // The answer gets lost with its connection.
+          if (isDeaf && String(data).startsWith(`["no"`)) return void (isDeaf = false, socket.close(1001, ""));
+          events.message(data);
+        },
+      });
+      return socket;
+    };
+    const client = new ChannelClient(`ws://127.0.0.1:${port}/`, { transport, minDelay: 20 });
+    const error = await assertRejects(() => within(client.send(1), LIMIT, () => client.state), ChannelError);
+    assertEquals([error.reason, runs, isDeaf], ["forbidden", 1, false]);
+    await client.close();
+    await server.shutdown();
+    await channels.close();
   });
 });
