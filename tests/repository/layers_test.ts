@@ -101,9 +101,10 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/channels\/redis\//, [BASE, /^src\/channels\/(redis\/|log\/log_(api|errors)\.ts$)/]],
   [/^src\/channels\/client\//, [
     /^src\/(bytes|clock|errors|names)\.ts$/,
-    /^src\/websocket\/(reconnect\/|websocket_errors\.ts$)/,
-    /^src\/channels\/(wire|client)\//,
+    /^src\/websocket\/(reconnect\/|(websocket_errors|farewell|beat)\.ts$)/,
+    /^src\/channels\/((wire|client)\/|channels_errors\.ts$)/,
   ]],
+  [/^src\/channels\/outbox\//, [BASE, RUNTIME, /^src\/channels\/(outbox|client)\//]],
   [/^src\/channels\/(channels_api|channels_errors|channel_name)\.ts$/, [
     BASE,
     /^src\/websocket\/mod\.ts$/,
@@ -148,8 +149,9 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["mod.ts", 259],
   ["src/http/mod.ts", 354],
   ["src/websocket/mod.ts", 510],
-  ["src/websocket/reconnect/mod.ts", 48],
+  ["src/websocket/reconnect/mod.ts", 49],
   ["src/channels/mod.ts", 720],
+  ["src/channels/client/mod.ts", 61],
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 73],

@@ -30,6 +30,7 @@ export const CLASSES = [
   ["channels/", "pure", "everywhere"],
   ["channels/file_log_process_test.ts", "process", "everywhere"],
   ["chaos/", "process", "long"],
+  ["channels/client/size_test.ts", "pure", "one"],
   ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],

@@ -11,6 +11,15 @@ import type { ChannelCode } from "../wire/frames.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
 import type { Session } from "./session.ts";
 
+/** Refusals that are remembered: more than a client has under way. */
+const MAX_REFUSED = 256;
+
+/** What is said of a message that would overtake another. */
+const OVERTAKES: readonly [code: ChannelCode, message: string] = [
+  "unavailable",
+  "An earlier message has to be said again first",
+];
+
 /** What it needs. */
 export interface InboundWorld extends Publisher {
   readonly clock: Clock;
@@ -44,6 +53,10 @@ export class Inbound {
   readonly #session: Session;
   readonly #queue: { readonly said: Said; readonly options: AcceptOptions }[] = [];
   readonly #calls: Map<number, HandlingContext> = new Map();
+  /** What was refused of late, by number: it is refused again where that did not get through. */
+  readonly #refused: Map<number, readonly [code: ChannelCode, message: string]> = new Map();
+  /** The message that nobody knows the fate of: what was said behind it must not overtake it. */
+  #awaited = Infinity;
   #pumping: Promise<void> | null = null;
   #room: (() => void)[] = [];
 
@@ -116,6 +129,9 @@ export class Inbound {
   async #handle(said: Said, options: AcceptOptions): Promise<void> {
     const session = this.#session;
     const { seq } = said;
+    const known = seq > this.#awaited ? OVERTAKES : this.#refused.get(seq);
+    if (known !== undefined) return this.#say(["no", seq, ...known]);
+    if (seq === this.#awaited) this.#awaited = Infinity;
     try {
       if (said.channel !== null) {
         const { offset, duplicate } = await this.#publish(said, options);
@@ -127,10 +143,17 @@ export class Inbound {
     } catch (error) {
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
-      // It may be said again, and those behind it would overtake it.
-      if (code === "unavailable") return;
+      // Nobody knows whether it was: it is said again, and those behind it wait for that.
+      if (code === "unavailable") return void (this.#awaited = seq);
+      this.#refuse(seq, code, message);
     }
     session.handled = Math.max(session.handled, seq);
+  }
+
+  #refuse(seq: number, code: ChannelCode, message: string): void {
+    this.#refused.set(seq, [code, message]);
+    const [oldest] = this.#refused.keys();
+    if (this.#refused.size > MAX_REFUSED) this.#refused.delete(oldest);
   }
 
   async #publish({ seq, channel, data, headers }: Said, { authorize }: AcceptOptions) {

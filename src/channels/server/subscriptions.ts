@@ -98,6 +98,7 @@ export class Subscriptions {
   unsubscribe(names: unknown): void {
     if (!Array.isArray(names)) throw new ChannelError("bad-frame", "What is unsubscribed is a list of names");
     for (const name of names) if (typeof name === "string") this.#drop(name);
+    this.#say(["unsubbed", names]);
   }
 
   /** A fresh token may allow less. */
