@@ -10,6 +10,7 @@ import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
 import { checkNames, type Names } from "../names.ts";
 import type { Conn } from "../server/conn/conn.ts";
+import type { Connection } from "../server/conn/connection.ts";
 import type { WsConn } from "../websocket/conn/ws_conn.ts";
 import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../websocket/mod.ts";
 import { checkChannel, OWN } from "./channel_name.ts";
@@ -28,21 +29,23 @@ import type {
 import { ChannelError } from "./channels_errors.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
 import type { Appended, ChannelLog, EntryKind, NewEntry } from "./log/log_api.ts";
+import { sizeOf } from "./log/text_size.ts";
 import { ChannelReader, type ReadOptions } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
 import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
+import { areHeaders, HEADERS_RULE } from "./server/headers.ts";
 import { DirectQueues, ownerOf, sessionStream, userStream } from "./server/direct.ts";
 import { Feeds } from "./server/feeds.ts";
 import { Link, type LinkWorld } from "./server/link.ts";
 import type { Publisher } from "./server/message_context.ts";
 import { Notices } from "./server/notices.ts";
 import { Pace } from "./server/pace.ts";
+import { Patterns } from "./server/patterns.ts";
 import { ConnPeer, WebSocketPeer } from "./server/peer.ts";
 import { Presence } from "./server/presence.ts";
 import type { Session } from "./server/session.ts";
 import { Sessions } from "./server/sessions.ts";
 import { Signer } from "./server/signer.ts";
-import type { PatternWatcher } from "./server/subscriptions.ts";
 import { CHANNELS_PROTOCOL } from "./wire/frames.ts";
 
 /** Bytes of a message's own beside its data: channel, headers, and what the frame is made of. */
@@ -50,8 +53,13 @@ const FRAME_BYTES = 16 * 1024;
 /** A client that leaves more unread than this is read for from the log. */
 const MAX_UNSENT = 256 * 1024;
 
+/** Channels of a pattern are listed once in so many looks for lost notices: word of a new one may be lost, too. */
+const LISTED_EVERY = 10;
+
 const PUBLISH_NAMES: Names<PublishOptions> = { id: true, headers: true };
 const SEND_TO_NAMES: Names<SendToOptions> = { ...PUBLISH_NAMES, ack: true, signal: true };
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Longest `id` of a message. */
 const MAX_ID = 255;
@@ -76,7 +84,7 @@ export class Channels implements AsyncDisposable {
   readonly #cluster: Cluster;
   readonly #world: LinkWorld;
   readonly #listenings: readonly Listening[];
-  readonly #watchers: Set<PatternWatcher> = new Set();
+  readonly #patterns: Patterns;
   readonly #instanceListeners: Set<(state: InstanceState) => void> = new Set();
   /** WebSockets of clients, for a drain's last words. */
   readonly #links: WeakMap<WebSocketConn, Link> = new WeakMap();
@@ -98,10 +106,16 @@ export class Channels implements AsyncDisposable {
     const feeds = new Feeds({ log, signer, pace, clock, maxReplay: limits.maxReplay, failed }, this.#notices);
     this.#presence = new Presence({
       log,
+      clock,
       instance,
+      expiry: settings.session.expiry,
       maxMessageBytes: limits.maxMessageBytes,
+      life: () => this.#cluster.life,
       failed,
-      append: (channel, kind, json) => this.#append(channel, { kind, data: json, headers: null }),
+      append: (channel, kind, json, id) => this.#append(channel, { kind, data: json, headers: null }, `p:${id}`),
+      arrived: (other, session, turn, channels) =>
+        tell(log, instanceStream(other), { type: "arrived", session, turn, channels }),
+      isElsewhere: (session) => this.#sessions.isElsewhere(session),
     });
     this.#direct = new DirectQueues({
       log,
@@ -131,8 +145,11 @@ export class Channels implements AsyncDisposable {
       lease: settings.lease,
       expiry: settings.session.expiry,
       failed,
-      lost: (other) => this.#presence.lost(other),
-      revived: () => this.#presence.revived(),
+      lost: (other, life) => this.#presence.lost(other, life),
+      revived: () => {
+        this.#sessions.revived();
+        this.#presence.revived();
+      },
     });
     const heard = (message: ControlMessage): void => this.#heard(message);
     const unheard = (error: unknown): void => failed("Hearing other instances failed", error);
@@ -150,7 +167,13 @@ export class Channels implements AsyncDisposable {
         publishAs: (id, channel, data, publishing) => this.#publish(id, channel, data, publishing),
         sendAs: (id, recipient, data, sending) => this.#sendTo(id, recipient, data, sending),
       },
-      watch: (watcher) => this.#watch(watcher),
+      watch: (watcher) => this.#patterns.add(watcher),
+    });
+    this.#patterns = new Patterns({
+      clock,
+      every: log.shared ? settings.checkEvery * LISTED_EVERY : Infinity,
+      channels: (prefix) => this.#world.channels(prefix, limits.maxMatches + 1),
+      failed,
     });
     this.#plainOptions = this.#optionsOf({});
   }
@@ -192,6 +215,7 @@ export class Channels implements AsyncDisposable {
     checkAccept("acceptConn()", options);
     const peer = new ConnPeer(conn, MAX_UNSENT);
     const link = new Link(this.#world, peer, options, null);
+    void (conn as Connection).whenGone.then(() => link.gone());
     const decoder = lengthPrefixDecoder({ size: 4, maxLength: this.#maxFrameBytes + 1 });
     const stream = frames(conn, decoder, {
       goodbye: () => {
@@ -260,17 +284,15 @@ export class Channels implements AsyncDisposable {
   /**
    * Ends a session, or all of a user, everywhere: their connections are closed, and their tickets are good for nothing.
    * Whether the user may come back is a matter of `authenticate()`.
+   *
+   * @throws {OptionError} Synchronously: it is neither.
+   * @throws {ChannelError} `unavailable`: the log failed, and some may not have heard.
    */
-  async revoke(whom: { readonly user: string } | { readonly session: string }): Promise<void> {
-    const { user, session } = whom as { readonly user?: unknown; readonly session?: unknown };
-    if (typeof session === "string") {
-      await this.#sessions.revoke(session);
-      return await tell(this.#log, ALL, { type: "revoke", session });
-    }
-    if (typeof user !== "string") throw new OptionError("whom", "revoke() takes { user } or { session }, each a text");
-    await this.#start();
-    await this.#revokeUser(user);
-    await tell(this.#log, ALL, { type: "revokeUser", user });
+  revoke(whom: { readonly user: string } | { readonly session: string }): Promise<void> {
+    const { user, session } = (whom ?? {}) as { readonly user?: unknown; readonly session?: unknown };
+    if (typeof session === "string") return unavailable(this.#revokeSession(session));
+    if (typeof user === "string") return unavailable(this.#revokeUser(user));
+    throw new OptionError("whom", `revoke() takes { user } or { session }, each a text, got ${nameOf(whom)}`);
   }
 
   /** Tells the other instances that this one is about to leave. `close()` does it as well. */
@@ -295,8 +317,10 @@ export class Channels implements AsyncDisposable {
   async #close(): Promise<void> {
     await this.#started?.catch(() => {});
     this.#notices.close();
+    this.#patterns.close();
+    this.#direct.close();
     await this.#sessions.close();
-    await this.#presence.settled();
+    await this.#presence.close();
     for (const listening of this.#listenings) listening.stop();
     try {
       if (this.#started !== null) await this.#cluster.stop();
@@ -322,14 +346,32 @@ export class Channels implements AsyncDisposable {
   #heard(message: ControlMessage): void {
     if (message.type === "fence") this.#sessions.moved(message.session, message.generation);
     else if (message.type === "revoke") this.#sessions.endRevoked(message.session);
-    else if (message.type === "revokeUser") void this.#revokeUser(message.user);
-    else if (message.type === "created") this.#appeared(message.channel);
+    else if (message.type === "revokeUser") this.#sessions.endRevokedUser(message.user);
+    else if (message.type === "arrived") this.#presence.arrived(message.session, message.turn, message.channels);
+    else if (message.type === "created") this.#patterns.appeared(message.channel);
     else if (message.type === "settled") this.#direct.heard(message);
-    else for (const heard of this.#instanceListeners) heard({ instance: message.instance, state: message.state });
+    else this.#heardOf({ instance: message.instance, state: message.state });
+  }
+
+  #heardOf(state: InstanceState): void {
+    for (const heard of this.#instanceListeners) {
+      try {
+        heard(state);
+      } catch (error) {
+        this.#world.failed("Hearing of an instance failed", error);
+      }
+    }
+  }
+
+  async #revokeSession(session: string): Promise<void> {
+    await this.#sessions.revoke(session);
+    await tell(this.#log, ALL, { type: "revoke", session });
   }
 
   async #revokeUser(user: string): Promise<void> {
-    await Promise.all(this.#sessions.ofUser(user).map(({ id }) => this.#sessions.revoke(id)));
+    await this.#start();
+    await this.#sessions.revokeUser(user);
+    await tell(this.#log, ALL, { type: "revokeUser", user });
   }
 
   #publish(id: string | null, channel: string, data: ChannelData, { headers }: PublishOptions): Promise<Published> {
@@ -343,8 +385,8 @@ export class Channels implements AsyncDisposable {
 
   async #queue(stream: string, id: string | null, entry: NewEntry, { ack = false, signal }: SendToOptions) {
     if (ack) await this.#start();
-    const offset = await unavailable(this.#direct.send(stream, id, entry, this.#settings.dedupe, ack));
-    const acknowledged = ack ? this.#direct.acknowledgement(stream, offset, signal) : undefined;
+    const { epoch, offset } = await unavailable(this.#direct.send(stream, id, entry, this.#settings.dedupe, ack));
+    const acknowledged = ack ? this.#direct.acknowledgement({ stream, epoch, offset }, signal) : undefined;
     this.#direct.wake(stream);
     await acknowledged;
   }
@@ -353,33 +395,25 @@ export class Channels implements AsyncDisposable {
     const { history, dedupe } = this.#settings;
     const options = { keep: history(channel), dedupeAge: dedupe, ...(id === null ? {} : { id }) };
     const appended = await unavailable(this.#log.append(channel, entry, options));
-    if (appended.offset === 1 && !appended.duplicate) this.#created(channel);
+    // Of a repeated one nobody may have been told.
+    if (appended.offset === 1) this.#created(channel);
     return appended;
   }
 
   /** The first message of a channel: whoever has subscribed to a pattern may not know of it. */
   #created(channel: string): void {
-    this.#appeared(channel);
+    this.#patterns.appeared(channel);
     if (!this.#log.shared) return;
     tell(this.#log, ALL, { type: "created", channel }).catch((error) =>
       this.#world.failed("Telling of a new channel failed", error)
     );
   }
 
-  #appeared(channel: string): void {
-    for (const watcher of this.#watchers) if (channel.startsWith(watcher.prefix)) watcher.appeared(channel);
-  }
-
-  #watch(watcher: PatternWatcher): () => void {
-    this.#watchers.add(watcher);
-    return () => void this.#watchers.delete(watcher);
-  }
-
   /** What is kept of data. @throws {OptionError} It can't be. */
   #entryOf(data: ChannelData, headers: ChannelHeaders | undefined): NewEntry {
     const { maxMessageBytes } = this.#settings.limits;
     const kept = keptOf(data);
-    const size = typeof kept === "string" ? kept.length : kept.byteLength;
+    const size = sizeOf(kept);
     if (size > maxMessageBytes) {
       throw new ChannelError("too-large", `A message has at most ${maxMessageBytes} bytes, got ${size}`);
     }
@@ -448,13 +482,21 @@ async function unavailable<T>(given: Promise<T>): Promise<T> {
   try {
     return await given;
   } catch (error) {
+    if (error instanceof ChannelError) throw error;
     throw new ChannelError("unavailable", `The log failed: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** A frame over TCP: its first byte says which it is. */
+/** A frame over TCP: its first byte says which it is. What is neither is no frame to whoever reads it. */
 function messageOf(frame: Uint8Array): string | Uint8Array {
-  return frame[0] === 0 ? new TextDecoder().decode(frame.subarray(1)) : frame.subarray(1);
+  const [kind] = frame;
+  const body = frame.subarray(1);
+  if (kind === 1) return body;
+  try {
+    return kind === 0 ? utf8.decode(body) : "";
+  } catch {
+    return "";
+  }
 }
 
 function idOf({ id }: PublishOptions): string | null {
@@ -465,7 +507,7 @@ function idOf({ id }: PublishOptions): string | null {
 
 function streamOf(recipient: Recipient): string {
   if (typeof recipient === "string" && recipient !== "") return userStream(recipient);
-  const { user, session } = recipient as { readonly user?: unknown; readonly session?: unknown };
+  const { user, session } = (recipient ?? {}) as { readonly user?: unknown; readonly session?: unknown };
   if (typeof user === "string" && user !== "") return userStream(user);
   if (typeof session === "string" && session !== "") return sessionStream(session);
   throw new OptionError(
@@ -497,5 +539,6 @@ function headersOf(headers: ChannelHeaders | undefined): ChannelHeaders | null {
       throw new OptionError("headers", `headers.${name} must be a text, got ${nameOf(value)}`);
     }
   }
+  if (!areHeaders(headers)) throw new OptionError("headers", `headers may have ${HEADERS_RULE}`);
   return Object.keys(headers).length === 0 ? null : { ...headers };
 }

@@ -39,6 +39,7 @@ export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Fol
   #unfollow: () => void = () => {};
   #wake: () => void = () => {};
   #isEnded = false;
+  readonly #aborted = (): void => this.#end();
 
   /** @throws {OptionError} An option can't be used. */
   constructor(log: ChannelLog, notices: Notices, channel: string, options: ReadOptions) {
@@ -54,7 +55,8 @@ export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Fol
     this.#options = options;
     this.#opened = this.#open();
     this.#opened.catch(() => {});
-    options.signal?.addEventListener("abort", () => this.#end(), { once: true });
+    if (options.signal?.aborted === true) this.#end();
+    else options.signal?.addEventListener("abort", this.#aborted, { once: true });
   }
 
   /** Fulfils when its place is known: what is published from then on is read. */
@@ -145,7 +147,8 @@ export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Fol
       channel: this.stream,
       epoch: this.#epoch,
       offset,
-      data: typeof data === "string" ? JSON.parse(data) : data,
+      // The log's own is not the application's to change.
+      data: typeof data === "string" ? JSON.parse(data) : data.slice(),
       headers: headers ?? NO_HEADERS,
       time,
     };
@@ -154,6 +157,7 @@ export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Fol
   #end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#options.signal?.removeEventListener("abort", this.#aborted);
     this.#notices.remove(this);
     this.#unfollow();
     this.#wake();

@@ -7,6 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { InstanceState } from "../channels_api.ts";
 import type { ChannelLog, Lease } from "../log/log_api.ts";
 import { ALL, tell } from "./control.ts";
+import { randomText } from "./signer.ts";
 
 const GROUP = "instances";
 
@@ -15,6 +16,9 @@ const DOWN = "down";
 
 /** A lease is prolonged so often in its time. */
 const BEATS = 3;
+
+/** Bytes of what tells one life of an instance from another. */
+const LIFE_BYTES = 9;
 
 /** What it needs. */
 export interface ClusterWorld {
@@ -26,8 +30,8 @@ export interface ClusterWorld {
   /** How long its sessions, and their memberships, outlive it when it leaves in order, in ms. */
   readonly expiry: number;
   failed(what: string, error: unknown): void;
-  /** An instance is lost: removes all that hung on it. Rejects if it could not; then another one tries. */
-  lost(instance: string): Promise<void>;
+  /** A life of an instance is over: removes all that hung on it. Rejects if it could not; then another one tries. */
+  lost(instance: string, life: string): Promise<void>;
   /** This one was taken for lost: what hung on it is gone. */
   revived(): void;
 }
@@ -35,6 +39,7 @@ export interface ClusterWorld {
 /** This instance among the others. */
 export class Cluster {
   readonly #world: ClusterWorld;
+  #life = randomText(LIFE_BYTES);
   #generation = 0;
   #state: "up" | "draining" = "up";
   #cancel: () => void = () => {};
@@ -42,6 +47,11 @@ export class Cluster {
 
   constructor(world: ClusterWorld) {
     this.#world = world;
+  }
+
+  /** Which life of this instance it is: its name may be that of one that has died. */
+  get life(): string {
+    return this.#life;
   }
 
   /** Takes the lease, and looks after the others. */
@@ -58,7 +68,7 @@ export class Cluster {
   async drain(): Promise<void> {
     if (this.#state === "draining" || this.#isStopped) return;
     this.#state = "draining";
-    await this.#world.log.renew(GROUP, this.#world.instance, this.#generation, this.#ttl, this.#state);
+    await this.#renew();
     await this.#tell("draining");
   }
 
@@ -67,17 +77,24 @@ export class Cluster {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#cancel();
-    const { log, instance, expiry } = this.#world;
-    if (await log.renew(GROUP, instance, this.#generation, expiry, DOWN)) await this.#tell("down");
+    const { log, expiry } = this.#world;
+    if (await log.renew(GROUP, this.#name, this.#generation, expiry, DOWN)) await this.#tell("down");
   }
 
-  /** All that are known. */
+  /** All that are known; of one with several lives the one that lives. */
   async instances(): Promise<InstanceState[]> {
-    const leases = await this.#world.log.leases(GROUP);
-    return leases.map(({ name, value, expired }) => ({
-      instance: name,
-      state: value === DOWN ? DOWN : expired ? "lost" : value === "draining" ? "draining" : "up",
-    }));
+    const states = new Map<string, InstanceState["state"]>();
+    for (const lease of await this.#world.log.leases(GROUP)) {
+      const [, instance] = livesOf(lease);
+      const known = states.get(instance);
+      const state = stateOf(lease);
+      if (known === undefined || RANK[state] > RANK[known]) states.set(instance, state);
+    }
+    return [...states].sort(([a], [b]) => a < b ? -1 : 1).map(([instance, state]) => ({ instance, state }));
+  }
+
+  get #name(): string {
+    return `${this.#life}:${this.#world.instance}`;
   }
 
   get #ttl(): number {
@@ -85,8 +102,11 @@ export class Cluster {
   }
 
   async #take(): Promise<void> {
-    const { log, instance } = this.#world;
-    this.#generation = (await log.take(GROUP, instance, this.#state, this.#ttl)).generation;
+    this.#generation = (await this.#world.log.take(GROUP, this.#name, this.#state, this.#ttl)).generation;
+  }
+
+  #renew(): Promise<boolean> {
+    return this.#world.log.renew(GROUP, this.#name, this.#generation, this.#ttl, this.#state);
   }
 
   #wait(): void {
@@ -97,32 +117,55 @@ export class Cluster {
   }
 
   async #beat(): Promise<void> {
-    const { log, instance } = this.#world;
+    const { log } = this.#world;
     try {
-      if (log.shared && !await log.renew(GROUP, instance, this.#generation, this.#ttl) && !this.#isStopped) {
-        await this.#take();
-        await this.#tell("up");
-        this.#world.revived();
-      }
+      if (log.shared && !await this.#renew() && !this.#isStopped) await this.#revive();
       await this.#reap(({ expired }) => expired);
     } catch (error) {
-      this.#world.failed("Prolonging the lease of this instance failed", error);
+      if (!this.#isStopped) this.#world.failed("Prolonging the lease of this instance failed", error);
     }
     this.#wait();
   }
 
+  /** It was taken for lost: whoever did so removes what hung on that life, and nothing of the next. */
+  async #revive(): Promise<void> {
+    this.#life = randomText(LIFE_BYTES);
+    await this.#take();
+    this.#world.revived();
+    await this.#tell("up");
+  }
+
   async #reap(isDead: (lease: Lease) => boolean): Promise<void> {
-    const { log, instance } = this.#world;
-    for (const lease of await log.leases(GROUP)) {
-      if ((lease.name === instance && this.#generation > 0) || !isDead(lease)) continue;
-      // First what hangs on it: if this process dies meanwhile, another one finds it lost all the same.
-      await this.#world.lost(lease.name);
-      const isMine = await log.release(GROUP, lease.name, lease.generation);
-      if (isMine && lease.value !== DOWN) await this.#tell("lost", lease.name);
+    for (const lease of await this.#world.log.leases(GROUP)) {
+      if (lease.name !== this.#name && isDead(lease) && !this.#isStopped) await this.#bury(lease);
     }
+  }
+
+  async #bury(lease: Lease): Promise<void> {
+    const { log } = this.#world;
+    // From now on it can't prolong it, and knows: else it would live on without what hung on it.
+    const { generation, previous } = await log.take(GROUP, lease.name, lease.value, 0);
+    const [life, instance] = livesOf(lease);
+    // First what hangs on it: if this process dies meanwhile, another one finds it lost all the same.
+    if (previous !== null) await this.#world.lost(instance, life);
+    const isMine = await log.release(GROUP, lease.name, generation);
+    if (isMine && previous !== null && lease.value !== DOWN) await this.#tell("lost", instance);
   }
 
   async #tell(state: InstanceState["state"], instance: string = this.#world.instance): Promise<void> {
     await tell(this.#world.log, ALL, { type: "instance", instance, state });
   }
+}
+
+/** Of two lives of an instance that one counts whose state is higher. */
+const RANK: Readonly<Record<InstanceState["state"], number>> = { up: 3, draining: 2, lost: 1, down: 0 };
+
+function livesOf({ name }: Lease): readonly [life: string, instance: string] {
+  const at = name.indexOf(":");
+  return [name.slice(0, at), name.slice(at + 1)];
+}
+
+function stateOf({ value, expired }: Lease): InstanceState["state"] {
+  if (value === DOWN) return DOWN;
+  return expired ? "lost" : value === "draining" ? "draining" : "up";
 }

@@ -20,6 +20,13 @@ export type ControlMessage =
   | { readonly type: "revoke"; readonly session: string }
   /** All sessions of a user are over. */
   | { readonly type: "revokeUser"; readonly user: string }
+  /** A session that has moved has said at its new instance of which channels it is a member: of no others. */
+  | {
+    readonly type: "arrived";
+    readonly session: string;
+    readonly turn: number;
+    readonly channels: readonly string[];
+  }
   /** A direct message was acknowledged, or is a dead letter. */
   | { readonly type: "settled"; readonly queue: string; readonly offset: number; readonly dead: boolean }
   /** A channel was written for the first time. */
@@ -70,22 +77,30 @@ export class Listening implements Follower {
 
   /** Begins; what was told before is not heard. */
   async start(): Promise<void> {
+    this.stop();
+    this.#epoch = "";
     this.#unfollow = await this.#log.follow(this.stream, (notice) => this.heard(notice));
     const [{ epoch, top }] = await this.#log.tops([this.stream]);
     this.#epoch = epoch;
     this.#offset = top;
     this.#notices.add(this);
+    // What was told while this was on its way was not heard.
+    this.#look();
   }
 
   heard({ epoch, top }: Notice): void {
     if (this.#epoch === "" || (epoch === this.#epoch && top <= this.#offset)) return;
-    this.#again = true;
-    this.#reading ??= this.#read().finally(() => this.#reading = null);
+    this.#look();
   }
 
   stop(): void {
     this.#notices.remove(this);
     this.#unfollow();
+  }
+
+  #look(): void {
+    this.#again = true;
+    this.#reading ??= this.#read();
   }
 
   async #read(): Promise<void> {
@@ -99,13 +114,18 @@ export class Listening implements Follower {
           this.#again = true;
           continue;
         }
-        for (const { data } of entries) this.#heard(JSON.parse(data as string) as ControlMessage);
-        this.#offset = complete ? top : entries.at(-1)?.offset ?? top;
+        for (const { data, offset } of entries) {
+          this.#offset = offset;
+          this.#heard(JSON.parse(data as string) as ControlMessage);
+        }
+        if (complete) this.#offset = top;
         if (!complete) this.#again = true;
       } catch (error) {
         // The next notice, or the next look for lost ones, tries again.
         this.#failed(error);
       }
     }
+    // In the same turn as the last look at `#again`: whoever sets it later begins anew.
+    this.#reading = null;
   }
 }

@@ -7,8 +7,9 @@
 import type { Clock } from "../../clock.ts";
 import { OWN } from "../channel_name.ts";
 import { ChannelError } from "../channels_errors.ts";
-import type { ChannelLog, Entry, NewEntry, Notice, Retention } from "../log/log_api.ts";
+import type { Appended, ChannelLog, Entry, NewEntry, Notice, Retention } from "../log/log_api.ts";
 import { type ControlMessage, instanceStream, tell } from "./control.ts";
+import { idle } from "./feed.ts";
 import type { DirectEnd } from "./link.ts";
 import type { Follower, Notices } from "./notices.ts";
 import type { Session } from "./session.ts";
@@ -43,10 +44,26 @@ const PAGE_BYTES = 256 * 1024;
 /** Nacked messages come back after so long at the most, in ms. */
 const MAX_DELAY = 24 * 60 * 60 * 1000;
 
-/** A message that a session has, and has not acknowledged. */
-interface InFlight {
+/** A log that failed is asked again after so long, in ms. */
+const RETRY = 1000;
+
+/** Whoever waits for an acknowledgement looks so often whether word of it was lost, in ms. */
+const LOOK = 5000;
+
+const ONE = { count: 1, bytes: 1 };
+
+/** Names one message of a queue. */
+interface Letter {
+  readonly stream: string;
+  readonly epoch: string;
   readonly offset: number;
-  readonly generation: number;
+}
+
+/** Who waits for an acknowledgement. */
+interface Waiter {
+  /** It is acknowledged, or a dead letter. */
+  settled(dead: boolean): void;
+  failed(error: unknown): void;
 }
 
 /** One session's place in one queue. */
@@ -54,7 +71,8 @@ interface Place {
   readonly session: Session;
   /** Offset of what was given to it last. */
   cursor: number;
-  readonly inFlight: Map<number, InFlight>;
+  /** Deliveries by offset of what it has, and has not acknowledged. */
+  readonly inFlight: Map<number, number>;
   /** Offsets that were refused, and whose time to come again is there. */
   due: number[];
   readonly timers: Map<number, () => void>;
@@ -78,8 +96,8 @@ class Queue implements Follower {
     this.#heard = heard;
   }
 
-  heard(notice: Notice): void {
-    if (this.epoch === "" || notice.epoch !== this.epoch || notice.top > 0) this.#heard();
+  heard({ epoch, top }: Notice): void {
+    if (epoch !== this.epoch || [...this.places.values()].some(({ cursor }) => cursor < top)) this.#heard();
   }
 }
 
@@ -88,45 +106,84 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
   readonly #world: DirectWorld;
   readonly #queues: Map<string, Queue> = new Map();
   /** Who waits for an acknowledgement, by queue and offset. */
-  readonly #waiting: Map<string, (dead: boolean) => void> = new Map();
+  readonly #waiting: Map<string, Set<Waiter>> = new Map();
 
   constructor(world: DirectWorld) {
     this.#world = world;
   }
 
   /** Queues a message. @param id Makes it idempotent; null for none. */
-  async send(stream: string, id: string | null, entry: NewEntry, dedupeAge: number, waits: boolean): Promise<number> {
+  send(stream: string, id: string | null, entry: NewEntry, dedupeAge: number, waits: boolean): Promise<Appended> {
     const { log, keep, instance } = this.#world;
     const headers = waits ? { ...entry.headers, [WAITS]: instance } : entry.headers;
     const options = { keep, dedupeAge, ...(id === null ? {} : { id }) };
-    return (await log.append(stream, { ...entry, headers }, options)).offset;
+    return log.append(stream, { ...entry, headers }, options);
   }
 
   /**
    * Fulfils when a message is acknowledged.
    *
-   * @throws {ChannelError} It is a dead letter.
+   * @throws {ChannelError} It is a dead letter, or not kept any more.
    */
-  async acknowledgement(stream: string, offset: number, signal: AbortSignal | undefined): Promise<void> {
-    const key = keyOf(stream, offset);
+  async acknowledgement(letter: Letter, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve, reject } = deferred<boolean>();
     const given = (): void => reject(signal!.reason);
+    if (signal?.aborted === true) given();
     signal?.addEventListener("abort", given, { once: true });
-    this.#waiting.set(key, resolve);
+    const waiter: Waiter = { settled: resolve, failed: reject };
+    const stop = this.#wait(letter, waiter);
     try {
-      // It may have been there already, under the same id, and have been dealt with.
-      const { entries } = await this.#world.log.read(stream, offset - 1, { count: 1, bytes: 1 });
-      if (entries[0]?.offset !== offset) return;
       if (await promise) throw new ChannelError("too-many", "The message was refused too often: it is a dead letter");
     } finally {
-      this.#waiting.delete(key);
+      stop();
       signal?.removeEventListener("abort", given);
     }
   }
 
+  #wait(letter: Letter, waiter: Waiter): () => void {
+    const { clock } = this.#world;
+    const later = clock.setIdleTimer ?? clock.setTimer;
+    const key = keyOf(letter.stream, letter.offset);
+    const waiters = this.#waiting.get(key) ?? new Set();
+    this.#waiting.set(key, waiters.add(waiter));
+    let cancel = (): void => {};
+    const look = async (): Promise<void> => {
+      await this.#lookFor(letter, waiter);
+      if (waiters.has(waiter)) cancel = later.call(clock, () => void look(), LOOK);
+    };
+    // It may have been there already, under the same id, and have been dealt with.
+    void look();
+    return () => {
+      cancel();
+      waiters.delete(waiter);
+      if (waiters.size === 0 && this.#waiting.get(key) === waiters) this.#waiting.delete(key);
+    };
+  }
+
+  /** Word of an acknowledgement may be lost, or be told to another who waits for it. */
+  async #lookFor({ stream, epoch, offset }: Letter, waiter: Waiter): Promise<void> {
+    try {
+      const page = await this.#world.log.read(stream, offset - 1, ONE);
+      if (page.epoch !== epoch) {
+        waiter.failed(new ChannelError("unavailable", "The log was lost, and the message with it"));
+      } else if (page.first > offset) {
+        waiter.failed(new ChannelError("expired", "The message was not kept until somebody acknowledged it"));
+      } else if (page.entries[0]?.offset !== offset) waiter.settled(false);
+    } catch (error) {
+      this.#world.failed("Looking for an acknowledgement failed", error);
+    }
+  }
+
+  /** Nobody is told any more. */
+  close(): void {
+    const error = new ChannelError("unavailable", "The channels are closed");
+    for (const waiters of this.#waiting.values()) for (const waiter of waiters) waiter.failed(error);
+  }
+
   /** Another instance has told. */
   heard(message: ControlMessage): void {
-    if (message.type === "settled") this.#waiting.get(keyOf(message.queue, message.offset))?.(message.dead);
+    if (message.type !== "settled") return;
+    for (const waiter of this.#waiting.get(keyOf(message.queue, message.offset)) ?? []) waiter.settled(message.dead);
   }
 
   attached(session: Session): void {
@@ -144,65 +201,61 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
   acknowledged(session: Session, ids: unknown): void {
     if (!Array.isArray(ids)) return;
     for (const id of ids) {
-      const found = this.#find(session, id);
-      if (found === null) continue;
-      const [queue, { offset }] = found;
-      void this.#settle(queue, session, offset, false).catch((error) =>
-        this.#world.failed("Acknowledging a direct message failed", error)
-      );
+      const letter = letterOf(session, id);
+      if (letter !== null) void this.#acknowledge(session, letter);
     }
   }
 
   refused(session: Session, id: unknown, delay: unknown): void {
-    const found = this.#find(session, id);
-    if (found === null) return;
-    const [queue, { offset }] = found;
-    const place = queue.places.get(session)!;
-    place.inFlight.delete(offset);
+    const letter = letterOf(session, id);
+    const queue = letter === null ? undefined : this.#queues.get(letter.stream);
+    const place = queue?.places.get(session);
+    if (letter === null || queue === undefined || place === undefined || queue.epoch !== letter.epoch) return;
+    const { offset } = letter;
+    if (!place.inFlight.delete(offset)) return;
     const wait = typeof delay === "number" && delay >= 0 ? Math.min(delay, MAX_DELAY) : 0;
     const { clock } = this.#world;
     const later = clock.setIdleTimer ?? clock.setTimer;
-    place.timers.set(
-      offset,
-      later.call(clock, () => {
-        place.timers.delete(offset);
-        place.due.push(offset);
-        void this.#pump(queue, place);
-      }, wait),
-    );
+    const cancel = later.call(clock, () => {
+      place.timers.delete(offset);
+      place.due.push(offset);
+      void this.#pump(queue, place);
+    }, wait);
+    place.timers.set(offset, cancel);
     void this.#pump(queue, place);
   }
 
   /** A message was queued by this instance: the log tells, where it is followed. */
   wake(stream: string): void {
     for (const session of this.#world.connected(stream)) {
-      const place = this.#queues.get(stream)?.places.get(session);
-      if (place === undefined) void this.#open(session, stream);
-      else void this.#pump(this.#queues.get(stream)!, place);
+      const queue = this.#queues.get(stream);
+      const place = queue?.places.get(session);
+      if (queue === undefined || place === undefined) this.#open(session, stream);
+      else void this.#pump(queue, place);
     }
   }
 
   /** Most sessions have no direct messages; where only this process writes some, theirs need not be followed. */
   async #look(session: Session): Promise<void> {
     const { log } = this.#world;
-    const streams = queuesOf(session);
+    let streams = queuesOf(session);
     try {
-      const tops = await log.tops(streams);
-      const wanted = streams.filter((_, index) => log.shared || tops[index].top > 0);
-      await Promise.all(wanted.map((stream) => session.link === null ? undefined : this.#open(session, stream)));
+      const tops = log.shared ? [] : await log.tops(streams);
+      streams = streams.filter((_, index) => log.shared || tops[index].top > 0);
     } catch (error) {
       this.#world.failed("Looking for direct messages failed", error);
     }
+    for (const stream of streams) if (session.link !== null) this.#open(session, stream);
   }
 
-  async #open(session: Session, stream: string): Promise<void> {
-    const { log, notices } = this.#world;
+  #open(session: Session, stream: string): void {
     let queue = this.#queues.get(stream);
-    const isNew = queue === undefined;
     if (queue === undefined) {
       const made = new Queue(stream, () => this.#pumpAll(made));
       this.#queues.set(stream, queue = made);
+      if (this.#world.log.shared) void this.#follow(queue);
     }
+    if (queue.places.has(session)) return;
     const place: Place = {
       session,
       cursor: 0,
@@ -213,15 +266,20 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
       again: false,
     };
     queue.places.set(session, place);
+    void this.#pump(queue, place);
+  }
+
+  async #follow(queue: Queue): Promise<void> {
+    const { log, notices } = this.#world;
+    notices.add(queue);
     try {
-      if (isNew && log.shared) {
-        const unfollow = await log.follow(stream, (notice) => queue.heard(notice));
-        if (this.#queues.get(stream) !== queue) return unfollow();
-        queue.unfollow = unfollow;
-        notices.add(queue);
-      }
-      await this.#pump(queue, place);
+      const unfollow = await log.follow(queue.stream, (notice) => queue.heard(notice));
+      if (this.#queues.get(queue.stream) !== queue) return unfollow();
+      queue.unfollow = unfollow;
+      // What was told before was not heard.
+      this.#pumpAll(queue);
     } catch (error) {
+      // It is looked at once in a while all the same.
       this.#world.failed("Following a direct queue failed", error);
     }
   }
@@ -247,86 +305,127 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     place.again = true;
     if (place.isPumping) return;
     place.isPumping = true;
-    try {
-      while (place.again && queue.places.get(place.session) === place) {
-        place.again = false;
+    while (place.again && isActive(queue, place)) {
+      place.again = false;
+      try {
         await this.#pumpOnce(queue, place);
+      } catch (error) {
+        if (!isActive(queue, place)) break;
+        this.#world.failed(`Reading a direct queue failed, again in ${RETRY} ms`, error);
+        await idle(this.#world.clock, RETRY);
+        place.again = true;
       }
-    } catch (error) {
-      this.#world.failed("Reading a direct queue failed", error);
-    } finally {
-      place.isPumping = false;
     }
+    place.isPumping = false;
   }
 
   async #pumpOnce(queue: Queue, place: Place): Promise<void> {
     const { log, window } = this.#world;
     while (place.due.length > 0 && place.inFlight.size < window) {
-      const offset = place.due.shift()!;
-      const { entries } = await log.read(queue.stream, offset - 1, { count: 1, bytes: 1 });
+      const [offset] = place.due;
+      const { entries } = await log.read(queue.stream, offset - 1, ONE);
       if (entries[0]?.offset === offset) await this.#deliver(queue, place, entries[0]);
+      if (place.due[0] === offset) place.due.shift();
     }
     const room = window - place.inFlight.size;
-    if (room <= 0) return;
-    const page = await log.read(queue.stream, place.cursor, { count: room, bytes: PAGE_BYTES });
-    if (queue.epoch !== page.epoch) {
-      const isAnother = queue.epoch !== "";
-      queue.epoch = page.epoch;
-      if (isAnother) { for (const each of queue.places.values()) forget(each); }
-      if (isAnother) return void (place.again = true);
+    if (room <= 0) {
+      const [{ epoch }] = await log.tops([queue.stream]);
+      return this.#isOf(queue, epoch) ? undefined : this.#begunAnew(queue);
     }
+    const page = await log.read(queue.stream, place.cursor, { count: room, bytes: PAGE_BYTES });
+    if (!this.#isOf(queue, page.epoch)) return this.#begunAnew(queue);
     for (const entry of page.entries) {
-      if (queue.places.get(place.session) !== place) return;
-      place.cursor = entry.offset;
+      if (!isActive(queue, place) || queue.epoch !== page.epoch) return;
       await this.#deliver(queue, place, entry);
+      if (queue.epoch === page.epoch) place.cursor = entry.offset;
     }
     if (!page.complete) place.again = true;
+    else if (queue.epoch === page.epoch) place.cursor = Math.max(place.cursor, page.top);
+  }
+
+  /** False if it was in another life of the log up to now. */
+  #isOf(queue: Queue, epoch: string): boolean {
+    const isOf = queue.epoch === "" || queue.epoch === epoch;
+    queue.epoch = epoch;
+    return isOf;
+  }
+
+  /** Another life of the log: what was under way is void. */
+  #begunAnew(queue: Queue): void {
+    for (const place of queue.places.values()) {
+      forget(place);
+      void this.#pump(queue, place);
+    }
   }
 
   async #deliver(queue: Queue, place: Place, entry: Entry): Promise<void> {
     const { log, keep, attempts } = this.#world;
     const { offset } = entry;
-    const { generation } = await log.take(triesOf(queue.stream), String(offset), "", keep.age);
-    if (generation > attempts) return await this.#bury(queue, place.session, entry, generation);
-    place.inFlight.set(offset, { offset, generation });
+    const { epoch, stream, letter } = queue;
+    const { generation } = await log.take(triesOf(stream), String(offset), "", keep.age);
+    if (!isActive(queue, place) || queue.epoch !== epoch) return;
+    if (generation > attempts) return await this.#bury({ stream, epoch, offset }, entry, generation);
+    place.inFlight.set(offset, generation);
     const { [WAITS]: _, ...headers } = entry.headers ?? {};
     const data = typeof entry.data === "string" ? JSON.parse(entry.data) : entry.data;
-    const id = `${queue.letter}${offset}.${queue.epoch}`;
-    place.session.link?.say(["d", id, generation, data, headers]);
+    place.session.link?.say(["d", `${letter}${offset}.${epoch}`, generation, data, headers]);
   }
 
-  async #bury(queue: Queue, session: Session, entry: Entry, generation: number): Promise<void> {
+  async #bury(letter: Letter, entry: Entry, generation: number): Promise<void> {
     const { log, keep } = this.#world;
+    const { stream, epoch, offset } = letter;
     const { kind, data, headers } = entry;
-    await log.append(deadStream(queue.stream), { kind, data, headers }, {
-      keep,
-      dedupeAge: keep.age,
-      id: `${queue.epoch}:${entry.offset}`,
-    });
+    const id = `${epoch}:${offset}`;
+    await log.append(deadStream(stream), { kind, data, headers }, { keep, dedupeAge: keep.age, id });
     this.#world.failed(
       "A direct message is a dead letter",
-      new Error(`It was given to its receiver ${generation - 1} times and not acknowledged (${queue.stream})`),
+      new Error(`It was given to its receiver ${generation - 1} times and not acknowledged (${stream})`),
     );
-    await this.#settle(queue, session, entry.offset, true);
+    await this.#settle(letter, generation, true);
   }
 
-  /** A message is dealt with. */
-  async #settle(queue: Queue, session: Session, offset: number, dead: boolean): Promise<void> {
-    const { log } = this.#world;
-    const inFlight = queue.places.get(session)?.inFlight.get(offset);
-    const waits = await this.#waiterOf(queue.stream, offset);
-    if (await log.remove(queue.stream, offset)) {
-      if (waits !== null) await this.#tellWaiter(waits, queue.stream, offset, dead);
-      if (inFlight !== undefined) await log.release(triesOf(queue.stream), String(offset), inFlight.generation);
+  /** Its client does not say so again on this connection: the log is asked until it has heard. */
+  async #acknowledge(session: Session, letter: Letter): Promise<void> {
+    const { connections } = session;
+    for (;;) {
+      try {
+        const generation = this.#queues.get(letter.stream)?.places.get(session)?.inFlight.get(letter.offset) ?? 0;
+        return await this.#settle(letter, generation, false);
+      } catch (error) {
+        this.#world.failed("Acknowledging a direct message failed", error);
+      }
+      await idle(this.#world.clock, RETRY);
+      // It comes again on the next connection, and is acknowledged there.
+      if (session.link === null || session.connections !== connections) return;
     }
+  }
+
+  /** A message is dealt with. @param generation That of its last delivery, as far as is known. */
+  async #settle({ stream, epoch, offset }: Letter, generation: number, dead: boolean): Promise<void> {
+    const { log } = this.#world;
+    const page = await log.read(stream, offset - 1, ONE);
+    if (page.epoch !== epoch) return;
+    const entry = page.entries[0]?.offset === offset ? page.entries[0] : null;
+    const waits = entry?.headers?.[WAITS];
+    // Before it is gone: whoever looks for it then takes it for acknowledged.
+    if (waits !== undefined) await this.#tellWaiter(waits, stream, offset, dead);
+    const isRemoved = entry !== null && await log.remove(stream, offset);
+    // It may be gone by a call that failed all the same.
+    if (isRemoved || (entry === null && generation > 0)) await this.#forgetTries(stream, offset, generation);
+    const queue = this.#queues.get(stream);
+    if (queue?.epoch !== epoch) return;
     for (const place of queue.places.values()) {
       if (place.inFlight.delete(offset)) void this.#pump(queue, place);
     }
   }
 
-  async #waiterOf(stream: string, offset: number): Promise<string | null> {
-    const { entries } = await this.#world.log.read(stream, offset - 1, { count: 1, bytes: 1 });
-    return entries[0]?.offset === offset ? entries[0].headers?.[WAITS] ?? null : null;
+  async #forgetTries(stream: string, offset: number, generation: number): Promise<void> {
+    const { log, keep } = this.#world;
+    const group = triesOf(stream);
+    if (await log.release(group, String(offset), generation)) return;
+    // Another session of this user had it later.
+    const last = await log.take(group, String(offset), "", keep.age);
+    await log.release(group, String(offset), last.generation);
   }
 
   async #tellWaiter(instance: string, queue: string, offset: number, dead: boolean): Promise<void> {
@@ -334,16 +433,19 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     if (instance === this.#world.instance) this.heard(message);
     else await tell(this.#world.log, instanceStream(instance), message);
   }
+}
 
-  /** What an id names, if this session has it. */
-  #find(session: Session, id: unknown): readonly [Queue, InFlight] | null {
-    const match = typeof id === "string" ? /^([us])(\d{1,16})\.(.+)$/.exec(id) : null;
-    if (match === null) return null;
-    const [, letter, offset, epoch] = match;
-    const queue = this.#queues.get(letter === "u" ? userStream(session.user) : sessionStream(session.id));
-    const inFlight = queue?.places.get(session)?.inFlight.get(Number(offset));
-    return queue === undefined || inFlight === undefined || queue.epoch !== epoch ? null : [queue, inFlight];
-  }
+/** What an id names, if it is of a queue of that session. */
+function letterOf(session: Session, id: unknown): Letter | null {
+  const match = typeof id === "string" ? /^([us])(\d{1,15})\.(.+)$/.exec(id) : null;
+  if (match === null) return null;
+  const [, letter, offset, epoch] = match;
+  return { stream: letter === "u" ? userStream(session.user) : sessionStream(session.id), epoch, offset: Number(offset) };
+}
+
+/** Its session is connected, and has not come back since. */
+function isActive(queue: Queue, place: Place): boolean {
+  return queue.places.get(place.session) === place;
 }
 
 /** The queue of a user. */

@@ -22,6 +22,12 @@ export interface FeedWorld {
   failed(what: string, error: unknown): void;
 }
 
+/** Waits, and keeps no process alive by it. */
+export function idle(clock: Clock, ms: number): Promise<void> {
+  const later = clock.setIdleTimer ?? clock.setTimer;
+  return new Promise((resolve) => void later.call(clock, resolve, ms));
+}
+
 /** What is read at once: some ms of work. */
 export const PAGE: ReadLimit = { count: 256, bytes: 256 * 1024 };
 
@@ -61,6 +67,8 @@ export class Feed {
   readonly #live: Set<LiveEnd> = new Set();
   #users = 0;
   #isOpen = false;
+  /** Something was told while it was being opened. */
+  #heardEarly = false;
   #isClosed = false;
   #unfollow: () => void = () => {};
   #pulling: Promise<void> | null = null;
@@ -130,6 +138,7 @@ export class Feed {
 
   /** The log has said something. */
   heard({ epoch, top, entry }: Notice): void {
+    this.#heardEarly = true;
     if (!this.#isOpen || this.#isClosed) return;
     if (epoch !== this.epoch) return this.#pull();
     if (top <= this.top) return;
@@ -143,6 +152,12 @@ export class Feed {
     await this.#pulling;
   }
 
+  /** The same where the log is further than this; rejects if it does not say. */
+  async catchUp(): Promise<void> {
+    const [{ epoch, top }] = await this.world.log.tops([this.channel]);
+    if (epoch !== this.epoch || top > this.top) await this.refresh();
+  }
+
   async #open(): Promise<void> {
     const { log } = this.world;
     const unfollow = await log.follow(this.channel, (notice) => this.heard(notice));
@@ -152,13 +167,13 @@ export class Feed {
     this.epoch = epoch;
     this.top = top;
     this.#isOpen = true;
-    // What was told before that was not heard.
-    if (log.shared) this.#pull();
+    // What was told before that was not heard: even in one process it may be newer than the answer.
+    if (log.shared || this.#heardEarly) this.#pull();
   }
 
   #pull(): void {
     this.#pullAgain = true;
-    this.#pulling ??= this.#pullAll().finally(() => this.#pulling = null);
+    this.#pulling ??= this.#pullAll();
   }
 
   async #pullAll(): Promise<void> {
@@ -171,18 +186,21 @@ export class Feed {
       } catch (error) {
         this.world.failed(`Reading ${this.nameJson} failed, again in ${delay} ms`, error);
         this.#pullAgain = true;
-        await new Promise<void>((resolve) => this.world.clock.setTimer(resolve, delay));
+        await idle(this.world.clock, delay);
         delay = Math.min(2 * delay, RETRY[1]);
       }
     }
+    // In the same turn as the last look at `#pullAgain`: whoever sets it later begins anew.
+    this.#pulling = null;
   }
 
   #take(page: Page): void {
     if (page.epoch !== this.epoch) return this.#restart(page);
     if (page.first > this.top + 1) {
-      // They find out by themselves what they have missed.
-      this.#pushBack();
+      const before = this.top;
       this.top = page.first - 1;
+      // They find out by themselves what they have missed.
+      this.#pushBack(before);
     }
     for (const entry of page.entries) this.#deliver(entry);
     if (!page.complete) this.#pullAgain = true;
@@ -194,14 +212,16 @@ export class Feed {
     this.#grant = null;
     this.#frames.clear();
     this.#frameBytes = 0;
+    const before = this.top;
     this.epoch = epoch;
     this.top = 0;
-    this.#pushBack();
+    this.#pushBack(before);
     this.#pullAgain = true;
   }
 
-  #pushBack(): void {
-    for (const subscription of [...this.#live]) subscription.missed(this.top);
+  /** @param before Up to where those who are live have everything. */
+  #pushBack(before: number): void {
+    for (const subscription of [...this.#live]) subscription.missed(before);
   }
 
   #deliver(entry: Entry): void {

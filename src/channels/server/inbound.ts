@@ -11,15 +11,6 @@ import type { ChannelCode } from "../wire/frames.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
 import type { Session } from "./session.ts";
 
-/** Refusals that are remembered: more than a client has under way. */
-const MAX_REFUSED = 256;
-
-/** What is said of a message that would overtake another. */
-const OVERTAKES: readonly [code: ChannelCode, message: string] = [
-  "unavailable",
-  "An earlier message has to be said again first",
-];
-
 /** What it needs. */
 export interface InboundWorld extends Publisher {
   readonly clock: Clock;
@@ -47,18 +38,23 @@ export interface Asked {
   readonly headers: ChannelHeaders;
 }
 
+/** Failed messages that are remembered: more than a client of ours has under way. */
+const MAX_FAILED = 1024;
+
 /** What one session says, by whichever connection. */
 export class Inbound {
   readonly #world: InboundWorld;
   readonly #session: Session;
   readonly #queue: { readonly said: Said; readonly options: AcceptOptions }[] = [];
   readonly #calls: Map<number, HandlingContext> = new Map();
-  /** What was refused of late, by number: it is refused again where that did not get through. */
-  readonly #refused: Map<number, readonly [code: ChannelCode, message: string]> = new Map();
-  /** The message that nobody knows the fate of: what was said behind it must not overtake it. */
-  #awaited = Infinity;
   #pumping: Promise<void> | null = null;
   #room: (() => void)[] = [];
+  /** Highest number that was dealt with, whatever came of it. */
+  #handled = 0;
+  /** Numbers of `onMessage` up to that which failed: their clients may not know, and then say them again. */
+  readonly #failed: Set<number> = new Set();
+  /** The first that could not be dealt with for now: those behind it wait for it, or they would overtake it. */
+  #stuck = Infinity;
 
   constructor(world: InboundWorld, session: Session) {
     this.#world = world;
@@ -112,7 +108,7 @@ export class Inbound {
     try {
       if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
       const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
-      this.#say(["answer", seq, null, answer ?? null]);
+      this.#say(["answer", seq, null, sayable(answer)]);
     } catch (error) {
       this.#say(["failed", seq, ...this.#wordsOf(error, `A call of ${JSON.stringify(method)} failed`)]);
     }
@@ -120,40 +116,40 @@ export class Inbound {
 
   async #pump(): Promise<void> {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      await this.#handle(next.said, next.options);
+      // Where the session is now they are said again; and one that is revoked says nothing.
+      if (!this.#session.isOver) await this.#handle(next.said, next.options);
       this.#makeRoom();
     }
     this.#pumping = null;
   }
 
   async #handle(said: Said, options: AcceptOptions): Promise<void> {
-    const session = this.#session;
-    const { seq } = said;
-    const known = seq > this.#awaited ? OVERTAKES : this.#refused.get(seq);
-    if (known !== undefined) return this.#say(["no", seq, ...known]);
-    if (seq === this.#awaited) this.#awaited = Infinity;
+    const { seq, channel } = said;
+    if (seq > this.#stuck) return this.#say(["no", seq, "unavailable", "One before it has to be said again first"]);
     try {
-      if (said.channel !== null) {
+      if (channel !== null) {
         const { offset, duplicate } = await this.#publish(said, options);
         this.#say(["ok", seq, offset, duplicate]);
       } else {
-        if (seq > session.handled) await this.#hand(said, options);
+        if (seq > this.#handled || this.#failed.has(seq)) await this.#hand(said, options);
+        this.#failed.delete(seq);
         this.#say(["ok", seq]);
       }
     } catch (error) {
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
-      // Nobody knows whether it was: it is said again, and those behind it wait for that.
-      if (code === "unavailable") return void (this.#awaited = seq);
-      this.#refuse(seq, code, message);
+      if (code === "unavailable") return void (this.#stuck = seq);
+      if (channel === null) this.#fail(seq);
     }
-    session.handled = Math.max(session.handled, seq);
+    if (seq === this.#stuck) this.#stuck = Infinity;
+    this.#handled = Math.max(this.#handled, seq);
   }
 
-  #refuse(seq: number, code: ChannelCode, message: string): void {
-    this.#refused.set(seq, [code, message]);
-    const [oldest] = this.#refused.keys();
-    if (this.#refused.size > MAX_REFUSED) this.#refused.delete(oldest);
+  #fail(seq: number): void {
+    this.#failed.add(seq);
+    if (this.#failed.size <= MAX_FAILED) return;
+    const [oldest] = this.#failed;
+    this.#failed.delete(oldest);
   }
 
   async #publish({ seq, channel, data, headers }: Said, { authorize }: AcceptOptions) {
@@ -198,8 +194,15 @@ export class Inbound {
 /** What a handler gives, or why nobody waits for it any more. */
 function raced<T>(given: T | Promise<T>, ctx: HandlingContext): Promise<T> {
   return new Promise((resolve, reject) => {
+    if (ctx.err() !== null) reject(ctx.cause());
     const ended = (): void => reject(ctx.cause());
     ctx.signal.addEventListener("abort", ended, { once: true });
     Promise.resolve(given).then(resolve, reject).finally(() => ctx.signal.removeEventListener("abort", ended));
   });
+}
+
+/** Bytes of any kind as those that a frame has. */
+function sayable(answer: unknown): unknown {
+  if (ArrayBuffer.isView(answer)) return new Uint8Array(answer.buffer, answer.byteOffset, answer.byteLength);
+  return answer instanceof ArrayBuffer ? new Uint8Array(answer) : answer ?? null;
 }

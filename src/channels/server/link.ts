@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, MAX_TIMER_DELAY } from "../../clock.ts";
 import type { AcceptOptions, ChannelHeaders, Identity } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
-import { CLOSE_CODES, decodeFrame, encodeFrame, type Frame, VERSION } from "../wire/frames.ts";
+import { type ChannelCode, CLOSE_CODES, decodeFrame, encodeFrame, type Frame, VERSION } from "../wire/frames.ts";
+import { areHeaders } from "./headers.ts";
 import { Inbound, type InboundWorld } from "./inbound.ts";
 import { LINK_STATES, type LinkEvent, type LinkState } from "./link_states.ts";
 import type { Peer } from "./peer.ts";
@@ -31,10 +32,6 @@ export interface LinkWorld extends InboundWorld, SubscriptionWorld {
 
 /** A token is asked for so long before it ends, in ms, or in the last fifth of its life. */
 const REFRESH_BEFORE = 30_000;
-
-/** Most headers, and most characters, that go along with a message. */
-const MAX_HEADERS = 32;
-const MAX_HEADER_CHARS = 4096;
 
 /** Longest name of a user: it is part of a stream's name. */
 const MAX_USER = 200;
@@ -82,6 +79,10 @@ export class Link implements SessionLink {
   /** State at that moment. */
   get state(): LinkState {
     return this.#state;
+  }
+
+  get isGone(): boolean {
+    return this.#state === "closed";
   }
 
   /** A message came; while a promise of this is pending the next one waits. */
@@ -146,7 +147,7 @@ export class Link implements SessionLink {
     this.#expireAt(identity.expires);
     sessions.welcomed(session, resumed);
     await this.subscriptions.subscribe(wishes);
-    if (resumed) this.#world.presence.confirm(session);
+    this.#world.presence.confirm(session);
   }
 
   /** `token` */
@@ -220,25 +221,34 @@ export class Link implements SessionLink {
     const { authenticate } = this.#options;
     if (authenticate === undefined) return { user: session?.user ?? ANONYMOUS };
     const identity = await authenticate({ token, request: this.#request, session });
-    return identity === null || identity === false || !isUser(identity.user) ? null : identity;
+    if (identity === null || identity === undefined || identity === false || !isUser(identity.user)) return null;
+    const { expires } = identity;
+    if (expires === undefined || (typeof expires === "number" && !Number.isNaN(expires))) return identity;
+    throw new TypeError(`authenticate() gives expires in ms since 1970, got ${String(expires)}`);
   }
 
   /** A token has its time: another is asked for before it is over. */
   #expireAt(expires: number | undefined): void {
     this.#cancelExpiry();
-    if (expires === undefined || expires === Infinity) return;
+    if (expires === undefined || expires === Infinity || this.#state !== "open") return;
+    const left = Math.max(0, expires - this.#wall);
+    const before = Math.min(REFRESH_BEFORE, left / 5);
+    this.#expireIn(left - before, () => {
+      this.say(["token"]);
+      this.#expireIn(before, () => this.#refuse("expired", "The token's time is over", CLOSE_CODES.expired));
+    });
+  }
+
+  #expireIn(ms: number, then: () => void): void {
     const { clock } = this.#world;
     const later = clock.setIdleTimer ?? clock.setTimer;
-    const left = Math.max(0, expires - (clock.wall?.() ?? Date.now()));
-    const before = Math.min(REFRESH_BEFORE, left / 5);
-    this.#cancelExpiry = later.call(clock, () => {
-      this.say(["token"]);
-      this.#cancelExpiry = later.call(
-        clock,
-        () => this.#refuse("expired", "The token's time is over", CLOSE_CODES.expired),
-        before,
-      );
-    }, left - before);
+    // No runtime's timer waits for longer.
+    const wait = Math.min(ms, MAX_TIMER_DELAY);
+    this.#cancelExpiry = later.call(clock, () => wait < ms ? this.#expireIn(ms - wait, then) : then(), wait);
+  }
+
+  get #wall(): number {
+    return this.#world.clock.wall?.() ?? Date.now();
   }
 
   #breach(message: string): void {
@@ -247,8 +257,8 @@ export class Link implements SessionLink {
 
   #fail(error: unknown): void {
     if (error instanceof ChannelError) {
-      const code = error.reason === "revoked" ? CLOSE_CODES.revoked : CLOSE_CODES.protocol;
-      return this.#refuse(error.reason, error.message, error.reason === "unavailable" ? TRY_AGAIN_LATER : code);
+      const code = CLOSED_FOR[error.reason] ?? CLOSE_CODES.protocol;
+      return this.#refuse(error.reason, error.message, code);
     }
     this.#world.failed("Serving a client of channels failed", error);
     this.#refuse("unavailable", "The server failed", TRY_AGAIN_LATER);
@@ -263,6 +273,13 @@ export class Link implements SessionLink {
 
 /** RFC 6455 §7.4.1, as registered: the client may come back. */
 const TRY_AGAIN_LATER = 1013;
+
+/** How a connection is closed for an error of channels; for any other it is a breach of the protocol. */
+const CLOSED_FOR: Readonly<Partial<Record<ChannelCode, number>>> = {
+  revoked: CLOSE_CODES.revoked,
+  fenced: CLOSE_CODES.fenced,
+  unavailable: TRY_AGAIN_LATER,
+};
 
 /** What is kept must not share memory with what was received. */
 function own(data: unknown): unknown {
@@ -282,9 +299,5 @@ function isDelay(ms: unknown): ms is number {
 }
 
 function isHeaders(headers: unknown): headers is ChannelHeaders | null | undefined {
-  if (headers === undefined || headers === null) return true;
-  if (typeof headers !== "object" || Array.isArray(headers)) return false;
-  const entries = Object.entries(headers);
-  if (entries.length > MAX_HEADERS || !entries.every(([, value]) => typeof value === "string")) return false;
-  return entries.reduce((sum, [name, value]) => sum + name.length + value.length, 0) <= MAX_HEADER_CHARS;
+  return headers === undefined || headers === null || areHeaders(headers);
 }

@@ -59,9 +59,11 @@ export class Notices {
     const followers = [...this.#followers];
     try {
       const tops = await this.#log.tops(followers.map(({ stream }) => stream));
-      tops.forEach(({ epoch, top }, index) => followers[index].heard({ epoch, top, entry: null }));
+      tops.forEach(({ epoch, top }, index) => {
+        if (this.#followers.has(followers[index])) followers[index].heard({ epoch, top, entry: null });
+      });
     } catch (error) {
-      this.#failed("Looking for lost notices failed", error);
+      if (!this.#isClosed) this.#failed("Looking for lost notices failed", error);
     }
     this.#cancel = null;
     if (this.#followers.size > 0) this.#wait();

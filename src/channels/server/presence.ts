@@ -1,11 +1,13 @@
 /**
  * Who is a member of which channel. Joins and leaves are messages of the channel; who is there is kept in leases that
- * hang under their instance.
+ * hang under a life of their instance.
  *
  * @module
  */
+import type { Clock } from "../../clock.ts";
 import type { Member, PresenceChange } from "../channels_api.ts";
 import type { ChannelLog, EntryKind, Lease } from "../log/log_api.ts";
+import { idle } from "./feed.ts";
 import type { Session } from "./session.ts";
 import type { SessionWatcher } from "./sessions.ts";
 import type { PresenceEnd } from "./subscriptions.ts";
@@ -13,53 +15,98 @@ import type { PresenceEnd } from "./subscriptions.ts";
 /** What it needs. */
 export interface PresenceWorld {
   readonly log: ChannelLog;
+  readonly clock: Clock;
   readonly instance: string;
+  /** How long a session waits for its client, in ms. */
+  readonly expiry: number;
   /** Longest that a member may say of itself, as JSON. */
   readonly maxMessageBytes: number;
+  /** Which life of this instance it is: another one is begun by whoever was taken for lost. */
+  life(): string;
   failed(what: string, error: unknown): void;
-  /** Appends to a channel. */
-  append(channel: string, kind: EntryKind, json: string): Promise<unknown>;
+  /** Appends to a channel. @param id Makes it idempotent. */
+  append(channel: string, kind: EntryKind, json: string, id: string): Promise<unknown>;
+  /** Tells the instance where a session was before that it is here, and of which channels it is a member. */
+  arrived(instance: string, session: string, turn: number, channels: readonly string[]): Promise<void>;
+  /** Whether another instance has a session by now. */
+  isElsewhere(session: string): Promise<boolean>;
 }
 
 /** One membership that was taken here. */
 interface Membership {
   readonly session: Session;
   readonly channel: string;
+  readonly life: string;
   readonly data: unknown;
-  generation: number;
-  /** Its client has said so since it came back. */
-  isConfirmed: boolean;
+  readonly generation: number;
+  /** Arrival of the session under which it was taken: meanwhile it may have been elsewhere. */
+  readonly turn: number;
+  /** Connection of the session in which its client has said so last. */
+  connection: number;
 }
+
+/** Where this instance has members, as it is written down for whoever finds it lost. */
+interface Room {
+  readonly life: string;
+  readonly generation: number;
+  members: number;
+}
+
+/** What a lease of a member has. Its name has the life under which it was taken: no other life can take it for its own. */
+interface Kept extends Member {
+  /** Of several leases of one session the one with the highest turn counts. */
+  readonly turn: number;
+  /** Under which its join is announced. */
+  readonly id: string;
+}
+
+/** A room whose members are being removed: who goes on with it has to say so, though none may be left. */
+const LOSING = "losing";
+
+/** Waits before a log that failed is asked again, in ms: the first, and the longest. */
+const RETRY: readonly [least: number, most: number] = [100, 5000];
 
 /** Members of this instance. */
 export class Presence implements PresenceEnd, SessionWatcher {
   readonly #world: PresenceWorld;
   readonly #bySession: Map<string, Map<string, Membership>> = new Map();
-  /** Members here by channel, of channels that are written down as having some. */
-  readonly #rooms: Map<string, number> = new Map();
+  /** What sessions have left behind that went elsewhere, and may take up there. */
+  readonly #behind: Map<string, { readonly memberships: readonly Membership[]; readonly cancel: () => void }> =
+    new Map();
+  readonly #rooms: Map<string, Room> = new Map();
   /** One after the other: what was said last holds. */
   #last: Promise<void> = Promise.resolve();
+  #announced = 0;
+  #isClosed = false;
+  #closing: () => void = () => {};
+  readonly #whenClosed: Promise<void> = new Promise((resolve) => this.#closing = resolve);
 
   constructor(world: PresenceWorld) {
     this.#world = world;
   }
 
   enter(session: Session, channel: string, data: unknown): void {
+    const { connections } = session;
     this.#next(`Entering ${channel} failed`, async () => {
+      if (session.isOver) return;
       if (JSON.stringify(data ?? null).length > this.#world.maxMessageBytes) {
         return session.link?.say(["refused", channel, "too-large", "A member says too much of itself"]);
       }
-      await this.#enter(session, channel, data ?? null);
+      await this.#enter(session, channel, data ?? null, connections);
       await this.#tellMembers(session, channel);
     });
   }
 
   confirm(session: Session): void {
-    if (!this.#bySession.has(session.id)) return;
+    const { connections, cameFrom, arrival } = session;
+    session.cameFrom = null;
     this.#next("Leaving channels failed", async () => {
-      for (const { channel, isConfirmed } of [...this.#bySession.get(session.id)?.values() ?? []]) {
-        if (!isConfirmed) await this.#leave(session, channel);
+      for (const { channel, connection } of [...this.#bySession.get(session.id)?.values() ?? []]) {
+        if (connection < connections) await this.#leave(session, channel);
       }
+      if (cameFrom === null) return;
+      const channels = [...this.#bySession.get(session.id)?.keys() ?? []];
+      await this.#must(() => this.#world.arrived(cameFrom, session.id, arrival, channels));
     });
   }
 
@@ -69,121 +116,244 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   attached(): void {}
 
-  detached(session: Session): void {
-    for (const membership of this.#bySession.get(session.id)?.values() ?? []) membership.isConfirmed = false;
-  }
+  detached(): void {}
 
   ended(session: Session, moved: boolean): void {
     this.#next("Leaving channels failed", async () => {
-      for (const channel of [...this.#bySession.get(session.id)?.keys() ?? []]) {
-        if (moved) await this.#forget(session, channel);
-        else await this.#leave(session, channel);
+      const memberships = [...this.#bySession.get(session.id)?.values() ?? []];
+      if (moved) return this.#leaveBehind(session, memberships);
+      for (const { channel } of memberships) await this.#leave(session, channel);
+    });
+  }
+
+  /** A session that was here has said at its new instance of which channels it is a member; null if it has not. */
+  arrived(session: string, turn: number, channels: readonly string[] | null): void {
+    this.#next("Leaving channels failed", async () => {
+      const behind = this.#behind.get(session);
+      if (behind === undefined) return;
+      behind.cancel();
+      this.#behind.delete(session);
+      for (const membership of behind.memberships) {
+        // A log that has lost its leases counts turns anew: this one may have been taken for the one that counts.
+        const isKnown = channels !== null && membership.turn < turn;
+        await this.#end(membership, isKnown ? channels.includes(membership.channel) : null);
       }
     });
   }
 
   /** Who is there. */
   async members(channel: string): Promise<Member[]> {
-    return (await this.#world.log.leases(groupOf(channel))).map(memberOf);
+    return (await this.#countedIn(channel)).map(shown);
   }
 
-  /** An instance is lost, and with it all members that it had: one event for each channel. */
-  async lost(instance: string): Promise<void> {
+  /** A life of an instance is over, and with it all members that it had: one event for each channel. */
+  async lost(instance: string, life: string): Promise<void> {
     const { log } = this.#world;
-    for (const room of await log.leases(roomsOf(instance))) {
-      const channel = room.name;
-      const members = (await log.leases(groupOf(channel))).filter((lease) => memberOf(lease).instance === instance);
-      for (const { name, generation } of members) await log.release(groupOf(channel), name, generation);
-      await this.#announce(channel, { type: "lost", instance });
-      await log.release(roomsOf(instance), channel, room.generation);
+    for (const room of await log.leases(roomsOf(life))) {
+      const { name: channel, generation } = room;
+      const members = (await log.leases(groupOf(channel))).filter(({ name }) => name.startsWith(`${life}:`));
+      if (members.length > 0 || room.value === LOSING) {
+        await log.renew(roomsOf(life), channel, generation, Infinity, LOSING);
+        for (const member of members) await log.release(groupOf(channel), member.name, member.generation);
+        await this.#world.append(channel, "lost", JSON.stringify({ type: "lost", instance }), `lost:${life}`);
+        // Who came back before this was written would be gone for all who read it.
+        const counted = await this.#countedIn(channel);
+        for (const kept of counted) if (kept.instance === instance) await this.#join(channel, kept, life);
+      }
+      await log.release(roomsOf(life), channel, generation);
     }
   }
 
   /** This instance was taken for lost: its members are there all the same. */
   revived(): void {
     this.#next("Coming back failed", async () => {
-      this.#rooms.clear();
       for (const memberships of [...this.#bySession.values()]) {
-        for (const { session, channel, data } of [...memberships.values()]) {
-          memberships.delete(channel);
-          await this.#enter(session, channel, data);
+        for (const membership of [...memberships.values()]) {
+          const { session, channel, data, connection, life } = membership;
+          if (life === this.#world.life()) continue;
+          this.#remove(session.id, channel);
+          // Where it is elsewhere by now, this one will hear of it.
+          if (!await this.#isElsewhere(session)) await this.#enter(session, channel, data, connection);
+          // Whoever took this one for lost may have looked before it was there.
+          await this.#release(membership);
+          await this.#close(channel);
         }
       }
     });
   }
 
-  /** Fulfils when all that was said is done. */
-  settled(): Promise<void> {
-    return this.#last;
+  /** Fulfils when all that was said is done, as far as the log does it. */
+  async close(): Promise<void> {
+    for (const { cancel } of this.#behind.values()) cancel();
+    this.#isClosed = true;
+    this.#closing();
+    await this.#last;
   }
 
   #next(what: string, work: () => Promise<unknown> | unknown): void {
     this.#last = this.#last.then(work).then(() => {}, (error) => this.#world.failed(what, error));
   }
 
-  async #enter(session: Session, channel: string, data: unknown): Promise<void> {
+  /** Asks the log until it has done it, or there is no more time: else somebody would be there who is not. */
+  async #must<T>(ask: () => Promise<T>): Promise<T> {
+    for (let [delay] = RETRY;; delay = Math.min(2 * delay, RETRY[1])) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (this.#isClosed) throw error;
+        this.#world.failed(`Writing down who is there failed, again in ${delay} ms`, error);
+      }
+      await Promise.race([idle(this.#world.clock, delay), this.#whenClosed]);
+    }
+  }
+
+  async #enter(session: Session, channel: string, data: unknown, connection: number): Promise<void> {
     const { log, instance } = this.#world;
     const known = this.#bySession.get(session.id)?.get(channel);
-    if (known !== undefined && JSON.stringify(known.data) === JSON.stringify(data)) {
-      known.isConfirmed = true;
+    const turn = session.arrival;
+    if (known !== undefined && known.turn === turn && JSON.stringify(known.data) === JSON.stringify(data)) {
+      known.connection = connection;
       return;
     }
-    await this.#open(channel);
-    const value = JSON.stringify({ user: session.user, instance, data });
-    const { generation, previous } = await log.take(groupOf(channel), session.id, value, Infinity);
-    const memberships = this.#bySession.get(session.id) ?? new Map<string, Membership>();
-    this.#bySession.set(session.id, memberships);
-    if (known === undefined) this.#rooms.set(channel, this.#rooms.get(channel)! + 1);
-    memberships.set(channel, { session, channel, data, generation, isConfirmed: true });
-    if (previous?.value === value) return;
-    await this.#announce(channel, { type: "join", member: session.id, user: session.user, instance, data });
+    const room = await this.#open(channel);
+    const { life } = room;
+    const id = `${life}:${++this.#announced}`;
+    const kept: Kept = { member: session.id, user: session.user, instance, data, turn, id };
+    const value = JSON.stringify(kept);
+    const { generation } = await this.#must(() =>
+      log.take(groupOf(channel), leaseOf(life, session.id), value, Infinity)
+    );
+    let memberships = this.#bySession.get(session.id);
+    if (memberships === undefined) this.#bySession.set(session.id, memberships = new Map());
+    if (known === undefined) room.members++;
+    const membership: Membership = { session, channel, life, data, generation, turn, connection };
+    memberships.set(channel, membership);
+    await this.#must(() => this.#world.append(channel, "join", joinOf(kept), id));
+    await this.#yield(membership, id);
   }
 
   async #leave(session: Session, channel: string): Promise<void> {
-    const membership = await this.#forget(session, channel);
-    if (membership === undefined) return;
-    const { log, instance } = this.#world;
-    if (!await log.release(groupOf(channel), session.id, membership.generation)) return;
-    await this.#announce(channel, { type: "leave", member: session.id, user: session.user, instance });
+    const membership = this.#remove(session.id, channel);
+    if (membership !== undefined) await this.#end(membership, null);
   }
 
-  /** It is no matter of this instance any more. */
-  async #forget(session: Session, channel: string): Promise<Membership | undefined> {
-    const memberships = this.#bySession.get(session.id);
-    const membership = memberships?.get(channel);
-    if (memberships === undefined || membership === undefined) return undefined;
-    memberships.delete(channel);
-    if (memberships.size === 0) this.#bySession.delete(session.id);
+  /** It is one no more here. @param isTakenUp Whether its session is one elsewhere; null if that is not known. */
+  async #end(membership: Membership, isTakenUp: boolean | null): Promise<void> {
+    const { session, channel } = membership;
+    if (await this.#release(membership) && isTakenUp !== true) {
+      const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
+      const others = isElsewhere ? await this.#othersOf(membership) : [];
+      // Whoever took this one for the one that counts hears of them.
+      const id = `${membership.life}:${++this.#announced}`;
+      for (const kept of others) await this.#must(() => this.#join(channel, kept, id));
+      if (others.length === 0) await this.#sayLeave(membership);
+    }
     await this.#close(channel);
+  }
+
+  async #sayLeave(membership: Membership): Promise<void> {
+    const { session, channel } = membership;
+    const { instance } = this.#world;
+    const leave: PresenceChange = { type: "leave", member: session.id, user: session.user, instance };
+    const id = `${this.#world.life()}:${++this.#announced}`;
+    await this.#must(() => this.#world.append(channel, "leave", JSON.stringify(leave), id));
+    await this.#yield(membership, id);
+  }
+
+  /** Where its session is elsewhere by now, what was said there last holds, though this was written behind it. */
+  async #yield(membership: Membership, id: string): Promise<void> {
+    if (!await this.#isElsewhere(membership.session)) return;
+    const { channel } = membership;
+    for (const kept of await this.#othersOf(membership)) await this.#must(() => this.#join(channel, kept, id));
+  }
+
+  /** Gives its lease back; false if somebody else has. */
+  async #release({ session, channel, life, generation }: Membership): Promise<boolean> {
+    let asked = 0;
+    return await this.#must(async () => {
+      asked++;
+      const isReleased = await this.#world.log.release(groupOf(channel), leaseOf(life, session.id), generation);
+      // A call that failed may have done it all the same.
+      return isReleased || asked > 1;
+    });
+  }
+
+  #isElsewhere(session: Session): Promise<boolean> {
+    return this.#must(() => this.#world.isElsewhere(session.id));
+  }
+
+  /** Leases of the same session in the same channel, of other lives. */
+  async #othersOf({ session, channel, life }: Membership): Promise<readonly Kept[]> {
+    const all = await this.#must(() => this.#keptIn(channel));
+    return all.filter((kept) => kept.member === session.id && !kept.id.startsWith(`${life}:`));
+  }
+
+  /** Of each session the lease that counts. */
+  async #countedIn(channel: string): Promise<readonly Kept[]> {
+    const bySession = new Map<string, Kept>();
+    for (const kept of await this.#keptIn(channel)) {
+      if (kept.turn >= (bySession.get(kept.member)?.turn ?? 0)) bySession.set(kept.member, kept);
+    }
+    return [...bySession.values()];
+  }
+
+  async #keptIn(channel: string): Promise<readonly Kept[]> {
+    return (await this.#world.log.leases(groupOf(channel))).map(keptOf);
+  }
+
+  /** Says once more that somebody is there. @param behind Behind what: for each such word once. */
+  async #join(channel: string, kept: Kept, behind: string): Promise<void> {
+    await this.#world.append(channel, "join", joinOf(kept), `${kept.id}:${behind}`);
+  }
+
+  #remove(session: string, channel: string): Membership | undefined {
+    const memberships = this.#bySession.get(session);
+    const membership = memberships?.get(channel);
+    memberships?.delete(channel);
+    if (memberships?.size === 0) this.#bySession.delete(session);
     return membership;
   }
 
+  #leaveBehind(session: Session, memberships: readonly Membership[]): void {
+    if (memberships.length === 0) return;
+    this.#bySession.delete(session.id);
+    const { clock, expiry } = this.#world;
+    const later = clock.setIdleTimer ?? clock.setTimer;
+    const known = this.#behind.get(session.id);
+    known?.cancel();
+    this.#behind.set(session.id, {
+      memberships: [...known?.memberships ?? [], ...memberships],
+      cancel: later.call(clock, () => this.arrived(session.id, 0, null), expiry),
+    });
+  }
+
   /** Writes down that this instance has members there, before it has: whoever finds it lost has to know. */
-  async #open(channel: string): Promise<void> {
-    if (this.#rooms.has(channel)) return;
-    const { log, instance } = this.#world;
-    await log.take(roomsOf(instance), channel, "", Infinity);
-    this.#rooms.set(channel, 0);
+  async #open(channel: string): Promise<Room> {
+    const life = this.#world.life();
+    const known = this.#rooms.get(channel);
+    if (known?.life === life) return known;
+    const { generation } = await this.#must(() => this.#world.log.take(roomsOf(life), channel, "", Infinity));
+    const room: Room = { life, generation, members: known?.members ?? 0 };
+    this.#rooms.set(channel, room);
+    return room;
   }
 
   async #close(channel: string): Promise<void> {
-    const left = (this.#rooms.get(channel) ?? 1) - 1;
-    if (left > 0) return void this.#rooms.set(channel, left);
+    const room = this.#rooms.get(channel);
+    if (room === undefined || --room.members > 0) return;
     this.#rooms.delete(channel);
-    const { log, instance } = this.#world;
-    for (const { name, generation } of await log.leases(roomsOf(instance))) {
-      if (name === channel) await log.release(roomsOf(instance), channel, generation);
-    }
+    await this.#must(() => this.#world.log.release(roomsOf(room.life), channel, room.generation));
   }
 
   /** The position first, then who is there: what comes behind it changes that. */
   async #tellMembers(session: Session, channel: string): Promise<void> {
-    const [{ top }] = await this.#world.log.tops([channel]);
-    session.link?.say(["members", channel, top, await this.members(channel)]);
-  }
-
-  async #announce(channel: string, change: PresenceChange): Promise<void> {
-    await this.#world.append(channel, change.type, JSON.stringify(change));
+    const { log } = this.#world;
+    for (;;) {
+      const [{ epoch, top }] = await this.#must(() => log.tops([channel]));
+      const members = await this.#must(() => this.members(channel));
+      const [after] = await this.#must(() => log.tops([channel]));
+      if (after.epoch === epoch) return session.link?.say(["members", channel, top, members]);
+    }
   }
 }
 
@@ -191,11 +361,22 @@ function groupOf(channel: string): string {
   return `members:${channel}`;
 }
 
-function roomsOf(instance: string): string {
-  return `rooms:${instance}`;
+function roomsOf(life: string): string {
+  return `rooms:${life}`;
 }
 
-function memberOf({ name, value }: Lease): Member {
-  const { user, instance, data } = JSON.parse(value) as Omit<Member, "member">;
-  return { member: name, user, instance, data };
+function leaseOf(life: string, session: string): string {
+  return `${life}:${session}`;
+}
+
+function keptOf({ value }: Lease): Kept {
+  return JSON.parse(value) as Kept;
+}
+
+function shown({ member, user, instance, data }: Kept): Member {
+  return { member, user, instance, data };
+}
+
+function joinOf(kept: Kept): string {
+  return JSON.stringify({ type: "join", ...shown(kept) } satisfies PresenceChange);
 }

@@ -9,6 +9,8 @@ import type { ChannelSession } from "../channels_api.ts";
 
 /** The connection that a session has at the moment. */
 export interface SessionLink {
+  /** Its client has gone. */
+  readonly isGone: boolean;
   /** The session goes on elsewhere, or not at all: says so, and closes. */
   end(code: number, reason: string): void;
   /** Sends a frame of its own. */
@@ -28,16 +30,21 @@ export class Session implements ChannelSession {
   data: unknown;
   /** Null while its client is away. */
   link: SessionLink | null = null;
-  /** Sequence number of the last message that was handled, whatever came of it. */
-  handled = 0;
+  /** Connections that it has had here. */
+  connections = 0;
   /** Its turn among those who have taken the session, where the log is shared. */
   generation = 0;
+  /** Its generation when it came here: from elsewhere, or as a new one. */
+  arrival = 0;
+  /** The instance that had it before; null once that one knows of what it is a member here. */
+  cameFrom: string | null = null;
   /** Ends the wait for its client. */
   cancelExpiry: () => void = () => {};
   /** What its client says to the application. Null until it says something. */
   inbound: SessionInbound | null = null;
   readonly #clock: Clock;
   #ctx: CancelContext | null = null;
+  #over: Error | null = null;
 
   constructor(id: string, user: string, data: unknown, clock: Clock) {
     this.id = id;
@@ -48,11 +55,21 @@ export class Session implements ChannelSession {
 
   /** Ends with the session: when it was revoked, went elsewhere, or its client did not come back. */
   get ctx(): CancelContext {
-    return this.#ctx ??= new CancelContext(background(this.#clock));
+    if (this.#ctx === null) {
+      this.#ctx = new CancelContext(background(this.#clock));
+      if (this.#over !== null) this.#ctx.cancel(this.#over);
+    }
+    return this.#ctx;
+  }
+
+  /** It is revoked, elsewhere, or its client did not come back. */
+  get isOver(): boolean {
+    return this.#over !== null;
   }
 
   /** It is over. */
   end(reason: Error): void {
+    this.#over = reason;
     this.#ctx?.cancel(reason);
   }
 }

@@ -53,6 +53,22 @@ export interface Attached {
   readonly resumed: boolean;
 }
 
+/** A session for which somebody has said hello, and what was said of it meanwhile. */
+interface Attaching {
+  readonly id: string;
+  readonly user: string;
+  fencedBy: number;
+  isRevoked: boolean;
+}
+
+/** What was known of a session where others share the log. */
+interface Elsewhere {
+  readonly generation: number;
+  readonly resumed: boolean;
+  /** Another instance that had it; null for none. */
+  readonly instance: string | null;
+}
+
 /** All of them. */
 export class Sessions {
   readonly #world: SessionWorld;
@@ -60,6 +76,9 @@ export class Sessions {
   readonly #sessions: Map<string, Session> = new Map();
   readonly #byUser: Map<string, Set<Session>> = new Map();
   readonly #writing: Set<Promise<void>> = new Set();
+  readonly #attaching: Set<Attaching> = new Set();
+  #cancelRenewal: (() => void) | null = null;
+  #isClosed = false;
 
   constructor(world: SessionWorld, watchers: readonly SessionWatcher[]) {
     this.#world = world;
@@ -94,22 +113,39 @@ export class Sessions {
    */
   async attach(link: SessionLink, identity: Identity, ticket: unknown): Promise<Attached> {
     await this.#world.ready();
-    const { signer } = this.#world;
-    const id = ticket === null ? randomText(ID_BYTES) : await readTicket(signer, ticket, identity.user);
+    const { signer, clock } = this.#world;
+    const id = ticket === null ? newId(clock) : await readTicket(signer, ticket, identity.user);
     if (id === null) throw new ChannelError("bad-session", "The session is none of this server's, or another user's");
     const signed = ticket === null ? await ticketOf(signer, id, identity.user) : ticket as string;
-    if (ticket !== null && await this.#isRevoked(id)) throw new ChannelError("revoked", "The session was revoked");
-    const elsewhere = await this.#take(id, ticket !== null);
-    // From here on nothing is waited for: of two connections the later one has it.
+    const user = userOf(identity, id);
+    const attaching: Attaching = { id, user, fencedBy: 0, isRevoked: false };
+    this.#attaching.add(attaching);
+    try {
+      if (ticket !== null && await this.#isRevoked(id, user)) throw revoked();
+      const elsewhere = await this.#take(id, ticket !== null, link);
+      // From here on nothing is waited for: of two connections the later one has it.
+      if (attaching.isRevoked) throw revoked();
+      if (attaching.fencedBy > elsewhere.generation) throw fenced();
+      return { ...this.#put(link, identity, id, elsewhere), ticket: signed };
+    } finally {
+      this.#attaching.delete(attaching);
+    }
+  }
+
+  #put(link: SessionLink, identity: Identity, id: string, elsewhere: Elsewhere): Omit<Attached, "ticket"> {
     const here = this.#sessions.get(id);
+    if (here !== undefined && here.generation > elsewhere.generation) throw fenced();
     const session = here ?? new Session(id, userOf(identity, id), identity.data, this.#world.clock);
     session.data = identity.data;
     session.generation = elsewhere.generation;
+    session.connections++;
+    if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
+    session.cameFrom = elsewhere.instance;
     session.cancelExpiry();
     if (session.link !== null) this.#fence(session);
     session.link = link;
     if (here === undefined) this.#add(session);
-    return { session, ticket: signed, resumed: here !== undefined || elsewhere.resumed };
+    return { session, resumed: here !== undefined || elsewhere.resumed };
   }
 
   /** The client has been told of its session. */
@@ -130,6 +166,9 @@ export class Sessions {
 
   /** Another instance has it. */
   moved(id: string, generation: number): void {
+    for (const attaching of this.#attaching) {
+      if (attaching.id === id) attaching.fencedBy = Math.max(attaching.fencedBy, generation);
+    }
     const session = this.#sessions.get(id);
     if (session === undefined || session.generation >= generation) return;
     this.#end(session, true, CLOSE_CODES.fenced, "The session goes on at another instance");
@@ -142,14 +181,41 @@ export class Sessions {
     this.endRevoked(id);
   }
 
+  /** All of a user are over, and no ticket that was given before is good for anything. */
+  async revokeUser(user: string): Promise<void> {
+    const { log, clock, expiry } = this.#world;
+    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry);
+    this.endRevokedUser(user);
+  }
+
+  /** Somebody has revoked them. */
+  endRevokedUser(user: string): void {
+    for (const attaching of this.#attaching) if (attaching.user === user) attaching.isRevoked = true;
+    for (const { id } of this.ofUser(user)) this.endRevoked(id);
+  }
+
   /** Somebody has revoked it. */
   endRevoked(id: string): void {
+    for (const attaching of this.#attaching) if (attaching.id === id) attaching.isRevoked = true;
     const session = this.#sessions.get(id);
     if (session !== undefined) this.#end(session, false, CLOSE_CODES.revoked, "The session was revoked");
   }
 
+  /** The log has forgotten this instance, and perhaps who is connected to it: that is written again. */
+  revived(): void {
+    this.#write(this.#renewAll());
+  }
+
+  /** Whether another instance has it by now. */
+  async isElsewhere(id: string): Promise<boolean> {
+    const { log, instance } = this.#world;
+    return log.shared && (await log.leases(groupOf(id))).some(({ value }) => value !== instance);
+  }
+
   /** Nobody waits any more: the process ends, and others may take them over. Fulfils when that is written down. */
   async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#cancelRenewal?.();
     for (const session of this.#sessions.values()) session.cancelExpiry();
     await Promise.all(this.#writing);
   }
@@ -160,6 +226,7 @@ export class Sessions {
   }
 
   #add(session: Session): void {
+    this.#renewLater();
     this.#sessions.set(session.id, session);
     const others = this.#byUser.get(session.user);
     if (others === undefined) this.#byUser.set(session.user, new Set([session]));
@@ -204,16 +271,55 @@ export class Sessions {
   }
 
   /** Where others share the log, one instance at a time has a session. */
-  async #take(id: string, isOld: boolean): Promise<{ readonly generation: number; readonly resumed: boolean }> {
+  async #take(id: string, isOld: boolean, link: SessionLink): Promise<Elsewhere> {
     const { log, instance, expiry } = this.#world;
-    if (!log.shared) return { generation: 0, resumed: false };
+    if (isOld && link.isGone) throw fenced();
+    if (!log.shared) return { generation: 0, resumed: false, instance: null };
     const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry);
-    if (previous !== null && previous.value !== instance) await this.#world.fence(previous.value, id, generation);
-    return { generation, resumed: isOld && previous !== null && !previous.expired };
+    const isElsewhere = previous !== null && previous.value !== instance;
+    if (isElsewhere && link.isGone) {
+      // It may be connected there again, which must not end for one that has nobody any more.
+      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value);
+      throw fenced();
+    }
+    if (isElsewhere) await this.#world.fence(previous.value, id, generation);
+    const resumed = isOld && previous !== null && !previous.expired;
+    return { generation, resumed, instance: isElsewhere ? previous.value : null };
   }
 
-  async #isRevoked(id: string): Promise<boolean> {
-    return (await this.#world.log.leases(revokedGroup(id))).some(({ expired }) => !expired);
+  async #isRevoked(id: string, user: string): Promise<boolean> {
+    const { log } = this.#world;
+    const [session, all] = await Promise.all([log.leases(revokedGroup(id)), log.leases(revokedUserGroup(user))]);
+    return session.some(({ expired }) => !expired) ||
+      all.some(({ expired, value }) => !expired && bornAt(id) <= Number(value));
+  }
+
+  /** Those that stay connected for long are written once in a while. */
+  #renewLater(): void {
+    const { log, clock } = this.#world;
+    if (!log.shared || this.#cancelRenewal !== null || this.#isClosed) return;
+    const later = clock.setIdleTimer ?? clock.setTimer;
+    this.#cancelRenewal = later.call(clock, () => void this.#renewAll(), DAY / 2);
+  }
+
+  async #renewAll(): Promise<void> {
+    const { log, expiry, instance } = this.#world;
+    for (const session of this.all()) {
+      if (session.link === null) continue;
+      const { id, generation } = session;
+      try {
+        if (await log.renew(groupOf(id), "", generation, DAY + expiry)) continue;
+        const [lease] = await log.leases(groupOf(id));
+        // Whoever has it by now may have failed to say so, or has given it back; or the log has lost it.
+        if (lease !== undefined && lease.value !== instance) this.moved(id, generation + 1);
+        else session.generation = (await log.take(groupOf(id), "", instance, DAY + expiry)).generation;
+      } catch (error) {
+        this.#world.failed("Prolonging a session failed", error);
+      }
+    }
+    this.#cancelRenewal?.();
+    this.#cancelRenewal = null;
+    if (this.#sessions.size > 0) this.#renewLater();
   }
 
   async #renew(session: Session): Promise<void> {
@@ -235,4 +341,29 @@ function groupOf(session: string): string {
 
 function revokedGroup(session: string): string {
   return `revoked:${session}`;
+}
+
+function revokedUserGroup(user: string): string {
+  return `revoked-user:${user}`;
+}
+
+function wallOf(clock: Clock): number {
+  return clock.wall?.() ?? Date.now();
+}
+
+/** It says when it was made: what was revoked then is known by that. */
+function newId(clock: Clock): string {
+  return `${Math.floor(wallOf(clock)).toString(36)}-${randomText(ID_BYTES)}`;
+}
+
+function bornAt(id: string): number {
+  return Number.parseInt(id.slice(0, id.indexOf("-")), 36);
+}
+
+function revoked(): ChannelError {
+  return new ChannelError("revoked", "The session was revoked");
+}
+
+function fenced(): ChannelError {
+  return new ChannelError("fenced", "The session goes on in another connection");
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { GapReason } from "../channels_api.ts";
-import { type Feed, type LiveEnd, PAGE } from "./feed.ts";
+import { type Feed, idle, type LiveEnd, PAGE } from "./feed.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer } from "./peer.ts";
 import { SUBSCRIPTION_STATES, type SubscriptionEvent, type SubscriptionState } from "./subscription_states.ts";
@@ -28,19 +28,29 @@ export class Subscription implements LiveEnd {
   /** Names by which it was asked for: the channel's own, or patterns. */
   readonly names: Set<string> = new Set();
   readonly #peer: Peer;
+  readonly #gapped: (channel: string) => void;
   #state: SubscriptionState = "opening";
+  #opened: Promise<void> = Promise.resolve();
   /** Epoch and offset of what was sent last, while it is not live; of a live one the feed knows. */
   #epoch = "";
   #offset = 0;
-  /** It has been live: what it misses now it misses because its peer is slow. */
-  #wasLive = false;
+  /** Why it goes on at another place than its client thinks; null where that has been told. */
+  #reason: GapReason | null = null;
+  /** Names whose `subbed` is due. */
+  readonly #unsaid: Set<string> = new Set();
+  /** The client knows epoch and offset. */
   #isAnnounced = false;
+  /** Its peer did not take something of late: what it misses now it misses because of that. */
+  #isSlow = false;
   /** The client has been told that what it misses is on its way, and not yet that it has it. */
   #owesLive = true;
+  #isRunning = false;
 
-  constructor(feed: Feed, peer: Peer) {
+  /** @param gapped Called when its client has been told that messages are missing. */
+  constructor(feed: Feed, peer: Peer, gapped: (channel: string) => void) {
     this.feed = feed;
     this.#peer = peer;
+    this.#gapped = gapped;
     feed.acquire();
   }
 
@@ -49,32 +59,31 @@ export class Subscription implements LiveEnd {
     return this.#state;
   }
 
-  /** Offset of what was sent last. */
-  get offset(): number {
-    return this.#state === "live" ? this.feed.top : this.#offset;
+  /** Offset up to which its client has everything, and knows it; null while it waits to be told where it is. */
+  get told(): number | null {
+    if (this.#state === "live") return this.feed.top;
+    return this.#isAnnounced && this.#reason === null ? this.#offset : null;
   }
 
   /** Begins. Rejects with what the log says if it can't. @param name By which it was asked for. */
-  async open(name: string, start: Start): Promise<void> {
-    this.names.add(name);
-    await this.feed.opened;
-    this.#epoch = this.feed.epoch;
-    const reason = await this.#place(start);
-    if (!this.#move("placed")) return;
-    void this.#run(reason);
+  open(name: string, start: Start): Promise<void> {
+    this.#ask(name);
+    this.#opened = this.#begin(start);
+    return this.#opened;
   }
 
-  /** Another name for what is subscribed already. */
+  /** Another name for what is subscribed already. Rejects if that can't begin. */
   async alias(name: string): Promise<void> {
-    this.names.add(name);
-    await this.feed.opened;
-    if (!this.#isAnnounced) return;
-    this.#say(["subbed", name, this.feed.channel, await this.feed.grant(), this.offset, null]);
+    this.#ask(name);
+    await this.#opened;
+    if (this.#state === "live") this.missed(this.feed.top);
   }
 
   /** Sends a message that is new, of a live one; false if the peer does not take it. */
   give(frame: Outgoing): boolean {
-    return this.#peer.give(frame);
+    const isTaken = this.#peer.give(frame);
+    if (!isTaken) this.#isSlow = true;
+    return isTaken;
   }
 
   /** It has everything up to `offset`, and not what came behind. */
@@ -83,16 +92,22 @@ export class Subscription implements LiveEnd {
     this.feed.leave(this);
     this.#offset = offset;
     this.#move("missed");
-    void this.#run(null);
+    void this.#run();
   }
 
   /** Nobody wants it any more. */
   end(): void {
     if (this.#state === "ended") return;
-    this.#offset = this.offset;
+    if (this.#state === "live") this.#offset = this.feed.top;
     this.feed.leave(this);
     this.#move("end");
     this.feed.release();
+  }
+
+  #ask(name: string): void {
+    this.names.add(name);
+    this.#unsaid.add(name);
+    this.#owesLive = true;
   }
 
   #move(event: SubscriptionEvent): boolean {
@@ -102,81 +117,99 @@ export class Subscription implements LiveEnd {
     return moved;
   }
 
-  /** Finds where it begins; why it is not where it was asked to, if that is known already. */
-  async #place(start: Start): Promise<GapReason | null> {
+  async #begin(start: Start): Promise<void> {
+    await this.feed.opened;
+    await this.#place(start);
+    if (this.#move("placed")) void this.#run();
+  }
+
+  /** Finds where it begins, and why it is not where it was asked to. */
+  async #place(start: Start): Promise<void> {
     const { feed } = this;
+    // Its client may come from an instance that has heard more of the log than this one.
+    if (typeof start !== "string" && !isWithin(feed, start)) await feed.catchUp();
+    this.#epoch = feed.epoch;
     this.#offset = feed.top;
-    if (start === "now") return null;
-    if (start !== "oldest" && start.epoch === feed.epoch && start.offset <= feed.top) {
+    if (start === "now") return;
+    if (typeof start !== "string" && isWithin(feed, start)) {
       this.#offset = start.offset;
-      return this.#limited();
+    } else {
+      // Beyond the end, too, the log has forgotten what it had acknowledged, whatever it says of its life.
+      if (start !== "oldest") this.#reason = "epoch";
+      await this.#placeAtOldest();
     }
-    // Beyond the end: the log has forgotten what it had acknowledged, whatever it says of its life.
-    if (start !== "oldest" && start.epoch === feed.epoch) return "epoch";
+    this.#limit();
+  }
+
+  async #placeAtOldest(): Promise<void> {
+    const { feed } = this;
     const { first } = await feed.world.log.read(feed.channel, 0, { count: 1, bytes: 1 });
     this.#offset = Math.min(first - 1, feed.top);
-    return this.#limited() ?? (start === "oldest" ? null : "epoch");
   }
 
-  #limited(): GapReason | null {
+  #limit(): void {
     const { feed } = this;
     const least = feed.top - feed.world.maxReplay;
-    if (this.#offset >= least) return null;
+    if (this.#offset >= least) return;
     this.#offset = least;
-    return "limit";
+    this.#reason = "limit";
   }
 
-  /** Sends what was missed until it is live. */
-  async #run(reason: GapReason | null): Promise<void> {
+  /** Sends what was missed until it is live. Only one runs at a time, or they would send the same. */
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
     let [delay] = RETRY;
     while (this.#state === "behind") {
       try {
-        reason = await this.#step(reason);
+        await this.#step();
         [delay] = RETRY;
       } catch (error) {
-        if (this.#state !== "behind") return;
+        if (this.state !== "behind") break;
         this.feed.world.failed(`Reading ${this.feed.nameJson} failed, again in ${delay} ms`, error);
-        await new Promise<void>((resolve) => this.feed.world.clock.setTimer(resolve, delay));
+        await idle(this.feed.world.clock, delay);
         delay = Math.min(2 * delay, RETRY[1]);
       }
     }
+    this.#isRunning = false;
   }
 
-  /** One look at what comes next; gives why something is missing, if that was not told yet. */
-  async #step(reason: GapReason | null): Promise<GapReason | null> {
+  /** One look at what comes next. */
+  async #step(): Promise<void> {
     const { feed } = this;
     if (this.#epoch !== feed.epoch) {
       this.#epoch = feed.epoch;
       this.#offset = 0;
-      return "epoch";
+      this.#reason = "epoch";
+      this.#isSlow = false;
     }
-    if (reason !== null || !this.#isAnnounced) return await this.#announce(reason);
-    if (this.#offset >= feed.top) {
-      this.#joinLive();
-      return null;
-    }
-    if (feed.frameAt(this.#offset + 1) !== undefined) {
-      await this.#sendKept();
-      return null;
-    }
-    return await this.#sendPage();
+    if (this.#reason !== null || this.#unsaid.size > 0) await this.#announce();
+    else if (this.#offset >= feed.top) this.#joinLive();
+    else if (feed.frameAt(this.#offset + 1) !== undefined) await this.#sendKept();
+    else await this.#sendPage();
   }
 
   /** Tells where it goes on, and why not where it was. */
-  async #announce(reason: GapReason | null): Promise<GapReason | null> {
+  async #announce(): Promise<void> {
     const { feed } = this;
     const grant = await feed.grant();
     // Meanwhile it may have another life.
-    if (this.#epoch !== feed.epoch || this.#state !== "behind") return reason;
-    if (this.#isAnnounced) this.#say(["gap", feed.channel, grant, this.#offset, reason]);
-    else for (const name of this.names) this.#say(["subbed", name, feed.channel, grant, this.#offset, reason]);
+    if (this.#epoch !== feed.epoch || this.#state !== "behind") return;
+    const reason = this.#reason;
+    if (this.#isAnnounced && reason !== null) this.#say(["gap", feed.channel, grant, this.#offset, reason]);
+    for (const name of this.#unsaid) {
+      if (!this.names.has(name)) continue;
+      this.#say(["subbed", name, feed.channel, grant, this.#offset, this.#isAnnounced ? null : reason]);
+    }
+    this.#unsaid.clear();
+    this.#reason = null;
+    if (this.#isAnnounced && reason !== null) this.#gapped(feed.channel);
     this.#isAnnounced = true;
-    return null;
   }
 
   #joinLive(): void {
     this.#move("caughtUp");
-    this.#wasLive = true;
+    this.#isSlow = false;
     this.feed.join(this);
     if (this.#owesLive) this.#say(["live", this.feed.channel]);
     this.#owesLive = false;
@@ -192,29 +225,26 @@ export class Subscription implements LiveEnd {
     }
   }
 
-  async #sendPage(): Promise<GapReason | null> {
+  async #sendPage(): Promise<void> {
     const { feed } = this;
     const page = await feed.world.log.read(feed.channel, this.#offset, PAGE);
-    if (page.epoch !== feed.epoch) {
-      await feed.refresh();
-      return null;
-    }
+    if (page.epoch !== feed.epoch) return await feed.refresh();
     if (page.top < feed.top) throw new Error(`The log is at ${page.top} where it was at ${feed.top}`);
+    if (page.top > feed.top) feed.heard({ epoch: page.epoch, top: page.top, entry: null });
     if (page.first > this.#offset + 1) {
       this.#offset = Math.min(page.first - 1, feed.top);
-      return this.#wasLive ? "slow" : page.trimmedBy ?? "trimmed";
+      this.#reason = this.#isSlow ? "slow" : page.trimmedBy ?? "trimmed";
+      return;
     }
     for (const entry of page.entries) {
-      if (feed.epoch !== page.epoch) return null;
+      if (feed.epoch !== page.epoch) return;
       if (entry.offset > feed.top) break;
-      if (!await this.#send(feed.frameOf(entry), entry.offset)) return null;
+      if (!await this.#send(feed.frameOf(entry), entry.offset)) return;
     }
-    if (feed.epoch !== page.epoch) return null;
+    if (feed.epoch !== page.epoch) return;
     const last = page.complete ? page.top : page.entries.at(-1)!.offset;
     // What the feed has not handed on yet it will, when this one is live.
     this.#offset = Math.max(this.#offset, Math.min(last, feed.top));
-    if (last > feed.top) feed.heard({ epoch: page.epoch, top: page.top, entry: null });
-    return null;
   }
 
   /** Sends one of those that were missed, when the peer takes it; false if this one is over. */
@@ -222,10 +252,11 @@ export class Subscription implements LiveEnd {
     const turn = this.feed.world.pace.spend();
     if (turn !== null) await turn;
     while (this.#state === "behind" && !this.#peer.give(frame)) {
-      this.#owesLive = true;
-      await this.#peer.drained();
+      this.#owesLive = this.#isSlow = true;
+      // A connection that has ended says so by itself.
+      await this.#peer.drained().catch(ignore);
       // One that is closing takes nothing, and has nothing to get rid of.
-      await new Promise<void>((resolve) => this.feed.world.clock.setTimer(resolve, 10));
+      await idle(this.feed.world.clock, 10);
     }
     if (this.#state !== "behind") return false;
     this.#offset = offset;
@@ -236,3 +267,10 @@ export class Subscription implements LiveEnd {
     this.#peer.say(JSON.stringify(frame));
   }
 }
+
+/** What is behind that position is known. */
+function isWithin({ epoch, top }: Feed, position: Position): boolean {
+  return position.epoch === epoch && position.offset <= top;
+}
+
+function ignore(): void {}

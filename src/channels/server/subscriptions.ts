@@ -57,8 +57,10 @@ interface Wish {
 /** A pattern that is subscribed. */
 interface Watched {
   readonly wish: Wish;
-  readonly stop: () => void;
   readonly channels: Set<string>;
+  stop: () => void;
+  /** Its client knows that it matches too many channels, and that others are left out. */
+  isFull: boolean;
 }
 
 /** Wishes of one frame that are looked at at a time: each may ask the application, and the log. */
@@ -72,6 +74,8 @@ export class Subscriptions {
   readonly #options: AcceptOptions;
   readonly #byChannel: Map<string, Subscription> = new Map();
   #patterns: Map<string, Watched> | null = null;
+  /** By channel, the names by which membership was asked for, and what the member says of itself. Null for none. */
+  #memberBy: Map<string, Map<string, unknown>> | null = null;
   #isEnded = false;
 
   constructor(world: SubscriptionWorld, peer: Peer, session: Session, options: AcceptOptions) {
@@ -94,10 +98,12 @@ export class Subscriptions {
     return this.#beginAll(given.map(wishOf));
   }
 
-  /** What `unsub` asks for. @throws {ChannelError} It is no list of names. */
+  /** What `unsub` asks for; says so when it is done. @throws {ChannelError} It is no list of names. */
   unsubscribe(names: unknown): void {
-    if (!Array.isArray(names)) throw new ChannelError("bad-frame", "What is unsubscribed is a list of names");
-    for (const name of names) if (typeof name === "string") this.#drop(name);
+    if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) {
+      throw new ChannelError("bad-frame", "What is unsubscribed is a list of names");
+    }
+    for (const name of names) this.#drop(name);
     this.#say(["unsubbed", names]);
   }
 
@@ -111,15 +117,16 @@ export class Subscriptions {
     }
   }
 
-  /** Ends all; gives the offsets up to which all was sent. Idempotent. */
+  /** Ends all; gives the offsets up to which all was sent, where the client knows the place. Idempotent. */
   end(): Record<string, number> {
     this.#isEnded = true;
     const offsets: Record<string, number> = {};
     for (const [channel, subscription] of this.#byChannel) {
       subscription.end();
-      offsets[channel] = subscription.offset;
+      const { told } = subscription;
+      if (told !== null) offsets[channel] = told;
     }
-    for (const { stop } of this.#patterns?.values() ?? []) stop();
+    for (const watched of this.#patterns?.values() ?? []) watched.stop();
     this.#byChannel.clear();
     this.#patterns = null;
     return offsets;
@@ -144,7 +151,7 @@ export class Subscriptions {
     } catch (error) {
       if (!(error instanceof ChannelError)) {
         this.#world.failed(`Subscribing to ${JSON.stringify(name)} failed`, error);
-        return this.#refuse(name, "unavailable", "The log does not answer: try again");
+        return this.#refuse(name, "unavailable", "It can't be subscribed now: try again");
       }
       this.#refuse(name, error.reason, error.message);
     }
@@ -163,15 +170,21 @@ export class Subscriptions {
     const known = this.#byChannel.get(channel);
     if (known !== undefined) await known.alias(name);
     else await this.#open(channel, name, start);
-    if (member !== undefined && !this.#isEnded) this.#world.presence.enter(this.#session, channel, member);
+    if (member === undefined || this.#isEnded) return;
+    this.#memberBy ??= new Map();
+    this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Map()).set(name, member));
+    this.#world.presence.enter(this.#session, channel, member);
   }
 
+  /** Joins and leaves may be among what is missing: who is there is told anew. */
+  readonly #gapped = (channel: string): void => {
+    const said = this.#memberBy?.get(channel);
+    if (said !== undefined && !this.#isEnded) this.#world.presence.enter(this.#session, channel, [...said.values()].at(-1));
+  };
+
   async #open(channel: string, name: string, start: Start): Promise<void> {
-    const { maxSubscriptions, feeds } = this.#world;
-    if (this.#byChannel.size >= maxSubscriptions) {
-      throw new ChannelError("too-many", `A connection has at most ${maxSubscriptions} subscriptions`);
-    }
-    const subscription = new Subscription(feeds.of(channel), this.#peer);
+    this.#checkRoom();
+    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this.#gapped);
     this.#byChannel.set(channel, subscription);
     try {
       await subscription.open(name, start);
@@ -182,49 +195,74 @@ export class Subscriptions {
     }
   }
 
+  /** @throws {ChannelError} It has as many as it may have. */
+  #checkRoom(): void {
+    const { maxSubscriptions } = this.#world;
+    if (this.#byChannel.size + (this.#patterns?.size ?? 0) < maxSubscriptions) return;
+    throw new ChannelError("too-many", `A connection has at most ${maxSubscriptions} subscriptions`);
+  }
+
   async #beginPattern(wish: Wish): Promise<void> {
-    const { name, positions } = wish;
-    const { maxMatches } = this.#world;
+    const { name } = wish;
     if (this.#patterns?.has(name)) return this.#say(["watch", name]);
-    const channels = new Set<string>();
-    const stop = this.#world.watch({
+    this.#checkRoom();
+    const watched: Watched = { wish, channels: new Set(), stop: () => {}, isFull: false };
+    watched.stop = this.#world.watch({
       prefix: prefixOf(name),
-      appeared: (channel) => void this.#appeared(wish, channels, channel),
+      appeared: (channel) => void this.#appeared(watched, channel),
     });
-    (this.#patterns ??= new Map()).set(name, { wish, stop, channels });
+    (this.#patterns ??= new Map()).set(name, watched);
     try {
-      const found = await this.#world.channels(prefixOf(name), maxMatches + 1);
-      if (found.length > maxMatches) {
-        throw new ChannelError("too-many", `The pattern matches more than ${maxMatches} channels`);
-      }
-      this.#say(["watch", name]);
-      for (const channel of found.filter((channel) => !channels.has(channel))) {
-        channels.add(channel);
-        // One that the client has no position of came while it was away: all of it is new.
-        const start = positions !== null && !Object.hasOwn(positions, channel)
-          ? "oldest"
-          : await this.#startOf(channel, wish);
-        await this.#join(channel, wish, start);
-      }
+      await this.#beginMatches(watched);
     } catch (error) {
       this.#drop(name);
       throw error;
     }
   }
 
+  async #beginMatches({ wish, channels }: Watched): Promise<void> {
+    const { name, positions } = wish;
+    const { maxMatches } = this.#world;
+    const listed = await this.#world.channels(prefixOf(name), maxMatches + 1);
+    if (listed.length > maxMatches) {
+      throw new ChannelError("too-many", `The pattern matches more than ${maxMatches} channels`);
+    }
+    this.#say(["watch", name]);
+    const found = listed.filter((channel) => !channels.has(channel));
+    // Before anything is waited for: what is heard of them meanwhile is no news.
+    for (const channel of found) channels.add(channel);
+    for (const channel of found) {
+      await this.#join(channel, wish, positions === null ? wish.since : await this.#startOfNew(channel, wish));
+    }
+  }
+
+  /** One that the client has no position of came while it was away: all of it is new. */
+  async #startOfNew(channel: string, wish: Wish): Promise<Start> {
+    const { positions } = wish;
+    return positions !== null && Object.hasOwn(positions, channel) ? await this.#startOf(channel, wish) : "oldest";
+  }
+
   /** A channel was written for the first time. */
-  async #appeared(wish: Wish, channels: Set<string>, channel: string): Promise<void> {
-    if (channels.has(channel) || this.#isEnded) return;
+  async #appeared(watched: Watched, channel: string): Promise<void> {
+    const { wish, channels } = watched;
+    if (channels.has(channel) || watched.isFull || this.#isEnded) return;
     if (channels.size >= this.#world.maxMatches) {
-      const message = `The pattern matches more than ${this.#world.maxMatches} channels: this one is left out`;
+      watched.isFull = true;
+      const message = `The pattern matches more than ${this.#world.maxMatches} channels: this one, and others, are left out`;
       return this.#say(["refused", wish.name, "too-many", message, channel]);
     }
     channels.add(channel);
     try {
-      await this.#join(channel, wish, "oldest");
+      const start = await this.#startOfNew(channel, wish);
+      if (this.#patterns?.get(wish.name) === watched) await this.#join(channel, wish, start);
     } catch (error) {
-      const reason = error instanceof ChannelError ? error.reason : "unavailable";
-      this.#say(["refused", wish.name, reason, (error as Error).message, channel]);
+      if (error instanceof ChannelError) {
+        return this.#say(["refused", wish.name, error.reason, error.message, channel]);
+      }
+      // It is news again when it is heard of the next time.
+      channels.delete(channel);
+      this.#world.failed(`Subscribing to ${JSON.stringify(channel)} failed`, error);
+      this.#say(["refused", wish.name, "unavailable", "It can't be subscribed now", channel]);
     }
   }
 
@@ -234,10 +272,15 @@ export class Subscriptions {
     this.#patterns?.delete(name);
     for (const channel of watched?.channels ?? [name]) {
       const subscription = this.#byChannel.get(channel);
-      if (subscription === undefined || !subscription.names.delete(name) || subscription.names.size > 0) continue;
+      if (subscription === undefined || !subscription.names.delete(name)) continue;
+      const members = this.#memberBy?.get(channel);
+      if (members?.delete(name) && members.size === 0) {
+        this.#memberBy!.delete(channel);
+        this.#world.presence.leave(this.#session, channel);
+      }
+      if (subscription.names.size > 0) continue;
       subscription.end();
       this.#byChannel.delete(channel);
-      this.#world.presence.leave(this.#session, channel);
     }
   }
 

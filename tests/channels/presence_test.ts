@@ -1,0 +1,417 @@
+import { describe, it } from "node:test";
+import { assertEquals } from "@std/assert";
+import type { AcceptOptions, ChannelsOptions, InstanceState, Member } from "../../src/channels/channels_api.ts";
+import { memoryLog } from "../../src/channels/mod.ts";
+import { ChannelsWorld, channelsWorld, type Instance, type Talker } from "../support/channels_world.ts";
+import { type LogEnd, SharedLog } from "../support/shared_log.ts";
+
+const BY_TOKEN: AcceptOptions = { authenticate: ({ token }) => ({ user: token ?? "nobody" }) };
+
+async function shared(count: number, options: ChannelsOptions = {}): Promise<{
+  w: ChannelsWorld;
+  log: SharedLog;
+  ends: LogEnd[];
+  all: Instance[];
+}> {
+  const w = new ChannelsWorld();
+  const log = new SharedLog(w.clock);
+  const ends: LogEnd[] = [];
+  const all: Instance[] = [];
+  for (let i = 0; i < count; i++) {
+    ends.push(log.open());
+    all.push(await w.start({ log: ends[i], instance: `i${i + 1}`, lease: 900, session: { expiry: 2000 }, ...options }, BY_TOKEN));
+  }
+  return { w, log, ends, all };
+}
+
+/** A wish to be a member. */
+function member(channel: string, data: unknown = null): unknown[] {
+  return [channel, null, { member: data }];
+}
+
+/** Changes as `join ada i1`. */
+function changes(client: Talker, channel: string): string[] {
+  return client.of("p").filter((frame) => frame[1] === channel).map((frame) => {
+    const { type, user, instance, data } = frame[3] as Record<string, unknown>;
+    return [type, user, instance, data].filter((part) => part !== undefined && part !== null).join(" ");
+  });
+}
+
+/** Who is there for a client: what it was told first, and what it heard since. */
+function seenBy(client: Talker, channel: string): string[] {
+  const [, , at, list] = client.of("members").findLast((frame) => frame[1] === channel)! as [string, string, number, Member[]];
+  const members = new Map(list.map((one) => [one.member, one]));
+  for (const [, name, offset, change] of client.of("p")) {
+    if (name !== channel || (offset as number) <= at) continue;
+    const { type, ...one } = change as Member & { type: string };
+    if (type === "join") members.set(one.member, one);
+    else if (type === "leave") members.delete(one.member);
+    else for (const [id, { instance }] of members) if (instance === one.instance) members.delete(id);
+  }
+  return [...members.values()].map(({ user, instance }) => `${user} ${instance}`).sort();
+}
+
+async function there(instance: Instance, channel: string): Promise<string[]> {
+  return (await instance.channels.members(channel)).map(({ user, instance }) => `${user} ${instance}`).sort();
+}
+
+describe("a member", () => {
+  it("is told who is there, and others are told that it came and went", async () => {
+    await using w = await channelsWorld({ instance: "i1", session: { expiry: 1000 } }, BY_TOKEN);
+    const ada = await w.client({ token: "ada", subs: [member("a", { x: 1 })] });
+    await ada.next("members");
+    const bob = await w.client({ token: "bob", subs: [member("a")] });
+    await bob.next("members");
+    await ada.next("p", 2);
+    assertEquals(seenBy(bob, "a"), ["ada i1", "bob i1"]);
+    const [one] = (bob.of("members")[0][3] as Member[]).filter(({ user }) => user === "ada");
+    assertEquals(one, { member: ada.ticket!.split(".")[0], user: "ada", instance: "i1", data: { x: 1 } });
+    bob.say(["unsub", ["a"]]);
+    await ada.next("p", 3);
+    assertEquals(changes(ada, "a").slice(1), ["join bob i1", "leave bob i1"]);
+    assertEquals([seenBy(ada, "a"), await there(w.instances[0], "a")], [["ada i1"], ["ada i1"]]);
+  });
+
+  it("that is away is held back for as long as its session, and then leaves", async () => {
+    await using w = await channelsWorld({ instance: "i1", session: { expiry: 1000 } }, BY_TOKEN);
+    const watcher = await w.client({ subs: [["a"]] });
+    await watcher.next("live");
+    const ada = await w.client({ token: "ada", subs: [member("a")] });
+    await ada.next("members");
+    ada.cut();
+    await w.pass(900);
+    const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] });
+    await again.next("members");
+    await w.pass(2000);
+    assertEquals(changes(watcher, "a"), ["join ada i1"]);
+    again.cut();
+    await w.pass(1100);
+    assertEquals([changes(watcher, "a"), await there(w.instances[0], "a")], [["join ada i1", "leave ada i1"], []]);
+  });
+
+  it("that comes back and does not say so again has left", async () => {
+    for (const how of ["cut", "fenced"]) {
+      await using w = await channelsWorld({ instance: "i1" }, BY_TOKEN);
+      const ada = await w.client({ token: "ada", subs: [member("a"), member("b")] });
+      await ada.next("members", 2);
+      if (how === "cut") {
+        ada.cut();
+        await w.pass(10);
+      }
+      const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("b"), ["a"]] });
+      await again.next("members");
+      await w.quiet();
+      assertEquals([await there(w.instances[0], "a"), await there(w.instances[0], "b")], [[], ["ada i1"]], how);
+    }
+  });
+
+  it("whose client leaves before its turn came, and comes back as none, is none", async () => {
+    const log = memoryLog();
+    const take = log.take.bind(log);
+    let hold: Promise<void> = Promise.resolve();
+    log.take = async (...args) => {
+      if (args[0].startsWith("rooms:")) await hold;
+      return await take(...args);
+    };
+    await using w = await channelsWorld({ log, session: { expiry: 10_000 } }, BY_TOKEN);
+    let free = (): void => {};
+    hold = new Promise((resolve) => free = resolve);
+    const ada = await w.client({ token: "ada", subs: [member("b"), member("a")] });
+    await ada.next("subbed", 2);
+    ada.cut();
+    await w.pass(10);
+    const again = await w.client({ token: "ada", ticket: ada.ticket });
+    await w.quiet();
+    free();
+    await w.quiet();
+    assertEquals([again.closed, await there(w.instances[0], "a"), await there(w.instances[0], "b")], [null, [], []]);
+  });
+
+  it("may say something new of itself", async () => {
+    await using w = await channelsWorld({ instance: "i1" }, BY_TOKEN);
+    const watcher = await w.client({ subs: [["a"]] });
+    await watcher.next("live");
+    const ada = await w.client({ token: "ada", subs: [member("a", "x")] });
+    await ada.next("members");
+    ada.say(["sub", [member("a", "y")]]);
+    await ada.next("members", 2);
+    ada.say(["sub", [member("a", "y")]]);
+    await ada.next("members", 3);
+    await watcher.next("p", 2);
+    await w.quiet();
+    assertEquals(changes(watcher, "a"), ["join ada i1 x", "join ada i1 y"]);
+  });
+
+  it("by a pattern is one of each channel that it matches; by a name it leaves with that name", async () => {
+    await using w = await channelsWorld({ instance: "i1" }, BY_TOKEN);
+    await w.channels.publish("r:1", 1);
+    const ada = await w.client({ token: "ada", subs: [member("r:*"), ["r:1"]] });
+    await ada.next("members");
+    await w.channels.publish("r:2", 1);
+    await ada.next("members", 2);
+    assertEquals([await there(w.instances[0], "r:1"), await there(w.instances[0], "r:2")], [["ada i1"], ["ada i1"]]);
+    ada.say(["unsub", ["r:*"]]);
+    await w.quiet();
+    assertEquals([await there(w.instances[0], "r:1"), await there(w.instances[0], "r:2")], [[], []]);
+    await w.channels.publish("r:1", 2);
+    await w.until(() => ada.messages("r:1").includes(2));
+  });
+
+  it("that says too much of itself is none", async () => {
+    await using w = await channelsWorld({ limits: { maxMessageBytes: 10 } }, BY_TOKEN);
+    const ada = await w.client({ subs: [member("a", "x".repeat(20))] });
+    assertEquals((await ada.next("refused")).slice(1, 3), ["a", "too-large"]);
+    assertEquals(await there(w.instances[0], "a"), []);
+  });
+
+  it("joins and leaves have their place among the messages", async () => {
+    await using w = await channelsWorld({}, BY_TOKEN);
+    const watcher = await w.client({ subs: [["a"]] });
+    await watcher.next("live");
+    await w.channels.publish("a", 1);
+    const ada = await w.client({ token: "ada", subs: [member("a")] });
+    await ada.next("members");
+    await w.channels.publish("a", 2);
+    await watcher.next("m", 2);
+    assertEquals(watcher.offsets("a"), [1, 2, 3]);
+    const late = await w.client({ subs: [["a", { a: watcher.position("a").replace(/^\d+/, "0") }]] });
+    await late.next("live");
+    assertEquals([late.offsets("a"), late.of("p").length], [[1, 2, 3], 1]);
+  });
+});
+
+describe("members at several instances", () => {
+  it("one that moves is never away", async () => {
+    const { w, all: [one, two] } = await shared(2);
+    await using _ = w;
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    await watcher.next("members");
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    await ada.next("members");
+    ada.cut();
+    const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+    await again.next("members");
+    await w.pass(5000);
+    assertEquals(changes(watcher, "a").slice(1), ["join ada i1", "join ada i2"]);
+    assertEquals([seenBy(watcher, "a"), await there(one, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+  });
+
+  it("one that moves and is a member no more leaves, at once if its new instance lives and in time if it dies", async () => {
+    for (const dies of [false, true]) {
+      const { w, ends, all: [one, two, three] } = await shared(3);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, three);
+      const ada = await w.client({ token: "ada", subs: [member("a"), member("b")] }, one);
+      await ada.next("members", 2);
+      ends[1].faults = { call: (name, stream) => dies && name === "append" && stream === "$instance:i1" ? "before" : null };
+      const again = await w.dial(two);
+      if (dies) {
+        // The word of the fence comes, and no other.
+        let first = true;
+        ends[1].faults = {
+          call: (name, stream) => {
+            if (name !== "append" || stream !== "$instance:i1") return null;
+            const passes = first;
+            first = false;
+            return passes ? null : "before";
+          },
+        };
+      }
+      await again.hello({ token: "ada", ticket: ada.ticket, subs: [member("b")] });
+      await again.next("members");
+      if (dies) ends[1].kill();
+      await w.pass(dies ? 3000 : 10);
+      assertEquals([await there(three, "a"), seenBy(watcher, "a")], [["eve i3"], ["eve i3"]], `${dies}`);
+      assertEquals(await there(three, "b"), dies ? [] : ["ada i2"]);
+    }
+  });
+
+  it("a lost instance is one event, which removes all its members and no others", async () => {
+    const { w, ends, all: [one, two, three] } = await shared(3);
+    await using _ = w;
+    const heard: string[] = [];
+    three.channels.onInstance(({ instance, state }) => heard.push(`${instance} ${state}`));
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    for (const user of ["ada", "bob"]) await (await w.client({ token: user, subs: [member("a")] }, one)).next("members");
+    await watcher.next("p", 3);
+    ends[0].kill();
+    await w.pass(3000);
+    assertEquals(changes(watcher, "a").slice(3), ["lost i1"]);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["eve i2"], ["eve i2"]]);
+    assertEquals(heard.filter((what) => what === "i1 lost"), ["i1 lost"]);
+    assertEquals((await three.channels.instances()).map(({ instance }) => instance), ["i2", "i3"]);
+  });
+
+  it("one that was only taken for lost has its members again", async () => {
+    const { w, ends, all: [one, two] } = await shared(2);
+    await using _ = w;
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    await ada.next("members");
+    ends[0].kill();
+    await w.pass(2500);
+    assertEquals(seenBy(watcher, "a"), ["eve i2"]);
+    ends[0].revive();
+    await w.pass(1000);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]]);
+    const bob = await w.client({ token: "bob", subs: [member("a")] }, one);
+    await bob.next("members");
+    await w.pass(5000);
+    assertEquals(seenBy(watcher, "a"), ["ada i1", "bob i1", "eve i2"]);
+    assertEquals(seenBy(ada, "a"), ["ada i1", "bob i1", "eve i2"]);
+  });
+
+  it("one that comes back while another takes it for lost keeps its members, wherever the two meet", async () => {
+    for (let seed = 0; seed < 24; seed++) {
+      const { w, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      for (const user of ["ada", "bob"]) await (await w.client({ token: user, subs: [member("a")] }, one)).next("members");
+      ends[0].kill();
+      await w.pass(850);
+      ends[1].faults = { call: (name) => ["take", "release", "leases", "append"].includes(name) ? seed % 6 * 40 : null };
+      await w.pass(100 + (seed * 67) % 500);
+      ends[0].revive();
+      await w.pass(3000);
+      ends[1].faults = {};
+      await w.pass(3000);
+      const all = ["ada i1", "bob i1", "eve i2"];
+      assertEquals([await there(two, "a"), seenBy(watcher, "a")], [all, all], `seed ${seed}`);
+    }
+  });
+
+  it("a process of the same name that starts anew has none of the old one's members", async () => {
+    const { w, log, ends, all: [one, two] } = await shared(2);
+    await using _ = w;
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    await ada.next("members");
+    ends[0].kill();
+    const again = await w.start({ log: log.open(), instance: "i1", lease: 900, session: { expiry: 2000 } }, BY_TOKEN);
+    const bob = await w.client({ token: "bob", subs: [member("a")] }, again);
+    await bob.next("members");
+    await w.pass(3000);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["bob i1", "eve i2"], ["bob i1", "eve i2"]]);
+  });
+
+  it("one that leaves in order holds its members for those who come back elsewhere", async () => {
+    const { w, ends, all: [one, two] } = await shared(2);
+    await using _ = w;
+    const heard: string[] = [];
+    two.channels.onInstance(({ instance, state }) => heard.push(`${instance} ${state}`));
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    const bob = await w.client({ token: "bob", subs: [member("a")] }, one);
+    await watcher.next("p", 3);
+    await w.finish(one.http.shutdown());
+    await w.finish(one.channels.close());
+    ends[0].kill();
+    await w.pass(500);
+    assertEquals(seenBy(watcher, "a"), ["ada i1", "bob i1", "eve i2"]);
+    const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+    await again.next("members");
+    await w.pass(4000);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+    assertEquals([await bob.ended(), heard], [1001, ["i2 up", "i1 up", "i1 draining", "i1 down"]]);
+  });
+
+  it("nothing of who is there is left in the log when nobody is", async () => {
+    const { w, log, all } = await shared(2);
+    await using _ = w;
+    const groups = new Set<string>();
+    const take = log.leases.take.bind(log.leases);
+    log.leases.take = (group, ...rest) => (groups.add(group), take(group, ...rest));
+    for (const [i, { channels: _channels }] of all.entries()) {
+      const ada = await w.client({ token: `u${i}`, subs: [member("a"), member("b")] }, all[i]);
+      await ada.next("members", 2);
+      const again = await w.client({ token: `u${i}`, ticket: ada.ticket, subs: [member("b")] }, all[1 - i]);
+      await again.next("members");
+      again.cut();
+    }
+    await w.pass(6000);
+    for (const group of groups) {
+      if (group !== "instances") assertEquals(await log.leases.leases(group), [], group);
+    }
+  });
+});
+
+describe("presence whose log fails", () => {
+  for (const name of ["take", "append", "release", "leases", "renew", "tops"]) {
+    for (const fault of ["before", "after"] as const) {
+      it(`at ${name}, ${fault} it took effect: what is seen is true when it is there again`, async () => {
+        const { w, ends, all: [one, two] } = await shared(2);
+        await using _ = w;
+        const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+        await watcher.next("members");
+        const bob = await w.client({ token: "bob", subs: [member("a")] }, one);
+        await bob.next("members");
+        let left = 3;
+        ends[0].faults = {
+          call: (call, what) => call === name && /^(a|members|rooms)/.test(what) && left-- > 0 ? fault : null,
+        };
+        const ada = await w.client({ token: "ada", subs: [["b"]] }, one);
+        ada.say(["sub", [member("a")]]);
+        bob.say(["unsub", ["a"]]);
+        // It may be refused for now.
+        for (let tries = 0; tries < 4; tries++) {
+          await w.pass(10);
+          if (ada.of("subbed").some((frame) => frame[1] === "a")) break;
+          ada.say(["sub", [member("a")]]);
+        }
+        await w.pass(5000);
+        assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]]);
+      });
+    }
+  }
+});
+
+describe("instances", () => {
+  it("are told of each other: up, draining, down, lost", async () => {
+    const { w, log, ends, all: [one] } = await shared(2);
+    await using _ = w;
+    const heard: InstanceState[] = [];
+    one.channels.onInstance(() => {
+      throw new Error("a listener of the application's");
+    });
+    const stop = one.channels.onInstance((state) => heard.push(state));
+    await w.quiet();
+    const third = await w.start({ log: log.open(), instance: "i3", lease: 900 });
+    assertEquals((await third.channels.instances()).map(({ instance, state }) => `${instance} ${state}`), ["i1 up", "i3 up"]);
+    await third.channels.drain();
+    await third.channels.drain();
+    assertEquals((await one.channels.instances()).at(-1), { instance: "i3", state: "draining" });
+    await w.pass(2000);
+    assertEquals((await one.channels.instances()).at(-1), { instance: "i3", state: "draining" });
+    await w.finish(third.channels.close());
+    await w.quiet();
+    assertEquals((await one.channels.instances()).at(-1), { instance: "i3", state: "down" });
+    await w.client({}, w.instances[1]);
+    ends[1].kill();
+    await w.pass(3000);
+    assertEquals(heard.filter(({ instance }) => instance !== "i1").map(({ instance, state }) => `${instance} ${state}`), [
+      "i3 up",
+      "i3 draining",
+      "i3 down",
+      "i2 up",
+      "i2 lost",
+    ]);
+    stop();
+    await w.start({ log: log.open(), instance: "i4", lease: 900 }).then(({ channels }) => channels.instances());
+    await w.quiet();
+    assertEquals(heard.filter(({ instance }) => instance === "i4"), []);
+  });
+
+  it("a start that failed is tried again by the next client", async () => {
+    const { w, ends, all: [one] } = await shared(1);
+    await using _ = w;
+    for (const name of ["follow", "tops", "take", "append"]) {
+      ends[0].faults = { call: (call) => call === name ? "before" : null };
+      const client = await w.dial(one);
+      client.say(["hello", 1, "ada", null, []]);
+      assertEquals(await client.ended(), 1013);
+    }
+    ends[0].faults = {};
+    await w.client({}, one);
+    assertEquals(ends[0].followed <= 4, true);
+  });
+});
