@@ -16,6 +16,7 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/websocket/mod.ts", "exports_websocket.txt"],
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt"],
   ["src/channels/mod.ts", "exports_channels.txt"],
+  ["src/channels/redis/mod.ts", "exports_channels_redis.txt"],
   ["src/tools/load/mod.ts", "exports_load.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],

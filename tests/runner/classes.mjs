@@ -29,6 +29,8 @@ export const CLASSES = [
   ["bench/servers_process_test.ts", "process", "repeated"],
   ["chaos/", "process", "long"],
   ["channels/", "pure", "everywhere"],
+  ["channels/redis/", "process", "everywhere"],
+  ["channels/redis/options_test.ts", "pure", "everywhere"],
   ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],

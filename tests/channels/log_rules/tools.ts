@@ -4,7 +4,15 @@
  * @module
  */
 import { assert } from "@std/assert";
-import type { AppendOptions, ChannelLog, Entry, NewEntry, Notice, Page, Retention } from "../../../src/channels/log/log_api.ts";
+import type {
+  AppendOptions,
+  ChannelLog,
+  Entry,
+  NewEntry,
+  Notice,
+  Page,
+  Retention,
+} from "../../../src/channels/log/log_api.ts";
 import { within } from "../../support/processes.ts";
 
 /** Keeps all that a test writes. */
