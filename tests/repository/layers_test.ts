@@ -98,7 +98,11 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/channels\/wire\//, [/^src\/channels\/wire\//]],
   [/^src\/channels\/log\/log_api\.ts$/, []],
   [/^src\/channels\/log\//, [BASE, RUNTIME, /^src\/channels\/log\//]],
-  [/^src\/channels\/redis\//, [BASE, /^src\/channels\/(redis\/|log\/log_(api|errors)\.ts$)/]],
+  [/^src\/channels\/redis\//, [
+    BASE,
+    /^src\/websocket\/handshake\/sha1\.ts$/,
+    /^src\/channels\/(redis\/|log\/log_(api|errors)\.ts$)/,
+  ]],
   [/^src\/channels\/client\//, [
     /^src\/(bytes|clock|errors|names)\.ts$/,
     /^src\/websocket\/(reconnect\/|(websocket_errors|farewell|beat)\.ts$)/,
@@ -152,6 +156,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/websocket/reconnect/mod.ts", 49],
   ["src/channels/mod.ts", 720],
   ["src/channels/client/mod.ts", 61],
+  ["src/channels/redis/mod.ts", 72],
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 73],

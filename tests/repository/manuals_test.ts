@@ -9,6 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { exportsOf } from "../docs/declarations.ts";
 import { renewed, roomOf, undefaulted } from "../docs/tables.ts";
+import { RedisServer, skipWithoutRedis } from "../support/redis.ts";
 import { type Block, blocksOf, manuals, readManual } from "../support/manuals.ts";
 import {
   LOADER,
@@ -53,6 +54,12 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/tools/faults/README.md", "startFaultProxy(", /^tcp 0$/m],
 ];
 
+/** The same, of programs that need a Redis. */
+const WITH_REDIS: readonly (readonly [path: string, part: string, output: RegExp])[] = [
+  ["src/channels/redis/README.md", "new Redis()", /^1$/m],
+  ["src/channels/redis/README.md", "createClient()", /^0$/m],
+];
+
 /** What Deno has to allow, to a program that has a configuration. */
 const FOR_FILES: readonly string[] = ["--allow-read", "--allow-env"];
 
@@ -76,6 +83,7 @@ const ENTRIES: readonly (readonly [entry: string, list: string, manual: string])
   ["src/channels/mod.ts", "exports_channels.txt", "src/channels/README.md"],
   ["src/channels/client/mod.ts", "exports_channels_client.txt", "src/channels/client/README.md"],
   ["src/channels/outbox/indexeddb/mod.ts", "exports_channels_indexeddb.txt", "src/channels/client/README.md"],
+  ["src/channels/redis/mod.ts", "exports_channels_redis.txt", "src/channels/redis/README.md"],
   ["src/watch/mod.ts", "exports_watch.txt", "src/watch/README.md"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt", "src/run/README.md"],
   ["src/run/config/mod.ts", "exports_config.txt", "src/run/config/README.md"],
@@ -205,7 +213,8 @@ describe("the manuals", () => {
     const programs = blocks.filter(({ language }) => language === "ts");
     const unknown = programs.filter(({ path, text }) => {
       const isServer = SERVERS.some((first) => text.startsWith(`${first}\n`));
-      return !isServer && PROGRAMS.filter(([file, part]) => file === path && text.includes(part)).length !== 1;
+      return !isServer &&
+        [...PROGRAMS, ...WITH_REDIS].filter(([file, part]) => file === path && text.includes(part)).length !== 1;
     });
     assertEquals(unknown, []);
     const others = blocks.filter(({ language }) => language !== "ts" && !(language in OTHER_BLOCKS));
@@ -286,12 +295,12 @@ describe("the programs of the manuals", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  function program(name: string, text: string): Program {
+  function program(name: string, text: string, allowed: readonly string[] = []): Program {
     const path = join(folder, name);
     writeFileSync(path, withPaths(text));
     // What the tools import by name Deno finds by the workspace.
     const runtimeFlags = runtimeName() === "deno" ? ["--config", `${root}deno.json`] : [];
-    const permissions = ["--allow-net", "--no-check", ...text.includes("loadConfig(") ? FOR_FILES : []];
+    const permissions = ["--allow-net", "--no-check", ...allowed, ...text.includes("loadConfig(") ? FOR_FILES : []];
     return startProgram(path, { permissions, runtimeFlags, ...text.includes('"app.json"') ? { cwd: folder } : {} });
   }
 
@@ -364,6 +373,18 @@ describe("the programs of the manuals", () => {
       const exit = await running.exited();
       assertEquals(exit.code, 0, exit.stderr);
       assert(output.test(exit.stdout.replace(/^.*transport.*$/m, "")), exit.stdout);
+    });
+  }
+
+  for (const [path, part, output] of WITH_REDIS) {
+    it(`that of ${path} with ${part} runs to its end`, { skip: skipWithoutRedis() }, async () => {
+      await using server = await RedisServer.start();
+      const text = block(path, "ts", part).text.replace("new Redis()", `new Redis(${server.port})`)
+        .replace("createClient()", `createClient({ url: "${server.url}" })`);
+      await using running = program("redis.ts", text, ["--allow-env", "--allow-sys", "--allow-read"]);
+      const exit = await running.exited();
+      assertEquals(exit.code, 0, exit.stderr);
+      assert(output.test(exit.stdout), exit.stdout);
     });
   }
 

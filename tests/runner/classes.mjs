@@ -31,6 +31,8 @@ export const CLASSES = [
   ["channels/file_log_process_test.ts", "process", "everywhere"],
   ["chaos/", "process", "long"],
   ["channels/client/size_test.ts", "pure", "one"],
+  ["channels/redis/", "process", "everywhere"],
+  ["channels/redis/options_test.ts", "pure", "everywhere"],
   ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],

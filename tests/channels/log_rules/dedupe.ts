@@ -19,6 +19,7 @@ export function dedupeRules(rule: Rule): void {
     const appended = await Promise.all(calls);
     assertEquals(appended.map(({ duplicate }) => duplicate), upTo(50).map((n) => n > 1));
     assertEquals(appended.map(({ offset }) => offset), upTo(50).map(() => 1));
+    assertEquals([...new Set(appended.map(({ offset }) => offset))], [1]);
     const page = await all(log, "a");
     assertEquals([page.top, ...texts(page.entries)], [1, "1"]);
   });
