@@ -19,6 +19,7 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/channels/client/mod.ts", "exports_channels_client.txt"],
   ["src/channels/outbox/indexeddb/mod.ts", "exports_channels_indexeddb.txt"],
   ["src/channels/redis/mod.ts", "exports_channels_redis.txt"],
+  ["src/channels/outbox/file/mod.ts", "exports_channels_file.txt"],
   ["src/tools/load/mod.ts", "exports_load.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],

@@ -84,6 +84,7 @@ const ENTRIES: readonly (readonly [entry: string, list: string, manual: string])
   ["src/channels/client/mod.ts", "exports_channels_client.txt", "src/channels/client/README.md"],
   ["src/channels/outbox/indexeddb/mod.ts", "exports_channels_indexeddb.txt", "src/channels/client/README.md"],
   ["src/channels/redis/mod.ts", "exports_channels_redis.txt", "src/channels/redis/README.md"],
+  ["src/channels/outbox/file/mod.ts", "exports_channels_file.txt", "src/channels/client/README.md"],
   ["src/watch/mod.ts", "exports_watch.txt", "src/watch/README.md"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt", "src/run/README.md"],
   ["src/run/config/mod.ts", "exports_config.txt", "src/run/config/README.md"],
