@@ -23,13 +23,16 @@ export interface Clock {
 /** The longest delay a runtime's timer takes (2^31-1 ms); a longer one would fire at once. */
 export const MAX_TIMER_DELAY = 2_147_483_647;
 
+/** What is needed to wait, and all that a page loads of this. */
+export type Timers = Pick<Clock, "now" | "setTimer">;
+
+/** Those of `systemClock`. */
+export const systemTimers: Timers = { now, setTimer };
+
 /** The machine's own monotonic clock. */
 export const systemClock: Clock = {
-  now: () => performance.now(),
-  setTimer(fn, delay) {
-    const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
-    return () => clearTimeout(timer);
-  },
+  now,
+  setTimer,
   setIdleTimer(fn, delay) {
     const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
     // An object on the three runtimes; the web's timers are numbers.
@@ -39,6 +42,15 @@ export const systemClock: Clock = {
   soon: endOfTurn,
   turn: laterTurn,
 };
+
+function now(): number {
+  return performance.now();
+}
+
+function setTimer(fn: () => void, delay: number): () => void {
+  const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
+  return () => clearTimeout(timer);
+}
 
 /**
  * Deno looks at its sockets when it has nothing else to do, or once in 61 turns (2.9.6): whoever goes on from turn to

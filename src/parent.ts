@@ -1,6 +1,6 @@
 /**
- * The seam to whoever has started this process and holds its sockets: a supervisor, or the system. Types, and the
- * names of two variables.
+ * The seam to whoever has started this process and holds its sockets: a supervisor, or the system. Types, and
+ * what both ends have to call alike.
  *
  * @module
  */
@@ -22,6 +22,8 @@ export interface ParentServer {
   readonly closed: Promise<object>;
   /** Changes its limits. */
   configure(options: object): void;
+  /** Others serve the same socket, with so many connections each on an average: gives away what it has beyond that. */
+  level?(connections: number): void;
 }
 
 /** Whoever holds sockets for this process, and wants to know how it goes. */
@@ -123,12 +125,18 @@ export type FromWorker =
 export type ToWorker =
   | { readonly sluice: "opened"; readonly id: number; readonly address: Address }
   | { readonly sluice: "refused"; readonly id: number; readonly code: string; readonly message: string }
-  | { readonly sluice: "ping" }
+  /** `shares`: how many connections each worker has on an average, by where the server listens (`placesOf()`). */
+  | { readonly sluice: "ping"; readonly shares: Readonly<Record<string, number>> }
   /** Somebody else serves in its place from now on. */
   | { readonly sluice: "succeeded" }
   /** Nobody holds its sockets for it any more. */
   | { readonly sluice: "alone" }
   | { readonly sluice: "configure"; readonly id: number; readonly limits: object };
+
+/** Where a server listens, as one text: it is the same in all workers. */
+export function placesOf({ addresses }: Pick<ServerState, "addresses">): string {
+  return JSON.stringify(addresses);
+}
 
 /** Set in a worker's environment, by which its adapter knows that a supervisor listens on its IPC channel. */
 export const WORKER_VARIABLE = "SLUICE_WORKER";

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Address, TlsCertificate, TlsIdentity } from "./endpoint.ts";
+import type { FileAccess } from "./files.ts";
 import type { Parent, SocketHolder } from "./parent.ts";
 import type { SocketAdapter } from "./socket.ts";
 
@@ -122,6 +123,8 @@ export interface Platform {
   resources?(): ResourceUse;
   /** Whoever holds sockets for this process; null if nobody does. It is known when the first `listen()` is over. */
   readonly parent?: Parent | null;
+  /** Files and folders; loaded at the first use. */
+  files?(): Promise<FileAccess>;
   /** Holds sockets for other processes. Rejects with `UnsupportedError` where that can't be. */
   holder?(): Promise<SocketHolder>;
 }

@@ -7,6 +7,7 @@ import { constants } from "node:os";
 import process from "node:process";
 import type { Address } from "../../src/endpoint.ts";
 import { ListenError, OptionError } from "../../src/errors.ts";
+import type { FileAccess } from "../../src/files.ts";
 import type { ResourceUse, ResponseBody, TlsParts } from "../../src/platform.ts";
 import type { HeldSocket, SocketListenOptions } from "../../src/socket.ts";
 import { readAcceptQueue, readTables } from "./kernel_table.ts";
@@ -85,6 +86,10 @@ export abstract class ProcessParts {
 
   async tlsParts(): Promise<TlsParts> {
     return (await import("./tls_parts.ts")).tlsParts();
+  }
+
+  async files(): Promise<FileAccess> {
+    return (await import("./files.ts")).fileAccess();
   }
 
   resources(): ResourceUse {

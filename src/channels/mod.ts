@@ -18,8 +18,11 @@
  */
 export { Channels } from "./channels.ts";
 export { ChannelError } from "./channels_errors.ts";
+export { type FileLog, fileLog } from "./log/file/file_log.ts";
+export type { FileLogOptions } from "./log/file/file_options.ts";
+export type { FileAccess, FolderLock, OpenFile } from "../files.ts";
 export { memoryLog, type MemoryLogOptions } from "./log/memory_log.ts";
-export { ChannelLogError } from "./log/log_errors.ts";
+export { type ChannelLogCode, ChannelLogError } from "./log/log_errors.ts";
 export { ChannelReader, type ReadOptions } from "./server/channel_reader.ts";
 export { type ChannelCode, CHANNELS_PROTOCOL, CLOSE_CODES } from "./wire/frames.ts";
 export type {

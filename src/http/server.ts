@@ -77,6 +77,11 @@ class Http1Server extends TcpServer implements HttpServer {
     return [...super.busy(), ...this.#service.outliving(this.clock.now())];
   }
 
+  /** For whoever holds its socket, and has others serve it as well. */
+  level(connections: number): void {
+    this.#service.level(connections);
+  }
+
   override configure(options: ConfigureOptions & HttpLimitOptions): void {
     checkNames("configure()", options, HTTP_CONFIGURE_NAMES);
     const limits = httpLimits(options, this.#service.limits);

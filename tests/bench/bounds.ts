@@ -48,7 +48,10 @@ export const BOUNDS = {
   wswindow: least(10, 9, 1),
   wslarge: least(1, null, 0.9),
   wspublish: least(1.4, 1, 0.95),
+  commit: least(20, 20, 20),
   wsidle: most(0.8, 0.6, 2),
+  recovery: most(1, 1, 1),
+  channelsidle: most(1.3, 1.3, 1.3),
   "channels to hub": least(0.8, 0.8, 0.8),
   "channels to Socket.IO": least(3, null, null),
 } satisfies Record<string, Bounds>;

@@ -9,13 +9,14 @@ import { runEcho } from "./load/echo.ts";
 import { runFanout } from "./load/fanout.ts";
 import { holdDrop, holdOpen, holdRelease, holdSay } from "./load/hold.ts";
 import { runHttp } from "./load/http.ts";
-import type { Held, Job, Sample } from "./load/jobs.ts";
+import type { Job } from "./load/jobs.ts";
 import { runPublish } from "./load/publish.ts";
 import { runRate } from "./load/rate.ts";
+import { runRecovery, takePlaces } from "./load/recover.ts";
 import { runSteady } from "./load/steady.ts";
 import { runWebSocket } from "./load/websocket.ts";
 
-function runJob(job: Job): Sample | Held | Promise<Sample> {
+function runJob(job: Job): object | Promise<object> {
   switch (job.job) {
     case "echo":
       return runEcho(job);
@@ -31,8 +32,12 @@ function runJob(job: Job): Sample | Held | Promise<Sample> {
       return runPublish(job);
     case "fanout":
       return runFanout(job);
+    case "places":
+      return takePlaces(job);
+    case "recover":
+      return runRecovery(job);
     case "open":
-      return holdOpen(job.port, job.count, job.websocket);
+      return holdOpen(job.port, job.count, job.websocket, job.hello);
     case "say":
       return holdSay();
     case "release":

@@ -5,7 +5,9 @@
  */
 import type { RuntimeName } from "../support/processes.ts";
 import type { Result } from "./result.ts";
+import { channelsIdleRow } from "./rows/channels_idle.ts";
 import { channelsRow } from "./rows/channels.ts";
+import { commitRow } from "./rows/commit.ts";
 import { growthRow } from "./rows/growth.ts";
 import { helloRow } from "./rows/hello.ts";
 import { honoRow } from "./rows/hono.ts";
@@ -18,6 +20,7 @@ import { loadRow } from "./rows/load.ts";
 import { memoryRow } from "./rows/memory.ts";
 import { pipelineRow } from "./rows/pipeline.ts";
 import { postRow } from "./rows/post.ts";
+import { recoveryRow } from "./rows/recovery.ts";
 import { rateRow } from "./rows/rate.ts";
 import { rawRow } from "./rows/raw.ts";
 import { scaleRow } from "./rows/scale.ts";
@@ -65,6 +68,9 @@ export const ROWS = {
   wslarge: { title: "WebSocket: binary echo of 1 MiB", run: wsLargeRow },
   wspublish: { title: "WebSocket: 128 bytes published to 5,000 subscribers", run: wsPublishRow },
   channels: { title: "Channels: 128 bytes to 5,000 subscribers of one channel, and of 5,000", run: channelsRow },
+  recovery: { title: "Channels: 5,000 clients come back after a kill, each 100 messages behind", run: recoveryRow },
+  channelsidle: { title: "Channels: memory of 10,000 idle subscribers", run: channelsIdleRow },
+  commit: { title: "fileLog: entries of 256 bytes that are on the disk", run: commitRow },
   wsidle: { title: "WebSocket: memory of 10,000 idle connections", run: wsIdleRow },
 } satisfies Record<string, Row>;
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Program, type RuntimeName, startCommand, startProgram } from "../support/processes.ts";
-import type { Held, HoldJob, Job, Sample } from "./load/jobs.ts";
+import type { Held, HoldJob, Job, PlacesJob, Recovered, RecoverJob, Sample } from "./load/jobs.ts";
 import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
 import { LeftOut } from "./result.ts";
 import { type BenchRuntime, nodePath } from "./runtimes.ts";
@@ -130,7 +130,24 @@ export class Rig implements AsyncDisposable {
     return program;
   }
 
-  measure(job: Exclude<Job, HoldJob>): Promise<Sample> {
+  /** Takes positions in channels. */
+  async places(job: PlacesJob): Promise<void> {
+    await this.#ask(job);
+  }
+
+  recover(job: RecoverJob): Promise<Recovered> {
+    return this.#ask(job) as Promise<Recovered>;
+  }
+
+  /** Channels on a log in a folder, on a port of its choice or the one before. */
+  channelsOf(runtime: RuntimeName, folder: string, port: number): Promise<Server> {
+    return this.#started(
+      "sluice channels, fileLog",
+      this.program("servers/channels_file.ts", runtime, [folder, `${port}`]),
+    );
+  }
+
+  measure(job: Exclude<Job, HoldJob | PlacesJob | RecoverJob>): Promise<Sample> {
     return this.#ask(job) as Promise<Sample>;
   }
 
@@ -146,7 +163,7 @@ export class Rig implements AsyncDisposable {
     await Promise.all(this.#programs.map((program) => program.kill()));
   }
 
-  async #ask(job: Job): Promise<Sample | Held> {
+  async #ask(job: Job): Promise<Sample | Held | Recovered> {
     const load = this.#load ??= await this.#startLoad();
     load.type(JSON.stringify(job) + "\n");
     const answer = JSON.parse(await load.line(/^\{/, LONGEST_JOB_MS));

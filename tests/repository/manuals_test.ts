@@ -9,6 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { exportsOf } from "../docs/declarations.ts";
 import { renewed, roomOf, undefaulted } from "../docs/tables.ts";
+import { RedisServer, skipWithoutRedis } from "../support/redis.ts";
 import { type Block, blocksOf, manuals, readManual } from "../support/manuals.ts";
 import {
   LOADER,
@@ -39,12 +40,24 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/websocket/README.md", "connectWebSocket(", /^hello world\n1000 true$/m],
   ["src/websocket/README.md", "ReconnectingWebSocket(", /^waiting\n[^]*closed\nERR_WEBSOCKET_CLOSED$/m],
   ["src/channels/README.md", "new Channels(", /^1 false\ntrue\n1 \{ text: "?'?hello'?"? \}\n$/m],
+  ["src/channels/log/README.md", "memoryLog()", /^1\ntrue\n1 1 true$/m],
+  [
+    "src/channels/client/README.md",
+    "new ChannelClient(",
+    /^catching-up\nlive\n1 \{ text: "?'?hello'?"? \}\n[^]*closed\n$/,
+  ],
   ["src/watch/README.md", "watchResources(", /^$/],
   ["src/run/README.md", "supervise(", /^$/],
   ["src/run/config/README.md", "loadConfig(", /^localhost 1000 true$/m],
   ["src/testing/README.md", "memoryAdapter(", /^echo: hello\ntrue\ntrue 0 0$/m],
   ["src/tools/load/README.md", "runLoad(", /^1000 0 true$/m],
   ["src/tools/faults/README.md", "startFaultProxy(", /^tcp 0$/m],
+];
+
+/** The same, of programs that need a Redis. */
+const WITH_REDIS: readonly (readonly [path: string, part: string, output: RegExp])[] = [
+  ["src/channels/redis/README.md", "new Redis()", /^1$/m],
+  ["src/channels/redis/README.md", "createClient()", /^0$/m],
 ];
 
 /** What Deno has to allow, to a program that has a configuration. */
@@ -68,6 +81,10 @@ const ENTRIES: readonly (readonly [entry: string, list: string, manual: string])
   ["src/websocket/mod.ts", "exports_websocket.txt", "src/websocket/README.md"],
   ["src/websocket/reconnect/mod.ts", "exports_reconnect.txt", "src/websocket/README.md"],
   ["src/channels/mod.ts", "exports_channels.txt", "src/channels/README.md"],
+  ["src/channels/client/mod.ts", "exports_channels_client.txt", "src/channels/client/README.md"],
+  ["src/channels/outbox/indexeddb/mod.ts", "exports_channels_indexeddb.txt", "src/channels/client/README.md"],
+  ["src/channels/redis/mod.ts", "exports_channels_redis.txt", "src/channels/redis/README.md"],
+  ["src/channels/outbox/file/mod.ts", "exports_channels_file.txt", "src/channels/client/README.md"],
   ["src/watch/mod.ts", "exports_watch.txt", "src/watch/README.md"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt", "src/run/README.md"],
   ["src/run/config/mod.ts", "exports_config.txt", "src/run/config/README.md"],
@@ -197,7 +214,8 @@ describe("the manuals", () => {
     const programs = blocks.filter(({ language }) => language === "ts");
     const unknown = programs.filter(({ path, text }) => {
       const isServer = SERVERS.some((first) => text.startsWith(`${first}\n`));
-      return !isServer && PROGRAMS.filter(([file, part]) => file === path && text.includes(part)).length !== 1;
+      return !isServer &&
+        [...PROGRAMS, ...WITH_REDIS].filter(([file, part]) => file === path && text.includes(part)).length !== 1;
     });
     assertEquals(unknown, []);
     const others = blocks.filter(({ language }) => language !== "ts" && !(language in OTHER_BLOCKS));
@@ -278,12 +296,12 @@ describe("the programs of the manuals", () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  function program(name: string, text: string): Program {
+  function program(name: string, text: string, allowed: readonly string[] = []): Program {
     const path = join(folder, name);
     writeFileSync(path, withPaths(text));
     // What the tools import by name Deno finds by the workspace.
     const runtimeFlags = runtimeName() === "deno" ? ["--config", `${root}deno.json`] : [];
-    const permissions = ["--allow-net", "--no-check", ...text.includes("loadConfig(") ? FOR_FILES : []];
+    const permissions = ["--allow-net", "--no-check", ...allowed, ...text.includes("loadConfig(") ? FOR_FILES : []];
     return startProgram(path, { permissions, runtimeFlags, ...text.includes('"app.json"') ? { cwd: folder } : {} });
   }
 
@@ -356,6 +374,18 @@ describe("the programs of the manuals", () => {
       const exit = await running.exited();
       assertEquals(exit.code, 0, exit.stderr);
       assert(output.test(exit.stdout.replace(/^.*transport.*$/m, "")), exit.stdout);
+    });
+  }
+
+  for (const [path, part, output] of WITH_REDIS) {
+    it(`that of ${path} with ${part} runs to its end`, { skip: skipWithoutRedis() }, async () => {
+      await using server = await RedisServer.start();
+      const text = block(path, "ts", part).text.replace("new Redis()", `new Redis(${server.port})`)
+        .replace("createClient()", `createClient({ url: "${server.url}" })`);
+      await using running = program("redis.ts", text, ["--allow-env", "--allow-sys", "--allow-read"]);
+      const exit = await running.exited();
+      assertEquals(exit.code, 0, exit.stderr);
+      assert(output.test(exit.stdout), exit.stdout);
     });
   }
 

@@ -5,6 +5,7 @@ import { ListenError, OptionError, silentLogger } from "../../mod.ts";
 import type { BoundSocket, SocketHolder, SocketWish } from "../../src/parent.ts";
 import { availableCores } from "../../src/run/supervisor/cores.ts";
 import { HeldSockets } from "../../src/run/supervisor/held_sockets.ts";
+import { sharesOf } from "../../src/run/supervisor/shares.ts";
 import { LineSplitter } from "../../src/run/supervisor/line_splitter.ts";
 import { Outbox } from "../../src/run/supervisor/outbox.ts";
 import { superviseSettings } from "../../src/run/supervisor/supervise_options.ts";
@@ -26,6 +27,29 @@ describe("the states of a worker", () => {
     assertEquals(WORKER_STATES.leaving.ready, "leaving");
     assertEquals(WORKER_STATES.killed.ready, "killed");
     assertEquals(WORKER_STATES.killed.leave, "killed");
+  });
+});
+
+describe("what each worker has on an average", () => {
+  const at = (port: number) => ({ transport: "tcp", hostname: "127.0.0.1", port }) as const;
+  const server = (port: number, active: number) => ({
+    name: "http",
+    active,
+    ready: true,
+    addresses: [at(port)],
+    accepted: 0,
+  });
+  const place = (port: number) => JSON.stringify([at(port)]);
+
+  it("is told by where the server listens, whatever its name", () => {
+    const shares = sharesOf([[server(80, 10), server(81, 1)], [server(80, 2), server(81, 0)]]);
+    assertEquals(shares, { [place(80)]: 6, [place(81)]: 0.5 });
+  });
+
+  it("is nothing of what one has alone", () => {
+    assertEquals(sharesOf([]), {});
+    assertEquals(sharesOf([[server(80, 10)]]), {});
+    assertEquals(sharesOf([[server(80, 10)], [server(81, 1)], []]), {});
   });
 });
 

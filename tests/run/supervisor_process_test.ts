@@ -103,6 +103,20 @@ describe("sluice run", () => {
     assertEquals((await stopped(supervised)).code, 0);
   });
 
+  it("levels connections that all came at once, and loses no request by it", async () => {
+    const supervised = await started(["--workers", "2", "--stable", "50ms"]);
+    await using _program = supervised.program;
+    const storm = new Storm(supervised.port, 0, 40);
+    let shares: number[] = [];
+    await until(() => `connections of each worker: ${shares}`, async () => {
+      const { said } = await supervised.ask("status");
+      shares = (said.workers as { connections: number }[]).map(({ connections }) => connections);
+      return Math.min(...shares) >= 16;
+    });
+    assertEquals((await storm.end()).failures, []);
+    assertEquals((await stopped(supervised)).code, 0);
+  });
+
   it("reloads at SIGHUP, and tells what that has cost", async () => {
     const supervised = await started(["--workers", "1", "--stable", "0"]);
     await using program = supervised.program;

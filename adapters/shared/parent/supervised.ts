@@ -6,7 +6,7 @@
 import process from "node:process";
 import { ListenError } from "../../../src/errors.ts";
 import type { Address } from "../../../src/endpoint.ts";
-import type { FromWorker, ParentServer, ServerState, ToWorker } from "../../../src/parent.ts";
+import { type FromWorker, type ParentServer, placesOf, type ServerState, type ToWorker } from "../../../src/parent.ts";
 import type { HeldSocket, SocketListenOptions } from "../../../src/socket.ts";
 import type { ProcessParent } from "./process_parent.ts";
 
@@ -110,12 +110,20 @@ export class Supervised implements ProcessParent {
     if (typeof message !== "object" || message === null || !("sluice" in message)) return;
     const said = message as ToWorker;
     this.#say({ sluice: "heard" });
-    if (said.sluice === "ping") return this.#tell();
+    if (said.sluice === "ping") return this.#pinged(said.shares);
     if (said.sluice === "succeeded") this.isSucceeded = this.#isStopping = true;
     else if (said.sluice === "alone") [this.holdsSockets, this.#isStopping] = [false, true];
     else if (said.sluice === "configure") this.#configure(said.id, said.limits);
     else if (said.sluice === "opened") await this.#opened(said.id, said.address, handle);
     else if (said.sluice === "refused") this.#take(said.id)?.reject(new ListenError(said.code, said.message));
+  }
+
+  #pinged(shares: Readonly<Record<string, number>>): void {
+    for (const server of this.#servers) {
+      const share = shares[placesOf(server)];
+      if (share !== undefined) server.level?.(share);
+    }
+    this.#tell();
   }
 
   async #opened(id: number, address: Address, handle: unknown): Promise<void> {

@@ -30,7 +30,8 @@ const NOTHING: Retention = { size: 0, bytes: 0, age: 0 };
 /** One stream. */
 export class Kept<S extends Slot> {
   readonly name: string;
-  readonly epoch: string;
+  /** Which life it is; another one begins where entries were lost. */
+  epoch: string;
   /** Offset of the last entry that was appended. */
   top = 0;
   /** What is behind it is kept, or was removed. */
@@ -71,6 +72,8 @@ export class Kept<S extends Slot> {
 
   /** Takes the entry behind the top, and lets go what is too much by then. */
   push(slot: S, keep: Retention, now: number): void {
+    // What was too old as it was said before is not kept longer because another age is said now.
+    this.trim(now);
     this.top = slot.offset;
     this.keep = keep;
     this.add(slot);

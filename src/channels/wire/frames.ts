@@ -10,8 +10,8 @@
  * | frame | what it says |
  * | --- | --- |
  * | `["hello", 1, token, session, subscriptions]` | First of all. `session` is what a `welcome` gave, or null. |
- * | `["sub", subscriptions]` | `subscriptions` is a list of `[name, positions, options]`: a channel, or a pattern that ends in `*`; `positions` is an object from channel to position, or null for "from now on"; `options` is `{ since: "oldest" }`, `{ member: data }`, or missing. |
- * | `["unsub", names]` | Ends subscriptions. |
+ * | `["sub", subscriptions]` | `subscriptions` is a list of `[name, positions, options]`: a channel, or a pattern that ends in `*`; `positions` is an object from channel to position, or null for "from now on"; of a pattern with positions, a channel without one is new, and begins with its oldest message; `options` may have `since: "oldest"`, for where there is no position, and `member: data`. |
+ * | `["unsub", names]` | Ends subscriptions; `unsubbed` answers it. |
  * | `["pub", seq, channel, data, headers?]` | Publishes. |
  * | `["msg", seq, null, data, headers?]` | For `onMessage`. |
  * | `["call", seq, [method, ms], data, headers?]` | For `onCall`; `ms` is how long the caller waits, 0 for ever. |
@@ -20,7 +20,10 @@
  * | `["nack", id, ms]` | It has not: give it again in so many ms. |
  * | `["token", token]` | A fresh token. |
  *
- * `pub` and `msg` share one sequence per session, without holes; `call` has numbers of its own.
+ * `pub` and `msg` share one sequence per session, whose numbers rise; `call` has numbers of its own. What was not answered
+ * when a connection ends is said again on the next, with its number, in order; what was answered is not, so a number may be
+ * missing there. A session goes on for as long as its client keeps what `welcome` gave: whoever is welcomed with the
+ * same again goes on with its numbers, with another one it begins anew, from 1.
  *
  * From the server:
  *
@@ -30,14 +33,15 @@
  * | `["subbed", name, channel, grant, offset, reason]` | What follows of that channel begins behind `offset`; a position of it is `<offset>.<grant>`. With a `reason` what was asked for is gone: a gap. |
  * | `["watch", name]` | A pattern is subscribed; each channel that it matches has a `subbed` of its own, now or later. |
  * | `["live", channel]` | What was missed is all sent. |
- * | `["refused", name, code, message]` | No such subscription. |
+ * | `["unsubbed", names]` | Nothing more comes of these: they may be subscribed again. |
+ * | `["refused", name, code, message, channel?]` | No such subscription; with `channel` it is there, and leaves this one out. |
  * | `["gap", channel, grant, offset, reason]` | Messages up to `offset` are missing here: the position is a new one. |
  * | `["m", channel, offset, data, headers?]` | A message. |
  * | `["p", channel, offset, { type, member, user, instance, data }]` | `join`, `leave` of a member, or `lost`: an instance with all its members. |
  * | `["members", channel, offset, list]` | Who is there; what comes behind `offset` changes it. |
  * | `["d", id, attempt, data, headers?]` | A direct message, to be acknowledged. |
  * | `["ok", seq, offset, duplicate]` | Published, or handled (then without the rest). |
- * | `["no", seq, code, message]` | Not published, or not handled. |
+ * | `["no", seq, code, message]` | Not published, or not handled. With `unavailable` nobody knows: it is to be said again, and what was said behind it is answered so as well, until it was. |
  * | `["answer", seq, null, data]` | Of a call. |
  * | `["failed", seq, code, message]` | A call has no answer. |
  * | `["token"]` | The token ends soon: say a fresh one. |

@@ -222,7 +222,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     const { maxRequestsPerConnection, maxUnreadBody } = this.service.limits;
     if (wanted || !exchange.head.keepAlive || this.#count >= maxRequestsPerConnection) return true;
     if ((this.#ended && !more) || blocksNext(exchange, maxUnreadBody, isWhole)) return true;
-    return this.isDraining && !more && !this.#pipelined;
+    return !more && !this.#pipelined && (this.isDraining || this.service.givesAway());
   }
 
   get isDraining(): boolean {

@@ -20,6 +20,9 @@ import type { HandlerKeeper } from "./takeover.ts";
 import { DateField } from "../answer/status.ts";
 import type { HttpApp, HttpServer, HttpStats } from "../http_api.ts";
 
+/** An eighth more than others is no reason to move anybody. */
+const LEVEL_SLACK = 8;
+
 /** The server below, as far as HTTP's connections need it. */
 export interface ServiceServer extends HttpServer, HandlerKeeper {
   readonly log: Required<Logger>;
@@ -74,6 +77,8 @@ export class HttpService {
   handlerErrors = 0;
   aborted = 0;
   readonly opening: Opening = new Opening();
+  /** Connections that are to be given away by their next answers. */
+  #surplus = 0;
   /** Those whose handlers go on though no connection waits for them. */
   readonly #outliving: Set<Accounted> = new Set();
   readonly #statuses = [0, 0, 0, 0, 0, 0];
@@ -110,6 +115,17 @@ export class HttpService {
     this.limits = limits;
     if (this.limit !== null) this.limit.configure(limits);
     else if (limits.maxConcurrentRequests !== Infinity) this.limit = new RequestLimit(limits, this.clock, this.active);
+  }
+
+  /** Others have so many connections on an average: those that this one has beyond are given away. */
+  level(connections: number): void {
+    const { active } = this.server.stats;
+    this.#surplus = active > connections + connections / LEVEL_SLACK + 1 ? Math.floor(active - connections) : 0;
+  }
+
+  /** Whether a connection is given away: its answer says so, and its client comes back to whoever has the time. */
+  givesAway(): boolean {
+    return this.#surplus > 0 && this.#surplus-- > 0;
   }
 
   /** Whether each request notes when it began. */

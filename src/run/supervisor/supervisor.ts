@@ -7,6 +7,7 @@ import { systemClock } from "../../clock.ts";
 import { formatAddress } from "../../address.ts";
 import type { Logger } from "../../log.ts";
 import type { HeldSockets } from "./held_sockets.ts";
+import { sharesOf } from "./shares.ts";
 import type { SuperviseSettings } from "./supervise_options.ts";
 import {
   type ChangeOptions,
@@ -378,8 +379,10 @@ export class SlotSupervisor implements Supervisor {
 
   #ping(): void {
     this.#cancelPing = systemClock.setTimer(() => {
-      for (const worker of this.#alive()) {
-        worker.ping();
+      const alive = this.#alive();
+      const shares = sharesOf(alive.filter(({ state }) => state === "ready").map(({ servers }) => servers));
+      for (const worker of alive) {
+        worker.ping(worker.state === "ready" ? shares : {});
         this.#checkHang(worker);
       }
       if (this.#stop === null || this.#alive().length > 0) this.#ping();

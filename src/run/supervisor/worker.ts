@@ -139,8 +139,8 @@ export class Worker {
     return this.state === "ready";
   }
 
-  ping(): void {
-    if (this.#outbox.isIdle) this.#say({ sluice: "ping" });
+  ping(shares: Readonly<Record<string, number>>): void {
+    if (this.#outbox.isIdle) this.#say({ sluice: "ping", shares });
   }
 
   /**

@@ -5,7 +5,7 @@
  */
 import type { Address } from "../../endpoint.ts";
 import type { ProxyTlv } from "../../proxied.ts";
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "../../crc32c.ts";
 import { formatIp } from "./format_ip.ts";
 import {
   broken,

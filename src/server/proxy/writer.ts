@@ -10,7 +10,7 @@ import { type IpGroups, isMapped, parseIp } from "../../ip_ranges.ts";
 import { checkNames, type Names } from "../../names.ts";
 import type { ProxySendOptions, ProxyTlv } from "../../proxied.ts";
 import { integer, oneOf, yesOrNo } from "../../validate.ts";
-import { crc32c } from "./crc32c.ts";
+import { crc32c } from "../../crc32c.ts";
 import { formatIp } from "./format_ip.ts";
 import { FAMILY, FIXED_LENGTH, SIGNATURE, TLV, UNIX_PATH, viewOf } from "./header.ts";
 import { MAX_LENGTH } from "./v2.ts";

@@ -4,19 +4,14 @@
  * @module
  */
 
-/** Keeps events while something is being done, and dispatches them afterwards, in order. */
+/** Keeps news while something is being done, and tells them afterwards, in order. */
 export class Announcer {
-  readonly #target: EventTarget;
-  readonly #news: Event[] = [];
+  readonly #news: (() => void)[] = [];
   #telling = false;
 
-  constructor(target: EventTarget) {
-    this.#target = target;
-  }
-
-  /** To be told when what is being done is done. */
-  add(event: Event): void {
-    this.#news.push(event);
+  /** To be called, without throwing, when what is being done is done. */
+  add(tell: () => void): void {
+    this.#news.push(tell);
   }
 
   /** Acts, then tells. What a listener does is done at once, and told after what it heard. */
@@ -24,9 +19,7 @@ export class Announcer {
     act();
     if (this.#telling) return;
     this.#telling = true;
-    for (let event = this.#news.shift(); event !== undefined; event = this.#news.shift()) {
-      this.#target.dispatchEvent(event);
-    }
+    for (let tell = this.#news.shift(); tell !== undefined; tell = this.#news.shift()) tell();
     this.#telling = false;
   }
 }

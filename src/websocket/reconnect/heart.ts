@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import type { Timers } from "../../clock.ts";
 
 /** A timer that comes so late (ms) was asleep, with its page or its machine: what came meanwhile waits to be heard. */
 const ASLEEP = 1000;
@@ -14,7 +14,7 @@ export interface HeartOptions {
   readonly interval: number;
   /** How long it waits for anything to come, in ms. */
   readonly timeout: number;
-  readonly clock: Clock;
+  readonly clock: Timers;
   /** Asks the server for a sign of life. */
   readonly ask: () => void;
   /** Bytes that wait to be sent: as they get fewer, the server takes them. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dataOf } from "../../bytes.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import { checkNames, gotNumber, type Names } from "../../names.ts";
@@ -139,25 +140,6 @@ export function checkBinaryType(type: ReconnectBinaryType): ReconnectBinaryType 
 }
 
 /**
- * A whole address of a WebSocket; in a page, one that is relative to the page will do.
- *
- * @throws {OptionError} It isn't one.
- */
-export function webSocketUrl(url: string | URL): string {
-  const { location } = globalThis as { location?: { readonly href: string } };
-  let parsed: URL;
-  try {
-    parsed = new URL(url, location?.href);
-  } catch (cause) {
-    throw new OptionError("url", `url must be the address of a WebSocket, got ${url}`, { cause });
-  }
-  parsed.hash = "";
-  const href = parsed.href.replace(/^http/, "ws");
-  if (/^wss?:/.test(href)) return href;
-  throw new OptionError("url", `url must begin with ws:, wss:, http: or https:, got ${url}`);
-}
-
-/**
  * Holds `close()` to what a script may send everywhere.
  *
  * @throws {OptionError} The code can't be sent.
@@ -178,10 +160,14 @@ function heartbeatOf(given: ReconnectHeartbeat | false | undefined): HeartbeatSe
     throw new OptionError("message", `message must be text, a Uint8Array or a function, got ${String(message)}`);
   }
   return {
-    message: message === undefined ? null : typeof message === "function" ? message : () => message,
+    message: message === undefined ? null : () => beatOf(message),
     interval: atLeast(1, "interval", options.interval ?? 30_000),
     timeout: atLeast(1, "timeout", options.timeout ?? 10_000),
   };
+}
+
+function beatOf(message: NonNullable<ReconnectHeartbeat["message"]>): string | Uint8Array {
+  return dataOf(typeof message === "function" ? message() : message, "heartbeat.message()");
 }
 
 function offeredProtocols(offered: readonly string[]): readonly string[] {

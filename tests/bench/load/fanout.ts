@@ -7,7 +7,7 @@
 import type { FanoutJob, Sample, Target } from "./jobs.ts";
 import { Block, NOTHING, Poll, receive, received, shut } from "./libc.ts";
 import { measureLoad } from "./window.ts";
-import { openWebSockets, textFrame } from "./ws_wire.ts";
+import { FrameReader, openWebSockets, textFrame } from "./ws_wire.ts";
 
 const TURN_MS = 100;
 const LAST_ROUND_MS = 30_000;
@@ -49,46 +49,10 @@ const SPEECH: Readonly<Record<FanoutJob["protocol"], Speech>> = {
   },
 };
 
-/** Counts a server's messages on one connection, wherever the pieces end. */
-class Frames {
-  /** Bytes of the frame that is under way. */
-  #left = 0;
-  #head: number[] = [];
-
-  /** Messages that began in these bytes: texts, and no pings. */
-  count(bytes: Uint8Array, length: number): number {
-    let messages = 0;
-    for (let at = 0; at < length;) {
-      if (this.#left > 0) {
-        const taken = Math.min(this.#left, length - at);
-        this.#left -= taken;
-        at += taken;
-        continue;
-      }
-      this.#head.push(bytes[at++]);
-      const size = sizeOf(this.#head);
-      if (size === null) continue;
-      if ((this.#head[0] & 15) === 1) messages++;
-      this.#left = size;
-      this.#head = [];
-    }
-    return messages;
-  }
-}
-
-/** The payload's length in a server's frame; null while the head is not whole. */
-function sizeOf(head: readonly number[]): number | null {
-  if (head.length < 2) return null;
-  const short = head[1] & 127;
-  const more = short === 126 ? 2 : short === 127 ? 8 : 0;
-  if (head.length < 2 + more) return null;
-  return more === 0 ? short : head.slice(2).reduce((size, byte) => size * 256 + byte, 0);
-}
-
 class FanoutLoad {
   readonly #poll = new Poll();
   readonly #fds: number[];
-  readonly #frames: Frames[] = [];
+  readonly #frames: FrameReader[] = [];
   readonly #job: FanoutJob;
   readonly #speech: Speech;
   readonly #message: string;
@@ -104,7 +68,7 @@ class FanoutLoad {
     this.#fds = openWebSockets(job.port, job.conns, this.#speech.path);
     for (const fd of this.#fds) {
       this.#poll.add(fd);
-      this.#frames[fd] = new Frames();
+      this.#frames[fd] = new FrameReader();
     }
     this.#greet();
     this.#begin();

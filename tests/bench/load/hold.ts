@@ -4,9 +4,9 @@
  * @module
  */
 import { makeBlock } from "./echo.ts";
-import type { Held } from "./jobs.ts";
-import { NOTHING, open, Poll, receive, shut } from "./libc.ts";
-import { makeRound, shakeHands } from "./ws_wire.ts";
+import type { Held, Hello } from "./jobs.ts";
+import { Block, NOTHING, open, Poll, receive, received, shut } from "./libc.ts";
+import { FrameReader, makeRound, shakeHands, textFrame } from "./ws_wire.ts";
 
 const LINE_BYTES = 64;
 /** After so many connections the server is asked something, so that its accept queue never overflows. */
@@ -20,11 +20,12 @@ const held = new Set<number>();
 let poll = new Poll();
 
 /** Opens connections on top of those that are held. */
-export function holdOpen(port: number, count: number, websocket = false): Held {
+export function holdOpen(port: number, count: number, websocket = false, hello: Hello | null = null): Held {
   speech = websocket ? message : line;
   for (let left = count; left > 0; left -= BATCH) {
     const fds = Array.from({ length: Math.min(BATCH, left) }, () => open(port));
     if (websocket) shakeHands(port, fds);
+    if (hello !== null) greet(fds, hello);
     for (const fd of fds) {
       poll.add(fd);
       held.add(fd);
@@ -32,6 +33,21 @@ export function holdOpen(port: number, count: number, websocket = false): Held {
     if (!websocket) ask(fds.slice(-1));
   }
   return { open: held.size, reset: 0 };
+}
+
+function greet(fds: readonly number[], { text, answers }: Hello): void {
+  const block = new Block(textFrame(text));
+  for (const fd of fds) block.send(fd);
+  const end = performance.now() + ANSWER_MS;
+  for (const fd of fds) {
+    const reader = new FrameReader();
+    for (let left = answers; left > 0;) {
+      if (performance.now() > end) throw new Error(`${left} answers to a hello did not come`);
+      const length = receive(fd);
+      if (length > 0) left -= reader.count(received, length);
+      else if (length !== NOTHING) throw new Error(`the server closed a WebSocket (${length})`);
+    }
+  }
 }
 
 /** One line or message on each, and its answer. */

@@ -79,15 +79,53 @@ export interface Target {
   readonly ms: number;
 }
 
+/** What is said on each WebSocket that is opened, and how many messages answer it. */
+export interface Hello {
+  readonly text: string;
+  readonly answers: number;
+}
+
 /** Open connections, as WebSockets if asked, and keep them; send a line or message on each and read it back; wait for the server to close all; close all. */
 export type HoldJob =
-  | { readonly job: "open"; readonly port: number; readonly count: number; readonly websocket?: boolean }
+  | {
+    readonly job: "open";
+    readonly port: number;
+    readonly count: number;
+    readonly websocket?: boolean;
+    readonly hello?: Hello;
+  }
   | { readonly job: "say" }
   | { readonly job: "release"; readonly ms: number }
   | { readonly job: "drop" };
 
+/** Takes a position in each of so many channels, for those who come back later. */
+export interface PlacesJob {
+  readonly job: "places";
+  readonly port: number;
+  readonly channels: number;
+}
+
+/** So many come back at once, each `behind` messages behind in one of the channels, beside some that are live. */
+export interface RecoverJob {
+  readonly job: "recover";
+  readonly port: number;
+  readonly conns: number;
+  readonly channels: number;
+  readonly behind: number;
+  readonly live: number;
+}
+
+/** How long it took until all had all, and how late the latest message of the live ones was before and meanwhile; ms. */
+export interface Recovered {
+  readonly ms: number;
+  readonly quiet: number;
+  readonly delayed: number;
+  /** Messages of the live ones. */
+  readonly heard: number;
+}
+
 /** Anything the load process does. */
-export type Job = (Work & Target) | HoldJob;
+export type Job = (Work & Target) | HoldJob | PlacesJob | RecoverJob;
 
 /** What was counted in a window. */
 export interface Sample {

@@ -42,6 +42,61 @@ export function textFrame(...texts: readonly string[]): Uint8Array {
   return concat(texts.map((text) => frame("text", bytesOf(text), true)));
 }
 
+/** Reads a server's frames on one connection, wherever the pieces end. */
+export class FrameReader {
+  /** Bytes of the payload that are still to come; null in a head. */
+  #left: number | null = null;
+  #head: number[] = [];
+  #text = "";
+
+  /** Messages that end in these bytes: texts, and no pings. */
+  count(bytes: Uint8Array, length: number): number {
+    let messages = 0;
+    this.#read(bytes, length, false, () => messages++);
+    return messages;
+  }
+
+  /** The same with their words, of one byte a letter. */
+  texts(bytes: Uint8Array, length: number): string[] {
+    const texts: string[] = [];
+    this.#read(bytes, length, true, (text) => texts.push(text));
+    return texts;
+  }
+
+  #read(bytes: Uint8Array, length: number, kept: boolean, ended: (text: string) => void): void {
+    for (let at = 0; at < length;) {
+      if (this.#left === null) {
+        this.#head.push(bytes[at++]);
+        this.#left = sizeOf(this.#head);
+      } else {
+        const taken = Math.min(this.#left, length - at);
+        if (kept) this.#text += latin1.decode(bytes.subarray(at, at + taken));
+        this.#left -= taken;
+        at += taken;
+      }
+      if (this.#left === 0) this.#end(ended);
+    }
+  }
+
+  #end(ended: (text: string) => void): void {
+    const [first] = this.#head;
+    const text = this.#text;
+    this.#left = null;
+    this.#head = [];
+    this.#text = "";
+    if ((first & 15) === OPCODES.text) ended(text);
+  }
+}
+
+/** The payload's length in a server's frame; null while the head is not whole. */
+function sizeOf(head: readonly number[]): number | null {
+  if (head.length < 2) return null;
+  const short = head[1] & 127;
+  const more = short === 126 ? 2 : short === 127 ? 8 : 0;
+  if (head.length < 2 + more) return null;
+  return more === 0 ? short : head.slice(2).reduce((size, byte) => size * 256 + byte, 0);
+}
+
 /** WebSockets that are open: handshakes in batches. */
 export function openWebSockets(port: number, count: number, path?: string): number[] {
   const all: number[] = [];

@@ -6,7 +6,7 @@ import { concat } from "../../../src/bytes.ts";
 import type { Address } from "../../../src/endpoint.ts";
 import { FrameError } from "../../../src/errors.ts";
 import type { ProxyHeader } from "../../../src/proxied.ts";
-import { crc32c } from "../../../src/server/proxy/crc32c.ts";
+import { crc32c } from "../../../src/crc32c.ts";
 import { parseIp } from "../../../src/ip_ranges.ts";
 import { formatIp } from "../../../src/server/proxy/format_ip.ts";
 import { ProxyHeaderParser } from "../../../src/server/proxy/parser.ts";

@@ -13,9 +13,13 @@ const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return rest;
 });
 
-/** The checksum of bytes, as an unsigned number. */
-export function crc32c(bytes: Uint8Array): number {
-  let sum = 0xffffffff;
-  for (const byte of bytes) sum = sum >>> 8 ^ TABLE[(sum ^ byte) & 255];
+/**
+ * The checksum of bytes, as an unsigned number.
+ *
+ * @param before That of the bytes before these: the result is the checksum of both. @default 0, for none
+ */
+export function crc32c(bytes: Uint8Array, before: number = 0): number {
+  let sum = before ^ 0xffffffff;
+  for (let at = 0; at < bytes.length; at++) sum = sum >>> 8 ^ TABLE[(sum ^ bytes[at]) & 255];
   return (sum ^ 0xffffffff) >>> 0;
 }

@@ -1,0 +1,676 @@
+/**
+ * The client of channels.
+ *
+ * @module
+ */
+import { systemTimers, type Timers } from "../../clock.ts";
+import { OptionError } from "../../errors.ts";
+import type { Names } from "../../names.ts";
+import type { ConnectionEnd, Hello } from "../../websocket/reconnect/reconnect_api.ts";
+import { Reconnector } from "../../websocket/reconnect/reconnector.ts";
+import { nativeTransport, requireNative } from "../../websocket/reconnect/native.ts";
+import { defaultPage } from "../../websocket/reconnect/page.ts";
+import { FAREWELL_PROTOCOL } from "../../websocket/farewell.ts";
+import { HEARTBEAT_PROTOCOL } from "../../websocket/beat.ts";
+import { ChannelError } from "../channels_errors.ts";
+import { type ChannelCode, CHANNELS_PROTOCOL, CLOSE_CODES, decodeFrame, encodeFrame, VERSION } from "../wire/frames.ts";
+import { atLeast1, checkOptions } from "./checks.ts";
+import type {
+  CallOptions,
+  ChannelClientOptions,
+  ChannelUrl,
+  ClientEvents,
+  ClientPosition,
+  ClientPublished,
+  ClientPublishOptions,
+  ClientState,
+  ClientToken,
+  DirectMessage,
+  MessageHeaders,
+  Outbox,
+  SubscribeOptions,
+  Subscription,
+} from "./client_api.ts";
+import { Feed } from "./feed.ts";
+import { memoryOutbox } from "./outbox.ts";
+import { Sub } from "./subscription.ts";
+
+/** Messages, and as many calls, that are under way at a time: a server lets 256 wait. */
+const WINDOW = 100;
+/** Subscriptions in one frame. */
+const BATCH = 50;
+/** How long to wait before what the server can't do at the moment is said again, in ms. */
+const RETRY = 1000;
+/** How long to stay away after too much was said, in ms. */
+const FLOOD_WAIT = 10_000;
+/** Acknowledged direct messages that are remembered: one comes again where the acknowledgement got lost. */
+const REMEMBERED = 1000;
+/** RFC 6455 §7.4.1. */
+const TOO_BIG = 1009;
+
+/** Words that a channel's subscription hears. */
+const OF_CHANNELS: readonly string[] = ["m", "p", "live", "gap"] satisfies (keyof Sub)[];
+
+/** Refusals that are over soon. */
+const TEMPORARY: readonly unknown[] = ["unavailable", "draining"] satisfies ChannelCode[];
+
+const NAMES: Names<ChannelClientOptions> = {
+  token: true,
+  outbox: true,
+  position: true,
+  maxMessageBytes: true,
+  transport: true,
+  minDelay: true,
+  maxDelay: true,
+  page: true,
+  clock: true,
+  random: true,
+};
+
+/** Something to be said, and answered. */
+interface Said {
+  readonly frame: () => readonly unknown[];
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: Error) => void;
+  /** Its turn is there. */
+  ready: boolean;
+  /** It was said on this connection. */
+  said: boolean;
+}
+
+/** A message in the outbox. */
+interface Entry extends Said {
+  readonly size: number;
+  /** Whether it is told where it stands. */
+  readonly isPublished: boolean;
+}
+
+interface Call extends Said {
+  readonly idempotent: boolean;
+  readonly done: () => void;
+}
+
+/**
+ * Speaks with a server of channels, in browsers, Deno, Bun and Node, and comes back where it left off: each message of a
+ * channel is handed out once and in order, or a gap is told; what it publishes is said again until it is acknowledged.
+ *
+ * @example
+ * ```ts
+ * const client = new ChannelClient("wss://example.net/channels", { token: () => freshToken() });
+ * const room = client.subscribe("room:1", { since: "oldest" });
+ * room.on("gap", ({ reason }) => reload(reason));
+ * for await (const { data } of room) show(data);
+ * ```
+ */
+export class ChannelClient {
+  readonly #socket: Reconnector;
+  readonly #clock: Timers;
+  readonly #token: ClientToken;
+  readonly #outbox: Outbox;
+  readonly #maxBytes: number;
+  readonly #kept: Map<string, Readonly<Record<string, string>>>;
+  readonly #feed: Feed<DirectMessage, ClientEvents> = new Feed(["message", "state", "error"]);
+  readonly #subs: Map<string, Sub> = new Map();
+  /** Names that the server may still say something of which is meant for nobody. */
+  readonly #leaving: Set<string> = new Set();
+  /** By their numbers, which are never used twice. */
+  readonly #entries: Map<number, Entry> = new Map();
+  readonly #calls: Map<number, Call> = new Map();
+  /** Direct messages that the application has, and true for those that are acknowledged. */
+  readonly #direct: Map<string, DirectMessage | true> = new Map();
+  readonly #loaded: Promise<void>;
+  #waiting = 0;
+  #waitingBytes = 0;
+  #nextEntry = 1;
+  #nextCall = 1;
+  #session: string | null = null;
+  /** What an entry's number is above its number in the session. */
+  #base = 0;
+  #state: ClientState = "connecting";
+  /** Counts connections: what was asked for one is of no use for another. */
+  #connection = 0;
+  /** The server has said welcome. */
+  #welcomed = false;
+  /** The outbox knows of the session: entries may be said. */
+  #ready = false;
+  #cancelRetry: (() => void) | null = null;
+  /** What the server, or the outbox, had to say of the end. */
+  #error: Error | null = null;
+  #over: Error | null = null;
+  /** The application has closed it. */
+  #isLeft = false;
+
+  /**
+   * Connects at once.
+   *
+   * @param url Of the server: ws:, wss:, http: or https:, or a function that is asked for it before each attempt.
+   * @throws {OptionError} A value can't be used.
+   * @throws {UnsupportedError} There is neither a transport nor a WebSocket of the runtime's own.
+   */
+  constructor(url: ChannelUrl, options: ChannelClientOptions = {}) {
+    checkOptions("ChannelClient()", options, NAMES);
+    const { token = null, outbox = memoryOutbox(), transport = nativeTransport, clock = systemTimers } = options;
+    if (token !== null && typeof token !== "string" && typeof token !== "function") {
+      throw new OptionError("token", `token must be a string or a function, got ${typeof token}`);
+    }
+    if (transport === nativeTransport) requireNative();
+    this.#token = token;
+    this.#outbox = outbox;
+    this.#clock = clock;
+    this.#maxBytes = atLeast1("maxMessageBytes", options.maxMessageBytes ?? 65_536);
+    this.#kept = new Map(Object.entries(options.position ?? {}));
+    this.#socket = new Reconnector(url, {
+      protocols: [CHANNELS_PROTOCOL, FAREWELL_PROTOCOL, HEARTBEAT_PROTOCOL],
+      minDelay: atLeast1("minDelay", options.minDelay ?? 500),
+      maxDelay: atLeast1("maxDelay", options.maxDelay ?? 30_000),
+      maxAttempts: Infinity,
+      connectTimeout: 10_000,
+      stableAfter: 5000,
+      closeTimeout: 5000,
+      heartbeat: { message: null, interval: 30_000, timeout: 10_000 },
+      offersBeat: true,
+      transport,
+      page: options.page === undefined ? defaultPage() : options.page,
+      clock,
+      random: options.random ?? Math.random,
+      checked: (hello) => hello,
+      // Nobody is told of one attempt.
+      dropped: (why) => new Error(why),
+      hello: () => this.#hello(),
+      shouldReconnect: (end, byDefault) => this.#comesBack(end, byDefault),
+    }, {
+      open: nothing,
+      ready: nothing,
+      stopped: nothing,
+      state: () => this.#moved(),
+      message: (message) => this.#heard(message),
+      end: () => this.#lost(),
+      close: (end) => this.#end(end),
+    });
+    this.#loaded = outbox.load().then((kept) => this.#take(kept));
+    this.#loaded.catch((error) => this.#fail(error));
+  }
+
+  /** What it is doing. */
+  get state(): ClientState {
+    return this.#state;
+  }
+
+  /**
+   * Where its subscriptions are: behind what the application has taken. Keep it, and a new client goes on there:
+   * `new ChannelClient(url, { position })`.
+   */
+  get position(): ClientPosition {
+    const taken = [...this.#subs].map(([name, { positions }]) => [name, positions] as const);
+    return Object.fromEntries([...this.#kept, ...taken].filter(([, positions]) => positions)) as ClientPosition;
+  }
+
+  /** Messages in the outbox: not acknowledged yet. */
+  get unacknowledged(): number {
+    return this.#waiting;
+  }
+
+  /** Messages to this user, or this session, for one loop; leaving the loop does not end them. */
+  get messages(): AsyncIterableIterator<DirectMessage, void, void> {
+    return this.#feed;
+  }
+
+  /** Fulfils when it is over for good. */
+  get closed(): Promise<void> {
+    return this.#socket.closed;
+  }
+
+  /** Listens. @returns Listens no more. */
+  on<K extends keyof ClientEvents>(type: K, listener: (event: ClientEvents[K]) => void): () => void {
+    return this.#feed.on(type, listener);
+  }
+
+  /**
+   * Subscribes to a channel, or to all channels that begin with what is before a `*` at the end.
+   *
+   * @throws {OptionError} A value can't be used, or this client has a subscription already that has messages in common.
+   */
+  subscribe(name: string, options: SubscribeOptions = {}): Subscription {
+    if (typeof name !== "string" || name === "") {
+      throw new OptionError("name", `name must be a channel, or a pattern such as room:*, got ${name}`);
+    }
+    for (const other of this.#subs.values()) {
+      if (other.covers(name) || (name.endsWith("*") && other.name.startsWith(name.slice(0, -1)))) {
+        throw new OptionError(
+          "name",
+          `name must not be part of ${other.name}, or have it: close that first, got ${name}`,
+        );
+      }
+    }
+    const sub = new Sub(name, options, this.#kept.get(name), {
+      want: () => this.#subscribeAll(),
+      leave: (sub, forGood) => this.#leave(sub, forGood),
+      moved: () => this.#moved(),
+    });
+    this.#kept.delete(name);
+    if (this.#over) sub.end(this.#over);
+    else this.#subs.set(name, sub);
+    this.#subscribeAll();
+    return sub;
+  }
+
+  /**
+   * Publishes: fulfils when the server's log has the message. It is said again until then, on as many connections as it
+   * takes, and counted once. A promise that nobody looks at does no harm when it rejects.
+   *
+   * @param data What JSON can say, or bytes; bytes must not be changed until it settles.
+   * @throws {OptionError} Synchronously: a value can't be used.
+   * @throws {ChannelError} The server refused it, the outbox has no room (`too-many`), or the client is over.
+   */
+  publish(channel: string, data: unknown, options: ClientPublishOptions = {}): Promise<ClientPublished> {
+    if (typeof channel !== "string" || channel === "" || channel.endsWith("*")) {
+      throw new OptionError("channel", `channel must be a channel, got ${channel}`);
+    }
+    return this.#put("pub", channel, data, options);
+  }
+
+  /** The same with a message for the server's `onMessage`: fulfils when it is handled. */
+  send(data: unknown, options: ClientPublishOptions = {}): Promise<void> {
+    return this.#put("msg", null, data, options);
+  }
+
+  /**
+   * Asks the server's `onCall`. Waits for a connection; when one is lost with the question under way it rejects, unless
+   * it is `idempotent`.
+   *
+   * @throws {OptionError} Synchronously: a value can't be used.
+   * @throws {ChannelError} There was no answer: `reason` says why.
+   */
+  call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
+    const { timeout = 30_000, signal, headers, idempotent = false } = options;
+    checkOptions("call()", options, { headers: true, timeout: true, signal: true, idempotent: true });
+    atLeast1("timeout", timeout);
+    const body = this.#body(data, headers);
+    const seq = this.#nextCall++;
+    const due = this.#clock.now() + timeout;
+    return quietly((resolve, reject) => {
+      if (this.#over) return reject(this.#over);
+      if (signal?.aborted) return reject(signal.reason);
+      const giveUp = (error: Error): void => {
+        const call = this.#takeCall(seq);
+        if (call?.said) this.#say(["cancel", seq]);
+        call?.reject(error);
+      };
+      const late = (): void => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`));
+      const abort = (): void => giveUp(signal!.reason);
+      const cancel = timeout < Infinity ? this.#clock.setTimer(late, timeout) : null;
+      signal?.addEventListener("abort", abort);
+      const done = (): void => {
+        cancel?.();
+        signal?.removeEventListener("abort", abort);
+      };
+      const left = (): number => timeout < Infinity ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
+      const frame = (): unknown[] => ["call", seq, [method, left()], ...body];
+      this.#calls.set(seq, { frame, resolve, reject, ready: true, said: false, idempotent, done });
+      this.#sayAll();
+    });
+  }
+
+  /**
+   * Ends it for good. What waits rejects; what an outbox has kept is there for the next client. Idempotent.
+   *
+   * @returns Like `closed`.
+   */
+  close(): Promise<void> {
+    this.#isLeft = true;
+    this.#socket.close(1000, "");
+    return this.#socket.closed;
+  }
+
+  /** First of all on each connection. */
+  async #hello(): Promise<Hello> {
+    const at = this.#connection;
+    await this.#loaded;
+    const token = await this.#ask();
+    return [encodeFrame(["hello", VERSION, token, this.#session, at === this.#connection ? this.#requests() : []])];
+  }
+
+  #ask(): string | null | Promise<string | null> {
+    return typeof this.#token === "function" ? this.#token() : this.#token;
+  }
+
+  /** What the server says. */
+  readonly #words: { readonly [word: string]: (...args: never[]) => void } = {
+    welcome: (session: string) => this.#welcome(session),
+    subbed: (name: string, ...rest: Parameters<Sub["subbed"]>) => this.#subs.get(name)?.subbed(...rest),
+    watch: (name: string) => this.#subs.get(name)?.watch(),
+    unsubbed: (names: readonly string[]) => {
+      for (const name of names) this.#leaving.delete(name);
+      this.#subscribeAll();
+    },
+    refused: (name: string, code: ChannelCode, message: string, channel?: string) => {
+      const sub = this.#subs.get(name);
+      if (!sub?.said) return;
+      if (channel !== undefined) return sub.refused(code, message);
+      if (code === "bad-position" || TEMPORARY.includes(code)) {
+        sub.silence();
+        if (code !== "bad-position") return this.#retry();
+        sub.forget();
+        return this.#subscribeAll();
+      }
+      this.#leave(sub, true);
+      sub.end(sub.refused(code, message));
+    },
+    members: (...rest: Parameters<Sub["memberList"]>) => this.#subOf(rest[0])?.memberList(...rest),
+    bye: (offsets: Readonly<Record<string, number>>) => {
+      for (const [channel, offset] of Object.entries(offsets)) this.#subOf(channel)?.reach(channel, offset);
+    },
+    d: (id: string, attempt: number, data: unknown, headers?: MessageHeaders) => this.#give(id, attempt, data, headers),
+    ok: (seq: number, offset: number, duplicate: boolean) => {
+      const entry = this.#settle(seq);
+      entry?.resolve((entry.isPublished ? { offset, duplicate } : undefined) as never);
+    },
+    no: (seq: number, code: ChannelCode, message: string) => {
+      const error = new ChannelError(code, message);
+      if (!TEMPORARY.includes(code)) return this.#settle(seq)?.reject(error);
+      const entry = this.#entries.get(seq + this.#base);
+      if (entry) entry.said = false;
+      this.#retry();
+    },
+    answer: (seq: number, _: null, data: unknown) => this.#takeCall(seq)?.resolve(data as never),
+    failed: (seq: number, code: ChannelCode, message: string) => {
+      const error = new ChannelError(code, message);
+      this.#takeCall(seq)?.reject(error);
+    },
+    token: () => void this.#refresh(),
+    error: (code: ChannelCode, message: string) => this.#error = new ChannelError(code, message),
+  };
+
+  #heard(message: string | Uint8Array): void {
+    try {
+      const [word, ...rest] = decodeFrame(message) as [string, ...never[]];
+      if (OF_CHANNELS.includes(word)) this.#subOf(rest[0])?.[word as "live"](...rest as [never]);
+      else if (Object.hasOwn(this.#words, word)) this.#words[word](...rest);
+    } catch (cause) {
+      // No server of ours: what it says can't be believed, and it would say so again.
+      this.#fail(new ChannelError("bad-frame", `The server sent what is no frame`, { cause }), CLOSE_CODES.protocol);
+    }
+  }
+
+  #welcome(session: string): void {
+    const at = this.#connection;
+    const [first = this.#nextEntry] = this.#entries.keys();
+    // The numbers of another session begin anew.
+    if (session !== this.#session) this.#base = first - 1;
+    this.#session = session;
+    this.#welcomed = true;
+    this.#error = null;
+    if (this.#leaving.size > 0) this.#say(["unsub", [...this.#leaving]]);
+    this.#subscribeAll();
+    this.#sayAll();
+    this.#saveSession().then(() => {
+      this.#ready = at === this.#connection;
+      this.#sayAll();
+    }, (error) => this.#fail(error));
+  }
+
+  /** The connection, or an attempt, has ended: nothing of it counts any more. */
+  #lost(): void {
+    this.#connection++;
+    this.#welcomed = this.#ready = false;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#leaving.clear();
+    for (const sub of this.#subs.values()) sub.silence();
+    for (const entry of this.#entries.values()) entry.said = false;
+    const error = new ChannelError("unavailable", "The connection was lost before the answer: it may have been done");
+    for (const [seq, call] of this.#calls) {
+      if (call.said && !call.idempotent) this.#takeCall(seq)!.reject(error);
+      else call.said = false;
+    }
+    this.#moved();
+  }
+
+  #comesBack({ code }: ConnectionEnd, byDefault: boolean): boolean | number {
+    if (code === CLOSE_CODES.expired || code === CLOSE_CODES.unauthorized) return typeof this.#token === "function";
+    if (this.#session && (this.#error as ChannelError | null)?.reason === "bad-session") {
+      // It was another secret's, or another user's: what it has said is said again in a new one.
+      this.#session = null;
+      return true;
+    }
+    return code === CLOSE_CODES.flood ? FLOOD_WAIT : byDefault && code !== TOO_BIG;
+  }
+
+  /** It can't go on. */
+  #fail(error: Error, code: number = 1000): void {
+    this.#error = error;
+    this.#socket.close(code, "");
+  }
+
+  #end({ code, reason }: ConnectionEnd): void {
+    const [word = "unavailable"] = Object.entries(CLOSE_CODES).find(([, known]) => known === code) ?? [];
+    const ended = this.#isLeft || (code === 1000 && !this.#error) ? null : this.#error ??
+      new ChannelError(
+        word === "protocol" ? "bad-frame" : word as ChannelCode,
+        reason || `The server closed with ${code}`,
+      );
+    const over = this.#over = ended ?? new ChannelError("canceled", "The client is closed");
+    for (const sub of this.#subs.values()) sub.end(ended);
+    for (const { reject } of this.#entries.values()) reject(over);
+    for (const seq of this.#calls.keys()) this.#takeCall(seq)!.reject(over);
+    void this.#outbox.close();
+    this.#moved();
+    if (ended) this.#feed.emit("error", ended);
+    this.#feed.end(ended);
+  }
+
+  #moved(): void {
+    const state = this.#stateNow();
+    if (state === this.#state) return;
+    this.#state = state;
+    this.#feed.emit("state", state);
+  }
+
+  #stateNow(): ClientState {
+    if (this.#over) return "closed";
+    const { state } = this.#socket;
+    if (!this.#welcomed) return state === "waiting" || state === "away" ? "offline" : "connecting";
+    return [...this.#subs.values()].every(({ isLive }) => isLive) ? "live" : "catching-up";
+  }
+
+  #say(frame: readonly unknown[]): void {
+    // What a connection does not take is said again on the next, from what is kept here.
+    if (this.#welcomed) this.#socket.hand(encodeFrame(frame));
+  }
+
+  /** What has to wait a moment is said again. */
+  #retry(): void {
+    this.#cancelRetry ??= this.#clock.setTimer(() => {
+      this.#cancelRetry = null;
+      this.#subscribeAll();
+      this.#sayAll();
+    }, RETRY);
+  }
+
+  #subOf(channel: string): Sub | undefined {
+    return this.#subs.get(channel) ?? [...this.#subs.values()].find((sub) => sub.covers(channel));
+  }
+
+  /** Those that are not said yet, as many as one frame has. */
+  #requests(): readonly unknown[] {
+    const wanted = [...this.#subs.values()].filter((sub) => !sub.said && !sub.paused && !this.#leaving.has(sub.name));
+    return wanted.slice(0, BATCH).map((sub) => {
+      sub.said = true;
+      return sub.request();
+    });
+  }
+
+  #subscribeAll(): void {
+    if (!this.#welcomed || this.#cancelRetry) return;
+    for (let some = this.#requests(); some.length > 0; some = this.#requests()) this.#say(["sub", some]);
+    this.#moved();
+  }
+
+  #leave(sub: Sub, forGood: boolean): void {
+    const { name } = sub;
+    if (this.#subs.get(name) !== sub) return;
+    if (forGood) this.#subs.delete(name);
+    if (sub.said) {
+      this.#leaving.add(name);
+      this.#say(["unsub", [name]]);
+    }
+    this.#moved();
+  }
+
+  #give(id: string, attempt: number, data: unknown, headers: MessageHeaders = {}): void {
+    const known = this.#direct.get(id);
+    if (known === true) this.#say(["ack", [id]]);
+    if (known) return;
+    const settle = (...frame: unknown[]): void => {
+      if (this.#direct.get(id) !== message) return;
+      this.#direct.delete(id);
+      if (frame[0] === "ack") this.#direct.set(id, true);
+      this.#say(frame);
+      for (const [old, known] of this.#direct) {
+        if (known === true && this.#direct.size > REMEMBERED) this.#direct.delete(old);
+      }
+    };
+    const ack = (): void => settle("ack", [id]);
+    const nack = (delay = 0): void => settle("nack", id, delay);
+    const message: DirectMessage = { id, attempt, data, headers, ack, nack };
+    this.#direct.set(id, message);
+    this.#feed.add("message", message);
+  }
+
+  async #refresh(): Promise<void> {
+    const at = this.#connection;
+    if (typeof this.#token !== "function") return;
+    try {
+      const token = await this.#ask();
+      if (at === this.#connection) this.#say(["token", token]);
+    } catch {
+      // The server closes when the token's time is over, and then it is asked for again.
+    }
+  }
+
+  /** The end of a frame. @throws {OptionError} The data can't be sent. */
+  #body(data: unknown, headers: MessageHeaders | undefined): readonly unknown[] {
+    const raw = ArrayBuffer.isView(data)
+      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+      : data instanceof ArrayBuffer
+      ? new Uint8Array(data)
+      : JSON.stringify(data ?? null);
+    if (raw === undefined) {
+      throw new OptionError("data", `data must be what JSON can say, or bytes, got ${typeof data}`);
+    }
+    const isText = typeof raw === "string";
+    const size = isText ? new TextEncoder().encode(raw).length : raw.length;
+    if (size > this.#maxBytes) {
+      throw new OptionError("data", `data must not be above maxMessageBytes (${this.#maxBytes}), got ${size} bytes`);
+    }
+    const own = isText ? JSON.parse(raw) : raw;
+    return headers ? [own, headers] : [own];
+  }
+
+  /** Puts a message into the outbox. */
+  #put<T>(word: string, channel: string | null, data: unknown, options: ClientPublishOptions): Promise<T> {
+    checkOptions(word === "pub" ? "publish()" : "send()", options, { headers: true });
+    const body = this.#body(data, options.headers);
+    const kept = encodeFrame([word, 0, channel, ...body]);
+    const size = kept.length;
+    return quietly((resolve, reject) => {
+      if (this.#over) return reject(this.#over);
+      const { maxQueued, maxQueuedBytes } = this.#outbox;
+      if (this.#waiting >= maxQueued || this.#waitingBytes + size > maxQueuedBytes) {
+        const words = `The outbox is full: raise maxQueued (${maxQueued}) or maxQueuedBytes (${maxQueuedBytes})`;
+        return reject(new ChannelError("too-many", words));
+      }
+      // What is not loaded yet comes first.
+      this.#count(1, size);
+      this.#loaded.then(() => {
+        if (this.#over) return reject(this.#over);
+        const n = this.#nextEntry++;
+        const entry = this.#enter(n, [word, 0, channel, ...body], size, resolve, reject);
+        // Said before it is kept its number could be another's after a crash, and that one would be taken for this.
+        return this.#outbox.save(n, kept).then(() => {
+          entry.ready = true;
+          this.#sayAll();
+        }, (error) => this.#settle(n - this.#base)?.reject(error));
+      }, reject);
+    });
+  }
+
+  #enter(n: number, frame: readonly unknown[], size: number, resolve: Said["resolve"], reject: Said["reject"]): Entry {
+    const [word, , ...rest] = frame;
+    const said = (): unknown[] => [word, n - this.#base, ...rest];
+    const entry: Entry = { frame: said, size, isPublished: word === "pub", ready: false, said: false, resolve, reject };
+    this.#entries.set(n, entry);
+    return entry;
+  }
+
+  #count(messages: number, bytes: number): void {
+    this.#waiting += messages;
+    this.#waitingBytes += bytes;
+  }
+
+  /** What an outbox has kept of another client. */
+  #take(kept: Iterable<readonly [number, string | Uint8Array]>): void {
+    const reject = (error: Error): unknown => this.#over ?? this.#feed.emit("error", error);
+    for (const [n, bytes] of [...kept].sort(([a], [b]) => a - b)) {
+      const frame = decodeFrame(bytes) ?? [];
+      if (n === 0) {
+        [, this.#session, this.#base, this.#nextEntry] = frame as [string, string, number, number];
+        continue;
+      }
+      this.#count(1, bytes.length);
+      this.#enter(n, frame, bytes.length, nothing, reject).ready = true;
+      this.#nextEntry = Math.max(this.#nextEntry, n + 1);
+    }
+    // Nobody knows which numbers it has used.
+    if (this.#entries.size === 0) this.#session = null;
+  }
+
+  #saveSession(): Promise<void> {
+    return this.#outbox.save(0, encodeFrame(["session", this.#session, this.#base, this.#nextEntry]));
+  }
+
+  /** Says what waits, in order. */
+  #sayAll(): void {
+    if (!this.#welcomed || this.#cancelRetry) return;
+    for (const all of [this.#calls, this.#ready ? this.#entries : new Map<number, Said>()]) {
+      let room = WINDOW;
+      for (const one of all.values()) {
+        if (!one.ready || room-- === 0) break;
+        if (one.said) continue;
+        one.said = true;
+        this.#say(one.frame());
+      }
+    }
+  }
+
+  /** A message is answered. */
+  #settle(seq: number): Entry | undefined {
+    const n = seq + this.#base;
+    const entry = this.#entries.get(n);
+    if (!entry) return;
+    this.#entries.delete(n);
+    this.#count(-1, -entry.size);
+    // Its number is not to be used again.
+    if (n === this.#nextEntry - 1 && this.#entries.size > 0) this.#saveSession().catch(nothing);
+    this.#outbox.remove(n).catch(nothing);
+    this.#sayAll();
+    return entry;
+  }
+
+  #takeCall(seq: number): Call | undefined {
+    const call = this.#calls.get(seq);
+    this.#calls.delete(seq);
+    call?.done();
+    this.#sayAll();
+    return call;
+  }
+}
+
+function nothing(): void {}
+
+/** A promise that is no unhandled rejection where nobody looks at it. */
+function quietly<T>(begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {
+  const promise = new Promise<T>(begin);
+  promise.catch(nothing);
+  return promise;
+}

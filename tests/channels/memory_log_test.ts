@@ -1,0 +1,135 @@
+import { describe, it } from "node:test";
+import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { memoryLog, type MemoryLogOptions } from "../../src/channels/log/memory_log.ts";
+import { OptionError } from "../../src/errors.ts";
+import { VirtualClock } from "../../src/testing/mod.ts";
+import { logConformance, type LogWorld } from "./log_conformance.ts";
+import { all, Heard, keeping, message, say, upTo } from "./log_rules/tools.ts";
+
+const MINUTE = 60_000;
+
+function open(options: MemoryLogOptions = {}): LogWorld & { readonly clock: VirtualClock } {
+  const clock = new VirtualClock();
+  const log = memoryLog({ clock, ...options });
+  return { log, clock, lapse: 1_000, pass: (ms) => clock.advance(ms), close: () => log.close() };
+}
+
+logConformance("memory", () => Promise.resolve(open()), { lasts: false, shared: false, loses: false });
+
+describe("memoryLog()", () => {
+  it("tells followers before append() returns", async () => {
+    const { log } = open();
+    const heard = new Heard();
+    await log.follow("a", heard.hear);
+    const appending = log.append("a", message("1"), keeping());
+    assertEquals(heard.notices.map(({ entry }) => entry?.data), ["1"]);
+    await appending;
+  });
+
+  it("has an epoch of its own, other than any other log", async () => {
+    const epochs = await Promise.all(upTo(50).map(async () => (await all(open().log, "a")).epoch));
+    assertEquals(new Set(epochs).size, 50);
+  });
+
+  it("forgets an id when its window is over", async () => {
+    const { log, clock } = open();
+    await log.append("a", message("1"), keeping({}, "x", MINUTE));
+    await clock.advance(MINUTE - 1);
+    assertEquals((await log.append("a", message("2"), keeping({}, "x", MINUTE))).duplicate, true);
+    await clock.advance(1);
+    const again = await log.append("a", message("2"), keeping({}, "x", MINUTE));
+    assertEquals([again.offset, again.duplicate], [2, false]);
+  });
+
+  it("remembers streams of which nothing is kept, up to so many", async () => {
+    const { log, clock } = open({ maxIdleStreams: 100 });
+    const epoch = (await all(log, "s-1")).epoch;
+    for (const n of upTo(50)) await log.append(`s-${n}`, message("1"), keeping({ age: MINUTE }));
+    await clock.advance(2 * MINUTE);
+    for (const _ of upTo(200)) await say(log, "busy", "x");
+    for (const n of upTo(50)) {
+      const appended = await log.append(`s-${n}`, message("2"), keeping({ age: MINUTE }));
+      assertEquals([appended.epoch, appended.offset], [epoch, 2]);
+    }
+  });
+
+  it("begins another epoch for those that it has forgotten, and no other", async () => {
+    const { log, clock } = open({ maxIdleStreams: 10 });
+    const { epoch } = await all(log, "s-1");
+    for (const n of upTo(60)) await log.append(`s-${n}`, message("1"), keeping({ age: MINUTE }));
+    await say(log, "kept", "1");
+    await clock.advance(2 * MINUTE);
+    for (const _ of upTo(200)) await say(log, "busy", "x");
+    const streams = await log.streams("s-", 100);
+    assert(streams.length <= 10 && streams.length >= 5, `${streams.length} are remembered`);
+    for (const n of upTo(60)) {
+      const page = await all(log, `s-${n}`);
+      if (page.epoch === epoch) assertEquals(page.top, 1);
+      else assertEquals(page.top, 0);
+    }
+    for (const stream of ["kept", "busy"]) assertEquals((await all(log, stream)).epoch, epoch);
+    const again = await log.append("s-1", message("2"), keeping());
+    assertNotEquals(again.epoch, epoch);
+    assertEquals(again.offset, 1);
+  });
+
+  it("never forgets a stream that somebody follows", async () => {
+    const { log, clock } = open({ maxIdleStreams: 0 });
+    const { epoch } = await all(log, "followed");
+    const heard = new Heard();
+    const leave = await log.follow("followed", heard.hear);
+    for (const n of upTo(20)) await log.append(`s-${n}`, message("1"), keeping({ age: MINUTE }));
+    await clock.advance(2 * MINUTE);
+    for (const _ of upTo(100)) await say(log, "busy", "x");
+    assertNotEquals((await all(log, "unknown")).epoch, epoch);
+    assertEquals((await log.append("followed", message("1"), keeping({ age: MINUTE }))).epoch, epoch);
+    leave();
+    await clock.advance(2 * MINUTE);
+    for (const _ of upTo(100)) await say(log, "busy", "x");
+    assertNotEquals((await all(log, "followed")).epoch, epoch);
+  });
+
+  it("keeps no trace of streams that were only asked for", async () => {
+    const { log } = open({ maxIdleStreams: 0 });
+    const { epoch } = await all(log, "s-1");
+    for (const n of upTo(50)) (await log.follow(`s-${n}`, () => {}))();
+    for (const _ of upTo(200)) await say(log, "busy", "x");
+    // Nothing was forgotten that had counted: no other epoch.
+    assertEquals((await all(log, "s-1")).epoch, epoch);
+  });
+
+  it("removes entries of a queue in any order, as many as there are", async () => {
+    const { log } = open();
+    for (const n of upTo(3_000)) await log.append("q", message(`${n}`), keeping());
+    for (const n of upTo(3_000)) if (n % 7 !== 0) assertEquals(await log.remove("q", n), true);
+    const { entries, first, top } = await all(log, "q");
+    assertEquals([first, top], [1, 3_000]);
+    assertEquals(entries.map(({ offset }) => offset), upTo(3_000).filter((n) => n % 7 === 0));
+  });
+
+  it("does not bring back what was too old when it is to keep more", async () => {
+    const { log, clock } = open();
+    await log.append("a", message("1"), keeping({ age: MINUTE }));
+    await clock.advance(2 * MINUTE);
+    await log.append("a", message("2"), keeping({ age: 10 * MINUTE }));
+    const { first, trimmedBy, entries } = await all(log, "a");
+    assertEquals([first, trimmedBy, entries.length], [2, "expired", 1]);
+  });
+
+  it("does not let time go back", async () => {
+    let wall = 2_000_000_000_000;
+    const clock = Object.assign(new VirtualClock(), { wall: () => wall });
+    const log = memoryLog({ clock });
+    await say(log, "a", "1");
+    wall -= MINUTE;
+    await say(log, "a", "2");
+    const [first, second] = (await all(log, "a")).entries;
+    assert(second.time >= first.time);
+  });
+
+  it("refuses options that it does not know, and values that are out of range", () => {
+    assertThrows(() => memoryLog({ maxIdle: 1 } as MemoryLogOptions), OptionError);
+    assertThrows(() => memoryLog({ maxIdleStreams: -1 }), OptionError);
+    assertThrows(() => memoryLog({ clock: {} as VirtualClock }), OptionError);
+  });
+});
