@@ -51,6 +51,7 @@ describe("a session with two connections", () => {
       both[0].say(["hello", 1, "ada", first.ticket, [["a"]]]);
       for (let i = 0; i < ticks; i++) await Promise.resolve();
       both[1].say(["hello", 1, "ada", first.ticket, [["a"]]]);
+      await w.until(() => both.some(({ closed }) => closed !== null), () => both[0].story("the end of one"));
       await w.quiet();
       const open = both.filter(({ closed }) => closed === null);
       assertEquals([open.length, both.find(({ closed }) => closed !== null)?.closed], [1, 4409]);
@@ -94,6 +95,7 @@ describe("a session with two connections", () => {
       both[0].say(["hello", 1, "ada", first.ticket, []]);
       if (seed >= 12) await w.pass(10);
       both[1].say(["hello", 1, "ada", first.ticket, []]);
+      await w.within(10_000, () => both.some(({ closed }) => closed !== null));
       await w.pass(3000);
       const open = both.filter(({ closed }) => closed === null);
       assertEquals([open.length, all[0].channels.size + all[1].channels.size], [1, 1], `seed ${seed}`);
@@ -394,7 +396,7 @@ describe("a client that leaves", () => {
       client.say(["hello", 1, "ada", null, [["a", null, { since: "oldest", member: 1 }], ["r*"]]]);
       for (let i = 0; i < turns; i++) await w.clock.settle();
       client.cut();
-      await w.quiet();
+      await w.pass(50);
       await w.pass(100);
       assertEquals([w.channels.size, await w.channels.members("a"), w.instances[0].failures], [0, [], []]);
     }

@@ -14,6 +14,7 @@ import type { MemorySocket } from "../../adapters/memory/mod.ts";
 import type { Conn } from "../../src/server/conn/conn.ts";
 import { VirtualClock } from "../../src/testing/clock.ts";
 import { prefixed } from "../../src/channels/server/outgoing.ts";
+import { Signer } from "../../src/channels/server/signer.ts";
 import type { NetworkOptions } from "./world.ts";
 import { bytesOf, handshake, RawPeer } from "./ws_raw.ts";
 import { BINARY, TEXT } from "./ws_wire.ts";
@@ -23,6 +24,26 @@ export const SECRET = "a secret of sixteen characters and more";
 
 /** So many turns of the event loop something may take that takes no time: signatures are made outside of it. */
 const MAX_TURNS = 20_000;
+
+/** So many turns without a signature being made are quiet. */
+const QUIET_TURNS = 24;
+
+/** Signatures that are being made, outside of the event loop and in their own time: whoever waits has to wait for them. */
+let signing = 0;
+
+for (const name of ["sign", "believes"] as const) {
+  const real = Signer.prototype[name] as (...args: string[]) => Promise<string | boolean>;
+  Object.assign(Signer.prototype, {
+    async [name](this: Signer, ...args: string[]): Promise<string | boolean> {
+      signing++;
+      try {
+        return await real.apply(this, args);
+      } finally {
+        signing--;
+      }
+    },
+  });
+}
 
 /** How a client says hello. */
 export interface Hello {
@@ -298,16 +319,16 @@ export class ChannelsWorld implements AsyncDisposable {
 
   /** Lets everything happen that takes no time. */
   async quiet(): Promise<void> {
-    for (let i = 0; i < 3; i++) {
-      // Made where signatures are made, behind those that are being made.
-      await crypto.subtle.digest("SHA-256", new Uint8Array(1));
-      for (let turns = 0; turns < 8; turns++) await this.clock.settle();
+    for (let quiet = 0, turns = 0; quiet < QUIET_TURNS && turns < MAX_TURNS; turns++) {
+      await this.clock.settle();
       await this.adapter.settled();
+      quiet = signing > 0 ? 0 : quiet + 1;
     }
   }
 
   /** Lets time pass, in steps so small that what happens in between has its turn. */
   async pass(ms: number, step: number = Math.max(5, ms / 200)): Promise<void> {
+    await this.quiet();
     const end = this.clock.now() + ms;
     while (this.clock.now() < end) {
       await this.clock.advance(Math.min(step, end - this.clock.now()));

@@ -236,9 +236,10 @@ export class Subscription implements LiveEnd {
 
   async #sendPage(): Promise<void> {
     const { feed } = this;
+    const { top } = feed;
     const page = await feed.world.log.read(feed.channel, this.#offset, PAGE);
     if (page.epoch !== feed.epoch) return await feed.refresh();
-    if (page.top < feed.top) throw new Error(`The log is at ${page.top} where it was at ${feed.top}`);
+    if (page.top < top) throw new Error(`The log is at ${page.top} where it was at ${top}`);
     if (page.top > feed.top) feed.heard({ epoch: page.epoch, top: page.top, entry: null });
     if (page.first > this.#offset + 1) {
       this.#offset = Math.min(page.first - 1, feed.top);
