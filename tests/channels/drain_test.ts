@@ -55,7 +55,9 @@ for (const way of WAYS) {
       await w.quiet();
       w.clock.setTimer(finish, 2000);
       assertEquals(await down, [true, true]);
-      const words = client.heard.map(([word]) => word).filter((word) => ["ok", "answer", "m", "bye"].includes(word as string));
+      const words = client.heard.map(([word]) => word).filter((word) =>
+        ["ok", "answer", "m", "bye"].includes(word as string)
+      );
       assertEquals(words.at(-1), "bye");
       assertEquals(words.slice(0, -1).sort(), ["answer", "m", "ok", "ok"]);
       assertEquals(client.heard.at(-1), ["bye", { a: 1 }]);
@@ -115,18 +117,19 @@ describe("a drain", () => {
   });
 
   it("leaves a place out that its client does not know", async () => {
-      const release: (() => void)[] = [];
-      await using w = await channelsWorld({}, {
-        authorize: ({ channel }) => channel === "a" || new Promise<boolean>((resolve) => release.push(() => resolve(true))),
-      });
-      const client = await w.dial();
-      client.say(["hello", 1, null, null, [["a"], ["b"]]]);
-      await client.next("live");
-      await shutdown(w);
-      assertEquals(client.of("bye"), [["bye", { a: 0 }]]);
-      for (const one of release) one();
-      await w.quiet();
+    const release: (() => void)[] = [];
+    await using w = await channelsWorld({}, {
+      authorize: ({ channel }) =>
+        channel === "a" || new Promise<boolean>((resolve) => release.push(() => resolve(true))),
     });
+    const client = await w.dial();
+    client.say(["hello", 1, null, null, [["a"], ["b"]]]);
+    await client.next("live");
+    await shutdown(w);
+    assertEquals(client.of("bye"), [["bye", { a: 0 }]]);
+    for (const one of release) one();
+    await w.quiet();
+  });
 
   it("a client that has said nothing yet is closed as well", async () => {
     await using w = await channelsWorld({}, { authenticate: () => new Promise(() => {}) });

@@ -118,7 +118,11 @@ describe("a client publishes", () => {
     const client = await w.client();
     client.say(["pub", 1, "a", 1], ["pub", 2, "b", 1], ["pub", 3, "$x", 1], ["pub", 4, "a*", 1], ["pub", 5, "a", 1]);
     await client.next("ok", 2);
-    assertEquals(answers(client), [["ok", 1], ["no", 2, "forbidden"], ["no", 3, "bad-channel"], ["no", 4, "bad-channel"], [
+    assertEquals(answers(client), [["ok", 1], ["no", 2, "forbidden"], ["no", 3, "bad-channel"], [
+      "no",
+      4,
+      "bad-channel",
+    ], [
       "ok",
       5,
     ]]);
@@ -370,7 +374,9 @@ describe("a call", () => {
     await using w = await channelsWorld({}, accept);
     const client = await w.client();
     client.say(["call", 1, ["echo", 0], { x: 1 }], ["call", 2, ["echo", 0], Uint8Array.of(1)]);
-    client.say(["call", 3, ["bytes", 0], null], ["call", 4, ["nothing", 0], null], ["call", 5, ["who", 0], 1, { h: "1" }]);
+    client.say(["call", 3, ["bytes", 0], null], ["call", 4, ["nothing", 0], null], ["call", 5, ["who", 0], 1, {
+      h: "1",
+    }]);
     await client.next("answer", 5);
     const byNumber = client.of("answer").map(([, seq, , data]) => [seq, data]).sort();
     const user = client.of("welcome")[0][3];

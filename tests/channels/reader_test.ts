@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { OptionError } from "../../mod.ts";
-import { type ChannelGap, type ChannelMessage, type ChannelReader, ChannelError } from "../../src/channels/mod.ts";
+import { ChannelError, type ChannelGap, type ChannelMessage, type ChannelReader } from "../../src/channels/mod.ts";
 import { ChannelsWorld, channelsWorld } from "../support/channels_world.ts";
 import { SharedLog } from "../support/shared_log.ts";
 
@@ -54,7 +54,10 @@ describe("a subscription on the server", () => {
     for (let i = 1; i <= 12; i++) await w.channels.publish("a", i);
     const taken = taking(reader);
     await w.until(() => taken.data.length === 5);
-    assertEquals([taken.data, gaps.map(({ reason, offset }) => [reason, offset])], [[8, 9, 10, 11, 12], [["trimmed", 7]]]);
+    assertEquals([taken.data, gaps.map(({ reason, offset }) => [reason, offset])], [[8, 9, 10, 11, 12], [[
+      "trimmed",
+      7,
+    ]]]);
     const strict = w.channels.subscribe("a", { since: { epoch: gaps[0].epoch, offset: 1 } });
     const error = await assertRejects(() => strict.next(), ChannelError);
     assertEquals(error.reason, "unavailable");

@@ -28,7 +28,12 @@ describe("a client on TCP", () => {
     ]);
     await client.next("live");
     await client.next("members");
-    client.say(["pub", 1, "a", Uint8Array.of(1, 2), { h: "é" }], ["msg", 2, null, "x"], ["call", 1, ["m", 0], Uint8Array.of(3)]);
+    client.say(["pub", 1, "a", Uint8Array.of(1, 2), { h: "é" }], ["msg", 2, null, "x"], [
+      "call",
+      1,
+      ["m", 0],
+      Uint8Array.of(3),
+    ]);
     await client.next("ok", 2);
     await client.next("m");
     assertEquals(client.of("m"), [["m", "a", 2, Uint8Array.of(1, 2), { h: "é" }]]);

@@ -28,6 +28,7 @@ export const CLASSES = [
   ["bench/load_process_test.ts", "process", "one"],
   ["bench/servers_process_test.ts", "process", "repeated"],
   ["channels/", "pure", "everywhere"],
+  ["channels/seeds_test.ts", "process", "sampled"],
   ["channels/file_log_process_test.ts", "process", "everywhere"],
   ["chaos/", "process", "long"],
   ["channels/client/size_test.ts", "pure", "one"],
