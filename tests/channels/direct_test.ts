@@ -238,7 +238,9 @@ describe("a direct message", () => {
     await w.within(3000, () => given(ada).length === 2);
     ada.say(["ack", [id]]);
     await w.quiet();
-    assertEquals((await log.streams.read("$user:ada", 0, { count: 9, bytes: 999 })).entries.map(({ data }) => data), ['"new"']);
+    assertEquals((await log.streams.read("$user:ada", 0, { count: 9, bytes: 999 })).entries.map(({ data }) => data), [
+      '"new"',
+    ]);
     ada.say(["ack", [idOf(ada, "new")]]);
     await w.quiet();
     assertEquals((await log.streams.read("$user:ada", 0, { count: 9, bytes: 999 })).entries, []);
@@ -308,7 +310,9 @@ describe("sendTo() with ack", () => {
     const aborted = followed(w.channels.sendTo("ada", 1, { ack: true, signal: controller.signal }));
     await w.quiet();
     controller.abort(new Error("enough"));
-    const already = followed(w.channels.sendTo("ada", 2, { ack: true, signal: AbortSignal.abort(new Error("before")) }));
+    const already = followed(
+      w.channels.sendTo("ada", 2, { ack: true, signal: AbortSignal.abort(new Error("before")) }),
+    );
     const trimmed = followed(w.channels.sendTo("ada", 3, { ack: true }));
     await w.quiet();
     const last = followed(w.channels.sendTo("ada", 4, { ack: true }));
@@ -329,7 +333,11 @@ describe("sendTo() with ack", () => {
 });
 
 describe("a direct queue whose log fails", () => {
-  for (const [name, calls] of [["reads", ["read", "tops", "follow"]], ["leases", ["take", "release"]], ["removes", ["remove"]]] as const) {
+  for (
+    const [name, calls] of [["reads", ["read", "tops", "follow"]], ["leases", ["take", "release"]], ["removes", [
+      "remove",
+    ]]] as const
+  ) {
     for (const fault of ["before", "after"] as const) {
       it(`${name}, ${fault} it took effect: the message comes, and its acknowledgement is kept`, async () => {
         const { w, log, ends, all } = await shared(1);

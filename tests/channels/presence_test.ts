@@ -19,7 +19,12 @@ async function shared(count: number, options: ChannelsOptions = {}): Promise<{
   const all: Instance[] = [];
   for (let i = 0; i < count; i++) {
     ends.push(log.open());
-    all.push(await w.start({ log: ends[i], instance: `i${i + 1}`, lease: 900, session: { expiry: 2000 }, ...options }, BY_TOKEN));
+    all.push(
+      await w.start(
+        { log: ends[i], instance: `i${i + 1}`, lease: 900, session: { expiry: 2000 }, ...options },
+        BY_TOKEN,
+      ),
+    );
   }
   return { w, log, ends, all };
 }
@@ -39,7 +44,12 @@ function changes(client: Talker, channel: string): string[] {
 
 /** Who is there for a client: what it was told first, and what it heard since. */
 function seenBy(client: Talker, channel: string): string[] {
-  const [, , at, list] = client.of("members").findLast((frame) => frame[1] === channel)! as [string, string, number, Member[]];
+  const [, , at, list] = client.of("members").findLast((frame) => frame[1] === channel)! as [
+    string,
+    string,
+    number,
+    Member[],
+  ];
   const members = new Map(list.map((one) => [one.member, one]));
   for (const [, name, offset, change] of client.of("p")) {
     if (name !== channel || (offset as number) <= at) continue;
@@ -203,7 +213,9 @@ describe("members at several instances", () => {
       const watcher = await w.client({ token: "eve", subs: [member("a")] }, three);
       const ada = await w.client({ token: "ada", subs: [member("a"), member("b")] }, one);
       await ada.next("members", 2);
-      ends[1].faults = { call: (name, stream) => dies && name === "append" && stream === "$instance:i1" ? "before" : null };
+      ends[1].faults = {
+        call: (name, stream) => dies && name === "append" && stream === "$instance:i1" ? "before" : null,
+      };
       const again = await w.dial(two);
       if (dies) {
         // The word of the fence comes, and no other.
@@ -232,7 +244,9 @@ describe("members at several instances", () => {
     const heard: string[] = [];
     three.channels.onInstance(({ instance, state }) => heard.push(`${instance} ${state}`));
     const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
-    for (const user of ["ada", "bob"]) await (await w.client({ token: user, subs: [member("a")] }, one)).next("members");
+    for (const user of ["ada", "bob"]) {
+      await (await w.client({ token: user, subs: [member("a")] }, one)).next("members");
+    }
     await watcher.next("p", 3);
     ends[0].kill();
     await w.pass(3000);
@@ -266,10 +280,14 @@ describe("members at several instances", () => {
       const { w, ends, all: [one, two] } = await shared(2);
       await using _ = w;
       const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
-      for (const user of ["ada", "bob"]) await (await w.client({ token: user, subs: [member("a")] }, one)).next("members");
+      for (const user of ["ada", "bob"]) {
+        await (await w.client({ token: user, subs: [member("a")] }, one)).next("members");
+      }
       ends[0].kill();
       await w.pass(850);
-      ends[1].faults = { call: (name) => ["take", "release", "leases", "append"].includes(name) ? seed % 6 * 40 : null };
+      ends[1].faults = {
+        call: (name) => ["take", "release", "leases", "append"].includes(name) ? seed % 6 * 40 : null,
+      };
       await w.pass(100 + (seed * 67) % 500);
       ends[0].revive();
       await w.pass(3000);
@@ -376,7 +394,10 @@ describe("instances", () => {
     const stop = one.channels.onInstance((state) => heard.push(state));
     await w.quiet();
     const third = await w.start({ log: log.open(), instance: "i3", lease: 900 });
-    assertEquals((await third.channels.instances()).map(({ instance, state }) => `${instance} ${state}`), ["i1 up", "i3 up"]);
+    assertEquals((await third.channels.instances()).map(({ instance, state }) => `${instance} ${state}`), [
+      "i1 up",
+      "i3 up",
+    ]);
     await third.channels.drain();
     await third.channels.drain();
     assertEquals((await one.channels.instances()).at(-1), { instance: "i3", state: "draining" });
@@ -388,13 +409,16 @@ describe("instances", () => {
     await w.client({}, w.instances[1]);
     ends[1].kill();
     await w.pass(3000);
-    assertEquals(heard.filter(({ instance }) => instance !== "i1").map(({ instance, state }) => `${instance} ${state}`), [
-      "i3 up",
-      "i3 draining",
-      "i3 down",
-      "i2 up",
-      "i2 lost",
-    ]);
+    assertEquals(
+      heard.filter(({ instance }) => instance !== "i1").map(({ instance, state }) => `${instance} ${state}`),
+      [
+        "i3 up",
+        "i3 draining",
+        "i3 down",
+        "i2 up",
+        "i2 lost",
+      ],
+    );
     stop();
     await w.start({ log: log.open(), instance: "i4", lease: 900 }).then(({ channels }) => channels.instances());
     await w.quiet();

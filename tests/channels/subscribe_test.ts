@@ -199,7 +199,14 @@ describe("a subscription", () => {
     const client = await w.client({ subs });
     await w.quiet();
     const refused = client.of("refused").map(([, name, code]) => `${(name as string).slice(0, 4)} ${code}`);
-    assertEquals(refused.sort(), [" bad-channel", "$own bad-channel", "* bad-channel", "a\nb bad-channel", "d too-many", "xxxx bad-channel"]);
+    assertEquals(refused.sort(), [
+      " bad-channel",
+      "$own bad-channel",
+      "* bad-channel",
+      "a\nb bad-channel",
+      "d too-many",
+      "xxxx bad-channel",
+    ]);
     assertEquals(client.of("subbed").map(([, name]) => name).sort(), ["a", "b", "c"]);
     assertEquals(client.closed, null);
   });
@@ -398,7 +405,10 @@ describe("a slow subscriber", () => {
   const DATA = "x".repeat(16_000);
 
   /** Publishes to somebody who does not read, and says how many bytes wait for it. */
-  async function flooded(history: number, messages: number): Promise<{ w: ChannelsWorld; client: WsTalker; unsent: number }> {
+  async function flooded(
+    history: number,
+    messages: number,
+  ): Promise<{ w: ChannelsWorld; client: WsTalker; unsent: number }> {
     const w = await channelsWorld({ history: { size: history } });
     const client = await w.client({ subs: [["a"]] });
     await client.next("live");

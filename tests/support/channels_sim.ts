@@ -203,7 +203,11 @@ class SimClient {
     const options = { since, ...(isMember ? { member: this.name } : {}) };
     const mine = [...this.places].filter(([channel]) => name === "r:*" ? channel.startsWith("r:") : channel === name);
     if (mine.length === 0 && !isKnown) return [name, null, options];
-    return [name, Object.fromEntries(mine.map(([channel, { grant, offset }]) => [channel, `${offset}.${grant}`])), options];
+    return [
+      name,
+      Object.fromEntries(mine.map(([channel, { grant, offset }]) => [channel, `${offset}.${grant}`])),
+      options,
+    ];
   }
 
   #guarded(frame: Frame): void {
@@ -242,8 +246,9 @@ class SimClient {
       this.isRewound = true;
       // With a channel it is there, and tries that by itself.
       if (rest[3] === undefined) this.sim.refusals.push([this, rest[0] as string]);
-    } else if (word === "error") demand(rest[0] === "unavailable" || rest[0] === "fenced", `error ${JSON.stringify(rest)}`);
-    else demand(word === "live", `nobody says ${word}`);
+    } else if (word === "error") {
+      demand(rest[0] === "unavailable" || rest[0] === "fenced", `error ${JSON.stringify(rest)}`);
+    } else demand(word === "live", `nobody says ${word}`);
   }
 
   gap(_name: string, _channel: string, _grant: string, _offset: number, _reason: string | null): void {}
@@ -292,7 +297,10 @@ class SimClient {
     place.offset = offset;
     this.sim.received++;
     const kept = this.sim.keptAt(channel, place.epoch, offset);
-    demand(kept === JSON.stringify(data), `${channel} has ${kept?.slice(0, 99)} at ${offset}, got ${JSON.stringify(data).slice(0, 99)}`);
+    demand(
+      kept === JSON.stringify(data),
+      `${channel} has ${kept?.slice(0, 99)} at ${offset}, got ${JSON.stringify(data).slice(0, 99)}`,
+    );
     const view = this.views.get(channel);
     if (word === "p" && view !== undefined && offset > view.at) change(view.members, data as Change);
   }
@@ -525,9 +533,11 @@ class Sim {
     const user = this.pick(USERS);
     const data = `d${++this.#published}`;
     const restarts = this.#restarts;
-    this.#await(instance.channels.sendTo(user, data).then(() => {
-      if (restarts === this.#restarts) this.sent.set(data, user);
-    }, () => {}));
+    this.#await(
+      instance.channels.sendTo(user, data).then(() => {
+        if (restarts === this.#restarts) this.sent.set(data, user);
+      }, () => {}),
+    );
   }
 
   #await(promise: Promise<unknown>): void {
@@ -686,7 +696,9 @@ export async function simulate(seed: number, options: SimOptions): Promise<SimRe
     sim.wrong.push(`${(error as Error).stack}`);
   }
   const { wrong, story, received, gaps, connections, direct } = sim;
-  if (wrong.length > 0) throw new Error(`${wrong.join("\n")}\n${story.slice(-Number(process.env.STORY ?? 60)).join("\n")}`);
+  if (wrong.length > 0) {
+    throw new Error(`${wrong.join("\n")}\n${story.slice(-Number(process.env.STORY ?? 60)).join("\n")}`);
+  }
   await sim.world[Symbol.asyncDispose]();
   return { received, gaps, connections, direct, changes: sim.kept.size };
 }

@@ -337,9 +337,11 @@ export class ChannelsWorld implements AsyncDisposable {
     await this.quiet();
     await new Promise((resolve) => setTimeout(resolve, 0));
     process.off("unhandledRejection", this.#onUnheard);
-    if (this.#unheard.length > 0) throw new Error(`A rejection went unheard: ${String(this.#unheard[0])}`, {
-      cause: this.#unheard[0],
-    });
+    if (this.#unheard.length > 0) {
+      throw new Error(`A rejection went unheard: ${String(this.#unheard[0])}`, {
+        cause: this.#unheard[0],
+      });
+    }
   }
 
   /** Awaits what may take time. */

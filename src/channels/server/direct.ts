@@ -440,7 +440,11 @@ function letterOf(session: Session, id: unknown): Letter | null {
   const match = typeof id === "string" ? /^([us])(\d{1,15})\.(.+)$/.exec(id) : null;
   if (match === null) return null;
   const [, letter, offset, epoch] = match;
-  return { stream: letter === "u" ? userStream(session.user) : sessionStream(session.id), epoch, offset: Number(offset) };
+  return {
+    stream: letter === "u" ? userStream(session.user) : sessionStream(session.id),
+    epoch,
+    offset: Number(offset),
+  };
 }
 
 /** Its session is connected, and has not come back since. */

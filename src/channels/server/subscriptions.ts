@@ -179,7 +179,9 @@ export class Subscriptions {
   /** Joins and leaves may be among what is missing: who is there is told anew. */
   readonly #gapped = (channel: string): void => {
     const said = this.#memberBy?.get(channel);
-    if (said !== undefined && !this.#isEnded) this.#world.presence.enter(this.#session, channel, [...said.values()].at(-1));
+    if (said !== undefined && !this.#isEnded) {
+      this.#world.presence.enter(this.#session, channel, [...said.values()].at(-1));
+    }
   };
 
   async #open(channel: string, name: string, start: Start): Promise<void> {
@@ -248,7 +250,8 @@ export class Subscriptions {
     if (channels.has(channel) || watched.isFull || this.#isEnded) return;
     if (channels.size >= this.#world.maxMatches) {
       watched.isFull = true;
-      const message = `The pattern matches more than ${this.#world.maxMatches} channels: this one, and others, are left out`;
+      const message =
+        `The pattern matches more than ${this.#world.maxMatches} channels: this one, and others, are left out`;
       return this.#say(["refused", wish.name, "too-many", message, channel]);
     }
     channels.add(channel);
