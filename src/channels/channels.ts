@@ -4,7 +4,6 @@
  * @module
  */
 import { dataOf, nameOf } from "../bytes.ts";
-import type { Clock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
@@ -18,19 +17,21 @@ import type {
   AcceptOptions,
   ChannelData,
   ChannelHeaders,
+  ChannelReader,
   ChannelsOptions,
   InstanceState,
   Member,
   Published,
   PublishOptions,
+  ReadOptions,
   Recipient,
   SendToOptions,
 } from "./channels_api.ts";
 import { ChannelError } from "./channels_errors.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
-import type { Appended, ChannelLog, EntryKind, NewEntry } from "./log/log_api.ts";
+import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
 import { sizeOf } from "./log/text_size.ts";
-import { ChannelReader, type ReadOptions } from "./server/channel_reader.ts";
+import { LogReader } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
 import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
 import { areHeaders, HEADERS_RULE } from "./server/headers.ts";
@@ -94,7 +95,11 @@ export class Channels implements AsyncDisposable {
   #started: Promise<void> | null = null;
   #closed: Promise<void> | null = null;
 
-  /** @throws {OptionError} An option can't be used. */
+  /**
+   * Opens nothing yet.
+   *
+   * @throws {OptionError} An option can't be used.
+   */
   constructor(options: ChannelsOptions = {}) {
     const settings = this.#settings = channelsSettings(options);
     const { log, clock, instance, limits, logger } = settings;
@@ -259,7 +264,7 @@ export class Channels implements AsyncDisposable {
    * @throws {OptionError} Synchronously: the channel's name or an option can't be used.
    */
   subscribe(channel: string, options: ReadOptions = {}): ChannelReader {
-    return new ChannelReader(this.#log, this.#notices, checkChannel(channel), options);
+    return new LogReader(this.#log, this.#notices, checkChannel(channel), options);
   }
 
   /** Members of a channel, of all instances. */

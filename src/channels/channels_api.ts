@@ -283,3 +283,27 @@ export interface ChannelGap {
   /** The next message comes behind this one. */
   readonly offset: number;
 }
+
+/** Where a reader begins, and what it does where messages are gone. */
+export interface ReadOptions {
+  /** Behind a message that was published, or with the oldest that is kept. @default with the next one */
+  readonly since?: Pick<Published, "epoch" | "offset"> | "oldest";
+  /** Hears that messages are missing; without it the iteration rejects then. @default none */
+  readonly onGap?: (gap: ChannelGap) => void;
+  /** Ends it. @default none */
+  readonly signal?: AbortSignal;
+}
+
+/** Reads a channel: each message once, in order. Take them with `for await`. */
+export interface ChannelReader extends AsyncIterableIterator<ChannelMessage> {
+  /** Fulfils when its place is known: what is published from then on is read. */
+  readonly opened: Promise<void>;
+  /**
+   * The next message; done when it was left, or its signal has ended it.
+   *
+   * @throws {ChannelError} Messages are missing and there is no `onGap`, or the log failed.
+   */
+  next(): Promise<IteratorResult<ChannelMessage>>;
+  /** Takes no more. */
+  return(): Promise<IteratorResult<ChannelMessage>>;
+}

@@ -23,7 +23,6 @@ export type { FileLogOptions } from "./log/file/file_options.ts";
 export type { FileAccess, FolderLock, OpenFile } from "../files.ts";
 export { memoryLog, type MemoryLogOptions } from "./log/memory_log.ts";
 export { type ChannelLogCode, ChannelLogError } from "./log/log_errors.ts";
-export { ChannelReader, type ReadOptions } from "./server/channel_reader.ts";
 export { type ChannelCode, CHANNELS_PROTOCOL, CLOSE_CODES } from "./wire/frames.ts";
 export type {
   Appended,
@@ -49,6 +48,7 @@ export type {
   ChannelHeaders,
   ChannelLimits,
   ChannelMessage,
+  ChannelReader,
   ChannelSession,
   ChannelsOptions,
   ClientCall,
@@ -63,6 +63,7 @@ export type {
   Published,
   PublishOptions,
   QueueOptions,
+  ReadOptions,
   Recipient,
   SendToOptions,
   SessionOptions,

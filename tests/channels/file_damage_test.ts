@@ -11,7 +11,7 @@ import { MemoryFiles } from "../support/memory_files.ts";
 import { all, keeping, message, say, texts, upTo } from "./log_rules/tools.ts";
 
 const SMALL: FileLogOptions = { segmentBytes: 4_096, cacheBytes: 0 };
-const CRASHES = 150;
+const CRASHES = 200;
 
 /** A log with a story, closed or killed. */
 async function written(seed: number, isClosed: boolean): Promise<{ files: MemoryFiles; story: Story }> {
@@ -109,7 +109,7 @@ describe("fileLog(), damages", () => {
       await again.close();
     }
     function spoil(next: MemoryFiles): void {
-      next.damage("acknowledged", (bytes) => bytes.fill(0x20, 30, 31));
+      next.damage("acknowledged", (bytes) => bytes.fill(0x20, 30, 31).fill(0x20, 4_126, 4_127));
     }
   });
 

@@ -111,6 +111,13 @@ export class Kept<S extends Slot> {
     if (this.#ids?.size === 0) this.#ids = null;
   }
 
+  /** Sets where it begins, and why: what stands before that goes. */
+  beginAt(floor: number, trimmedBy: TrimReason | null): void {
+    while (this.count > 0 && this.#slots[this.#head]!.offset <= floor) this.#drop("trimmed");
+    this.floor = floor;
+    this.trimmedBy = trimmedBy;
+  }
+
   /** Takes one slot out; null if it is not there. */
   remove(offset: number): S | null {
     const at = this.#indexOf(offset);

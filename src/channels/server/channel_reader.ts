@@ -6,27 +6,17 @@
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { callable } from "../../validate.ts";
-import type { ChannelGap, ChannelMessage, Published } from "../channels_api.ts";
+import type { ChannelGap, ChannelMessage, ChannelReader, ReadOptions } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
 import type { Follower, Notices } from "./notices.ts";
-
-/** Where a reader begins, and what it does where messages are gone. */
-export interface ReadOptions {
-  /** Behind a message that was published, or with the oldest that is kept. @default with the next one */
-  readonly since?: Pick<Published, "epoch" | "offset"> | "oldest";
-  /** Hears that messages are missing; without it the iteration rejects then. @default none */
-  readonly onGap?: (gap: ChannelGap) => void;
-  /** Ends it. @default none */
-  readonly signal?: AbortSignal;
-}
 
 const NAMES: Names<ReadOptions> = { since: true, onGap: true, signal: true };
 const NO_HEADERS = Object.freeze({});
 const PAGE = { count: 64, bytes: 256 * 1024 };
 
 /** Each message once, in order; take them with `for await`. */
-export class ChannelReader implements AsyncIterableIterator<ChannelMessage>, Follower {
+export class LogReader implements ChannelReader, Follower {
   readonly stream: string;
   readonly #log: ChannelLog;
   readonly #notices: Notices;

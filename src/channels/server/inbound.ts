@@ -38,8 +38,8 @@ export interface Asked {
   readonly headers: ChannelHeaders;
 }
 
-/** Failed messages that are remembered: more than a client of ours has under way. */
-const MAX_FAILED = 1024;
+/** Refused messages that are remembered: more than a client of ours has under way. */
+const MAX_REFUSED = 1024;
 
 /** What one session says, by whichever connection. */
 export class Inbound {
@@ -51,8 +51,8 @@ export class Inbound {
   #room: (() => void)[] = [];
   /** Highest number that was dealt with, whatever came of it. */
   #handled = 0;
-  /** Numbers of `onMessage` up to that which failed: their clients may not know, and then say them again. */
-  readonly #failed: Set<number> = new Set();
+  /** Those of `onMessage` that were refused of late, by number: their clients may not know, and then say them again. */
+  readonly #refused: Map<number, readonly [code: ChannelCode, message: string]> = new Map();
   /** The first that could not be dealt with for now: those behind it wait for it, or they would overtake it. */
   #stuck = Infinity;
 
@@ -131,25 +131,26 @@ export class Inbound {
         const { offset, duplicate } = await this.#publish(said, options);
         this.#say(["ok", seq, offset, duplicate]);
       } else {
-        if (seq > this.#handled || this.#failed.has(seq)) await this.#hand(said, options);
-        this.#failed.delete(seq);
+        const refused = this.#refused.get(seq);
+        if (refused !== undefined) return this.#say(["no", seq, ...refused]);
+        if (seq > this.#handled) await this.#hand(said, options);
         this.#say(["ok", seq]);
       }
     } catch (error) {
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
       if (code === "unavailable") return void (this.#stuck = seq);
-      if (channel === null) this.#fail(seq);
+      if (channel === null) this.#refuse(seq, code, message);
     }
     if (seq === this.#stuck) this.#stuck = Infinity;
     this.#handled = Math.max(this.#handled, seq);
   }
 
-  #fail(seq: number): void {
-    this.#failed.add(seq);
-    if (this.#failed.size <= MAX_FAILED) return;
-    const [oldest] = this.#failed;
-    this.#failed.delete(oldest);
+  #refuse(seq: number, code: ChannelCode, message: string): void {
+    this.#refused.set(seq, [code, message]);
+    if (this.#refused.size <= MAX_REFUSED) return;
+    const [oldest] = this.#refused.keys();
+    this.#refused.delete(oldest);
   }
 
   async #publish({ seq, channel, data, headers }: Said, { authorize }: AcceptOptions) {

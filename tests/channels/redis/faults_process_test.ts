@@ -2,6 +2,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import type { Appended, ChannelLog } from "../../../src/channels/log/log_api.ts";
+import { redisLog } from "../../../src/channels/redis/mod.ts";
 import { RedisServer, skipWithoutRedis, until } from "../../support/redis.ts";
 import { all, Heard, keeping, message, offsets, say, texts, upTo } from "../log_rules/tools.ts";
 import { makers } from "./clients.ts";
@@ -211,7 +212,6 @@ for (const [name, make] of Object.entries(makers)) {
     it("ends its own connections at close(), and not the user's", async () => {
       await using server = await RedisServer.start();
       const user = await make(server);
-      const { redisLog } = await import("../../../src/channels/redis/mod.ts");
       const clients = async () => String(await server.admin.client("LIST")).trim().split("\n").length;
       const log = redisLog(user.client);
       await say(log, "a", "1");
@@ -225,6 +225,31 @@ for (const [name, make] of Object.entries(makers)) {
     });
   });
 }
+
+describe("redisLog() of a client that sends everything twice", { skip: skipWithoutRedis() }, () => {
+  it("does it once, and tells what came of it the first time", async () => {
+    await using server = await RedisServer.start();
+    const { admin } = server;
+    const log = redisLog({
+      isCluster: false,
+      call: async (name: string, ...args: readonly string[]) => {
+        await admin.call(name, ...args);
+        return await admin.call(name, ...args);
+      },
+      pipeline: () => admin.pipeline(),
+      duplicate: () => admin.duplicate(),
+    });
+    const appended = await Promise.all(upTo(3).map((n) => log.append("a", message(`${n}`), keeping({}, `${n % 2}`))));
+    assertEquals(appended.map(({ offset, duplicate }) => [offset, duplicate]), [[1, false], [2, false], [1, true]]);
+    assertEquals((await log.append("a", message("4"), keeping())).offset, 3);
+    assertEquals(texts((await all(log, "a")).entries), ["1", "2", "4"]);
+    assertEquals(await log.take("g", "n", "v", Infinity), { generation: 1, previous: null });
+    assertEquals((await log.take("g", "n", "w", Infinity)).previous?.value, "v");
+    assertEquals(await log.release("g", "n", 2), true);
+    assertEquals(await log.release("g", "n", 2), false);
+    await log.close();
+  });
+});
 
 /** Everything that was acknowledged stands where that was said, once. */
 async function checkKept(log: ChannelLog, acknowledged: ReadonlyMap<string, Appended>, stream?: string): Promise<void> {

@@ -114,5 +114,6 @@ describe("keys in Redis", () => {
     const distinct = (made: readonly string[]) => assertEquals(new Set(made).size, made.length);
     distinct(names.flatMap((name) => [...Object.values(keys.stream(name)), keys.leases(name), keys.id(name, "")]));
     distinct(names.map((id) => keys.id("a", id)));
+    distinct([keys.stream("a}:id:b").meta, keys.id("a", "b}:meta")]);
   });
 });

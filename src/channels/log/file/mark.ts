@@ -10,9 +10,12 @@ import { readFully, writeFully } from "./scan.ts";
 
 const FILE = "acknowledged";
 
-/** A sector of a disk, which is written whole or not at all. */
+/** A sector of a disk, which is written whole or not at all, as a rule. */
 const SIZE = 512;
 const CHECKSUM = 8;
+
+/** It stands in two places in turn: where one was being written when all ended, the other says how it was before. */
+const PLACES = [0, 4096] as const;
 
 /** What it says. */
 export interface Marked {
@@ -33,6 +36,8 @@ export interface Marked {
 /** The file, kept open. */
 export class Mark {
   readonly #file: OpenFile;
+  /** Counts what was written, so that the later one is known. */
+  #count = 0;
 
   private constructor(file: OpenFile) {
     this.#file = file;
@@ -46,23 +51,34 @@ export class Mark {
 
   /** What it says; null if it says nothing that can be believed. */
   async read(): Promise<Marked | null> {
-    const bytes = new Uint8Array(SIZE);
-    if (await readFully(this.#file, bytes, 0) !== SIZE) return null;
-    const text = new TextDecoder().decode(bytes);
-    const body = text.slice(CHECKSUM);
-    if (text.slice(0, CHECKSUM) !== checksum(body)) return null;
-    return JSON.parse(body) as Marked;
+    let last: Marked | null = null;
+    for (const place of PLACES) {
+      const said = await this.#readAt(place);
+      if (said === null || said.count < this.#count) continue;
+      this.#count = said.count;
+      last = said.marked;
+    }
+    return last;
   }
 
   /** Says it; `isSafe` waits for the disk. */
   async write(marked: Marked, isSafe: boolean): Promise<void> {
-    const body = JSON.stringify(marked).padEnd(SIZE - CHECKSUM);
-    await writeFully(this.#file, new TextEncoder().encode(checksum(body) + body), 0);
+    const count = ++this.#count;
+    const body = JSON.stringify({ count, marked }).padEnd(SIZE - CHECKSUM);
+    await writeFully(this.#file, new TextEncoder().encode(checksum(body) + body), PLACES[count % PLACES.length]);
     if (isSafe) await this.#file.sync();
   }
 
   close(): Promise<void> {
     return this.#file.close();
+  }
+
+  async #readAt(place: number): Promise<{ readonly count: number; readonly marked: Marked } | null> {
+    const bytes = new Uint8Array(SIZE);
+    if (await readFully(this.#file, bytes, place) !== SIZE) return null;
+    const text = new TextDecoder().decode(bytes);
+    const body = text.slice(CHECKSUM);
+    return text.slice(0, CHECKSUM) === checksum(body) ? JSON.parse(body) : null;
   }
 }
 

@@ -138,9 +138,8 @@ export class Replay {
     this.#counts?.delete(kept);
     kept.epoch = record.epoch;
     kept.top = record.top;
-    // What was trimmed later is trimmed again by what comes later.
-    kept.floor = Math.min(record.floor, record.top);
-    kept.trimmedBy = record.trimmedBy;
+    // Some may have been trimmed after they were copied. What stands in later segments is trimmed again by those.
+    kept.beginAt(Math.min(record.floor, record.top), record.trimmedBy);
     kept.keep = record.keep;
     for (const [id, offset, until] of record.ids) kept.remember(id, offset, until, 0);
   }

@@ -115,8 +115,10 @@ export class Store {
   }
 
   /** Notes that it is in use, so that the next start knows whether the machine has stopped meanwhile. */
-  begin(): Promise<void> {
-    return this.#say(this.active.length, false, true);
+  async begin(): Promise<void> {
+    // In both places: neither says any more that the log is closed.
+    await this.#say(this.active.length, false, false);
+    await this.#say(this.active.length, false, true);
   }
 
   /** Lets go of all files, everything being on the disk. */
