@@ -29,6 +29,7 @@ export const CLASSES = [
   ["bench/servers_process_test.ts", "process", "repeated"],
   ["channels/", "pure", "everywhere"],
   ["channels/seeds_test.ts", "process", "sampled"],
+  ["channels/sockets_test.ts", "process", "everywhere"],
   ["channels/file_log_process_test.ts", "process", "everywhere"],
   ["chaos/", "process", "long"],
   ["channels/client/size_test.ts", "pure", "one"],

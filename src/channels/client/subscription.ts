@@ -278,6 +278,8 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
 function changeMembers(members: Map<string, ChannelMember>, { type, instance, member, user, data }: Change): void {
   if (type === "join") members.set(member!, { member, user, instance, data } as ChannelMember);
-  else if (type === "leave") members.delete(member!);
-  else for (const [id, member] of members) if (member.instance === instance) members.delete(id);
+  else if (type === "leave") {
+    // It may be at another instance by now, which has said so.
+    if (members.get(member!)?.instance === instance) members.delete(member!);
+  } else for (const [id, member] of members) if (member.instance === instance) members.delete(id);
 }
