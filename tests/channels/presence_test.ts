@@ -82,6 +82,17 @@ describe("a member", () => {
     assertEquals([seenBy(ada, "a"), await there(w.instances[0], "a")], [["ada i1"], ["ada i1"]]);
   });
 
+  it("is told who is there when it knows the channel, and not before: a list of nothing would be lost", async () => {
+    await using w = await channelsWorld({ instance: "i1" }, BY_TOKEN);
+    const names = Array.from({ length: 8 }, (_, i) => `a${i}`);
+    const ada = await w.client({ token: "ada", subs: names.map((name) => member(name)) });
+    await ada.next("members", names.length);
+    for (const name of names) {
+      const words = ada.heard.filter((frame) => frame[1] === name).map(([word]) => word);
+      assertEquals(words.filter((word) => word === "subbed" || word === "members"), ["subbed", "members"]);
+    }
+  });
+
   it("that is away is held back for as long as its session, and then leaves", async () => {
     await using w = await channelsWorld({ instance: "i1", session: { expiry: 1000 } }, BY_TOKEN);
     const watcher = await w.client({ subs: [["a"]] });

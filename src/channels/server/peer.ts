@@ -4,6 +4,7 @@
  * @module
  */
 import type { Conn } from "../../server/conn/conn.ts";
+import type { Connection } from "../../server/conn/connection.ts";
 import type { WsConn } from "../../websocket/conn/ws_conn.ts";
 import { type Outgoing, prefixed } from "./outgoing.ts";
 
@@ -19,6 +20,8 @@ export interface Peer {
   close(code: number, reason: string): void;
   /** The connection is not told goodbye before this has settled. */
   hold(work: Promise<unknown>): void;
+  /** A drain waits for what is held, and for nothing else any more. */
+  readonly isDue: boolean;
 }
 
 /** On a WebSocket. */
@@ -47,6 +50,10 @@ export class WebSocketPeer implements Peer {
 
   hold(work: Promise<unknown>): void {
     this.#ws.waitUntil(work);
+  }
+
+  get isDue(): boolean {
+    return this.#ws.conn.ending.isDue;
   }
 }
 
@@ -82,6 +89,10 @@ export class ConnPeer implements Peer {
 
   hold(work: Promise<unknown>): void {
     this.#conn.waitUntil(work);
+  }
+
+  get isDue(): boolean {
+    return (this.#conn as Connection).ending.isDue;
   }
 
   #write(bytes: Uint8Array): void {

@@ -88,7 +88,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
     this.#world = world;
   }
 
-  enter(session: Session, channel: string, data: unknown): void {
+  enter(session: Session, channel: string, data: unknown, announced: Promise<void>): void {
     const { connections } = session;
     this.#next(`Entering ${channel} failed`, async () => {
       if (session.isOver) return;
@@ -96,7 +96,10 @@ export class Presence implements PresenceEnd, SessionWatcher {
         return session.link?.say(["refused", channel, "too-large", "A member says too much of itself"]);
       }
       await this.#enter(session, channel, data ?? null, connections);
-      await this.#tellMembers(session, channel);
+      // Not waited for here: others enter meanwhile.
+      void announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
+        this.#world.failed(`Telling who is in ${channel} failed`, error)
+      );
     });
   }
 
