@@ -298,9 +298,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
   async #countedIn(channel: string): Promise<readonly Kept[]> {
     const bySession = new Map<string, Kept>();
     for (const kept of await this.#keptIn(channel)) {
-      if (kept.turn >= (bySession.get(kept.member)?.turn ?? 0)) bySession.set(kept.member, kept);
+      const known = bySession.get(kept.member);
+      if (known === undefined || this.#isNewer(kept, known)) bySession.set(kept.member, kept);
     }
     return [...bySession.values()];
+  }
+
+  /** Where one process has the log, turns do not rise from one to the next: what this one has written is newer. */
+  #isNewer(kept: Kept, known: Kept): boolean {
+    return kept.turn > known.turn || (kept.turn === known.turn && !known.id.startsWith(`${this.#world.life()}:`));
   }
 
   async #keptIn(channel: string): Promise<readonly Kept[]> {
