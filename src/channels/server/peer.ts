@@ -4,7 +4,6 @@
  * @module
  */
 import type { Conn } from "../../server/conn/conn.ts";
-import type { Connection } from "../../server/conn/connection.ts";
 import type { WsConn } from "../../websocket/conn/ws_conn.ts";
 import { type Outgoing, prefixed } from "./outgoing.ts";
 
@@ -92,7 +91,7 @@ export class ConnPeer implements Peer {
   }
 
   get isDue(): boolean {
-    return (this.#conn as Connection).ending.isDue;
+    return (this.#conn as WsConn["conn"]).ending.isDue;
   }
 
   #write(bytes: Uint8Array): void {
