@@ -82,6 +82,38 @@ describe("a member", () => {
     assertEquals([seenBy(ada, "a"), await there(w.instances[0], "a")], [["ada i1"], ["ada i1"]]);
   });
 
+  it("is told who is there when it knows the channel, and not before: a list of nothing would be lost", async () => {
+    await using w = await channelsWorld({ instance: "i1" }, BY_TOKEN);
+    const names = Array.from({ length: 8 }, (_, i) => `a${i}`);
+    const ada = await w.client({ token: "ada", subs: names.map((name) => member(name)) });
+    await ada.next("members", names.length);
+    for (const name of names) {
+      const words = ada.heard.filter((frame) => frame[1] === name).map(([word]) => word);
+      assertEquals(words.filter((word) => word === "subbed" || word === "members"), ["subbed", "members"]);
+    }
+  });
+
+  for (const [first, second] of [["i1", "i2"], ["i2", "i1"]]) {
+    it(`is there once, and at ${second}, when the only process that has the log has left in order and is back`, async () => {
+      const log = memoryLog();
+      // As one in files is: it outlives its process.
+      log.close = () => Promise.resolve();
+      const options = { log, session: { expiry: 1000 } };
+      await using w = await channelsWorld({ ...options, instance: first }, BY_TOKEN);
+      const [one] = w.instances;
+      const before = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await before.next("members");
+      await w.finish(one.http.shutdown());
+      await w.finish(one.channels.close());
+      const two = await w.start({ ...options, instance: second }, BY_TOKEN);
+      const ada = await w.client({ token: "ada", ticket: before.ticket, subs: [member("a")] }, two);
+      await ada.next("members");
+      assertEquals([seenBy(ada, "a"), await there(two, "a")], [[`ada ${second}`], [`ada ${second}`]]);
+      await w.pass(6000);
+      assertEquals([seenBy(ada, "a"), await there(two, "a")], [[`ada ${second}`], [`ada ${second}`]]);
+    });
+  }
+
   it("that is away is held back for as long as its session, and then leaves", async () => {
     await using w = await channelsWorld({ instance: "i1", session: { expiry: 1000 } }, BY_TOKEN);
     const watcher = await w.client({ subs: [["a"]] });

@@ -29,9 +29,14 @@ interface Course {
   /** Position of what was taken last. */
   taken?: string;
   members: Map<string, ChannelMember>;
-  /** Changes behind this offset are not in `members` yet. */
+  /** Changes behind this offset are not in the list that `members` began with. */
   membersAt: number;
+  /** Changes of late behind it: the next list may be older than they are. */
+  readonly changes: (readonly [offset: number, change: Change])[];
 }
+
+/** More changes than a server writes while it looks who is there. */
+const MOST_CHANGES = 1000;
 
 /** A change of members, as a frame has it. */
 type Change = Omit<MemberChange, "channel" | "offset" | "position">;
@@ -184,8 +189,10 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   p(channel: string, offset: number, change: Change): void {
-    this.#entry("presence", channel, offset, change, ({ members, membersAt }) => {
-      if (offset > membersAt) changeMembers(members, change);
+    this.#entry("presence", channel, offset, change, ({ members, changes, membersAt }) => {
+      if (offset <= membersAt) return;
+      changes.splice(0, changes.push([offset, change]) - MOST_CHANGES);
+      changeMembers(members, change);
     });
   }
 
@@ -193,10 +200,10 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   memberList(channel: string, offset: number, list: readonly ChannelMember[]): void {
     const course = this.#open(channel);
     if (!course) return;
-    const members = new Map(list.map((member) => [member.member, member]));
     this.add("members", { channel }, () => {
-      course.members = members;
+      course.members = new Map(list.map((member) => [member.member, member]));
       course.membersAt = offset;
+      for (const [at, change] of course.changes) if (at > offset) changeMembers(course.members, change);
     });
   }
 
@@ -212,7 +219,8 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   #start(channel: string, offset: number, grant: string, taken?: string): Course {
-    const course: Course = { offset, grant, open: false, live: false, taken, members: new Map(), membersAt: -1 };
+    const life = { members: new Map(), membersAt: 0, changes: [] };
+    const course: Course = { offset, grant, open: false, live: false, taken, ...life };
     this.#courses.set(channel, course);
     return course;
   }
@@ -255,10 +263,15 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
   /** Both are of one frame. */
   #place(channel: string, course: Course, grant: string, offset: number, reason: string | null): void {
+    const isAnother = course.grant !== grant;
     course.grant = grant;
     course.offset = offset;
     const position = `${offset}.${grant}`;
-    this.add(reason && "gap", { channel, reason, position } as ReceivedGap, () => this.#took(course, position));
+    this.add(reason && "gap", { channel, reason, position } as ReceivedGap, () => {
+      // Offsets of another life say nothing here.
+      if (isAnother) course.membersAt = course.changes.length = 0;
+      this.#took(course, position);
+    });
   }
 
   #took(course: Course, position: string): void {

@@ -38,6 +38,12 @@ export interface Asked {
   readonly headers: ChannelHeaders;
 }
 
+/** By what a message has come. */
+export interface Carrier {
+  /** A drain waits for what is under way there, and for nothing else any more. */
+  readonly isDue: boolean;
+}
+
 /** Refused messages that are remembered: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
 
@@ -45,7 +51,7 @@ const MAX_REFUSED = 1024;
 export class Inbound {
   readonly #world: InboundWorld;
   readonly #session: Session;
-  readonly #queue: { readonly said: Said; readonly options: AcceptOptions }[] = [];
+  readonly #queue: { readonly said: Said; readonly options: AcceptOptions; readonly by: Carrier }[] = [];
   readonly #calls: Map<number, HandlingContext> = new Map();
   #pumping: Promise<void> | null = null;
   #room: (() => void)[] = [];
@@ -72,8 +78,8 @@ export class Inbound {
   }
 
   /** Takes a message; fulfils when all that have come are handled. */
-  say(said: Said, options: AcceptOptions): Promise<void> {
-    this.#queue.push({ said, options });
+  say(said: Said, options: AcceptOptions, by: Carrier): Promise<void> {
+    this.#queue.push({ said, options, by });
     return this.#pumping ??= this.#pump();
   }
 
@@ -117,14 +123,16 @@ export class Inbound {
   async #pump(): Promise<void> {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       // Where the session is now they are said again; and one that is revoked says nothing.
-      if (!this.#session.isOver) await this.#handle(next.said, next.options);
+      if (!this.#session.isOver) await this.#handle(next.said, next.options, next.by);
       this.#makeRoom();
     }
     this.#pumping = null;
   }
 
-  async #handle(said: Said, options: AcceptOptions): Promise<void> {
+  async #handle(said: Said, options: AcceptOptions, { isDue }: Carrier): Promise<void> {
     const { seq, channel } = said;
+    // Who always has a message under way would hold its connection until it is cut; this one is said again elsewhere.
+    if (isDue) return this.#say(["no", seq, "draining", "This instance is about to leave: say it again"]);
     if (seq > this.#stuck) return this.#say(["no", seq, "unavailable", "One before it has to be said again first"]);
     try {
       if (channel !== null) {

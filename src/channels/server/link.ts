@@ -176,7 +176,7 @@ export class Link implements SessionLink {
       headers: headers ?? NO_HEADERS,
     };
     const { inbound } = this;
-    this.#peer.hold(inbound.say(said, this.#options));
+    this.#peer.hold(inbound.say(said, this.#options, this.#peer));
     return this.#room(inbound);
   }
 

@@ -19,6 +19,8 @@ export interface Peer {
   close(code: number, reason: string): void;
   /** The connection is not told goodbye before this has settled. */
   hold(work: Promise<unknown>): void;
+  /** A drain waits for what is held, and for nothing else any more. */
+  readonly isDue: boolean;
 }
 
 /** On a WebSocket. */
@@ -47,6 +49,10 @@ export class WebSocketPeer implements Peer {
 
   hold(work: Promise<unknown>): void {
     this.#ws.waitUntil(work);
+  }
+
+  get isDue(): boolean {
+    return this.#ws.conn.ending.isDue;
   }
 }
 
@@ -82,6 +88,10 @@ export class ConnPeer implements Peer {
 
   hold(work: Promise<unknown>): void {
     this.#conn.waitUntil(work);
+  }
+
+  get isDue(): boolean {
+    return (this.#conn as WsConn["conn"]).ending.isDue;
   }
 
   #write(bytes: Uint8Array): void {

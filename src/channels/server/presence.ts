@@ -88,7 +88,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
     this.#world = world;
   }
 
-  enter(session: Session, channel: string, data: unknown): void {
+  enter(session: Session, channel: string, data: unknown, announced: Promise<void>): void {
     const { connections } = session;
     this.#next(`Entering ${channel} failed`, async () => {
       if (session.isOver) return;
@@ -96,7 +96,10 @@ export class Presence implements PresenceEnd, SessionWatcher {
         return session.link?.say(["refused", channel, "too-large", "A member says too much of itself"]);
       }
       await this.#enter(session, channel, data ?? null, connections);
-      await this.#tellMembers(session, channel);
+      // Not waited for here: others enter meanwhile.
+      void announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
+        this.#world.failed(`Telling who is in ${channel} failed`, error)
+      );
     });
   }
 
@@ -295,9 +298,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
   async #countedIn(channel: string): Promise<readonly Kept[]> {
     const bySession = new Map<string, Kept>();
     for (const kept of await this.#keptIn(channel)) {
-      if (kept.turn >= (bySession.get(kept.member)?.turn ?? 0)) bySession.set(kept.member, kept);
+      const known = bySession.get(kept.member);
+      if (known === undefined || this.#isNewer(kept, known)) bySession.set(kept.member, kept);
     }
     return [...bySession.values()];
+  }
+
+  /** Where one process has the log, turns do not rise from one to the next: what this one has written is newer. */
+  #isNewer(kept: Kept, known: Kept): boolean {
+    return kept.turn > known.turn || (kept.turn === known.turn && !known.id.startsWith(`${this.#world.life()}:`));
   }
 
   async #keptIn(channel: string): Promise<readonly Kept[]> {

@@ -40,6 +40,9 @@ export class Subscription implements LiveEnd {
   readonly #unsaid: Set<string> = new Set();
   /** The client knows epoch and offset. */
   #isAnnounced = false;
+  #setAnnounced: () => void = () => {};
+  /** Fulfils when the client knows them, or never will. */
+  readonly announced: Promise<void> = new Promise((resolve) => this.#setAnnounced = resolve);
   /** Its peer did not take something of late: what it misses now it misses because of that. */
   #isSlow = false;
   /** The client has been told that what it misses is on its way, and not yet that it has it. */
@@ -109,6 +112,7 @@ export class Subscription implements LiveEnd {
     if (this.#state === "live") this.#offset = this.feed.top;
     this.feed.leave(this);
     this.#move("end");
+    this.#setAnnounced();
     this.feed.release();
   }
 
@@ -214,6 +218,7 @@ export class Subscription implements LiveEnd {
     this.#reason = null;
     if (this.#isAnnounced && reason !== null) this.#gapped(feed.channel);
     this.#isAnnounced = true;
+    this.#setAnnounced();
   }
 
   #joinLive(): void {

@@ -22,8 +22,12 @@ export interface PatternWatcher {
 
 /** Who is a member of which channels. */
 export interface PresenceEnd {
-  /** Wants to be one; says who is there in a `members` frame. */
-  enter(session: Session, channel: string, data: unknown): void;
+  /**
+   * Wants to be one; says who is there in a `members` frame.
+   *
+   * @param announced Its client knows the channel: a list before that would be of nothing.
+   */
+  enter(session: Session, channel: string, data: unknown, announced: Promise<void>): void;
   /** Its client is back, and has said what it wants: it leaves what is not among that. */
   confirm(session: Session): void;
   /** Unsubscribed. */
@@ -178,16 +182,19 @@ export class Subscriptions {
     if (member === undefined || this.#isEnded) return;
     this.#memberBy ??= new Map();
     this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Map()).set(name, member));
-    this.#world.presence.enter(this.#session, channel, member);
+    this.#enter(channel, member);
   }
 
   /** Joins and leaves may be among what is missing: who is there is told anew. */
   readonly #gapped = (channel: string): void => {
     const said = this.#memberBy?.get(channel);
-    if (said !== undefined && !this.#isEnded) {
-      this.#world.presence.enter(this.#session, channel, [...said.values()].at(-1));
-    }
+    if (said !== undefined && !this.#isEnded) this.#enter(channel, [...said.values()].at(-1));
   };
+
+  #enter(channel: string, member: unknown): void {
+    const subscription = this.#byChannel.get(channel);
+    if (subscription !== undefined) this.#world.presence.enter(this.#session, channel, member, subscription.announced);
+  }
 
   async #open(channel: string, name: string, start: Start): Promise<void> {
     this.#checkRoom();

@@ -5,6 +5,27 @@
  */
 export { Account, type AccountLoss, type AnswerState, type EndKind, type Message } from "./account.ts";
 export { addLosses, BLAMED, GOOD_CODES, LOSSES, noLosses } from "./classes.ts";
+export type {
+  ChannelFault,
+  ChannelFigures,
+  ChannelLossClass,
+  ChannelLossCounts,
+  ChannelLossName,
+  ChannelPart,
+  ChannelReport,
+  ChannelVerdict,
+} from "./channels/channel_api.ts";
+export { ChannelChecker, type CheckedMessage } from "./channels/channel_checker.ts";
+export { CHANNEL_LOSSES, countChannelLosses, noChannelLosses } from "./channels/channel_classes.ts";
+export { type ChannelStage, type ChannelWorld, startChannels } from "./channels/channel_stage.ts";
+export {
+  type Attendance,
+  channelSpeech,
+  type Heard,
+  type Speaker,
+  type SpeakerEvents,
+  type Speech,
+} from "./channels/speaker.ts";
 export { Ledger } from "./ledger.ts";
 export { startReloads } from "./reload/cast.ts";
 export type {

@@ -152,6 +152,35 @@ describe("a subscription", () => {
     assertEquals([told.slice(-2), sub.members], [[["join", "fay"], ["leave", "eve"]], [member("eve")]]);
   });
 
+  it("takes a list that is older than changes it has heard of for as old as it is", async () => {
+    const { server, client } = meet();
+    const member = (name: string, instance = "i1") => ({ member: name, user: name, instance, data: null });
+    const sub = client.subscribe("room", { member: null });
+    await server.settle();
+    for (const name of ["ada", "bob"]) server.publish("room", { type: "join", ...member(name) }, undefined, "p");
+    server.publish("room", { type: "leave", ...member("eve") }, undefined, "p");
+    // It was read when ada had joined, and comes when bob had as well, and eve had left.
+    server.last.say("members", "room", 1, [member("ada"), member("eve")]);
+    await server.settle();
+    assertEquals(sub.members, [member("ada"), member("bob")]);
+  });
+
+  it("hears of members in a new life of the channel, whose offsets begin anew", async () => {
+    const { server, client } = meet();
+    const member = (name: string) => ({ member: name, user: name, instance: "i1", data: null });
+    const sub = client.subscribe("room", { member: null });
+    await server.settle();
+    server.last.say("members", "room", 9, [member("ada")]);
+    server.last.say("gap", "room", "e9.a", 0, "epoch");
+    server.last.say("p", "room", 1, { type: "join", ...member("bob") });
+    await server.settle();
+    assertEquals(sub.members, [member("ada"), member("bob")]);
+    // What was heard in the old one is not told again to a list of the new one.
+    server.last.say("members", "room", 0, [member("cid")]);
+    await server.settle();
+    assertEquals(sub.members, [member("cid"), member("bob")]);
+  });
+
   it("ends with what the server says against it, and the client goes on", async () => {
     const { server, client } = meet();
     server.intercept = (link, [word, wishes]) => {

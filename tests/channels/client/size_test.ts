@@ -24,7 +24,7 @@ const DATABASE = `export * from "./src/channels/outbox/indexeddb/mod.ts";`;
 for (
   const [what, contents, most] of [
     ["the client", CLIENT, 9000],
-    ["the client with an outbox in the browser's database", CLIENT + DATABASE, 9400],
+    ["the client with an outbox in the browser's database", CLIENT + DATABASE, 9450],
   ] as const
 ) {
   describe(what, () => {

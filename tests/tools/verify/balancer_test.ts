@@ -72,6 +72,21 @@ describe("the balancer", () => {
     assertEquals(all.balancer.refused, 0);
   });
 
+  it("resets what clients have with one backend, and with no other", async () => {
+    const holds: Handler = async (conn) => {
+      await conn.write("here");
+      await everything(conn);
+    };
+    await using all = await rig(holds, holds);
+    const conns = [await connect(all.balancer.place), await connect(all.balancer.place)];
+    for (const conn of conns) await conn.read();
+    all.balancer.cut(0);
+    const ends = conns.map((conn) => conn.read().then(() => "open", (error) => error.constructor.name));
+    assertEquals(await Promise.any(ends), "ConnResetError");
+    all.balancer.cut(1);
+    assertEquals(await Promise.all(ends), ["ConnResetError", "ConnResetError"]);
+  });
+
   it("takes a backend out by itself that can't be reached, and refuses nobody for that", async () => {
     await using all = await rig(says("a"), says("b"));
     await all.servers[0].close();

@@ -37,6 +37,7 @@ describe("the arguments of sluice verify", () => {
       exitCodes: [],
       rolling: false,
       reload: null,
+      channel: null,
       json: false,
       html: null,
     });
@@ -73,6 +74,7 @@ describe("the arguments of sluice verify", () => {
       exitCodes: [1, 2, 143],
       rolling: false,
       reload: null,
+      channel: null,
       json: true,
       html: "a.html",
     });
@@ -99,7 +101,7 @@ describe("the arguments of sluice verify", () => {
     const cases: [args: string, message: string][] = [
       ["", "There is no command: it stands behind --"],
       ["./server", 'Unexpected argument "./server"'],
-      ["--kind udp -- x", '--kind must be one of tcp, http, ws, got "udp"'],
+      ["--kind udp -- x", '--kind must be one of tcp, http, ws, channel, got "udp"'],
       ["--port 70000 -- x", "--port must be a whole number from 0 to 65535, got 70000"],
       ["--unix /s --port 1 -- x", "--unix excludes --port, give one or the other"],
       ["--path x -- x", '--path must begin with / and have no blanks, got "x"'],

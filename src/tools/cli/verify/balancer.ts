@@ -20,6 +20,8 @@ class Backend {
   dialing = 0;
   /** Called when nothing is being connected to it. */
   settled: (() => void) | null = null;
+  /** Connections of clients that it has. */
+  readonly open: Set<Conn> = new Set();
 
   constructor(place: Place, stretch: number) {
     this.dialer = dialerFor(place, stretch);
@@ -72,27 +74,36 @@ export class Balancer implements AsyncDisposable {
     return new Promise((resolve) => backend.settled = resolve);
   }
 
+  /** Resets what clients have with a backend; it does not hear of it if it stands still. */
+  cut(index: number): void {
+    for (const conn of this.#backends[index].open) conn.abort();
+  }
+
   /** Stops; what is still open is cut. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.close();
   }
 
   async #handle(conn: Conn): Promise<void> {
-    const upstream = await this.#dial();
-    if (upstream === null) {
+    const dialled = await this.#dial();
+    if (dialled === null) {
       this.#refused++;
       return conn.abort();
     }
+    const [upstream, { open }] = dialled;
+    open.add(conn);
     await Promise.all([passOn(conn, upstream), passOn(upstream, conn)]);
+    open.delete(conn);
     await Promise.all([upstream.close(), conn.close()]);
   }
 
-  async #dial(): Promise<Conn | null> {
+  async #dial(): Promise<readonly [Conn, Backend] | null> {
     const deadline = performance.now() + ASK_LIMIT * this.#stretch;
     for (;;) {
       const backend = this.#next();
       const conn = backend === null ? null : await dial(backend);
-      if (conn !== null || performance.now() > deadline) return conn;
+      if (conn !== null) return [conn, backend!];
+      if (performance.now() > deadline) return null;
       await new Promise<void>((resolve) => setTimeout(resolve, backend === null ? ASK_EVERY : 0));
     }
   }

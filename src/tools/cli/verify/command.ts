@@ -9,6 +9,7 @@ import process from "node:process";
 import { setTimeout } from "node:timers";
 import type { PageOptions } from "../../report_page/mod.ts";
 import { type Scenario, SCENARIOS, type VerifyReport } from "../../verify/mod.ts";
+import { verifyChannels } from "./channels/channel_command.ts";
 import { killAll } from "./child.ts";
 import { Interruption } from "./interruption.ts";
 import { verifyReloads } from "./reload/reload_command.ts";
@@ -38,6 +39,10 @@ once. Its address never goes away then, so a refused, reset or unanswered connec
 of a connection (FIN, Connection: close, a good Close) and comes again has lost nothing. --reload-command is run by sh,
 with {port} and {pid}, the server's process, filled in; it must end with 0 when the reload is over.
 
+With --kind channel instances of a server of channels stand behind a balancer, and are stopped, killed, frozen, reloaded
+and cut off while publishers and subscribers number everything. What was acknowledged must come to every subscriber
+once and in order, unless a gap is declared to it, and presence must be right when it has settled.
+
 Exit code: 0 nothing was lost; 1 something was, or the server can't be started; 2 wrong usage; 130 interrupted.`;
 
 const EXAMPLES = `
@@ -45,6 +50,7 @@ sluice verify --kind tcp -- sluice echo --port {port}
 sluice verify --kind ws --path /ws -- sluice demo --http-port {port} --tcp-port 0
 sluice verify --stream-path /stream --rounds 5 --html report.html -- node server.js
 sluice verify --reload --reloads 5 --kind tcp -- ./server --port {port}
+sluice verify --kind channel --instances 3 --engine-command ./restart-redis.sh -- node server.js
 sluice verify --rolling --expect-exit 143 -- ./server --listen 127.0.0.1:{port}
 `;
 
@@ -62,6 +68,7 @@ export const COMMAND: ToolCommand = {
 
 async function run(input: ToolInput, print: Print): Promise<number> {
   const settings = readSettings(input);
+  if (settings.channel !== null) return await runChannel(settings, print);
   return settings.reload === null ? await runStops(settings, input, print) : await runReload(settings, input, print);
 }
 
@@ -91,6 +98,18 @@ async function runReload(settings: VerifySettings, input: ToolInput, print: Prin
     atInterruption: (act) => abort = act,
     writePage: (found) => writePage(settings, input, ({ reloadPage }, options) => reloadPage(found, options)),
   });
+  return await ended(interruption.code, report?.clean ?? false, settings, print);
+}
+
+async function runChannel(settings: VerifySettings, print: Print): Promise<number> {
+  let abort = () => {};
+  using interruption = new Interruption(() => {
+    // Before the servers are killed: what clients see of that is no loss.
+    abort();
+    killAll();
+  });
+  const interrupted = () => interruption.code !== null;
+  const report = await verifyChannels(settings, { print, interrupted, atInterruption: (act) => abort = act });
   return await ended(interruption.code, report?.clean ?? false, settings, print);
 }
 

@@ -17,6 +17,13 @@ import {
 import { type ScenarioName, SCENARIOS, type ScenarioWorld, type VerifyKind } from "../../verify/mod.ts";
 import { didYouMean } from "@sluice/sluice";
 import { stretchOf } from "./busy.ts";
+import {
+  CHANNEL,
+  CHANNEL_CLIENTS,
+  CHANNEL_ROWS,
+  type ChannelSettings,
+  readChannel,
+} from "./channels/channel_options.ts";
 import { atLeastOne, row, signalName, target } from "./option_readers.ts";
 import type { Place } from "./places.ts";
 import { readReload, RELOAD_ROWS, type ReloadSettings } from "./reload/reload_options.ts";
@@ -47,6 +54,8 @@ export interface VerifySettings
   readonly rolling: boolean;
   /** It is reloaded and not stopped; null: it is stopped. */
   readonly reload: ReloadSettings | null;
+  /** It is a proof of channels; null: it is none. */
+  readonly channel: ChannelSettings | null;
   readonly json: boolean;
   /** Where to write the page, or null. */
   readonly html: string | null;
@@ -78,9 +87,9 @@ export const ROWS: readonly ToolOption[] = [
   row(
     "--kind",
     "kind",
-    KINDS.join("|"),
-    oneOf(KINDS),
-    "what the server speaks: lines, HTTP or WebSocket (default http)",
+    [...KINDS, CHANNEL].join("|"),
+    oneOf([...KINDS, CHANNEL]),
+    "what the server speaks: lines, HTTP, WebSocket or channels (default http)",
   ),
   row("--port", "port", "N", port, "where it listens; 0: a free port for each start, as {port} and PORT (default 0)"),
   row("--host", "hostname", "ADDRESS", text, "address on which it listens (default 127.0.0.1)"),
@@ -100,6 +109,7 @@ export const ROWS: readonly ToolOption[] = [
   row("--rounds", "rounds", "N", atLeastOne, "start and stop it so many times for each scenario (default 1)"),
   row("--rolling", "rolling", "", text, "restart two instances in turn behind a balancer, under load"),
   ...RELOAD_ROWS,
+  ...CHANNEL_ROWS,
   row("--signal", "signal", "NAME", signalName, "what asks it to stop (default SIGTERM)"),
   row("--grace", "grace", "DURATION", duration, "longest that a stop may take; then it is killed (default 10s)"),
   row("--expect-exit", "exitCodes", "N,M", exitCodes, "exit codes that are right beside 0", true),
@@ -120,7 +130,9 @@ export const ROWS: readonly ToolOption[] = [
  * @throws {UsageError} It makes no sense.
  */
 export function readSettings({ command, options }: ToolInput): VerifySettings {
-  const kind = option<VerifyKind>(options.kind, "http");
+  const channel = readChannel(options);
+  // Its clients are of a kind of their own.
+  const kind = channel === null ? option<VerifyKind>(options.kind, "http") : "ws";
   const unix = option<string | null>(options.unix, null);
   if (unix !== null && options.port !== undefined) {
     throw new UsageError("--unix excludes --port, give one or the other");
@@ -141,7 +153,7 @@ export function readSettings({ command, options }: ToolInput): VerifySettings {
     ...distanceOf(options),
     busy,
     scenarios: scenariosOf(option<ScenarioName[][]>(options.scenarios, []).flat(), option(options.rolling, false)),
-    clients: option(options.clients, CLIENTS),
+    clients: option(options.clients, channel === null ? CLIENTS : CHANNEL_CLIENTS),
     rounds: option(options.rounds, 1),
     seed: option(options.seed, Math.floor(Math.random() * MAX_SEED)),
     signal: option(options.signal, "SIGTERM"),
@@ -149,12 +161,18 @@ export function readSettings({ command, options }: ToolInput): VerifySettings {
     readyTimeout: option(options.readyTimeout, READY_TIMEOUT * stretchOf(busy)),
     exitCodes: option<number[][]>(options.exitCodes, []).flat(),
     rolling: option(options.rolling, false),
-    reload: readReload(options),
+    reload: readReload(channel === null ? options : reloadOf(options)),
+    channel,
     json: option(options.json, false),
     html: option(options.html, null),
   };
   if (settings.rolling) checkRolling(settings);
   return settings;
+}
+
+/** What of the options is about reloads: with channels the target of WebSockets is theirs. */
+function reloadOf({ kind: _, webSocketPath: __, ...options }: ToolInput["options"]): ToolInput["options"] {
+  return options;
 }
 
 function distanceOf({ roundTrip, jitter }: ToolInput["options"]): Pick<VerifySettings, "roundTrip" | "jitter"> {

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { formatDuration, StartError } from "@sluice/sluice/cli/kit";
+import { StartError } from "@sluice/sluice/cli/kit";
 import process from "node:process";
 import { type ReloadReport, type ReloadStage, SCENARIOS, startReloads, VerifyError } from "../../../verify/mod.ts";
 import { BusyProcesses, stretchOf } from "../busy.ts";
-import { Child, type ChildExit } from "../child.ts";
 import { busy, pause, worldOf } from "../round.ts";
+import { runReloadText } from "../shell_command.ts";
 import { forgive, stopServer } from "../stop.ts";
-import { formatExit, lastWords, PORT_MARK, startSubject, type Subject } from "../subject.ts";
+import { formatExit, lastWords, startSubject, type Subject } from "../subject.ts";
 import type { VerifySettings } from "../verify_options.ts";
 import type { ReloadSettings } from "./reload_options.ts";
 import { censusOf, clientsOf, isRunning, isStopped, knowsWorkers, workersOf } from "./workers.ts";
@@ -19,16 +19,12 @@ import { censusOf, clientsOf, isRunning, isStopped, knowsWorkers, workersOf } fr
 const REST: readonly [least: number, most: number] = [300, 500];
 /** Time in ms under load after the death of a worker: clients see it, and a supervisor has another one. */
 const AFTER_KILL = 1000;
-/** Longest time that a command may take to reload, in ms. */
-const COMMAND_LIMIT = 60_000;
 /** Longest wait until a process stands still, or is gone, in ms. */
 const STATE_LIMIT = 2000;
 /** Longest wait until a process of the server holds a connection, in ms: one that lost all starts others, on a busy machine. */
 const WORKER_LIMIT = 30_000;
 /** Wait between two looks at processes, in ms. */
 const LOOK_EVERY = 5;
-/** What stands for the server's process in a reload's command. */
-const PID_MARK = "{pid}";
 
 /** Who watches. */
 export interface ReloadEvents {
@@ -137,20 +133,8 @@ class Reloads {
   }
 
   /** Runs what reloads the server; what was wrong about it, or null. */
-  async #runCommand(text: string): Promise<string | null> {
-    const { child: { pid }, place: { port } } = this.#subject;
-    const limit = COMMAND_LIMIT * stretchOf(this.#settings.busy);
-    const filled = text.replaceAll(PORT_MARK, String(port ?? "")).replaceAll(PID_MARK, String(pid));
-    const child = await Child.start({
-      command: ["sh", "-c", filled],
-      env: port === undefined ? {} : { PORT: String(port) },
-    });
-    try {
-      const exit = await child.exitWithin(limit);
-      return failureOf(exit, limit, child);
-    } finally {
-      await child.dispose();
-    }
+  #runCommand(text: string): Promise<string | null> {
+    return runReloadText(text, this.#subject, stretchOf(this.#settings.busy));
   }
 
   /** Kills a process that serves, and gives clients and the server time. */
@@ -201,13 +185,6 @@ class Reloads {
     this.#stage.leave();
     await this.#stage.finished;
   }
-}
-
-function failureOf(exit: ChildExit | null, limit: number, child: Child): string | null {
-  if (exit === null) return `its command still ran after ${formatDuration(limit)}`;
-  if (exit.code === 0) return null;
-  const words = child.output.trim();
-  return `its command ended with ${formatExit(exit)}${words === "" ? "" : `: ${words}`}`;
 }
 
 function send(pid: number, signal: string): void {

@@ -1,0 +1,286 @@
+/**
+ * Who takes part: publishers, subscribers that stay, are slow or begin anew, and members that come and go.
+ *
+ * @module
+ */
+import type { Clock } from "@sluice/sluice";
+import type { ChannelChecker } from "./channel_checker.ts";
+import type { PartTally } from "./part_tally.ts";
+import type { Attendance, Speaker, SpeakerEvents, Speech } from "./speaker.ts";
+
+/** What an actor needs. */
+export interface ActorWorld {
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Where to connect: host and port. */
+  readonly host: string;
+  readonly speech: Speech;
+  readonly checker: ChannelChecker;
+  readonly tally: PartTally;
+  /** Names of all channels with messages. */
+  readonly channels: readonly string[];
+  /** Tells this run's messages from others. */
+  readonly run: string;
+  /** A client does not come back. */
+  gaveUp(name: string, error: Error): void;
+}
+
+/** How often a publisher publishes what is due, in ms. */
+const TICK = 10;
+/** Most messages of a publisher that wait for an answer: while no server answers, no more are begun. */
+const MOST_OPEN = 400;
+/** A slow subscriber rests behind so many messages, so long in ms at the most. */
+const SLOW_AFTER = 300;
+const SLOW_REST = 300;
+/** How long a subscriber that begins anew lives, in ms. */
+const LIFE: readonly [least: number, most: number] = [1500, 6000];
+/** How long a member stays, or stays away, in ms. */
+const STAY: readonly [least: number, most: number] = [800, 4000];
+/** One of so many members that leave does not say so. */
+const SILENT_SHARE = 3;
+
+/** Where members are; nothing is published there. */
+export function memberChannel(prefix: string): string {
+  return `${prefix}:members`;
+}
+
+/** What an actor has in common with the others. */
+abstract class Actor {
+  readonly name: string;
+  protected readonly world: ActorWorld;
+  #cancel: () => void = () => {};
+  #isOver = false;
+
+  constructor(world: ActorWorld, name: string) {
+    this.world = world;
+    this.name = name;
+  }
+
+  protected get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Ends it at once. */
+  end(): void {
+    this.#isOver = true;
+    this.#cancel();
+  }
+
+  protected later(ms: number, act: () => void): void {
+    if (!this.#isOver) this.#cancel = this.world.clock.setTimer(act, ms);
+  }
+
+  protected stopWaiting(): void {
+    this.#cancel();
+  }
+
+  protected between([least, most]: readonly [number, number]): number {
+    return least + this.world.random() * (most - least);
+  }
+
+  protected speak(position?: unknown): Speaker {
+    const { speech, host, tally, gaveUp } = this.world;
+    const events: SpeakerEvents = {
+      disconnected: () => tally.disconnected(),
+      gaveUp: (error) => this.#isOver ? undefined : gaveUp(this.name, error),
+    };
+    return speech.speaker(host, events, position);
+  }
+}
+
+/** Publishes to all channels, so many messages a second. */
+export class Publisher extends Actor {
+  readonly #speaker: Speaker = this.speak();
+  readonly #rate: number;
+  #due = 0;
+  #at = 0;
+  #open = 0;
+  #isStopped = false;
+
+  constructor(world: ActorWorld, name: string, rate: number) {
+    super(world, name);
+    this.#rate = rate;
+  }
+
+  /** Begins; fulfils when the first message is acknowledged, rejects if it is refused. */
+  begin(): Promise<void> {
+    this.#at = this.world.clock.now();
+    const first = this.#publish();
+    this.later(TICK, () => this.#tick());
+    return first;
+  }
+
+  /** Begins no more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  override end(): void {
+    super.end();
+    this.#speaker.close();
+  }
+
+  #tick(): void {
+    if (this.#isStopped) return;
+    const now = this.world.clock.now();
+    this.#due = Math.min(this.#due + this.#rate * (now - this.#at) / 1000, MOST_OPEN);
+    this.#at = now;
+    for (; this.#due >= 1 && this.#open < MOST_OPEN; this.#due--) this.#publish().catch(() => {});
+    this.later(TICK * (0.5 + this.world.random()), () => this.#tick());
+  }
+
+  async #publish(): Promise<void> {
+    const { checker, channels, clock, random, run, tally } = this.world;
+    const channel = channels[Math.floor(random() * channels.length)];
+    const seq = checker.sending(channel, this.name);
+    const sentAt = clock.now();
+    this.#open++;
+    try {
+      const offset = await this.#speaker.publish(channel, { run, from: this.name, seq });
+      tally.waited(clock.now() - sentAt);
+      checker.acknowledged(channel, this.name, seq, offset);
+    } catch (error) {
+      if (!this.isOver) checker.refused(channel, this.name, seq);
+      throw error;
+    } finally {
+      this.#open--;
+    }
+  }
+}
+
+/** How a subscriber lives. */
+export type SubscriberKind = "steady" | "slow" | "renewed";
+
+/** Follows all channels. */
+export class Subscriber extends Actor {
+  readonly #kind: SubscriberKind;
+  readonly #cold: Set<string>;
+  #speaker: Speaker | null = null;
+  #taken = 0;
+  #setReady!: () => void;
+  /** Fulfils when it has everything that there is of each channel. */
+  readonly ready: Promise<void> = new Promise((resolve) => this.#setReady = resolve);
+
+  constructor(world: ActorWorld, name: string, kind: SubscriberKind) {
+    super(world, name);
+    this.#kind = kind;
+    this.#cold = new Set(world.channels);
+    this.#connect();
+    if (kind === "renewed") void this.ready.then(() => this.#waitForNext());
+  }
+
+  override end(): void {
+    super.end();
+    this.#speaker?.close();
+  }
+
+  #waitForNext(): void {
+    this.later(this.between(LIFE), () => {
+      this.#connect();
+      this.#waitForNext();
+    });
+  }
+
+  /** As a page that is loaded anew: it has kept nothing but its position. */
+  #connect(): void {
+    const position = this.#speaker?.position;
+    this.#speaker?.close();
+    this.#speaker = this.speak(position);
+    for (const channel of this.world.channels) this.#follow(this.#speaker, channel);
+  }
+
+  #follow(speaker: Speaker, channel: string): void {
+    const { checker, run } = this.world;
+    speaker.follow(channel, {
+      live: (offset) => {
+        if (!this.#cold.delete(channel)) return;
+        checker.subscribed(this.name, channel, offset);
+        if (this.#cold.size === 0) this.#setReady();
+      },
+      message: (data, offset) => {
+        const { run: of, from, seq } = data as { readonly run?: unknown; readonly from: string; readonly seq: number };
+        if (of === run) checker.received(this.name, channel, { publisher: from, seq, offset });
+        else if (offset !== null) checker.passed(this.name, channel, offset);
+      },
+      gap: (reason, offset) => checker.gap(this.name, channel, reason, offset),
+    }, this.#kind === "slow" ? () => this.#rest() : null);
+  }
+
+  #rest(): Promise<void> | null {
+    if (++this.#taken % SLOW_AFTER !== 0 || this.isOver) return null;
+    const ms = SLOW_REST * this.world.random();
+    return new Promise((resolve) => this.world.clock.setTimer(resolve, ms));
+  }
+}
+
+/** A member, who sees who else is one. */
+export class Attendant extends Actor {
+  readonly #channel: string;
+  readonly #moves: boolean;
+  #speaker: Speaker;
+  #attendance: Attendance | null = null;
+  /** Which of its lives this is: one that has left without a word comes back under another name. */
+  #life = 1;
+
+  /** @param moves It comes and goes, else it stays. */
+  constructor(world: ActorWorld, name: string, channel: string, moves: boolean) {
+    super(world, name);
+    this.#channel = channel;
+    this.#moves = moves;
+    this.#speaker = this.speak();
+    this.#enter();
+  }
+
+  /** What it says of itself; null: it is no member at the moment. */
+  get member(): string | null {
+    return this.#attendance === null ? null : this.#memberName();
+  }
+
+  /** Whom it sees; null: it does not look at the moment. */
+  get seen(): readonly string[] | null {
+    if (this.#attendance === null) return null;
+    const names = this.#attendance.members.map(String);
+    // Others may use the channel, and those of an earlier run may not be gone yet.
+    return names.filter((name) => name.startsWith(`${this.world.run}-`));
+  }
+
+  /** Comes and goes from now on. */
+  move(): void {
+    if (this.#moves) this.later(this.between(STAY), () => this.#turn());
+  }
+
+  /** Stays where it is. */
+  rest(): void {
+    this.stopWaiting();
+  }
+
+  override end(): void {
+    super.end();
+    this.#speaker.close();
+  }
+
+  #turn(): void {
+    if (this.#attendance === null) this.#enter();
+    else this.#go();
+    this.move();
+  }
+
+  #enter(): void {
+    this.#attendance = this.#speaker.attend(this.#channel, this.#memberName());
+  }
+
+  #go(): void {
+    if (this.world.random() * SILENT_SHARE < 1) {
+      this.#speaker.close();
+      this.#speaker = this.speak();
+      this.#life++;
+    } else {
+      this.#attendance!.close();
+    }
+    this.#attendance = null;
+  }
+
+  #memberName(): string {
+    return `${this.world.run}-${this.name}-${this.#life}`;
+  }
+}
