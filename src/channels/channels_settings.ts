@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nameOf } from "../bytes.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
 import { type Logger, silentLogger } from "../log.ts";
@@ -150,7 +151,10 @@ function secretsOf(secret: ChannelsOptions["secret"], log: ChannelLog): readonly
   }
   const secrets = typeof secret === "string" ? [secret] : secret;
   if (!Array.isArray(secrets) || secrets.length === 0) {
-    throw new OptionError("secret", "secret must be a text, or a list of texts that begins with the one to sign with");
+    throw new OptionError(
+      "secret",
+      `secret must be a text, or a list of texts that begins with the one to sign with, got ${nameOf(secret)}`,
+    );
   }
   for (const one of secrets) {
     if (typeof one === "string" && one.length >= MIN_SECRET) continue;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nameOf } from "../../bytes.ts";
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { callable } from "../../validate.ts";
@@ -37,7 +38,8 @@ export class LogReader implements ChannelReader, Follower {
     callable("onGap", options.onGap);
     const { since } = options;
     if (since !== undefined && since !== "oldest" && !Number.isSafeInteger(since?.offset)) {
-      throw new OptionError("since", 'since must be "oldest", or what publish() gave: { epoch, offset }');
+      const got = typeof since === "string" ? JSON.stringify(since) : nameOf(since);
+      throw new OptionError("since", `since must be "oldest", or what publish() gave: { epoch, offset }, got ${got}`);
     }
     this.stream = channel;
     this.#log = log;
