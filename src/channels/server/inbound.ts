@@ -98,6 +98,11 @@ export class Inbound {
     }
   }
 
+  /** The session was elsewhere meanwhile: what could not be dealt with here may have been there. */
+  arrived(): void {
+    this.#stuck = Infinity;
+  }
+
   /** Nobody waits for a call any more. */
   cancel(seq: unknown): void {
     this.#calls.get(seq as number)?.cancel(new ChannelError("canceled", "The caller does not wait any more"));
