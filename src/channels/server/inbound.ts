@@ -144,7 +144,8 @@ export class Inbound {
     } catch (error) {
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
-      if (code === "unavailable") return void (this.#stuck = seq);
+      // One that was dealt with before, and told, its client may not say again.
+      if (code === "unavailable") return void (seq > this.#handled && (this.#stuck = seq));
       if (channel === null) this.#refuse(seq, code, message);
     }
     if (seq === this.#stuck) this.#stuck = Infinity;
