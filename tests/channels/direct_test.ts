@@ -130,6 +130,18 @@ describe("a direct message", () => {
     assertEquals(given(ada).length, 5);
   });
 
+  it("that is refused for a time comes no earlier", async () => {
+    await using w = await channelsWorld({}, BY_TOKEN);
+    await w.channels.sendTo("ada", 1);
+    const ada = await w.client({ token: "ada" });
+    await ada.next("d");
+    ada.say(["nack", idOf(ada, 1), 1000]);
+    await w.pass(950);
+    assertEquals(given(ada), ["1 1"]);
+    await w.pass(100);
+    assertEquals(given(ada), ["1 1", "1 2"]);
+  });
+
   it("that is given too often is a dead letter, and told to whoever waits", async () => {
     const { w, log, all } = await shared(1, { queue: { attempts: 3 } });
     await using _ = w;

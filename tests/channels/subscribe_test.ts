@@ -2,7 +2,8 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { ChannelsOptions } from "../../src/channels/channels_api.ts";
 import { type ChannelLog, memoryLog } from "../../src/channels/mod.ts";
-import { type ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels_world.ts";
+import { ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels_world.ts";
+import { SharedLog } from "../support/shared_log.ts";
 
 async function publishAll(w: ChannelsWorld, channel: string, from: number, to: number): Promise<void> {
   for (let i = from; i <= to; i++) await w.channels.publish(channel, i);
@@ -398,6 +399,22 @@ describe("a pattern", () => {
     await publishAll(w, "r:2", 1, 1);
     await w.quiet();
     assertEquals([client.of("m"), client.of("subbed").length], [[], 1]);
+  });
+});
+
+describe("an instance that has not heard of messages until they are gone", () => {
+  it("tells those who were live of a gap", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    const history = { size: 3 };
+    const deaf = await w.start({ log: log.open({ notice: () => "lost" }), history });
+    const other = await w.start({ log: log.open(), history });
+    const client = await w.client({ subs: [["a"]] }, deaf);
+    await client.next("live");
+    for (let i = 1; i <= 10; i++) await other.channels.publish("a", i);
+    await w.within(3000, () => client.of("m").length > 0);
+    await w.quiet();
+    assertEquals(told(client, "a"), ["subbed a 0", "live", "gap 7 trimmed", "m 8", "m 9", "m 10"]);
   });
 });
 

@@ -104,6 +104,11 @@ export class Inbound {
     }
   }
 
+  /** The session was elsewhere meanwhile: what could not be dealt with here may have been there. */
+  arrived(): void {
+    this.#stuck = Infinity;
+  }
+
   /** Nobody waits for a call any more. */
   cancel(seq: unknown): void {
     this.#calls.get(seq as number)?.cancel(new ChannelError("canceled", "The caller does not wait any more"));
@@ -147,7 +152,8 @@ export class Inbound {
     } catch (error) {
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
-      if (code === "unavailable") return void (this.#stuck = seq);
+      // One that was dealt with before, and told, its client may not say again.
+      if (code === "unavailable") return void (seq > this.#handled && (this.#stuck = seq));
       if (channel === null) this.#refuse(seq, code, message);
     }
     if (seq === this.#stuck) this.#stuck = Infinity;

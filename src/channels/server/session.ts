@@ -21,6 +21,8 @@ export interface SessionLink {
 
 /** What its client says to the application, by whichever connection. */
 export interface SessionInbound {
+  /** The session was elsewhere meanwhile: what could not be dealt with here may have been there. */
+  arrived(): void;
   /** Nobody waits for a call any more. */
   cancel(seq: unknown): void;
 }

@@ -141,6 +141,7 @@ export class Sessions {
     session.connections++;
     if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
+    if (elsewhere.instance !== null) session.inbound?.arrived();
     session.cancelExpiry();
     if (session.link !== null) this.#fence(session);
     session.link = link;
