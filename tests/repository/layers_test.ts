@@ -100,7 +100,6 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/channels\/log\//, [BASE, RUNTIME, /^src\/channels\/log\//]],
   [/^src\/channels\/redis\//, [
     BASE,
-    /^src\/websocket\/handshake\/sha1\.ts$/,
     /^src\/channels\/(redis\/|log\/log_(api|errors)\.ts$)/,
   ]],
   [/^src\/channels\/client\//, [

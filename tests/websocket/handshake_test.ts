@@ -5,7 +5,7 @@ import { OptionError } from "../../src/errors.ts";
 import { FAREWELL_PROTOCOL } from "../../src/websocket/farewell.ts";
 import { acceptKey, isKey, randomKey } from "../../src/websocket/handshake/accept_key.ts";
 import { checkUpgrade, type UpgradeAnswer, type UpgradeRefusal } from "../../src/websocket/handshake/server.ts";
-import { sha1 } from "../../src/websocket/handshake/sha1.ts";
+import { sha1 } from "../../src/sha1.ts";
 import { handshakeOptions } from "../../src/websocket/websocket_options.ts";
 import type { WebSocketOptions } from "../../src/websocket/websocket_api.ts";
 import {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { sha1 } from "../../websocket/handshake/sha1.ts";
+import { sha1 } from "../../sha1.ts";
 
 /** A script, and the name that Redis remembers it by. */
 export interface Script {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sha1 } from "./sha1.ts";
+import { sha1 } from "../../sha1.ts";
 
 /** RFC 6455 §4.2.2: what no other protocol would append. */
 const GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
