@@ -1,6 +1,7 @@
 /**
- * SHA-1 (RFC 3174), synchronous: the web's `crypto.subtle` costs a promise for sixty bytes. For the handshake, whose
- * use of it is no matter of security (RFC 6455 §10.8); nothing else should use it.
+ * SHA-1 (RFC 3174), synchronous: the web's `crypto.subtle` costs a promise for sixty bytes. For the
+ * WebSocket handshake, whose use of it is no matter of security (RFC 6455 §10.8), and for the names that Redis gives to
+ * scripts; nothing else should use it.
  *
  * @module
  */
