@@ -30,6 +30,10 @@ const NODE_SERVERS = [
   "start_bun",
   "ws_ours",
   "ws_node",
+  "channels_channels",
+  "channels_file",
+  "channels_hub",
+  "channels_socketio",
 ];
 
 /** Programs beside them. */
