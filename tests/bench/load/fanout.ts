@@ -56,6 +56,8 @@ class FanoutLoad {
   readonly #job: FanoutJob;
   readonly #speech: Speech;
   readonly #message: string;
+  /** Messages that came with the handshakes. */
+  #early = 0;
   /** Messages that are still to come. */
   #missing = 0;
   #deliveries = 0;
@@ -65,11 +67,10 @@ class FanoutLoad {
     this.#job = job;
     this.#speech = SPEECH[job.protocol];
     this.#message = "x".repeat(job.size);
-    this.#fds = openWebSockets(job.port, job.conns, this.#speech.path);
-    for (const fd of this.#fds) {
-      this.#poll.add(fd);
-      this.#frames[fd] = new FrameReader();
-    }
+    this.#fds = openWebSockets(job.port, job.conns, this.#speech.path, (fd, bytes) => {
+      this.#early += this.#readerOf(fd).count(bytes, bytes.length);
+    });
+    for (const fd of this.#fds) this.#poll.add(fd);
     this.#greet();
     this.#begin();
   }
@@ -83,6 +84,7 @@ class FanoutLoad {
 
   finish(): void {
     this.#await("the last round");
+    if (this.#missing < 0) throw new Error(`${-this.#missing} messages more than were published`);
   }
 
   close(): void {
@@ -90,12 +92,17 @@ class FanoutLoad {
     this.#poll.close();
   }
 
+  #readerOf(fd: number): FrameReader {
+    return this.#frames[fd] ??= new FrameReader();
+  }
+
   #greet(): void {
+    this.#missing = -this.#early;
     for (let at = 0; at < this.#fds.length; at += BATCH) {
       const fds = this.#fds.slice(at, at + BATCH);
       const first = this.#speech.open(0, "");
       for (let step = 0; step < first.length; step++) {
-        this.#missing = fds.length * first[step].answers;
+        this.#missing += fds.length * first[step].answers;
         fds.forEach((fd, i) => {
           say(fd, this.#speech.open(at + i, this.#channelOf(at + i))[step].text);
         });
@@ -128,7 +135,6 @@ class FanoutLoad {
       if (performance.now() > end) throw new Error(`${this.#missing} messages did not come: ${what}`);
       this.#take();
     }
-    if (this.#missing < 0) throw new Error(`${-this.#missing} messages more than expected: ${what}`);
   }
 
   #take(): void {
@@ -138,7 +144,7 @@ class FanoutLoad {
       const length = receive(fd);
       if (length === NOTHING) continue;
       if (length <= 0) throw new Error(`the server closed a WebSocket (${length})`);
-      const messages = this.#frames[fd].count(received, length);
+      const messages = this.#readerOf(fd).count(received, length);
       this.#missing -= messages;
       this.#deliveries += messages;
     }

@@ -135,7 +135,8 @@ export const plainWire: Wire = { open, send: (fd, block) => block.send(fd), rece
 /** Waits for descriptors to become readable, or writable where asked. */
 export class Poll {
   readonly #fd = libc.epoll_create1(0);
-  readonly #events = new Int32Array(MAX_EVENTS * EVENT_WORDS);
+  // On a buffer of its own: the memory of a small array moves when it gets one later, and the kernel is not told (Bun).
+  readonly #events = new Int32Array(new ArrayBuffer(4 * MAX_EVENTS * EVENT_WORDS));
   readonly #eventsAt = ptr(this.#events);
   readonly #one = new Int32Array(EVENT_WORDS);
 

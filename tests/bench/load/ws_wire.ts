@@ -17,6 +17,8 @@ const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 const BATCH = 64;
 const HANDSHAKE_MS = 10_000;
 const TURN_MS = 100;
+/** Of a head. */
+const END = "\r\n\r\n";
 const FIN = 128;
 const MASKED = 128;
 const OPCODES: Record<Kind, number> = { text: 1, binary: 2 };
@@ -97,19 +99,22 @@ function sizeOf(head: readonly number[]): number | null {
   return more === 0 ? short : head.slice(2).reduce((size, byte) => size * 256 + byte, 0);
 }
 
+/** Takes what a server says together with its handshake's answer. */
+export type Early = (fd: number, bytes: Uint8Array) => void;
+
 /** WebSockets that are open: handshakes in batches. */
-export function openWebSockets(port: number, count: number, path?: string): number[] {
+export function openWebSockets(port: number, count: number, path?: string, early?: Early): number[] {
   const all: number[] = [];
   for (let left = count; left > 0; left -= BATCH) {
     const fds = Array.from({ length: Math.min(BATCH, left) }, () => open(port));
-    shakeHands(port, fds, path);
+    shakeHands(port, fds, path, early);
     all.push(...fds);
   }
   return all;
 }
 
 /** Makes WebSockets of connections. No extension is offered: nothing is compressed. */
-export function shakeHands(port: number, fds: readonly number[], path: string = "/ws"): void {
+export function shakeHands(port: number, fds: readonly number[], path: string = "/ws", early?: Early): void {
   const request = new Block(bytesOf(requestText(port, path)));
   const poll = new Poll();
   const heads = new Map(fds.map((fd) => [fd, ""]));
@@ -121,7 +126,7 @@ export function shakeHands(port: number, fds: readonly number[], path: string = 
   while (heads.size > 0) {
     if (performance.now() > end) throw new Error(`${heads.size} handshakes got no answer`);
     const ready = poll.wait(TURN_MS);
-    for (let i = 0; i < ready; i++) takeHead(poll.fd(i), heads);
+    for (let i = 0; i < ready; i++) takeHead(poll.fd(i), heads, early);
   }
   poll.close();
 }
@@ -152,15 +157,20 @@ function requestText(port: number, path: string): string {
   return [`GET ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, ...fields, "", ""].join("\r\n");
 }
 
-function takeHead(fd: number, heads: Map<number, string>): void {
+function takeHead(fd: number, heads: Map<number, string>, early?: Early): void {
   const length = receive(fd);
   if (length === NOTHING) return;
   if (length <= 0) throw new Error(`the server closed a connection in its handshake (${length})`);
-  const head = heads.get(fd) + latin1.decode(received.subarray(0, length));
-  heads.set(fd, head);
-  if (!head.includes("\r\n\r\n")) return;
-  const agreed = head.startsWith("HTTP/1.1 101 ") && head.endsWith("\r\n\r\n") && head.includes(ACCEPT);
-  if (!agreed || /sec-websocket-extensions/i.test(head)) throw new Error(`a handshake answered with ${head}`);
+  // Others are still waited for, and this one is spoken to already.
+  if (!heads.has(fd) && early !== undefined) return early(fd, received.subarray(0, length));
+  const text = heads.get(fd) + latin1.decode(received.subarray(0, length));
+  heads.set(fd, text);
+  const end = text.indexOf(END) + END.length;
+  if (end < END.length) return;
+  const [head, rest] = [text.slice(0, end), text.slice(end)];
+  const agreed = head.startsWith("HTTP/1.1 101 ") && head.includes(ACCEPT) && (rest === "" || early !== undefined);
+  if (!agreed || /sec-websocket-extensions/i.test(head)) throw new Error(`a handshake answered with ${text}`);
+  if (rest !== "") early!(fd, bytesOf(rest));
   heads.delete(fd);
 }
 
