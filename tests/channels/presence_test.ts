@@ -270,6 +270,37 @@ describe("members at several instances", () => {
     }
   });
 
+  for (const what of ["has said so twice", "has a log that fails"]) {
+    it(`one that was elsewhere, is back and ${what} stays when its first stay there is over`, async () => {
+      const { w, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      // It says nothing of what it is there, so that what it has left behind waits for the end of its time.
+      ends[1].faults = {
+        call: (name, stream) =>
+          name === "append" && stream === "$instance:i1" && ends[1].calls.append > 4 ? "before" : null,
+      };
+      const elsewhere = await w.dial(two);
+      await elsewhere.hello({ token: "ada", ticket: ada.ticket });
+      await w.pass(100);
+      const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, one);
+      await again.next("members");
+      if (what === "has said so twice") {
+        again.say(["unsub", ["a"]], ["sub", [member("a")]]);
+        await again.next("members", 2);
+      } else {
+        let left = 1;
+        ends[0].faults = {
+          call: (name, group) => name === "release" && group === "members:a" && left-- > 0 ? "before" : null,
+        };
+      }
+      await w.pass(5000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]]);
+    });
+  }
+
   it("a lost instance is one event, which removes all its members and no others", async () => {
     const { w, ends, all: [one, two, three] } = await shared(3);
     await using _ = w;

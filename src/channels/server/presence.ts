@@ -246,7 +246,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** It is one no more here. @param isTakenUp Whether its session is one elsewhere; null if that is not known. */
   async #end(membership: Membership, isTakenUp: boolean | null): Promise<void> {
     const { session, channel } = membership;
-    if (await this.#release(membership) && isTakenUp !== true) {
+    if (!this.#isTakenAnew(membership) && await this.#release(membership) && isTakenUp !== true) {
       const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
       const others = isElsewhere ? await this.#othersOf(membership) : [];
       // Whoever took this one for the one that counts hears of them.
@@ -255,6 +255,16 @@ export class Presence implements PresenceEnd, SessionWatcher {
       if (others.length === 0) await this.#sayLeave(membership);
     }
     await this.#close(channel);
+  }
+
+  /**
+   * Whether its session has been elsewhere, and is back: the lease is the same one, which is not this one's any more.
+   * Generations don't tell, they begin anew.
+   */
+  #isTakenAnew(membership: Membership): boolean {
+    const { session, channel, life } = membership;
+    const current = this.#bySession.get(session.id)?.get(channel);
+    return current !== undefined && current !== membership && current.life === life;
   }
 
   async #sayLeave(membership: Membership): Promise<void> {
