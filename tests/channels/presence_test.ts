@@ -338,6 +338,53 @@ describe("members at several instances", () => {
     assertEquals(seenBy(ada, "a"), ["ada i1", "bob i1", "eve i2"]);
   });
 
+  it("one that was taken for lost has its members again, though the log fails when it comes back", async () => {
+    for (const fault of ["before", "after"] as const) {
+      const { w, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      await (await w.client({ token: "ada", subs: [member("a")] }, one)).next("members");
+      ends[0].kill();
+      await w.pass(2500);
+      let left = 1;
+      ends[0].faults = {
+        call: (name, group) => name === "take" && group === "instances" && left-- > 0 ? fault : null,
+      };
+      ends[0].revive();
+      await w.pass(3000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]], fault);
+    }
+  });
+
+  it("one that was at two others is where it is now, though one of them writes late", async () => {
+    for (const isReversed of [false, true]) {
+      const { w, log, ends, all: [one, two, three, four] } = await shared(4);
+      await using _ = w;
+      const leases = log.leases.leases.bind(log.leases);
+      // Names of leases are by chance: here each order has its turn.
+      log.leases.leases = async (group) => {
+        const sorted = [...await leases(group)].sort((a, b) => a.value < b.value ? -1 : 1);
+        return isReversed ? sorted.reverse() : sorted;
+      };
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, four);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      await w.finish(one.http.shutdown());
+      await w.finish(one.channels.close());
+      ends[0].kill();
+      ends[1].faults = { call: (name, stream) => name === "append" && stream === "a" ? "before" : null };
+      await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+      await w.pass(10);
+      const last = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, three);
+      await last.next("members");
+      ends[1].faults = {};
+      for (const ms of [500, 4000]) {
+        await w.pass(ms);
+        assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i3", "eve i4"], ["ada i3", "eve i4"]]);
+      }
+    }
+  });
+
   it("one that comes back while another takes it for lost keeps its members, wherever the two meet", async () => {
     for (let seed = 0; seed < 24; seed++) {
       const { w, ends, all: [one, two] } = await shared(2);

@@ -708,14 +708,26 @@ class Sim {
   }
 }
 
+/** What is random by itself is so by the seed. The function that it gives ends that. */
+function randomBy(seed: number): () => void {
+  const roll = dice(seed);
+  crypto.getRandomValues = (array) => {
+    if (array instanceof Uint8Array) for (let i = 0; i < array.length; i++) array[i] = roll(65536) >> 8;
+    return array;
+  };
+  return () => delete (crypto as Partial<Crypto>).getRandomValues;
+}
+
 /** Plays a seed. @throws Whatever was wrong, with the last that happened before it. */
 export async function simulate(seed: number, options: SimOptions): Promise<SimReport> {
+  const restore = randomBy(seed);
   const sim = new Sim(seed, options);
   try {
     await sim.run();
   } catch (error) {
     sim.wrong.push(`${(error as Error).stack}`);
   }
+  restore();
   const { wrong, story, received, gaps, connections, direct } = sim;
   if (wrong.length > 0) {
     throw new Error(`${wrong.join("\n")}\n${story.slice(-Number(process.env.STORY ?? 60)).join("\n")}`);
