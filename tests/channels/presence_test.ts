@@ -356,6 +356,32 @@ describe("members at several instances", () => {
     }
   });
 
+  it("a list of an earlier life of the channel, which was asked for before a gap, is not told behind it", async () => {
+    const { w, log, ends, all: [one, two] } = await shared(2, { checkEvery: 100 });
+    await using _ = w;
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    await ada.next("members");
+    for (let i = 0; i < 5; i++) await two.channels.publish("a", i);
+    let isListed = false;
+    ends[0].faults = {
+      call: (name, what) => {
+        if (name === "leases" && what === "members:a") isListed = true;
+        if (!isListed || name !== "tops" || what !== "a") return null;
+        ends[0].faults = {};
+        return 500;
+      },
+    };
+    ada.say(["sub", [member("a", "again")]]);
+    await w.quiet();
+    log.restart();
+    await w.pass(200);
+    assertEquals(ada.of("gap").length, 1);
+    await w.pass(1000);
+    await (await w.client({ token: "bob", subs: [member("a")] }, two)).next("members");
+    await ada.next("p", 3);
+    assertEquals(seenBy(ada, "a"), ["ada i1", "bob i2"]);
+  });
+
   it("one that was at two others is where it is now, though one of them writes late", async () => {
     for (const isReversed of [false, true]) {
       const { w, log, ends, all: [one, two, three, four] } = await shared(4);

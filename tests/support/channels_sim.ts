@@ -712,7 +712,7 @@ class Sim {
 function randomBy(seed: number): () => void {
   const roll = dice(seed);
   crypto.getRandomValues = (array) => {
-    if (array instanceof Uint8Array) for (let i = 0; i < array.length; i++) array[i] = roll(65536) >> 8;
+    if (array instanceof Uint8Array) { for (let i = 0; i < array.length; i++) array[i] = roll(65536) >> 8; }
     return array;
   };
   return () => delete (crypto as Partial<Crypto>).getRandomValues;

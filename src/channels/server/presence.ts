@@ -386,12 +386,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** The position first, then who is there: what comes behind it changes that. */
   async #tellMembers(session: Session, channel: string): Promise<void> {
     const { log } = this.#world;
-    for (let tries = 1; session.link !== null; tries++) {
+    for (let tries = 1;; tries++) {
       const [{ epoch, top }] = await this.#must(() => log.tops([channel]));
       const members = await this.#must(() => this.members(channel));
       const [after] = await this.#must(() => log.tops([channel]));
+      const place = session.link?.placeOf(channel) ?? null;
+      // Offsets of another life say nothing to its client: behind the gap that leads there it is told anew.
+      if (place?.epoch !== epoch) return;
       // What its client knows already behind that place it would not apply to this.
-      const isBehind = after.epoch !== epoch || (session.link?.lastChange(channel) ?? 0) > top;
+      const isBehind = after.epoch !== epoch || place.change > top;
       if (isBehind && tries < MAX_TRIES) continue;
       return session.link?.say(["members", channel, top, members]);
     }
