@@ -83,6 +83,10 @@ interface Place {
   offset: number;
   /** The server has said so on this connection. */
   isOpen: boolean;
+  /** By which names it has. */
+  names: Set<string>;
+  /** All of these were left: whoever has it by now may begin anywhere. */
+  isLoose: boolean;
 }
 
 interface Said {
@@ -135,7 +139,9 @@ class SimClient {
     this.leaving = [];
     this.said.clear();
     this.isRewound = false;
-    for (const place of this.places.values()) place.isOpen = false;
+    for (const place of this.places.values()) {
+      Object.assign(place, { isOpen: false, isLoose: false, names: new Set() });
+    }
     for (const said of this.outbox) said.isSaid = false;
     for (const view of this.views.values()) view.isTrue = false;
     talker.onFrame = (frame) => {
@@ -262,10 +268,11 @@ class SimClient {
     if (wish !== undefined) wish.isKnown = true;
     const epoch = grant.split(".")[0];
     const place = this.places.get(channel);
-    if (place === undefined) {
-      this.places.set(channel, { grant, epoch, offset, isOpen: true });
+    if (place === undefined || place.isLoose) {
+      this.places.set(channel, { grant, epoch, offset, isOpen: true, names: new Set([name]), isLoose: false });
       return;
     }
+    place.names.add(name);
     const isHere = place.isOpen && place.grant === grant && place.offset === offset;
     if (reason !== null && !isHere) return this.#placed(channel, grant, offset, reason, true);
     if (this.isRewound && epoch === place.epoch && (this.said.get(name)?.[channel] ?? offset) === offset) {
@@ -333,6 +340,9 @@ class SimClient {
 
   #unsubbed(names: readonly string[]): void {
     this.leaving = this.leaving.filter(({ name }) => !names.includes(name));
+    for (const place of this.places.values()) {
+      for (const name of names) if (place.names.delete(name) && place.names.size === 0) place.isLoose = true;
+    }
   }
 
   #ok(seq: number): void {
