@@ -1,6 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { AcceptOptions } from "../../src/channels/channels_api.ts";
+import { memoryLog } from "../../src/channels/mod.ts";
 import { ChannelsWorld, channelsWorld, type Talker } from "../support/channels_world.ts";
 import { SharedLog } from "../support/shared_log.ts";
 
@@ -128,6 +129,29 @@ describe("a drain", () => {
     await shutdown(w);
     assertEquals(client.of("bye"), [["bye", { a: 0 }]]);
     for (const one of release) one();
+    await w.quiet();
+  });
+
+  it("leaves a place out that is still being found, or that its client has not been told", async () => {
+    const log = memoryLog();
+    const read = log.read.bind(log);
+    let isHeld = false;
+    let free = (): void => {};
+    const held = new Promise<void>((resolve) => free = resolve);
+    log.read = async (...args) => {
+      if (isHeld) await held;
+      return await read(...args);
+    };
+    await using w = await channelsWorld({ log });
+    for (let i = 1; i <= 3; i++) await w.channels.publish("a", i);
+    const client = await w.client({ subs: [["b"]] });
+    await client.next("live");
+    isHeld = true;
+    client.say(["sub", [["a", null, { since: "oldest" }]]]);
+    await w.quiet();
+    await shutdown(w);
+    assertEquals([client.of("bye"), client.of("subbed").length], [[["bye", { b: 0 }]], 1]);
+    free();
     await w.quiet();
   });
 

@@ -270,6 +270,37 @@ describe("members at several instances", () => {
     }
   });
 
+  for (const what of ["has said so twice", "has a log that fails"]) {
+    it(`one that was elsewhere, is back and ${what} stays when its first stay there is over`, async () => {
+      const { w, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      // It says nothing of what it is there, so that what it has left behind waits for the end of its time.
+      ends[1].faults = {
+        call: (name, stream) =>
+          name === "append" && stream === "$instance:i1" && ends[1].calls.append > 4 ? "before" : null,
+      };
+      const elsewhere = await w.dial(two);
+      await elsewhere.hello({ token: "ada", ticket: ada.ticket });
+      await w.pass(100);
+      const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, one);
+      await again.next("members");
+      if (what === "has said so twice") {
+        again.say(["unsub", ["a"]], ["sub", [member("a")]]);
+        await again.next("members", 2);
+      } else {
+        let left = 1;
+        ends[0].faults = {
+          call: (name, group) => name === "release" && group === "members:a" && left-- > 0 ? "before" : null,
+        };
+      }
+      await w.pass(5000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]]);
+    });
+  }
+
   it("a lost instance is one event, which removes all its members and no others", async () => {
     const { w, ends, all: [one, two, three] } = await shared(3);
     await using _ = w;
@@ -305,6 +336,79 @@ describe("members at several instances", () => {
     await w.pass(5000);
     assertEquals(seenBy(watcher, "a"), ["ada i1", "bob i1", "eve i2"]);
     assertEquals(seenBy(ada, "a"), ["ada i1", "bob i1", "eve i2"]);
+  });
+
+  it("one that was taken for lost has its members again, though the log fails when it comes back", async () => {
+    for (const fault of ["before", "after"] as const) {
+      const { w, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      await (await w.client({ token: "ada", subs: [member("a")] }, one)).next("members");
+      ends[0].kill();
+      await w.pass(2500);
+      let left = 1;
+      ends[0].faults = {
+        call: (name, group) => name === "take" && group === "instances" && left-- > 0 ? fault : null,
+      };
+      ends[0].revive();
+      await w.pass(3000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]], fault);
+    }
+  });
+
+  it("a list of an earlier life of the channel, which was asked for before a gap, is not told behind it", async () => {
+    const { w, log, ends, all: [one, two] } = await shared(2, { checkEvery: 100 });
+    await using _ = w;
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    await ada.next("members");
+    for (let i = 0; i < 5; i++) await two.channels.publish("a", i);
+    let isListed = false;
+    ends[0].faults = {
+      call: (name, what) => {
+        if (name === "leases" && what === "members:a") isListed = true;
+        if (!isListed || name !== "tops" || what !== "a") return null;
+        ends[0].faults = {};
+        return 500;
+      },
+    };
+    ada.say(["sub", [member("a", "again")]]);
+    await w.quiet();
+    log.restart();
+    await w.pass(200);
+    assertEquals(ada.of("gap").length, 1);
+    await w.pass(1000);
+    await (await w.client({ token: "bob", subs: [member("a")] }, two)).next("members");
+    await ada.next("p", 3);
+    assertEquals(seenBy(ada, "a"), ["ada i1", "bob i2"]);
+  });
+
+  it("one that was at two others is where it is now, though one of them writes late", async () => {
+    for (const isReversed of [false, true]) {
+      const { w, log, ends, all: [one, two, three, four] } = await shared(4);
+      await using _ = w;
+      const leases = log.leases.leases.bind(log.leases);
+      // Names of leases are by chance: here each order has its turn.
+      log.leases.leases = async (group) => {
+        const sorted = [...await leases(group)].sort((a, b) => a.value < b.value ? -1 : 1);
+        return isReversed ? sorted.reverse() : sorted;
+      };
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, four);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      await w.finish(one.http.shutdown());
+      await w.finish(one.channels.close());
+      ends[0].kill();
+      ends[1].faults = { call: (name, stream) => name === "append" && stream === "a" ? "before" : null };
+      await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+      await w.pass(10);
+      const last = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, three);
+      await last.next("members");
+      ends[1].faults = {};
+      for (const ms of [500, 4000]) {
+        await w.pass(ms);
+        assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i3", "eve i4"], ["ada i3", "eve i4"]]);
+      }
+    }
   });
 
   it("one that comes back while another takes it for lost keeps its members, wherever the two meet", async () => {

@@ -31,7 +31,7 @@ function idOf(client: WsTalker): string {
 
 describe("a session with two connections", () => {
   it("goes on in the later one, and closes the earlier", async () => {
-    await using w = await channelsWorld({}, BY_TOKEN);
+    await using w = await channelsWorld({ session: { expiry: 1000 } }, BY_TOKEN);
     const one = await w.client({ token: "ada", subs: [["a"]] });
     const two = await w.client({ token: "ada", ticket: one.ticket, subs: [["a"]] });
     assertEquals(await one.ended(), 4409);
@@ -39,7 +39,11 @@ describe("a session with two connections", () => {
     await w.channels.publish("a", 1);
     await two.next("m");
     assertEquals([one.of("m"), two.closed, w.channels.size], [[], null, 1]);
-    await w.pass(130_000, 10_000);
+    // The end of the earlier one is not the session's: it waits for nobody, and does not expire.
+    await w.pass(3000);
+    await w.channels.sendTo("ada", "direct");
+    await two.next("d");
+    assertEquals([two.closed, w.channels.size], [null, 1]);
   });
 
   it("has one of both, when both say hello at the same time", async () => {

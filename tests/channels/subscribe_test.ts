@@ -4,6 +4,11 @@ import type { ChannelsOptions } from "../../src/channels/channels_api.ts";
 import { type ChannelLog, memoryLog } from "../../src/channels/mod.ts";
 import { ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels_world.ts";
 import { SharedLog } from "../support/shared_log.ts";
+import { Feed, type FeedWorld } from "../../src/channels/server/feed.ts";
+import { Pace } from "../../src/channels/server/pace.ts";
+import type { Peer } from "../../src/channels/server/peer.ts";
+import { Subscription } from "../../src/channels/server/subscription.ts";
+import { VirtualClock } from "../../src/testing/clock.ts";
 
 async function publishAll(w: ChannelsWorld, channel: string, from: number, to: number): Promise<void> {
   for (let i = from; i <= to; i++) await w.channels.publish(channel, i);
@@ -487,5 +492,92 @@ describe("a slow subscriber", () => {
       assertEquals([w.channels.size, w.instances[0].failures], [0, []]);
     }
     assert(w.instances.length === 1);
+  });
+});
+
+describe("a subscription by itself", () => {
+  /** One whose peer and signatures are a test's. */
+  async function alone() {
+    const clock = new VirtualClock({ turns: 1 });
+    const log = memoryLog({ clock });
+    const keep = { size: 100, bytes: 1e6, age: 1e6 };
+    for (const data of ["1", "2"]) {
+      await log.append("a", { kind: "message", data, headers: null }, { keep, dedupeAge: 0 });
+    }
+    const said: unknown[][] = [];
+    const made = {
+      clock,
+      log,
+      said,
+      takes: [] as boolean[],
+      heard: (_word: unknown): void => {},
+      signing: Promise.resolve(),
+    };
+    const peer: Peer = {
+      say: (message) => {
+        const frame = JSON.parse(message as string);
+        said.push(frame);
+        made.heard(frame[0]);
+      },
+      give: (frame) => {
+        const isTaken = made.takes.shift() ?? true;
+        if (isTaken) said.push(JSON.parse(frame.message as string));
+        return isTaken;
+      },
+      drained: () => Promise.resolve(),
+      close: () => {},
+      hold: () => {},
+      isDue: false,
+    };
+    const signer = { sign: () => made.signing.then(() => "signed") } as unknown as FeedWorld["signer"];
+    const failed = (what: string): void => void said.push([what]);
+    const world = { log, signer, pace: new Pace(clock), clock, maxReplay: 100, failed };
+    const feed = new Feed("a", world, { unused: () => {} });
+    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, () => {}) });
+  }
+
+  async function turns(clock: VirtualClock): Promise<void> {
+    for (let i = 0; i < 20; i++) await clock.settle();
+  }
+
+  it("sends each message once, though it misses some in the very moment in which it has all", async () => {
+    const one = await alone();
+    one.heard = (word) => {
+      if (word !== "live") return;
+      one.heard = () => {};
+      one.takes = [false, false, true, false];
+      one.subscription.missed(0);
+    };
+    await one.subscription.open("a", "now");
+    await turns(one.clock);
+    for (let i = 0; i < 10; i++) {
+      await one.clock.advance(10);
+      await turns(one.clock);
+    }
+    assertEquals(one.said.map(([word, , offset]) => word === "m" ? offset : word), ["subbed", "live", 1, 2, "live"]);
+    one.subscription.end();
+  });
+
+  it("has told no place before it has: neither its first, nor one that a gap leads to", async () => {
+    const one = await alone();
+    let sign = (): void => {};
+    const hold = (): void => void (one.signing = new Promise((resolve) => sign = resolve));
+    hold();
+    await one.subscription.open("a", "now");
+    await turns(one.clock);
+    assertEquals([one.said.length, one.subscription.told], [0, null]);
+    sign();
+    await turns(one.clock);
+    assertEquals([one.said.map(([word]) => word), one.subscription.told], [["subbed", "live"], 2]);
+    hold();
+    const read = one.log.read.bind(one.log);
+    one.log.read = async (...args) => ({ ...await read(...args), epoch: "another" });
+    one.feed.heard({ epoch: "another", top: 2, entry: null });
+    await turns(one.clock);
+    assertEquals([one.said.length, one.subscription.told], [2, null]);
+    sign();
+    await turns(one.clock);
+    assertEquals([one.said[2].slice(0, 5), one.subscription.told], [["gap", "a", "another.signed", 0, "epoch"], 2]);
+    one.subscription.end();
   });
 });

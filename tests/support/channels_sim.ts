@@ -83,6 +83,10 @@ interface Place {
   offset: number;
   /** The server has said so on this connection. */
   isOpen: boolean;
+  /** By which names it has. */
+  names: Set<string>;
+  /** All of these were left: whoever has it by now may begin anywhere. */
+  isLoose: boolean;
 }
 
 interface Said {
@@ -107,10 +111,10 @@ class SimClient {
   at: TcpTalker | null = null;
   instance: SimInstance | null = null;
   isWelcome = false;
-  /** Names whose `unsubbed` is due. */
-  leaving: string[] = [];
-  /** Names that were said on this connection. */
-  readonly said: Set<string> = new Set();
+  /** Names whose `unsubbed` is due, and those that were said before: what they have in common goes on. */
+  leaving: { readonly name: string; readonly others: readonly string[] }[] = [];
+  /** Names that were said on this connection, with the places that were asked for. */
+  readonly said: Map<string, Readonly<Record<string, number>>> = new Map();
   /** Something was refused on this connection: a place that was asked for meanwhile may be an earlier one. */
   isRewound = false;
   seq = 0;
@@ -135,7 +139,9 @@ class SimClient {
     this.leaving = [];
     this.said.clear();
     this.isRewound = false;
-    for (const place of this.places.values()) place.isOpen = false;
+    for (const place of this.places.values()) {
+      Object.assign(place, { isOpen: false, isLoose: false, names: new Set() });
+    }
     for (const said of this.outbox) said.isSaid = false;
     for (const view of this.views.values()) view.isTrue = false;
     talker.onFrame = (frame) => {
@@ -154,7 +160,7 @@ class SimClient {
   }
 
   subscribe(name: string, isMember: boolean, since: string): void {
-    if (this.wishes.has(name) || this.leaving.includes(name)) return;
+    if (this.wishes.has(name) || this.#isLeaving(name)) return;
     this.wishes.set(name, { isMember, since, isKnown: false });
     this.again(name);
   }
@@ -164,7 +170,9 @@ class SimClient {
     for (const channel of [...this.places.keys()]) if (!this.covers(channel)) this.places.delete(channel);
     if (!this.isOpen || !this.said.has(name)) return;
     this.said.delete(name);
-    this.leaving.push(name);
+    this.leaving.push({ name, others: [...this.said.keys()] });
+    // Whatever else wants it is said later, and answered behind what still comes of this one.
+    for (const [channel, place] of this.places) if (this.#isPassing(channel)) this.#freeze(channel, place);
     if (this.isWelcome) this.at!.say(["unsub", [name]]);
   }
 
@@ -188,7 +196,7 @@ class SimClient {
   }
 
   covers(channel: string): boolean {
-    return this.wishes.has(channel) || (this.wishes.has("r:*") && channel.startsWith("r:"));
+    return [...this.wishes.keys()].some((name) => has(name, channel));
   }
 
   /** Whether it wants to be a member there. @param isWritten A pattern matches it. */
@@ -199,9 +207,9 @@ class SimClient {
 
   #request(name: string): unknown[] {
     const { isMember, since, isKnown } = this.wishes.get(name)!;
-    this.said.add(name);
     const options = { since, ...(isMember ? { member: this.name } : {}) };
-    const mine = [...this.places].filter(([channel]) => name === "r:*" ? channel.startsWith("r:") : channel === name);
+    const mine = [...this.places].filter(([channel]) => has(name, channel));
+    this.said.set(name, Object.fromEntries(mine.map(([channel, { offset }]) => [channel, offset])));
     if (mine.length === 0 && !isKnown) return [name, null, options];
     return [
       name,
@@ -223,7 +231,7 @@ class SimClient {
     if (word === "welcome") {
       this.ticket = rest[0] as string;
       this.isWelcome = true;
-      if (this.leaving.length > 0) this.at!.say(["unsub", [...this.leaving]]);
+      if (this.leaving.length > 0) this.at!.say(["unsub", this.leaving.map(({ name }) => name)]);
       for (const name of this.wishes.keys()) if (!this.said.has(name)) this.again(name);
       this.sayAll();
     } else if (word === "subbed") this.#subbed(...rest as Parameters<SimClient["gap"]>);
@@ -255,18 +263,21 @@ class SimClient {
 
   #subbed(name: string, channel: string, grant: string, offset: number, reason: string | null): void {
     const wish = this.wishes.get(name);
-    if (this.leaving.includes(name) && !this.covers(channel)) return;
-    demand(wish !== undefined || this.leaving.includes(name), `subbed ${name}, which nobody asked for`);
+    if (this.#isPassing(channel)) return;
+    demand(wish !== undefined || this.#isLeaving(name), `subbed ${name}, which nobody asked for`);
     if (wish !== undefined) wish.isKnown = true;
     const epoch = grant.split(".")[0];
     const place = this.places.get(channel);
-    if (place === undefined) {
-      this.places.set(channel, { grant, epoch, offset, isOpen: true });
+    if (place === undefined || place.isLoose) {
+      this.places.set(channel, { grant, epoch, offset, isOpen: true, names: new Set([name]), isLoose: false });
       return;
     }
+    place.names.add(name);
     const isHere = place.isOpen && place.grant === grant && place.offset === offset;
     if (reason !== null && !isHere) return this.#placed(channel, grant, offset, reason, true);
-    if (this.isRewound && epoch === place.epoch && offset < place.offset) place.offset = offset;
+    if (this.isRewound && epoch === place.epoch && (this.said.get(name)?.[channel] ?? offset) === offset) {
+      place.offset = offset;
+    }
     demand(epoch === place.epoch, `${channel} goes on in another life without a word`);
     demand(offset === place.offset, `${channel} goes on at ${offset}, not ${place.offset}, without a word`);
     place.isOpen = true;
@@ -274,7 +285,8 @@ class SimClient {
 
   #placed(channel: string, grant: string, offset: number, reason: string, opens = false): void {
     const place = this.places.get(channel);
-    if (place === undefined) return this.#passed(channel);
+    if (this.#isPassing(channel)) return;
+    if (place === undefined) throw new Error(`a gap of ${channel}, which is not subscribed`);
     demand(opens || place.isOpen, `a gap of ${channel}, which is not open`);
     const epoch = grant.split(".")[0];
     if (reason === "epoch") demand(epoch !== place.epoch, `${channel} has no other life`);
@@ -291,8 +303,8 @@ class SimClient {
 
   #entry(word: string, channel: string, offset: number, data: unknown): void {
     const place = this.places.get(channel);
-    if (place === undefined) return this.#passed(channel);
-    if (!place.isOpen) return this.#passed(channel);
+    if (this.#isPassing(channel)) return;
+    if (place?.isOpen !== true) throw new Error(`${word} ${offset} of ${channel}, which is not subscribed`);
     demand(offset === place.offset + 1, `${word} ${offset} of ${channel} behind ${place.offset}`);
     place.offset = offset;
     this.sim.received++;
@@ -306,17 +318,31 @@ class SimClient {
   }
 
   #members(channel: string, at: number, list: readonly Member[]): void {
+    if (this.#isPassing(channel)) return;
     this.views.set(channel, { at, members: new Map(list.map((one) => [one.member, one])), isTrue: true });
   }
 
-  /** Of what is being left something may be under way. */
-  #passed(channel: string): void {
-    const isLeft = this.leaving.some((name) => name === channel || (name === "r:*" && channel.startsWith("r:")));
-    demand(isLeft, `${channel} is not subscribed`);
+  /** What comes of it is of what is being left, and of nothing else that was said by then. */
+  #isPassing(channel: string): boolean {
+    return this.leaving.some(({ name, others }) => has(name, channel) && !others.some((other) => has(other, channel)));
+  }
+
+  #isLeaving(name: string): boolean {
+    return this.leaving.some((left) => left.name === name);
+  }
+
+  /** What comes until another `subbed` of it does not count. */
+  #freeze(channel: string, place: Place): void {
+    place.isOpen = false;
+    const view = this.views.get(channel);
+    if (view !== undefined) view.isTrue = false;
   }
 
   #unsubbed(names: readonly string[]): void {
-    for (const name of names) this.leaving.splice(this.leaving.indexOf(name), 1);
+    this.leaving = this.leaving.filter(({ name }) => !names.includes(name));
+    for (const place of this.places.values()) {
+      for (const name of names) if (place.names.delete(name) && place.names.size === 0) place.isLoose = true;
+    }
   }
 
   #ok(seq: number): void {
@@ -338,6 +364,11 @@ class SimClient {
       if (place?.isOpen) demand(place.offset === offset, `bye at ${offset} of ${channel}, it is at ${place.offset}`);
     }
   }
+}
+
+/** Whether a name has a channel: its own, or of a pattern. */
+function has(name: string, channel: string): boolean {
+  return name === channel || (name.endsWith("*") && channel.startsWith(name.slice(0, -1)));
 }
 
 type Change = Member & { readonly type: string };
@@ -687,14 +718,26 @@ class Sim {
   }
 }
 
+/** What is random by itself is so by the seed. The function that it gives ends that. */
+function randomBy(seed: number): () => void {
+  const roll = dice(seed);
+  crypto.getRandomValues = (array) => {
+    if (array instanceof Uint8Array) { for (let i = 0; i < array.length; i++) array[i] = roll(65536) >> 8; }
+    return array;
+  };
+  return () => delete (crypto as Partial<Crypto>).getRandomValues;
+}
+
 /** Plays a seed. @throws Whatever was wrong, with the last that happened before it. */
 export async function simulate(seed: number, options: SimOptions): Promise<SimReport> {
+  const restore = randomBy(seed);
   const sim = new Sim(seed, options);
   try {
     await sim.run();
   } catch (error) {
     sim.wrong.push(`${(error as Error).stack}`);
   }
+  restore();
   const { wrong, story, received, gaps, connections, direct } = sim;
   if (wrong.length > 0) {
     throw new Error(`${wrong.join("\n")}\n${story.slice(-Number(process.env.STORY ?? 60)).join("\n")}`);

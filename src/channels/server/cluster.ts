@@ -130,6 +130,8 @@ export class Cluster {
   /** It was taken for lost: whoever did so removes what hung on that life, and nothing of the next. */
   async #revive(): Promise<void> {
     this.#life = randomText(LIFE_BYTES);
+    // Where taking its lease fails it is not prolonged as if nothing had been: generations begin anew with a life.
+    this.#generation = 0;
     await this.#take();
     this.#world.revived();
     await this.#tell("up");

@@ -11,7 +11,7 @@ import { areHeaders } from "./headers.ts";
 import { Inbound, type InboundWorld } from "./inbound.ts";
 import { LINK_STATES, type LinkEvent, type LinkState } from "./link_states.ts";
 import type { Peer } from "./peer.ts";
-import type { Session, SessionLink } from "./session.ts";
+import type { ClientPlace, Session, SessionLink } from "./session.ts";
 import { ANONYMOUS, type Sessions } from "./sessions.ts";
 import { Subscriptions, type SubscriptionWorld } from "./subscriptions.ts";
 
@@ -128,8 +128,8 @@ export class Link implements SessionLink {
     this.#peer.close(code, reason);
   }
 
-  lastChange(channel: string): number {
-    return this.session === null ? 0 : this.subscriptions.lastChange(channel);
+  placeOf(channel: string): ClientPlace | null {
+    return this.session === null ? null : this.subscriptions.placeOf(channel);
   }
 
   /** `hello` */

@@ -163,8 +163,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
         for (const member of members) await log.release(groupOf(channel), member.name, member.generation);
         await this.#world.append(channel, "lost", JSON.stringify({ type: "lost", instance }), `lost:${life}`);
         // Who came back before this was written would be gone for all who read it.
-        const counted = await this.#countedIn(channel);
-        for (const kept of counted) if (kept.instance === instance) await this.#join(channel, kept, life);
+        await this.#sayAgain(channel, life, (kept) => kept.instance === instance);
       }
       await log.release(roomsOf(life), channel, generation);
     }
@@ -246,15 +245,23 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** It is one no more here. @param isTakenUp Whether its session is one elsewhere; null if that is not known. */
   async #end(membership: Membership, isTakenUp: boolean | null): Promise<void> {
     const { session, channel } = membership;
-    if (await this.#release(membership) && isTakenUp !== true) {
+    if (!this.#isTakenAnew(membership) && await this.#release(membership) && isTakenUp !== true) {
       const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
-      const others = isElsewhere ? await this.#othersOf(membership) : [];
-      // Whoever took this one for the one that counts hears of them.
+      // Whoever took this one for the one that counts hears of the other.
       const id = `${membership.life}:${++this.#announced}`;
-      for (const kept of others) await this.#must(() => this.#join(channel, kept, id));
-      if (others.length === 0) await this.#sayLeave(membership);
+      if (!isElsewhere || !await this.#sayOther(membership, id)) await this.#sayLeave(membership);
     }
     await this.#close(channel);
+  }
+
+  /**
+   * Whether its session has been elsewhere, and is back: the lease is the same one, which is not this one's any more.
+   * Generations don't tell, they begin anew.
+   */
+  #isTakenAnew(membership: Membership): boolean {
+    const { session, channel, life } = membership;
+    const current = this.#bySession.get(session.id)?.get(channel);
+    return current !== undefined && current !== membership && current.life === life;
   }
 
   async #sayLeave(membership: Membership): Promise<void> {
@@ -268,9 +275,12 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   /** Where its session is elsewhere by now, what was said there last holds, though this was written behind it. */
   async #yield(membership: Membership, id: string): Promise<void> {
-    if (!await this.#isElsewhere(membership.session)) return;
-    const { channel } = membership;
-    for (const kept of await this.#othersOf(membership)) await this.#must(() => this.#join(channel, kept, id));
+    if (await this.#isElsewhere(membership.session)) await this.#sayOther(membership, id);
+  }
+
+  /** Says again where the session is by now; false if it is nowhere. @param behind Behind what. */
+  #sayOther({ session, channel, life }: Membership, behind: string): Promise<boolean> {
+    return this.#must(() => this.#sayAgain(channel, behind, ({ member }) => member === session.id, life));
   }
 
   /** Gives its lease back; false if somebody else has. */
@@ -288,16 +298,11 @@ export class Presence implements PresenceEnd, SessionWatcher {
     return this.#must(() => this.#world.isElsewhere(session.id));
   }
 
-  /** Leases of the same session in the same channel, of other lives. */
-  async #othersOf({ session, channel, life }: Membership): Promise<readonly Kept[]> {
-    const all = await this.#must(() => this.#keptIn(channel));
-    return all.filter((kept) => kept.member === session.id && !kept.id.startsWith(`${life}:`));
-  }
-
-  /** Of each session the lease that counts. */
-  async #countedIn(channel: string): Promise<readonly Kept[]> {
+  /** Of each session the lease that counts. @param without Leases of this life don't. */
+  async #countedIn(channel: string, without: string = ""): Promise<readonly Kept[]> {
     const bySession = new Map<string, Kept>();
     for (const kept of await this.#keptIn(channel)) {
+      if (kept.id.startsWith(`${without}:`)) continue;
       const known = bySession.get(kept.member);
       if (known === undefined || this.#isNewer(kept, known)) bySession.set(kept.member, kept);
     }
@@ -313,9 +318,30 @@ export class Presence implements PresenceEnd, SessionWatcher {
     return (await this.#world.log.leases(groupOf(channel))).map(keptOf);
   }
 
-  /** Says once more that somebody is there. @param behind Behind what: for each such word once. */
-  async #join(channel: string, kept: Kept, behind: string): Promise<void> {
-    await this.#world.append(channel, "join", joinOf(kept), `${kept.id}:${behind}`);
+  /**
+   * Says once more that some are there; false if none is. Who went elsewhere while it was said is said again: what was
+   * said last holds.
+   *
+   * @param behind Behind what: for each such word once.
+   * @param without Leases of this life don't count.
+   */
+  async #sayAgain(
+    channel: string,
+    behind: string,
+    isMeant: (kept: Kept) => boolean,
+    without?: string,
+  ): Promise<boolean> {
+    const said = new Map<string, string>();
+    for (let before = -1; before < said.size;) {
+      before = said.size;
+      for (const kept of await this.#countedIn(channel, without)) {
+        const { member, id } = kept;
+        if (said.has(id) || !(isMeant(kept) || [...said.values()].includes(member))) continue;
+        await this.#world.append(channel, "join", joinOf(kept), `${id}:${behind}`);
+        said.set(id, member);
+      }
+    }
+    return said.size > 0;
   }
 
   #remove(session: string, channel: string): Membership | undefined {
@@ -360,12 +386,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** The position first, then who is there: what comes behind it changes that. */
   async #tellMembers(session: Session, channel: string): Promise<void> {
     const { log } = this.#world;
-    for (let tries = 1; session.link !== null; tries++) {
+    for (let tries = 1;; tries++) {
       const [{ epoch, top }] = await this.#must(() => log.tops([channel]));
       const members = await this.#must(() => this.members(channel));
       const [after] = await this.#must(() => log.tops([channel]));
+      const place = session.link?.placeOf(channel) ?? null;
+      // Offsets of another life say nothing to its client: behind the gap that leads there it is told anew.
+      if (place?.epoch !== epoch) return;
       // What its client knows already behind that place it would not apply to this.
-      const isBehind = after.epoch !== epoch || (session.link?.lastChange(channel) ?? 0) > top;
+      const isBehind = after.epoch !== epoch || place.change > top;
       if (isBehind && tries < MAX_TRIES) continue;
       return session.link?.say(["members", channel, top, members]);
     }

@@ -7,14 +7,22 @@ import type { Clock } from "../../clock.ts";
 import { background, CancelContext } from "../../context/mod.ts";
 import type { ChannelSession } from "../channels_api.ts";
 
+/** Where a client is in a channel. */
+export interface ClientPlace {
+  /** Life of the channel. */
+  readonly epoch: string;
+  /** Offset of the last join, leave or loss that was sent. */
+  readonly change: number;
+}
+
 /** The connection that a session has at the moment. */
 export interface SessionLink {
   /** Its client has gone. */
   readonly isGone: boolean;
   /** The session goes on elsewhere, or not at all: says so, and closes. */
   end(code: number, reason: string): void;
-  /** Offset of the last join, leave or loss of a channel that was sent. */
-  lastChange(channel: string): number;
+  /** Where its client is in a channel; null if it has none. */
+  placeOf(channel: string): ClientPlace | null;
   /** Sends a frame of its own. */
   say(frame: readonly unknown[]): void;
 }

@@ -7,6 +7,7 @@ import type { GapReason } from "../channels_api.ts";
 import { type Feed, idle, type LiveEnd, PAGE } from "./feed.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer } from "./peer.ts";
+import type { ClientPlace } from "./session.ts";
 import { SUBSCRIPTION_STATES, type SubscriptionEvent, type SubscriptionState } from "./subscription_states.ts";
 import type { Position } from "./tickets.ts";
 
@@ -70,9 +71,9 @@ export class Subscription implements LiveEnd {
     return this.#isAnnounced && this.#reason === null ? this.#offset : null;
   }
 
-  /** Offset of the last join, leave or loss that was sent. */
-  get lastChange(): number {
-    return this.#lastChange;
+  /** Where its client is, or is about to be told that it is. */
+  get place(): ClientPlace {
+    return { epoch: this.#epoch, change: this.#lastChange };
   }
 
   /** Begins. Rejects with what the log says if it can't. @param name By which it was asked for. */

@@ -9,7 +9,7 @@ import { ChannelError } from "../channels_errors.ts";
 import type { ChannelCode } from "../wire/frames.ts";
 import type { Feeds } from "./feeds.ts";
 import type { Peer } from "./peer.ts";
-import type { Session } from "./session.ts";
+import type { ClientPlace, Session } from "./session.ts";
 import type { Signer } from "./signer.ts";
 import { type Start, Subscription } from "./subscription.ts";
 import { readPosition } from "./tickets.ts";
@@ -94,9 +94,9 @@ export class Subscriptions {
     return this.#byChannel.size;
   }
 
-  /** Offset of the last join, leave or loss of a channel that was sent. */
-  lastChange(channel: string): number {
-    return this.#byChannel.get(channel)?.lastChange ?? 0;
+  /** Where the client is in a channel; null if it has none. */
+  placeOf(channel: string): ClientPlace | null {
+    return this.#byChannel.get(channel)?.place ?? null;
   }
 
   /** What `hello` or `sub` asks for. @throws {ChannelError} It is no list of wishes. */
