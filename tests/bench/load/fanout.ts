@@ -11,7 +11,7 @@ import { FrameReader, openWebSockets, textFrame } from "./ws_wire.ts";
 
 const TURN_MS = 100;
 const LAST_ROUND_MS = 30_000;
-/** Whose first words are said together, so that no answer is waited for by all. */
+/** Messages that are published in one write. */
 const BATCH = 256;
 
 /** What is said to a server, and how many messages it says to that. */
@@ -96,18 +96,17 @@ class FanoutLoad {
     return this.#frames[fd] ??= new FrameReader();
   }
 
+  /** All say the same at a time: what one is told unasked must not be taken for another's answer. */
   #greet(): void {
+    const steps = this.#speech.open(0, "").length;
     this.#missing = -this.#early;
-    for (let at = 0; at < this.#fds.length; at += BATCH) {
-      const fds = this.#fds.slice(at, at + BATCH);
-      const first = this.#speech.open(0, "");
-      for (let step = 0; step < first.length; step++) {
-        this.#missing += fds.length * first[step].answers;
-        fds.forEach((fd, i) => {
-          say(fd, this.#speech.open(at + i, this.#channelOf(at + i))[step].text);
-        });
-        this.#await("greetings");
-      }
+    for (let step = 0; step < steps; step++) {
+      this.#fds.forEach((fd, i) => {
+        const { text, answers } = this.#speech.open(i, this.#channelOf(i))[step];
+        this.#missing += answers;
+        say(fd, text);
+      });
+      this.#await("greetings");
     }
     this.#deliveries = 0;
   }
