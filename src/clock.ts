@@ -73,6 +73,15 @@ function laterTurn(fn: () => void): void {
   }, 0);
 }
 
+/** `setIdleTimer`, of a clock that may not have it. */
+export function idleTimer(
+  clock: Pick<Clock, "setTimer" | "setIdleTimer">,
+  fn: () => void,
+  delay: number,
+): () => void {
+  return clock.setIdleTimer === undefined ? clock.setTimer(fn, delay) : clock.setIdleTimer(fn, delay);
+}
+
 /** `turn`, of a clock that may not have it. */
 export function nextTurn(clock: Pick<Clock, "soon" | "turn">, fn: () => void): void {
   if (clock.turn === undefined) clock.soon(fn);

@@ -116,7 +116,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/channels\/server\//, [
     BASE,
     /^src\/server\/conn\/conn\.ts$/,
-    /^src\/websocket\/conn\//,
+    /^src\/websocket\/(conn\/|close_code\.ts$)/,
     /^src\/channels\/(wire|server)\//,
     /^src\/channels\/(log\/log_api|channels_api|channels_errors|channel_name)\.ts$/,
   ]],

@@ -10,10 +10,11 @@ import { callable } from "../../validate.ts";
 import type { ChannelGap, ChannelMessage, ChannelReader, ReadOptions } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
+import { ONE } from "./asking.ts";
+import { NO_HEADERS } from "./headers.ts";
 import type { Follower, Notices } from "./notices.ts";
 
 const NAMES: Names<ReadOptions> = { since: true, onGap: true, signal: true };
-const NO_HEADERS = Object.freeze({});
 const PAGE = { count: 64, bytes: 256 * 1024 };
 
 /** Each message once, in order; take them with `for await`. */
@@ -99,7 +100,7 @@ export class LogReader implements ChannelReader, Follower {
     const [{ epoch, top }] = await this.#log.tops([this.stream]);
     this.#epoch = epoch;
     this.#offset = top;
-    if (since === "oldest") this.#offset = (await this.#log.read(this.stream, 0, { count: 1, bytes: 1 })).first - 1;
+    if (since === "oldest") this.#offset = (await this.#log.read(this.stream, 0, ONE)).first - 1;
     else if (since !== undefined) [this.#epoch, this.#offset] = [since.epoch, since.offset];
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import type { InstanceState } from "../channels_api.ts";
 import type { ChannelLog, Lease } from "../log/log_api.ts";
 import { ALL, tell } from "./control.ts";
@@ -112,8 +112,7 @@ export class Cluster {
   #wait(): void {
     if (this.#isStopped) return;
     const { clock, lease } = this.#world;
-    const later = clock.setIdleTimer ?? clock.setTimer;
-    this.#cancel = later.call(clock, () => void this.#beat(), lease / BEATS);
+    this.#cancel = idleTimer(clock, () => void this.#beat(), lease / BEATS);
   }
 
   async #beat(): Promise<void> {

@@ -6,11 +6,11 @@
 import type { InstanceState } from "../channels_api.ts";
 import { OWN } from "../channel_name.ts";
 import type { ChannelLog, Notice, Retention } from "../log/log_api.ts";
+import { PAGE } from "./asking.ts";
 import type { Follower, Notices } from "./notices.ts";
 
 /** For an hour, so that one that stood still hears what it has missed. */
 const KEEP: Retention = { size: 10_000, bytes: 4 * 1024 * 1024, age: 3_600_000 };
-const PAGE = { count: 256, bytes: 256 * 1024 };
 
 /** What may be told. */
 export type ControlMessage =

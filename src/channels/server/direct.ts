@@ -4,12 +4,12 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import { OWN } from "../channel_name.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { Appended, ChannelLog, Entry, NewEntry, Notice, Retention } from "../log/log_api.ts";
 import { type ControlMessage, instanceStream, tell } from "./control.ts";
-import { idle } from "./feed.ts";
+import { idle, ONE } from "./asking.ts";
 import type { DirectEnd } from "./link.ts";
 import type { Follower, Notices } from "./notices.ts";
 import type { Session } from "./session.ts";
@@ -49,8 +49,6 @@ const RETRY = 1000;
 
 /** Whoever waits for an acknowledgement looks so often whether word of it was lost, in ms. */
 const LOOK = 5000;
-
-const ONE = { count: 1, bytes: 1 };
 
 /** Names one message of a queue. */
 interface Letter {
@@ -142,14 +140,13 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
 
   #wait(letter: Letter, waiter: Waiter): () => void {
     const { clock } = this.#world;
-    const later = clock.setIdleTimer ?? clock.setTimer;
     const key = keyOf(letter.stream, letter.offset);
     const waiters = this.#waiting.get(key) ?? new Set();
     this.#waiting.set(key, waiters.add(waiter));
     let cancel = (): void => {};
     const look = async (): Promise<void> => {
       await this.#lookFor(letter, waiter);
-      if (waiters.has(waiter)) cancel = later.call(clock, () => void look(), LOOK);
+      if (waiters.has(waiter)) cancel = idleTimer(clock, () => void look(), LOOK);
     };
     // It may have been there already, under the same id, and have been dealt with.
     void look();
@@ -215,8 +212,7 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     if (!place.inFlight.delete(offset)) return;
     const wait = typeof delay === "number" && delay >= 0 ? Math.min(delay, MAX_DELAY) : 0;
     const { clock } = this.#world;
-    const later = clock.setIdleTimer ?? clock.setTimer;
-    const cancel = later.call(clock, () => {
+    const cancel = idleTimer(clock, () => {
       place.timers.delete(offset);
       place.due.push(offset);
       void this.#pump(queue, place);

@@ -4,7 +4,8 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import type { ChannelLog, Entry, Notice, Page, ReadLimit } from "../log/log_api.ts";
+import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
+import { FIRST_RETRY, idle, nextRetry, PAGE } from "./asking.ts";
 import { frameOf, type Outgoing } from "./outgoing.ts";
 import type { Pace } from "./pace.ts";
 import type { Signer } from "./signer.ts";
@@ -22,21 +23,9 @@ export interface FeedWorld {
   failed(what: string, error: unknown): void;
 }
 
-/** Waits, and keeps no process alive by it. */
-export function idle(clock: Clock, ms: number): Promise<void> {
-  const later = clock.setIdleTimer ?? clock.setTimer;
-  return new Promise((resolve) => void later.call(clock, resolve, ms));
-}
-
-/** What is read at once: some ms of work. */
-export const PAGE: ReadLimit = { count: 256, bytes: 256 * 1024 };
-
 /** Frames that are kept for those who are a little behind. */
 const MAX_FRAMES = 256;
 const MAX_FRAME_BYTES = 256 * 1024;
-
-/** Waits before a log that failed is asked again, in ms: the first, and the longest. */
-const RETRY: readonly [least: number, most: number] = [100, 5000];
 
 /** Somebody who has all there is, and wants what is new. */
 export interface LiveEnd {
@@ -88,11 +77,6 @@ export class Feed {
   /** Its stream in the log. */
   get stream(): string {
     return this.channel;
-  }
-
-  /** Subscriptions that have all there is. */
-  get live(): number {
-    return this.#live.size;
   }
 
   /** Somebody needs it, until `release()`. */
@@ -177,17 +161,17 @@ export class Feed {
   }
 
   async #pullAll(): Promise<void> {
-    let [delay] = RETRY;
+    let delay = FIRST_RETRY;
     while (this.#pullAgain && !this.#isClosed) {
       this.#pullAgain = false;
       try {
         this.#take(await this.world.log.read(this.channel, this.top, PAGE));
-        [delay] = RETRY;
+        delay = FIRST_RETRY;
       } catch (error) {
         this.world.failed(`Reading ${this.nameJson} failed, again in ${delay} ms`, error);
         this.#pullAgain = true;
         await idle(this.world.clock, delay);
-        delay = Math.min(2 * delay, RETRY[1]);
+        delay = nextRetry(delay);
       }
     }
     // In the same turn as the last look at `#pullAgain`: whoever sets it later begins anew.

@@ -17,11 +17,6 @@ export class Feeds {
     this.#notices = notices;
   }
 
-  /** How many there are. */
-  get size(): number {
-    return this.#feeds.size;
-  }
-
   /** The feed of a channel: to be acquired at once. */
   of(channel: string): Feed {
     let feed = this.#feeds.get(channel);

@@ -5,6 +5,9 @@
  */
 import type { ChannelHeaders } from "../channels_api.ts";
 
+/** None go along. */
+export const NO_HEADERS: ChannelHeaders = Object.freeze({});
+
 /** Most headers of a message, and most characters of all their names and values. */
 const MAX_HEADERS = 32;
 const MAX_CHARS = 4096;

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { type Clock, MAX_TIMER_DELAY } from "../../clock.ts";
+import { type Clock, idleTimer, MAX_TIMER_DELAY } from "../../clock.ts";
 import type { AcceptOptions, ChannelHeaders, Identity } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
+import { TRY_AGAIN_LATER } from "../../websocket/close_code.ts";
 import { type ChannelCode, CLOSE_CODES, decodeFrame, encodeFrame, type Frame, VERSION } from "../wire/frames.ts";
-import { areHeaders } from "./headers.ts";
+import { areHeaders, NO_HEADERS } from "./headers.ts";
 import { Inbound, type InboundWorld } from "./inbound.ts";
 import { LINK_STATES, type LinkEvent, type LinkState } from "./link_states.ts";
 import type { Peer } from "./peer.ts";
@@ -35,8 +36,6 @@ const REFRESH_BEFORE = 30_000;
 
 /** Longest name of a user: it is part of a stream's name. */
 const MAX_USER = 200;
-
-const NO_HEADERS: ChannelHeaders = Object.freeze({});
 
 type Act = (link: Link, frame: Frame) => void | Promise<void>;
 
@@ -74,11 +73,6 @@ export class Link implements SessionLink {
     this.#peer = peer;
     this.#options = options;
     this.#request = request;
-  }
-
-  /** State at that moment. */
-  get state(): LinkState {
-    return this.#state;
   }
 
   get isGone(): boolean {
@@ -245,10 +239,9 @@ export class Link implements SessionLink {
 
   #expireIn(ms: number, then: () => void): void {
     const { clock } = this.#world;
-    const later = clock.setIdleTimer ?? clock.setTimer;
     // No runtime's timer waits for longer.
     const wait = Math.min(ms, MAX_TIMER_DELAY);
-    this.#cancelExpiry = later.call(clock, () => wait < ms ? this.#expireIn(ms - wait, then) : then(), wait);
+    this.#cancelExpiry = idleTimer(clock, () => wait < ms ? this.#expireIn(ms - wait, then) : then(), wait);
   }
 
   get #wall(): number {
@@ -275,9 +268,6 @@ export class Link implements SessionLink {
   }
 }
 
-/** RFC 6455 §7.4.1, as registered: the client may come back. */
-const TRY_AGAIN_LATER = 1013;
-
 /** How a connection is closed for an error of channels; for any other it is a breach of the protocol. */
 const CLOSED_FOR: Readonly<Partial<Record<ChannelCode, number>>> = {
   revoked: CLOSE_CODES.revoked,
@@ -299,7 +289,7 @@ function isSequence(seq: unknown): seq is number {
 }
 
 function isDelay(ms: unknown): ms is number {
-  return typeof ms === "number" && ms >= 0 && ms <= 2 ** 31 - 1;
+  return typeof ms === "number" && ms >= 0 && ms <= MAX_TIMER_DELAY;
 }
 
 function isHeaders(headers: unknown): headers is ChannelHeaders | null | undefined {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import type { ChannelLog, Notice } from "../log/log_api.ts";
 
 /** Somebody who follows a stream. */
@@ -51,8 +51,7 @@ export class Notices {
 
   #wait(): void {
     if (this.#cancel !== null || this.#isClosed) return;
-    const later = this.#clock.setIdleTimer ?? this.#clock.setTimer;
-    this.#cancel = later.call(this.#clock, () => void this.#look(), this.#every);
+    this.#cancel = idleTimer(this.#clock, () => void this.#look(), this.#every);
   }
 
   async #look(): Promise<void> {

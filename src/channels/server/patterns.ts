@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import type { PatternWatcher } from "./subscriptions.ts";
 
 /** What they need. */
@@ -48,8 +48,7 @@ export class Patterns {
   #wait(): void {
     const { clock, every } = this.#world;
     if (this.#cancel !== null || this.#isClosed || every === Infinity || this.#watchers.size === 0) return;
-    const later = clock.setIdleTimer ?? clock.setTimer;
-    this.#cancel = later.call(clock, () => void this.#list(), every);
+    this.#cancel = idleTimer(clock, () => void this.#list(), every);
   }
 
   async #list(): Promise<void> {

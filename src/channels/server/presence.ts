@@ -4,10 +4,10 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import type { Member, PresenceChange } from "../channels_api.ts";
 import type { ChannelLog, EntryKind, Lease } from "../log/log_api.ts";
-import { idle } from "./feed.ts";
+import { FIRST_RETRY, idle, nextRetry } from "./asking.ts";
 import type { Session } from "./session.ts";
 import type { SessionWatcher } from "./sessions.ts";
 import type { PresenceEnd } from "./subscriptions.ts";
@@ -66,9 +66,6 @@ const LOSING = "losing";
 /** Where members come and go all the time, a list is told though it is behind. */
 const MAX_TRIES = 8;
 
-/** Waits before a log that failed is asked again, in ms: the first, and the longest. */
-const RETRY: readonly [least: number, most: number] = [100, 5000];
-
 /** Members of this instance. */
 export class Presence implements PresenceEnd, SessionWatcher {
   readonly #world: PresenceWorld;
@@ -119,10 +116,6 @@ export class Presence implements PresenceEnd, SessionWatcher {
   leave(session: Session, channel: string): void {
     this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel));
   }
-
-  attached(): void {}
-
-  detached(): void {}
 
   ended(session: Session, moved: boolean): void {
     this.#next("Leaving channels failed", async () => {
@@ -201,7 +194,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   /** Asks the log until it has done it, or there is no more time: else somebody would be there who is not. */
   async #must<T>(ask: () => Promise<T>): Promise<T> {
-    for (let [delay] = RETRY;; delay = Math.min(2 * delay, RETRY[1])) {
+    for (let delay = FIRST_RETRY;; delay = nextRetry(delay)) {
       try {
         return await ask();
       } catch (error) {
@@ -356,12 +349,11 @@ export class Presence implements PresenceEnd, SessionWatcher {
     if (memberships.length === 0) return;
     this.#bySession.delete(session.id);
     const { clock, expiry } = this.#world;
-    const later = clock.setIdleTimer ?? clock.setTimer;
     const known = this.#behind.get(session.id);
     known?.cancel();
     this.#behind.set(session.id, {
       memberships: [...known?.memberships ?? [], ...memberships],
-      cancel: later.call(clock, () => this.arrived(session.id, 0, null), expiry),
+      cancel: idleTimer(clock, () => this.arrived(session.id, 0, null), expiry),
     });
   }
 

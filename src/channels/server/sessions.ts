@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { Identity } from "../channels_api.ts";
 import type { ChannelLog } from "../log/log_api.ts";
@@ -23,9 +23,9 @@ export const ANONYMOUS = "";
 /** Hears of sessions: what hangs on them. */
 export interface SessionWatcher {
   /** It has a connection, after its `welcome`. */
-  attached(session: Session, resumed: boolean): void;
+  attached?(session: Session, resumed: boolean): void;
   /** Its connection is gone; it may come back. */
-  detached(session: Session): void;
+  detached?(session: Session): void;
   /** It did not come back in time, went to another instance (`moved`), or was revoked. */
   ended(session: Session, moved: boolean): void;
 }
@@ -151,17 +151,16 @@ export class Sessions {
 
   /** The client has been told of its session. */
   welcomed(session: Session, resumed: boolean): void {
-    for (const watcher of this.#watchers) watcher.attached(session, resumed);
+    for (const watcher of this.#watchers) watcher.attached?.(session, resumed);
   }
 
   /** A connection has ended: its session waits, if it has no other by now. */
   detach(session: Session, link: SessionLink): void {
     if (session.link !== link) return;
     session.link = null;
-    for (const watcher of this.#watchers) watcher.detached(session);
+    for (const watcher of this.#watchers) watcher.detached?.(session);
     const { clock, expiry } = this.#world;
-    const later = clock.setIdleTimer ?? clock.setTimer;
-    session.cancelExpiry = later.call(clock, () => void this.#expire(session), expiry);
+    session.cancelExpiry = idleTimer(clock, () => void this.#expire(session), expiry);
     this.#write(this.#renew(session));
   }
 
@@ -237,7 +236,7 @@ export class Sessions {
   #fence(session: Session): void {
     const { link } = session;
     session.link = null;
-    for (const watcher of this.#watchers) watcher.detached(session);
+    for (const watcher of this.#watchers) watcher.detached?.(session);
     link!.end(CLOSE_CODES.fenced, "The session goes on in another connection");
   }
 
@@ -299,8 +298,7 @@ export class Sessions {
   #renewLater(): void {
     const { log, clock } = this.#world;
     if (!log.shared || this.#cancelRenewal !== null || this.#isClosed) return;
-    const later = clock.setIdleTimer ?? clock.setTimer;
-    this.#cancelRenewal = later.call(clock, () => void this.#renewAll(), DAY / 2);
+    this.#cancelRenewal = idleTimer(clock, () => void this.#renewAll(), DAY / 2);
   }
 
   async #renewAll(): Promise<void> {

@@ -4,15 +4,13 @@
  * @module
  */
 import type { GapReason } from "../channels_api.ts";
-import { type Feed, idle, type LiveEnd, PAGE } from "./feed.ts";
+import { FIRST_RETRY, idle, nextRetry, ONE, PAGE } from "./asking.ts";
+import type { Feed, LiveEnd } from "./feed.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer } from "./peer.ts";
 import type { ClientPlace } from "./session.ts";
 import { SUBSCRIPTION_STATES, type SubscriptionEvent, type SubscriptionState } from "./subscription_states.ts";
 import type { Position } from "./tickets.ts";
-
-/** Waits before a log that failed is asked again, in ms: the first, and the longest. */
-const RETRY: readonly [least: number, most: number] = [100, 5000];
 
 /** Where a subscription begins. */
 export type Start =
@@ -156,7 +154,7 @@ export class Subscription implements LiveEnd {
 
   async #placeAtOldest(): Promise<void> {
     const { feed } = this;
-    const { first } = await feed.world.log.read(feed.channel, 0, { count: 1, bytes: 1 });
+    const { first } = await feed.world.log.read(feed.channel, 0, ONE);
     this.#offset = Math.min(first - 1, feed.top);
   }
 
@@ -172,16 +170,16 @@ export class Subscription implements LiveEnd {
   async #run(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    let [delay] = RETRY;
+    let delay = FIRST_RETRY;
     while (this.#state === "behind") {
       try {
         await this.#step();
-        [delay] = RETRY;
+        delay = FIRST_RETRY;
       } catch (error) {
         if (this.state !== "behind") break;
         this.feed.world.failed(`Reading ${this.feed.nameJson} failed, again in ${delay} ms`, error);
         await idle(this.feed.world.clock, delay);
-        delay = Math.min(2 * delay, RETRY[1]);
+        delay = nextRetry(delay);
       }
     }
     this.#isRunning = false;

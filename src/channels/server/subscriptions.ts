@@ -89,11 +89,6 @@ export class Subscriptions {
     this.#options = options;
   }
 
-  /** Channels that it gets. */
-  get size(): number {
-    return this.#byChannel.size;
-  }
-
   /** Where the client is in a channel; null if it has none. */
   placeOf(channel: string): ClientPlace | null {
     return this.#byChannel.get(channel)?.place ?? null;

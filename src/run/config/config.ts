@@ -5,7 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import process from "node:process";
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, idleTimer, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import { jsonLogger, type Logger, safeLogger } from "../../log.ts";
 import { checkNames, type Names } from "../../names.ts";
@@ -322,10 +322,6 @@ class ConfigFile<T> implements Config<T> {
 function refusedBy(file: string, cause: Error): ConfigError {
   const expected = `was refused by a hook: ${cause?.message ?? String(cause)}`;
   return new ConfigError(file, [{ path: "", expected, value: null, line: null, column: null }], { cause });
-}
-
-function idleTimer(clock: Clock, fn: () => void, delay: number): () => void {
-  return (clock.setIdleTimer ?? clock.setTimer).call(clock, fn, delay);
 }
 
 /** Plain objects and lists, whole; what else a schema makes is its own business. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, nextTurn } from "../../clock.ts";
+import { type Clock, idleTimer, nextTurn } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import type { Adapter } from "../../platform.ts";
 
@@ -81,7 +81,7 @@ export class SignalWatch {
       if (this.#forget === forget) this.#forget = null;
     };
     const over = (): void => nextTurn(clock, forget);
-    cancel = clock.setIdleTimer?.(over, SAME_SIGNAL) ?? clock.setTimer(over, SAME_SIGNAL);
+    cancel = idleTimer(clock, over, SAME_SIGNAL);
     this.#forget = forget;
   }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, idleTimer } from "../../clock.ts";
 import type { TlsCertificate, TlsListenOptions } from "../../endpoint.ts";
 import { UnsupportedError } from "../../errors.ts";
 import type { Logger } from "../../log.ts";
@@ -140,7 +140,7 @@ export class TlsKeeper {
     this.#cancelLook?.();
     if (!this.#isWatching) return;
     const look = () => this.#look();
-    this.#cancelLook = this.#clock.setIdleTimer?.(look, LOOK_EVERY) ?? this.#clock.setTimer(look, LOOK_EVERY);
+    this.#cancelLook = idleTimer(this.#clock, look, LOOK_EVERY);
   }
 
   #changed(): void {
