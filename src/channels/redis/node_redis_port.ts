@@ -8,6 +8,7 @@
 import type { NodeRedisClient } from "./redis_api.ts";
 import {
   isUnknownCommand,
+  later,
   Looks,
   type Outcome,
   type RedisPort,
@@ -33,19 +34,61 @@ interface Client extends NodeRedisClient {
 /** Answers as they come, whatever the user's client makes of them for the user. */
 const PLAIN = { typeMapping: {} };
 
-/** Whoever waits for an answer is told; an `error` that nobody hears would end the process. */
-function started(client: Client, failed: () => void): Client {
-  client.on("error", () => {});
-  client.connect().catch(failed);
-  return client;
-}
+/** How long a connection that is being made has until it is ended, in ms: what is ended before is made all the same. */
+const UNTIL_MADE = 2000;
 
-/** A client that is closed already throws when it is closed. */
-function destroy(client: Client): void {
-  try {
-    client.destroy();
-  } catch {
-    // It has ended by itself.
+/** What a cluster tells of a node that it has begun to connect to, whether it comes to that or not. */
+const BEGUN: readonly string[] = ["node-connect", "node-reconnecting"];
+
+/** By then that is done, in ms. */
+const UNTIL_DONE = 250;
+
+/** A client that was made for the log. Whoever waits for an answer is told of failures. */
+class OwnClient {
+  readonly client: Client;
+  /** Fulfils when it has connected. */
+  readonly connected: Promise<unknown>;
+  /** What makes connections. */
+  readonly #making: Set<Promise<unknown>> = new Set();
+
+  constructor(client: Client) {
+    this.client = client;
+    // One that nobody hears would end the process.
+    client.on("error", () => {});
+    this.connected = this.making(client.connect());
+  }
+
+  /** Something that may make a connection: it is waited for before the end. */
+  making<T>(work: Promise<T>): Promise<T> {
+    const made = (): void => void this.#making.delete(work);
+    this.#making.add(work);
+    work.then(made, made);
+    return work;
+  }
+
+  /**
+   * Ends it for good. A client that is connecting at that moment goes on (redis 6.3), and a cluster that looks for its
+   * nodes connects to what it finds, again and again: it is ended when it is done with that (issue 15).
+   */
+  end(): void {
+    if (this.client.getNodeClientForKey !== undefined) {
+      for (const event of BEGUN) this.client.on(event, () => void later(() => this.#destroy(), UNTIL_DONE));
+    }
+    if (this.#making.size === 0) return this.#destroy();
+    const cancel = later(() => this.#destroy(), UNTIL_MADE);
+    void Promise.allSettled(this.#making).then(() => {
+      cancel();
+      this.#destroy();
+    });
+  }
+
+  /** A client that is closed already throws when it is closed. */
+  #destroy(): void {
+    try {
+      this.client.destroy();
+    } catch {
+      // It has ended by itself.
+    }
   }
 }
 
@@ -62,11 +105,12 @@ async function both(
 export class NodeRedisPort implements RedisPort {
   readonly isCluster: boolean;
   readonly #client: Client;
-  readonly #isOwn: boolean;
+  /** Null for the user's. */
+  readonly #own: OwnClient | null;
 
-  constructor(client: NodeRedisClient, isOwn = false) {
+  constructor(client: NodeRedisClient, own: OwnClient | null = null) {
     this.#client = client as Client;
-    this.#isOwn = isOwn;
+    this.#own = own;
     this.isCluster = this.#client.getNodeClientForKey !== undefined;
   }
 
@@ -88,7 +132,9 @@ export class NodeRedisPort implements RedisPort {
   }
 
   another(): RedisPort {
-    return new NodeRedisPort(started(this.#client.duplicate(), () => {}), true);
+    const own = new OwnClient(this.#client.duplicate());
+    own.connected.catch(() => {});
+    return new NodeRedisPort(own.client, own);
   }
 
   subscriber(events: SubscriberEvents): RedisSubscriber {
@@ -96,21 +142,23 @@ export class NodeRedisPort implements RedisPort {
   }
 
   end(): void {
-    if (this.#isOwn) destroy(this.#client);
+    this.#own?.end();
   }
 }
 
 class PlainSubscriber implements RedisSubscriber {
+  readonly #own: OwnClient;
   readonly #client: Client;
   readonly #hear: Listener;
 
   constructor(client: Client, events: SubscriberEvents) {
     this.#hear = (text, channel) => events.heard(channel, text);
-    const own = client.duplicate({ disableOfflineQueue: false });
+    this.#client = client.duplicate({ disableOfflineQueue: false });
     // It has subscribed again when it is ready again.
-    own.on("ready", () => events.missed());
-    own.on("end", () => events.ended());
-    this.#client = started(own, () => events.ended());
+    this.#client.on("ready", () => events.missed());
+    this.#client.on("end", () => events.ended());
+    this.#own = new OwnClient(this.#client);
+    this.#own.connected.catch(() => events.ended());
   }
 
   subscribe(channel: string): Promise<void> {
@@ -122,16 +170,16 @@ class PlainSubscriber implements RedisSubscriber {
   }
 
   end(): void {
-    destroy(this.#client);
+    this.#own.end();
   }
 }
 
 /** Hears of each slot from its own node; on servers older than Redis 7 from any. */
 class ClusterSubscriber implements RedisSubscriber {
+  readonly #own: OwnClient;
   readonly #client: Client;
   readonly #hear: Listener;
   readonly #looks: Looks;
-  readonly #connected: Promise<unknown>;
   #isSharded = true;
   #hasEnded = false;
 
@@ -139,19 +187,19 @@ class ClusterSubscriber implements RedisSubscriber {
     this.#hear = (text, channel) => events.heard(channel, text);
     this.#looks = new Looks(() => events.missed());
     this.#client = client.duplicate();
-    this.#client.on("error", () => {});
     for (const event of ["node-ready", "node-disconnect", "node-reconnecting", "sharded-channel-moved-error"]) {
       this.#client.on(event, () => this.#hasEnded || this.#looks.begin());
     }
-    this.#connected = this.#client.connect();
-    this.#connected.catch(() => events.ended());
+    this.#own = new OwnClient(this.#client);
+    this.#own.connected.catch(() => events.ended());
   }
 
   async subscribe(channel: string): Promise<void> {
-    await this.#connected;
+    await this.#own.connected;
+    if (this.#hasEnded) throw new Error("The subscriber has ended");
     if (!this.#isSharded) return await this.#client.subscribe(channel, this.#hear);
     try {
-      await this.#client.sSubscribe(channel, this.#hear);
+      await this.#own.making(this.#client.sSubscribe(channel, this.#hear));
     } catch (error) {
       if (!isUnknownCommand(error)) throw error;
       this.#isSharded = false;
@@ -168,6 +216,6 @@ class ClusterSubscriber implements RedisSubscriber {
   end(): void {
     this.#hasEnded = true;
     this.#looks.end();
-    destroy(this.#client);
+    this.#own.end();
   }
 }

@@ -2,9 +2,13 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { redisLog } from "../../../src/channels/redis/mod.ts";
+import { root, startProgram } from "../../support/processes.ts";
 import { RedisCluster, skipWithoutRedis, until } from "../../support/redis.ts";
 import { all, Heard, keeping, message, say, texts, upTo } from "../log_rules/tools.ts";
 import { clusterMakers } from "./clients.ts";
+
+const PROGRAM = `${root}tests/programs/redis_close.ts`;
+const LIMIT = 20_000;
 
 for (const [name, make] of Object.entries(clusterMakers)) {
   describe(`redisLog() of ${name}, on a cluster`, { skip: skipWithoutRedis() }, () => {
@@ -63,6 +67,16 @@ for (const [name, make] of Object.entries(clusterMakers)) {
     });
   });
 }
+
+describe("redisLog() of node-redis, on a cluster that it does not know yet", { skip: skipWithoutRedis() }, () => {
+  it("leaves nothing behind that keeps its process alive when it is closed", async () => {
+    await using cluster = await RedisCluster.start();
+    const urls = cluster.servers.map(({ url }) => url);
+    await using program = startProgram(PROGRAM, { args: urls });
+    await program.line("closed", LIMIT);
+    assertEquals((await program.exited(LIMIT)).code, 0);
+  });
+});
 
 /** Moves the slot of a key to another node, with all keys that it has. */
 async function move({ servers }: RedisCluster, key: string): Promise<void> {
