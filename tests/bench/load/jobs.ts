@@ -65,6 +65,8 @@ export interface FanoutJob {
   readonly conns: number;
   readonly size: number;
   readonly spread: boolean;
+  /** Messages that are published to each channel at a time. */
+  readonly inFlight: number;
 }
 
 /** What is done again and again, and counted. */
