@@ -39,6 +39,8 @@ export const CLASSES = [
   ["chaos/", "process", "long"],
   ["cli/", "process", "repeated"],
   ["cli/args_test.ts", "pure", "one"],
+  ["cli/demo_chromium_process_test.ts", "process", "long"],
+  ["cli/demo_client_test.ts", "pure", "one"],
   ["cli/demo_page_test.ts", "process", "long"],
   ["cli/init_deploy_test.ts", "pure", "one"],
   ["cli/init_files_process_test.ts", "process", "one"],
