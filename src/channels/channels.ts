@@ -163,6 +163,7 @@ export class Channels implements AsyncDisposable {
     );
     this.#world = worldOf(settings, {
       signer,
+      pace,
       feeds,
       sessions: this.#sessions,
       presence: this.#presence,
@@ -460,7 +461,7 @@ export class Channels implements AsyncDisposable {
 /** What connections share, put together. */
 function worldOf(
   { clock, instance, limits, log }: ChannelsSettings,
-  parts: Pick<LinkWorld, "signer" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
+  parts: Pick<LinkWorld, "signer" | "pace" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
     readonly publisher: Publisher;
   },
 ): LinkWorld {

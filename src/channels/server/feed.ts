@@ -65,6 +65,8 @@ export class Feed {
   #grant: Promise<string> | null = null;
   readonly #frames: Map<number, Outgoing> = new Map();
   #frameBytes = 0;
+  /** What is being read for those who are behind. */
+  #reading: { readonly after: number; readonly top: number; readonly page: Promise<Page> } | null = null;
 
   constructor(channel: string, world: FeedWorld, owner: FeedOwner) {
     this.channel = channel;
@@ -118,6 +120,19 @@ export class Feed {
     if (this.#frames.size > 0 && entry.offset < this.top - MAX_FRAMES) return frame;
     this.#keep(entry.offset, frame);
     return frame;
+  }
+
+  /** What the log has behind `after`: many who come back at once are at the same place, and it is read once for them. */
+  page(after: number): Promise<Page> {
+    const { top } = this;
+    if (this.#reading?.after === after && this.#reading.top === top) return this.#reading.page;
+    const reading = { after, top, page: this.world.log.read(this.channel, after, PAGE) };
+    const read = (): void => {
+      if (this.#reading === reading) this.#reading = null;
+    };
+    reading.page.then(read, read);
+    this.#reading = reading;
+    return reading.page;
   }
 
   /** The log has said something. */
