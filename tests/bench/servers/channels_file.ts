@@ -27,10 +27,11 @@ const server = await serveHttp({ hostname: "127.0.0.1", port: Number(port), logg
   const url = new URL(request.url);
   return url.pathname === "/publish" ? publish(url) : channels.accept(request);
 });
-/** Says when it was due: a turn that takes long keeps this one waiting as it does any other publisher. */
-function tick(due: number): void {
-  void channels.publish("live", due).catch(() => {});
-  setTimeout(tick, Math.max(0, due + TICK - Date.now()), due + TICK);
+/** Each says when it was due: a turn that takes long keeps it waiting as it does any other publisher. */
+function tick(next: number): void {
+  let due = next;
+  for (; due <= Date.now(); due += TICK) void channels.publish("live", due).catch(() => {});
+  setTimeout(tick, due - Date.now(), due);
 }
 
 tick(Date.now());

@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { HmacSha256, sha256 } from "../src/sha256.ts";
+import { HmacSha256, sha256 } from "../../src/sha256.ts";
 
 const encoder = new TextEncoder();
 
