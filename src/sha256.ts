@@ -1,6 +1,6 @@
 /**
- * SHA-256 (FIPS 180-4) and HMAC with it (RFC 2104), synchronous: the web's `crypto.subtle` takes a promise, a task of
- * another thread and some 50 µs for sixty bytes, and thousands of clients come back at once (issue 15).
+ * SHA-256 (FIPS 180-4) and HMAC with it (RFC 2104), synchronous: for sixty bytes the web's `crypto.subtle` takes a task
+ * of another thread and 27 µs of this one, this 5 (Node 20), and thousands of clients come back at once (issue 15).
  *
  * @module
  */
