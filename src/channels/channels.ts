@@ -8,6 +8,7 @@ import { OptionError } from "../errors.ts";
 import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
 import { checkNames, type Names } from "../names.ts";
+import { Semaphore } from "../sync.ts";
 import type { Conn } from "../server/conn/conn.ts";
 import type { Connection } from "../server/conn/connection.ts";
 import type { WsConn } from "../websocket/conn/ws_conn.ts";
@@ -53,6 +54,9 @@ import { CHANNELS_PROTOCOL } from "./wire/frames.ts";
 const FRAME_BYTES = 16 * 1024;
 /** A client that leaves more unread than this is read for from the log. */
 const MAX_UNSENT = 256 * 1024;
+
+/** Pages that are read at a time for those who come back: what the log gives all at once is one turn. */
+const READS = 16;
 
 /** Channels of a pattern are listed once in so many looks for lost notices: word of a new one may be lost, too. */
 const LISTED_EVERY = 10;
@@ -108,7 +112,8 @@ export class Channels implements AsyncDisposable {
     this.#notices = new Notices(log, clock, settings.checkEvery, failed);
     const signer = new Signer(settings.secrets);
     const pace = new Pace(clock);
-    const feeds = new Feeds({ log, signer, pace, clock, maxReplay: limits.maxReplay, failed }, this.#notices);
+    const reads = new Semaphore(READS);
+    const feeds = new Feeds({ log, signer, pace, reads, clock, maxReplay: limits.maxReplay, failed }, this.#notices);
     this.#presence = new Presence({
       log,
       clock,
@@ -163,6 +168,7 @@ export class Channels implements AsyncDisposable {
     );
     this.#world = worldOf(settings, {
       signer,
+      pace,
       feeds,
       sessions: this.#sessions,
       presence: this.#presence,
@@ -460,7 +466,7 @@ export class Channels implements AsyncDisposable {
 /** What connections share, put together. */
 function worldOf(
   { clock, instance, limits, log }: ChannelsSettings,
-  parts: Pick<LinkWorld, "signer" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
+  parts: Pick<LinkWorld, "signer" | "pace" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
     readonly publisher: Publisher;
   },
 ): LinkWorld {

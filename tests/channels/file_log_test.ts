@@ -507,6 +507,32 @@ describe("fileLog(), calls", () => {
     await log.close();
   });
 
+  it("reads one page at a time for all who ask, and writes meanwhile", async () => {
+    const files = new MemoryFiles();
+    const clock = new VirtualClock();
+    const log = fileLog("log", { clock, files, cacheBytes: 0 });
+    for (const n of upTo(10)) await say(log, `s-${n}`, "1", "2");
+    const begun = files.calls.read ?? 0;
+    let reading = 0;
+    let most = 0;
+    files.faults.delay = (what) => what === "read" ? 20 : 0;
+    const pages = upTo(10).map(async (n) => {
+      const page = await all(log, `s-${n}`);
+      reading++;
+      return texts(page.entries);
+    });
+    await say(log, "a", "meanwhile");
+    assertEquals([reading, files.calls.read ?? 0], [0, begun]);
+    while (reading < pages.length) {
+      const before = reading;
+      await clock.settle();
+      most = Math.max(most, reading - before);
+    }
+    assertEquals(await Promise.all(pages), upTo(10).map(() => ["1", "2"]));
+    assertEquals([most, (files.calls.read ?? 0) - begun], [1, 10]);
+    await log.close();
+  });
+
   it("keeps texts that UTF-8 can't say", async () => {
     const files = new MemoryFiles();
     const log = fileLog("log", { files, ...SMALL });

@@ -43,7 +43,7 @@ type Act = (link: Link, frame: Frame) => void | Promise<void>;
 const ACTS: Readonly<Record<LinkState, Readonly<Record<string, Act>>>> = {
   greeting: { hello: (link, frame) => link.greet(frame) },
   open: {
-    sub: (link, [, wishes]) => link.subscriptions.subscribe(wishes),
+    sub: (link, [, wishes]) => link.subscribe(wishes),
     unsub: (link, [, names]) => link.subscriptions.unsubscribe(names),
     pub: (link, frame) => link.said(frame),
     msg: (link, frame) => link.said(frame),
@@ -129,9 +129,13 @@ export class Link implements SessionLink {
   /** `hello` */
   async greet([, version, token, ticket, wishes]: Frame): Promise<void> {
     if (version !== VERSION) return this.#breach(`This server speaks version ${VERSION}`);
+    const { sessions, instance, pace } = this.#world;
+    await pace.begin();
+    if (this.isGone) return;
     const identity = await this.#authenticate(token ?? null, null);
     if (identity === null) return this.#refuse("unauthorized", "The token is not accepted", CLOSE_CODES.unauthorized);
-    const { sessions, instance } = this.#world;
+    await pace.goOn();
+    if (this.isGone) return;
     const attached = await sessions.attach(this, identity, ticket ?? null);
     const { session, resumed } = attached;
     this.session = session;
@@ -146,6 +150,13 @@ export class Link implements SessionLink {
     sessions.welcomed(session, resumed);
     await this.subscriptions.subscribe(wishes);
     this.#world.presence.confirm(session);
+  }
+
+  /** `sub` */
+  subscribe(wishes: unknown): void | Promise<void> {
+    const turn = this.#world.pace.begin();
+    if (turn === null) return this.subscriptions.subscribe(wishes);
+    return turn.then(() => this.subscriptions.subscribe(wishes));
   }
 
   /** `token` */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { GapReason } from "../channels_api.ts";
-import { FIRST_RETRY, idle, nextRetry, ONE, PAGE } from "./asking.ts";
+import { FIRST_RETRY, idle, nextRetry, ONE } from "./asking.ts";
 import type { Feed, LiveEnd } from "./feed.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer } from "./peer.ts";
@@ -197,8 +197,7 @@ export class Subscription implements LiveEnd {
     }
     if (this.#reason !== null || this.#unsaid.size > 0) await this.#announce();
     else if (this.#offset >= feed.top) this.#joinLive();
-    else if (feed.frameAt(this.#offset + 1) !== undefined) await this.#sendKept();
-    else await this.#sendPage();
+    else await this.#sendMissed();
   }
 
   /** Tells where it goes on, and why not where it was. */
@@ -228,20 +227,33 @@ export class Subscription implements LiveEnd {
     this.#owesLive = false;
   }
 
+  /** Nothing is read, or held, before there is time to send it. */
+  async #sendMissed(): Promise<void> {
+    const { feed } = this;
+    const turn = feed.world.pace.begin();
+    if (turn !== null) await turn;
+    if (this.#state !== "behind" || feed.epoch !== this.#epoch) return;
+    if (feed.frameAt(this.#offset + 1) !== undefined) await this.#sendKept();
+    else await this.#sendPage();
+  }
+
   /** Frames that are at hand. */
   async #sendKept(): Promise<void> {
     const { feed } = this;
     const epoch = this.#epoch;
     for (;;) {
       const frame = feed.frameAt(this.#offset + 1);
-      if (frame === undefined || feed.epoch !== epoch || !await this.#send(frame, this.#offset + 1)) return;
+      if (frame === undefined || feed.epoch !== epoch) return;
+      const sent = this.#send(frame, this.#offset + 1);
+      // Most are sent at once: a promise for each would be much of what they cost.
+      if (typeof sent === "boolean" ? !sent : !await sent) return;
     }
   }
 
   async #sendPage(): Promise<void> {
     const { feed } = this;
     const { top } = feed;
-    const page = await feed.world.log.read(feed.channel, this.#offset, PAGE);
+    const page = await feed.page(this.#offset);
     if (page.epoch !== feed.epoch) return await feed.refresh();
     if (page.top < top) throw new Error(`The log is at ${page.top} where it was at ${top}`);
     if (page.top > feed.top) feed.heard({ epoch: page.epoch, top: page.top, entry: null });
@@ -253,7 +265,8 @@ export class Subscription implements LiveEnd {
     for (const entry of page.entries) {
       if (feed.epoch !== page.epoch) return;
       if (entry.offset > feed.top) break;
-      if (!await this.#send(feed.frameOf(entry), entry.offset)) return;
+      const sent = this.#send(feed.frameOf(entry), entry.offset);
+      if (typeof sent === "boolean" ? !sent : !await sent) return;
     }
     if (feed.epoch !== page.epoch) return;
     const last = page.complete ? page.top : page.entries.at(-1)!.offset;
@@ -262,19 +275,36 @@ export class Subscription implements LiveEnd {
   }
 
   /** Sends one of those that were missed, when the peer takes it; false if this one is over. */
-  async #send(frame: Outgoing, offset: number): Promise<boolean> {
+  #send(frame: Outgoing, offset: number): boolean | Promise<boolean> {
     const turn = this.feed.world.pace.spend();
-    if (turn !== null) await turn;
-    while (this.#state === "behind" && !this.give(frame)) {
-      this.#owesLive = true;
-      // A connection that has ended says so by itself.
-      await this.#peer.drained().catch(ignore);
-      // One that is closing takes nothing, and has nothing to get rid of.
-      await idle(this.feed.world.clock, 10);
-    }
+    if (turn !== null) return this.#sendLater(frame, offset, turn);
+    return this.#sendNow(frame, offset) ?? this.#sendLater(frame, offset, this.#room());
+  }
+
+  /** Null if the peer does not take it. */
+  #sendNow(frame: Outgoing, offset: number): boolean | null {
     if (this.#state !== "behind") return false;
+    if (!this.give(frame)) return null;
     this.#offset = offset;
     return true;
+  }
+
+  async #sendLater(frame: Outgoing, offset: number, until: Promise<void>): Promise<boolean> {
+    await until;
+    for (;;) {
+      const sent = this.#sendNow(frame, offset);
+      if (sent !== null) return sent;
+      await this.#room();
+    }
+  }
+
+  /** The peer takes something again, or never will. */
+  async #room(): Promise<void> {
+    this.#owesLive = true;
+    // A connection that has ended says so by itself.
+    await this.#peer.drained().catch(ignore);
+    // One that is closing takes nothing, and has nothing to get rid of.
+    await idle(this.feed.world.clock, 10);
   }
 
   #say(frame: readonly unknown[]): void {

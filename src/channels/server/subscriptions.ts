@@ -8,6 +8,7 @@ import type { AcceptOptions, AuthorizeRequest } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelCode } from "../wire/frames.ts";
 import type { Feeds } from "./feeds.ts";
+import type { Pace } from "./pace.ts";
 import type { Peer } from "./peer.ts";
 import type { ClientPlace, Session } from "./session.ts";
 import type { Signer } from "./signer.ts";
@@ -39,6 +40,7 @@ export interface SubscriptionWorld {
   readonly signer: Signer;
   readonly feeds: Feeds;
   readonly presence: PresenceEnd;
+  readonly pace: Pace;
   readonly maxSubscriptions: number;
   readonly maxMatches: number;
   /** Channels that were written and begin with `prefix`, at most `limit`. */
@@ -149,6 +151,8 @@ export class Subscriptions {
       if (!await this.#may(wish.positions === null ? "subscribe" : "resume", name)) {
         throw new ChannelError("forbidden", "It is not allowed");
       }
+      const turn = this.#world.pace.goOn();
+      if (turn !== null) await turn;
       if (this.#isEnded) return;
       if (isPattern(name)) await this.#beginPattern(wish);
       else await this.#join(name, wish, await this.#startOf(name, wish));
