@@ -35,7 +35,7 @@ import type {
   RedisLogOptions,
   ReplicaWait,
 } from "./redis_api.ts";
-import { bounded, closed, failed, isScriptUnknown, saying, unknown } from "./redis_errors.ts";
+import { bounded, cannotWait, closed, failed, isScriptUnknown, saying, unknown } from "./redis_errors.ts";
 import type { Outcome, RedisPort } from "./redis_port.ts";
 import { entryOfItem, type Place, placeOf } from "./redis_text.ts";
 import { APPEND, HELD, READ, RELEASE, REMOVE, RENEW, type Script, TAKE } from "./scripts.ts";
@@ -68,6 +68,8 @@ const AOF_NAMES: Names<AofWait> = { local: true, replicas: true, timeout: true }
 /** A command behind each append, and whether its answer will do. */
 interface Waiter {
   readonly command: readonly string[];
+  /** Asked before the first append: fails where that command will. Null for one that each server knows. */
+  readonly probe: readonly string[] | null;
   isEnough(answer: unknown): boolean;
   readonly wanted: string;
 }
@@ -134,6 +136,7 @@ function replicaWaiter(wait: ReplicaWait): Waiter {
   const timeout = integer("wait.timeout", wait.timeout, 1_000, 1, 3_600_000);
   return {
     command: ["WAIT", `${replicas}`, `${timeout}`],
+    probe: null,
     isEnough: (answer) => Number(answer) >= replicas,
     wanted: `${replicas} replica${replicas === 1 ? "" : "s"} within ${timeout} ms`,
   };
@@ -147,6 +150,7 @@ function aofWaiter(wait: AofWait): Waiter {
   const timeout = integer("waitAof.timeout", wait.timeout, 1_000, 1, 3_600_000);
   return {
     command: ["WAITAOF", `${local}`, `${replicas}`, `${timeout}`],
+    probe: ["WAITAOF", `${local}`, `${replicas}`, "1"],
     isEnough: (answer) => {
       const [own, others] = answer as readonly unknown[];
       return Number(own) >= local && Number(others) >= replicas;
@@ -173,6 +177,8 @@ class RedisLog implements ChannelLog {
   readonly #writer = nonce();
   /** Where appends go: behind a WAIT on the user's connection, everything else of the user's would wait as well. */
   #appendPort: RedisPort | null = null;
+  /** Whether the server knows how to wait as it is to; null while that was not asked. */
+  #canWait: Promise<void> | null = null;
   #batches = 0;
   #isClosed = false;
   #closing: Promise<void> | null = null;
@@ -311,7 +317,20 @@ class RedisLog implements ChannelLog {
     const { waiter } = this.#settings;
     if (waiter === null) return await this.#script(this.#port, APPEND, keys, args) as string;
     this.#appendPort ??= this.#port.another();
+    await (this.#canWait ??= this.#checkWait(waiter, keys[0]));
     return await this.#waited(stream, waiter, keys, args);
+  }
+
+  /** Rejects where the server will not wait as it is told: before anything is appended, and not behind each append. */
+  async #checkWait({ probe }: Waiter, key: string): Promise<void> {
+    if (probe === null) return;
+    try {
+      const outcomes = await this.#appendPort!.pair(key, ["EXISTS", key], probe);
+      for (const outcome of outcomes) valueOf(outcome);
+    } catch (error) {
+      this.#canWait = null;
+      throw cannotWait(error);
+    }
   }
 
   /** Appends, and waits for replicas or disks behind it, on the same connection. */
@@ -323,6 +342,8 @@ class RedisLog implements ChannelLog {
     const reply = valueOf(outcomes[0]) as string;
     const [, waited] = outcomes;
     if (waited.status === "rejected") {
+      // Another server may have taken over that can't: the next append asks first.
+      this.#canWait = null;
       throw unknown(stream, `the wait for ${waiter.wanted} failed, ${saying(waited.reason)}`, waited.reason);
     }
     if (waiter.isEnough(waited.value)) return reply;
