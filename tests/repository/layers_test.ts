@@ -89,7 +89,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/websocket\/(websocket_errors|farewell|beat)\.ts$/, [/^src\/errors\.ts$/]],
   [/^src\/websocket\/own_protocols\.ts$/, [/^src\/websocket\/(beat|farewell)\.ts$/]],
   [/^src\/websocket\/reconnect\//, [
-    /^src\/(bytes|clock|errors|names|websocket\/(websocket_errors|farewell|beat|own_protocols))\.ts$/,
+    /^src\/(bytes|clock|errors|names|text_size|websocket\/(websocket_errors|farewell|beat|own_protocols))\.ts$/,
     /\/reconnect\//,
   ]],
   [/^src\/websocket\/server\//, [BASE, /^src\/server\/conn\//, /^src\/http\//, /^src\/websocket\//]],

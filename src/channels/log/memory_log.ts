@@ -5,6 +5,7 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { checkNames, type Names } from "../../names.ts";
+import { sizeOf } from "../../text_size.ts";
 import { checkParts, count } from "../../validate.ts";
 import { Followers } from "./followers.ts";
 import type { Kept, Slot } from "./kept.ts";
@@ -24,7 +25,6 @@ import type {
 } from "./log_api.ts";
 import { ChannelLogError } from "./log_errors.ts";
 import { newEpoch, StreamTable } from "./stream_table.ts";
-import { sizeOf } from "./text_size.ts";
 
 /** Options of `memoryLog`. */
 export interface MemoryLogOptions {

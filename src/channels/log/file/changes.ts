@@ -6,7 +6,7 @@
 import { type KeptLease, renewed, taken } from "../lease_table.ts";
 import type { Appended, AppendOptions, Entry, NewEntry, Taken } from "../log_api.ts";
 import { newEpoch } from "../stream_table.ts";
-import { sizeOf } from "../text_size.ts";
+import { sizeOf } from "../../../text_size.ts";
 import type { Draft, Plan } from "./draft.ts";
 import type { Damage } from "./records.ts";
 import type { FileState } from "./replay.ts";
