@@ -256,30 +256,47 @@ class RedisLog implements ChannelLog {
     return found.sort();
   }
 
-  async take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
-    const keys = [this.#keys.leases(group), this.#keys.once(group, nonce())];
-    const reply = await this.#run(`take ${JSON.stringify(name)}`, TAKE, keys, [name, value, ttlOf(ttl)]) as string;
+  async take(group: string, name: string, value: string, ttl: number, linger: number = Infinity): Promise<Taken> {
+    const args = [name, value, ...timesOf(ttl, linger)];
+    const reply = await this.#run(`take ${JSON.stringify(name)}`, TAKE, this.#leaseKeys(group, true), args) as string;
     const [, own, generation, expired, held] = /^(\d+) (\d+) (\d) ([^]*)$/.exec(reply)!;
     const previous = { name, value: held, generation: Number(generation), expired: expired === "1" };
     return { generation: Number(own), previous: previous.generation === 0 ? null : previous };
   }
 
-  async renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
-    const args = [name, String(generation), ttlOf(ttl), ...(value === undefined ? [] : [value])];
-    return Number(await this.#run(`renew ${JSON.stringify(name)}`, RENEW, [this.#keys.leases(group)], args)) === 1;
+  async renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger: number = Infinity,
+  ): Promise<boolean> {
+    const args = [name, String(generation), ...timesOf(ttl, linger), ...(value === undefined ? [] : [value])];
+    return Number(await this.#run(`renew ${JSON.stringify(name)}`, RENEW, this.#leaseKeys(group, false), args)) === 1;
   }
 
   async release(group: string, name: string, generation: number): Promise<boolean> {
-    const keys = [this.#keys.leases(group), this.#keys.once(group, nonce())];
-    return await this.#run(`release ${JSON.stringify(name)}`, RELEASE, keys, [name, String(generation)]) === "1";
+    const args = [name, String(generation)];
+    return await this.#run(`release ${JSON.stringify(name)}`, RELEASE, this.#leaseKeys(group, true), args) === "1";
   }
 
   async leases(group: string): Promise<readonly Lease[]> {
-    const reply = await this.#run(`list leases of ${JSON.stringify(group)}`, HELD, [this.#keys.leases(group)], []);
-    const [now, held] = reply as readonly [string, readonly string[]];
+    const what = `list leases of ${JSON.stringify(group)}`;
+    const reply = await this.#run(what, HELD, this.#leaseKeys(group, false), []);
+    const [now, held, over] = reply as readonly [string, readonly string[], readonly string[]];
+    const forgotten = new Set(over);
     const leases: Lease[] = [];
-    for (let at = 0; at < held.length; at += 2) leases.push(leaseOf(held[at], held[at + 1], Number(now)));
+    for (let at = 0; at < held.length; at += 2) {
+      if (!forgotten.has(held[at])) leases.push(leaseOf(held[at], held[at + 1], Number(now)));
+    }
     return leases.sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  /** @param isOnce What sends it again must not do it again. */
+  #leaseKeys(group: string, isOnce: boolean): readonly string[] {
+    const keys = [this.#keys.leases(group), this.#keys.forgotten(group)];
+    return isOnce ? [...keys, this.#keys.once(group, nonce())] : keys;
   }
 
   close(): Promise<void> {
@@ -472,9 +489,9 @@ function keepArgs({ size, bytes, age }: Retention): readonly string[] {
   ];
 }
 
-/** -1 for a lease that does not end. */
-function ttlOf(ttl: number): string {
-  return ttl > NO_LIMIT / 1_000 ? "-1" : String(Math.ceil(ttl));
+/** When a lease ends, and when it is forgotten, in ms from now; -1 for never. */
+function timesOf(ttl: number, linger: number): readonly string[] {
+  return [ttl, ttl + linger].map((ms) => ms > NO_LIMIT / 1_000 ? "-1" : String(Math.ceil(ms)));
 }
 
 function leaseOf(name: string, text: string, now: number): Lease {

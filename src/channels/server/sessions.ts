@@ -17,6 +17,15 @@ const ID_BYTES = 15;
 /** A session that is connected is written so seldom, in ms. */
 const DAY = 24 * 60 * 60 * 1000;
 
+/**
+ * How long it is known who had a session that is over, in ms. An instance that stood still for that long may take the
+ * next holder's turn for its own: generations begin anew with what was forgotten.
+ */
+const LINGER = DAY;
+
+/** Nobody asks for a revocation that is over. */
+const AT_ONCE = 0;
+
 /** Who was asked nothing: each of its sessions is a user of its own. */
 export const ANONYMOUS = "";
 
@@ -177,14 +186,14 @@ export class Sessions {
   /** It is over, by order: its ticket is good for nothing any more. */
   async revoke(id: string): Promise<void> {
     const { log, expiry } = this.#world;
-    await log.take(revokedGroup(id), "", "", DAY + expiry);
+    await log.take(revokedGroup(id), "", "", DAY + expiry, AT_ONCE);
     this.endRevoked(id);
   }
 
   /** All of a user are over, and no ticket that was given before is good for anything. */
   async revokeUser(user: string): Promise<void> {
     const { log, clock, expiry } = this.#world;
-    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry);
+    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry, AT_ONCE);
     this.endRevokedUser(user);
   }
 
@@ -275,11 +284,11 @@ export class Sessions {
     const { log, instance, expiry } = this.#world;
     if (isOld && link.isGone) throw fenced();
     if (!log.shared) return { generation: 0, resumed: false, instance: null };
-    const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry);
+    const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry, LINGER);
     const isElsewhere = previous !== null && previous.value !== instance;
     if (isElsewhere && link.isGone) {
       // It may be connected there again, which must not end for one that has nobody any more.
-      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value);
+      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value, LINGER);
       throw fenced();
     }
     if (isElsewhere) await this.#world.fence(previous.value, id, generation);
@@ -307,11 +316,11 @@ export class Sessions {
       if (session.link === null) continue;
       const { id, generation } = session;
       try {
-        if (await log.renew(groupOf(id), "", generation, DAY + expiry)) continue;
+        if (await log.renew(groupOf(id), "", generation, DAY + expiry, undefined, LINGER)) continue;
         const [lease] = await log.leases(groupOf(id));
         // Whoever has it by now may have failed to say so, or has given it back; or the log has lost it.
         if (lease !== undefined && lease.value !== instance) this.moved(id, generation + 1);
-        else session.generation = (await log.take(groupOf(id), "", instance, DAY + expiry)).generation;
+        else session.generation = (await log.take(groupOf(id), "", instance, DAY + expiry, LINGER)).generation;
       } catch (error) {
         this.#world.failed("Prolonging a session failed", error);
       }
@@ -324,7 +333,7 @@ export class Sessions {
   async #renew(session: Session): Promise<void> {
     const { log, expiry } = this.#world;
     if (!log.shared) return;
-    await log.renew(groupOf(session.id), "", session.generation, expiry).catch((error) =>
+    await log.renew(groupOf(session.id), "", session.generation, expiry, undefined, LINGER).catch((error) =>
       this.#world.failed("Writing down that a session's client is away failed", error)
     );
   }

@@ -158,12 +158,19 @@ export class OpenedLog {
     return this.#parts.state.streams.names(prefix, limit);
   }
 
-  take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
-    return this.#parts.groups.run(taking(group, name, value, ttl));
+  take(group: string, name: string, value: string, ttl: number, linger: number = Infinity): Promise<Taken> {
+    return this.#parts.groups.run(taking(group, name, value, { ttl, linger }));
   }
 
-  renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
-    return this.#parts.groups.run(renewing(group, name, generation, ttl, value));
+  renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger: number = Infinity,
+  ): Promise<boolean> {
+    return this.#parts.groups.run(renewing(group, name, generation, { ttl, linger }, value));
   }
 
   release(group: string, name: string, generation: number): Promise<boolean> {
