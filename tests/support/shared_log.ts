@@ -155,8 +155,8 @@ export class LogEnd implements ChannelLog {
     return this.#call("streams", prefix, () => this.#log.streams.streams(prefix, limit));
   }
 
-  take(group: string, name: string, value: string, ttl: number, linger?: number): Promise<Taken> {
-    return this.#call("take", group, () => this.#log.leases.take(group, name, value, ttl, linger));
+  take(...[group, ...rest]: Parameters<ChannelLog["take"]>): Promise<Taken> {
+    return this.#call("take", group, () => this.#log.leases.take(group, ...rest));
   }
 
   renew(...[group, ...rest]: Parameters<ChannelLog["renew"]>): Promise<boolean> {

@@ -95,15 +95,15 @@ export function endsOf(now: number, ttl: number, linger: number): LeaseEnds {
   return { until: now + ttl, forgetAt: now + ttl + linger };
 }
 
-/** What a lease becomes when it is taken. */
+/** What a lease becomes when it is taken. @param first Generation of a first holder. */
 export function taken(
   held: KeptLease | null,
-  name: string,
-  value: string,
+  { name, value }: Pick<KeptLease, "name" | "value">,
   ends: LeaseEnds,
   now: number,
+  first: number,
 ): { readonly lease: KeptLease; readonly taken: Taken } {
-  const generation = held === null ? 1 : held.generation + 1;
+  const generation = held === null ? first : held.generation + 1;
   const previous = held === null ? null : shown(held, now);
   return { lease: { name, value, generation, ...ends }, taken: { generation, previous } };
 }

@@ -102,7 +102,7 @@ export interface Lease {
   readonly name: string;
   /** What its holder says. */
   readonly value: string;
-  /** 1 for the first holder, and one more each time it is taken; it begins anew when it was released or forgotten. */
+  /** What the first holder has said, and one more each time it is taken; it begins anew when it was released or forgotten. */
   readonly generation: number;
   /** Its time is over; it is there until somebody releases or takes it, or the log forgets it. */
   readonly expired: boolean;
@@ -150,8 +150,9 @@ export interface ChannelLog {
    *
    * @param linger How long it is told as expired when its time is over, in ms. Then a log may forget it, and no call
    * knows any more that it was there. Left out, it is there for as long as nobody releases it.
+   * @param first The generation of a first holder. @default 1
    */
-  take(group: string, name: string, value: string, ttl: number, linger?: number): Promise<Taken>;
+  take(group: string, name: string, value: string, ttl: number, linger?: number, first?: number): Promise<Taken>;
   /**
    * Prolongs a lease; false if it has another generation by now, or is gone. A value replaces the one there.
    *

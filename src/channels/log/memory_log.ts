@@ -150,10 +150,17 @@ class MemoryLog implements ChannelLog {
     return this.#isClosed ? closed() : Promise.resolve(this.#streams.names(prefix, limit));
   }
 
-  take(group: string, name: string, value: string, ttl: number, linger: number = Infinity): Promise<Taken> {
+  take(
+    group: string,
+    name: string,
+    value: string,
+    ttl: number,
+    linger: number = Infinity,
+    first: number = 1,
+  ): Promise<Taken> {
     if (this.#isClosed) return closed();
     const now = this.#clock.now();
-    const result = taken(this.#leases.get(group, name, now), name, value, endsOf(now, ttl, linger), now);
+    const result = taken(this.#leases.get(group, name, now), { name, value }, endsOf(now, ttl, linger), now, first);
     this.#leases.set(group, result.lease, now);
     return Promise.resolve(result.taken);
   }

@@ -256,8 +256,15 @@ class RedisLog implements ChannelLog {
     return found.sort();
   }
 
-  async take(group: string, name: string, value: string, ttl: number, linger: number = Infinity): Promise<Taken> {
-    const args = [name, value, ...timesOf(ttl, linger)];
+  async take(
+    group: string,
+    name: string,
+    value: string,
+    ttl: number,
+    linger: number = Infinity,
+    first: number = 1,
+  ): Promise<Taken> {
+    const args = [name, value, ...timesOf(ttl, linger), String(first)];
     const reply = await this.#run(`take ${JSON.stringify(name)}`, TAKE, this.#leaseKeys(group, true), args) as string;
     const [, own, generation, expired, held] = /^(\d+) (\d+) (\d) ([^]*)$/.exec(reply)!;
     const previous = { name, value: held, generation: Number(generation), expired: expired === "1" };

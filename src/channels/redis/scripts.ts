@@ -359,7 +359,10 @@ local function remember(reply)
 end
 `;
 
-/** ARGV: name, value, when it ends, when it is forgotten. Gives `generation`, and of who had it `generation expired value`; 0 if nobody had. */
+/**
+ * ARGV: name, value, when it ends, when it is forgotten, generation of a first holder. Gives `generation`, and of who had
+ * it `generation expired value`; 0 if nobody had.
+ */
 export const TAKE: Script = script(
   TIME,
   LEASES,
@@ -367,8 +370,8 @@ export const TAKE: Script = script(
   `
 local generation, ends, value = held(ARGV[1])
 if not generation then
-  put(ARGV[1], '1', ARGV[3], ARGV[4], ARGV[2])
-  return remember('1 0 0 ')
+  put(ARGV[1], ARGV[5], ARGV[3], ARGV[4], ARGV[2])
+  return remember(ARGV[5] .. ' 0 0 ')
 end
 local expired = (ends ~= '-1' and tonumber(ends) <= now) and '1' or '0'
 local own = int(tonumber(generation) + 1)

@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { sizeOf } from "../../../text_size.ts";
 import { endsOf, type KeptLease, renewed, taken } from "../lease_table.ts";
 import type { Appended, AppendOptions, Entry, NewEntry, Taken } from "../log_api.ts";
 import { newEpoch } from "../stream_table.ts";
-import { sizeOf } from "../../../text_size.ts";
 import type { Draft, Plan } from "./draft.ts";
 import type { Damage } from "./records.ts";
 import type { FileState } from "./replay.ts";
@@ -64,11 +64,17 @@ export interface LeaseTimes {
   readonly linger: number;
 }
 
-/** Takes a lease. */
-export function taking(group: string, name: string, value: string, { ttl, linger }: LeaseTimes): Plan<Taken> {
+/** Takes a lease. @param first Generation of a first holder. */
+export function taking(
+  group: string,
+  name: string,
+  value: string,
+  { ttl, linger }: LeaseTimes,
+  first: number,
+): Plan<Taken> {
   return (draft) => {
     const { now } = draft;
-    const result = taken(draft.lease(group, name), name, value, endsOf(now, ttl, linger), now);
+    const result = taken(draft.lease(group, name), { name, value }, endsOf(now, ttl, linger), now, first);
     putLease(draft, group, result.lease);
     return () => {
       draft.state.leases.set(group, result.lease, now);

@@ -90,8 +90,8 @@ class LazyFileLog implements FileLog {
     return this.#ask((log) => Promise.resolve(log.streams(prefix, limit)));
   }
 
-  take(group: string, name: string, value: string, ttl: number, linger?: number): Promise<Taken> {
-    return this.#ask((log) => log.take(group, name, value, ttl, linger));
+  take(group: string, name: string, value: string, ttl: number, linger?: number, first?: number): Promise<Taken> {
+    return this.#ask((log) => log.take(group, name, value, ttl, linger, first));
   }
 
   renew(

@@ -158,8 +158,15 @@ export class OpenedLog {
     return this.#parts.state.streams.names(prefix, limit);
   }
 
-  take(group: string, name: string, value: string, ttl: number, linger: number = Infinity): Promise<Taken> {
-    return this.#parts.groups.run(taking(group, name, value, { ttl, linger }));
+  take(
+    group: string,
+    name: string,
+    value: string,
+    ttl: number,
+    linger: number = Infinity,
+    first: number = 1,
+  ): Promise<Taken> {
+    return this.#parts.groups.run(taking(group, name, value, { ttl, linger }, first));
   }
 
   renew(
