@@ -4,6 +4,7 @@ import { endsOf, LeaseTable } from "../../src/channels/log/lease_table.ts";
 import { memoryLog, type MemoryLogOptions } from "../../src/channels/log/memory_log.ts";
 import { OptionError } from "../../src/errors.ts";
 import { VirtualClock } from "../../src/testing/mod.ts";
+import { sizeOf } from "../../src/text_size.ts";
 import { logConformance, type LogWorld } from "./log_conformance.ts";
 import { all, Heard, keeping, message, say, upTo } from "./log_rules/tools.ts";
 
@@ -167,5 +168,27 @@ describe("leases in memory", () => {
     for (const n of upTo(20)) keepOne(leases, "busy", `${n}`, 0);
     for (const round of upTo(100)) for (const n of upTo(20)) keepOne(leases, "busy", `${n}`, 2 * SECOND + round);
     assertEquals(leases.size, 20);
+  });
+});
+
+describe("the size of data", () => {
+  it("is what an encoder makes of it, halves of surrogate pairs included", () => {
+    const texts = [
+      "",
+      "a",
+      "\u007f\u0080",
+      "\u07ff\u0800",
+      "€",
+      "😀",
+      "a😀b",
+      "\ud83d",
+      "\ude00",
+      "\ud83dx",
+      "\ude00\ud83d",
+    ];
+    for (const text of [...texts, texts.join("|"), `${texts.join("")}\ud83d`]) {
+      assertEquals(sizeOf(text), new TextEncoder().encode(text).length, JSON.stringify(text));
+    }
+    assertEquals(sizeOf(new Uint8Array(7)), 7);
   });
 });

@@ -155,7 +155,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/websocket/reconnect/mod.ts", 49],
   ["src/channels/mod.ts", 720],
   ["src/channels/client/mod.ts", 61],
-  ["src/channels/redis/mod.ts", 72],
+  ["src/channels/redis/mod.ts", 76],
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 73],
