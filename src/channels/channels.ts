@@ -31,7 +31,7 @@ import type {
 import { ChannelError } from "./channels_errors.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
 import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
-import { sizeOf } from "./log/text_size.ts";
+import { sizeOf } from "../text_size.ts";
 import { LogReader } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
 import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
@@ -527,9 +527,9 @@ function streamOf(recipient: Recipient): string {
   );
 }
 
-/** JSON text, or bytes of its own. @throws {OptionError} It is neither. */
+/** JSON text, or the bytes that were given: nobody changes them before the log has them. @throws {OptionError} It is neither. */
 function keptOf(data: ChannelData): string | Uint8Array {
-  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return (dataOf(data, "publish()") as Uint8Array).slice();
+  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return dataOf(data, "publish()");
   let json: string | undefined;
   try {
     json = JSON.stringify(data);

@@ -14,7 +14,7 @@ import { MemoryFiles } from "../support/memory_files.ts";
 import { logConformance, type LogWorld } from "./log_conformance.ts";
 import { all, Heard, keeping, message, offsets, say, texts, upTo } from "./log_rules/tools.ts";
 
-const LASTING = { lasts: true, shared: false, loses: true };
+const LASTING = { lasts: true, shared: false, loses: true, forgets: true };
 
 /** Worlds of logs whose files are real ones. */
 async function onDisk(options: FileLogOptions): Promise<LogWorld> {
@@ -379,6 +379,33 @@ describe("fileLog(), room", () => {
     const { entries } = await all(log, "old");
     assertEquals(offsets(entries), [1, 2, 3, 4, 5]);
     await log.close();
+  });
+
+  it("gives the room back of leases that it has forgotten, and finds none of them when it is opened again", async () => {
+    const files = new MemoryFiles();
+    const clock = new VirtualClock();
+    const open = () => fileLog("log", { files, clock, ...SMALL });
+    const log = open();
+    await log.take("always", "n", "value", Infinity);
+    const most: number[] = [];
+    for (const round of upTo(20)) {
+      for (const n of upTo(100)) await log.take(`session:${round}.${n}`, "", "instance", 1_000, 1_000);
+      for (const n of upTo(100)) await log.take("g", `${round}.${n}`, "instance", 1_000, 1_000);
+      await clock.advance(1_000);
+      await settled(files, 12);
+      most.push(files.names.filter((name) => name.endsWith(".log")).length);
+    }
+    assert(Math.max(...most.slice(10)) <= Math.max(...most.slice(0, 10)), `${most}`);
+    await clock.advance(1_000);
+    await log.close();
+    const again = open();
+    assertEquals([await again.leases("g"), await again.leases("session:19.7")], [[], []]);
+    assertEquals((await again.leases("always")).length, 1);
+    // What is left of them in the files goes with the next ones.
+    for (const n of upTo(600)) await again.append("a", message(`${n} ${"x".repeat(100)}`), keep);
+    await settled(files, 3);
+    assertEquals((await again.leases("always")).length, 1);
+    await again.close();
   });
 
   it("gives no room back that it could not copy to, and tries again", async () => {

@@ -89,7 +89,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/websocket\/(websocket_errors|farewell|beat)\.ts$/, [/^src\/errors\.ts$/]],
   [/^src\/websocket\/own_protocols\.ts$/, [/^src\/websocket\/(beat|farewell)\.ts$/]],
   [/^src\/websocket\/reconnect\//, [
-    /^src\/(bytes|clock|errors|names|websocket\/(websocket_errors|farewell|beat|own_protocols))\.ts$/,
+    /^src\/(bytes|clock|errors|names|text_size|websocket\/(websocket_errors|farewell|beat|own_protocols))\.ts$/,
     /\/reconnect\//,
   ]],
   [/^src\/websocket\/server\//, [BASE, /^src\/server\/conn\//, /^src\/http\//, /^src\/websocket\//]],
@@ -155,7 +155,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/websocket/reconnect/mod.ts", 49],
   ["src/channels/mod.ts", 720],
   ["src/channels/client/mod.ts", 61],
-  ["src/channels/redis/mod.ts", 73],
+  ["src/channels/redis/mod.ts", 76],
   ["src/watch/mod.ts", 275],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 73],

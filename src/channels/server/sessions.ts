@@ -6,7 +6,7 @@
 import { type Clock, idleTimer } from "../../clock.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { Identity } from "../channels_api.ts";
-import type { ChannelLog } from "../log/log_api.ts";
+import type { ChannelLog, Taken } from "../log/log_api.ts";
 import { CLOSE_CODES } from "../wire/frames.ts";
 import { Session, type SessionLink } from "./session.ts";
 import { randomText, type Signer } from "./signer.ts";
@@ -16,6 +16,12 @@ import { readTicket, ticketOf } from "./tickets.ts";
 const ID_BYTES = 15;
 /** A session that is connected is written so seldom, in ms. */
 const DAY = 24 * 60 * 60 * 1000;
+
+/** How long it is known who had a session that is over, in ms. */
+const LINGER = DAY;
+
+/** Nobody asks for a revocation that is over. */
+const AT_ONCE = 0;
 
 /** Who was asked nothing: each of its sessions is a user of its own. */
 export const ANONYMOUS = "";
@@ -177,14 +183,14 @@ export class Sessions {
   /** It is over, by order: its ticket is good for nothing any more. */
   async revoke(id: string): Promise<void> {
     const { log, expiry } = this.#world;
-    await log.take(revokedGroup(id), "", "", DAY + expiry);
+    await log.take(revokedGroup(id), "", "", DAY + expiry, AT_ONCE);
     this.endRevoked(id);
   }
 
   /** All of a user are over, and no ticket that was given before is good for anything. */
   async revokeUser(user: string): Promise<void> {
     const { log, clock, expiry } = this.#world;
-    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry);
+    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry, AT_ONCE);
     this.endRevokedUser(user);
   }
 
@@ -203,7 +209,7 @@ export class Sessions {
 
   /** The log has forgotten this instance, and perhaps who is connected to it: that is written again. */
   revived(): void {
-    this.#write(this.#renewAll());
+    this.#write(this.#renewAll(true));
   }
 
   /** Whether another instance has it by now. */
@@ -275,16 +281,25 @@ export class Sessions {
     const { log, instance, expiry } = this.#world;
     if (isOld && link.isGone) throw fenced();
     if (!log.shared) return { generation: 0, resumed: false, instance: null };
-    const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry);
+    const { generation, previous } = await this.#takeLease(id);
     const isElsewhere = previous !== null && previous.value !== instance;
     if (isElsewhere && link.isGone) {
       // It may be connected there again, which must not end for one that has nobody any more.
-      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value);
+      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value, LINGER);
       throw fenced();
     }
     if (isElsewhere) await this.#world.fence(previous.value, id, generation);
     const resumed = isOld && previous !== null && !previous.expired;
     return { generation, resumed, instance: isElsewhere ? previous.value : null };
+  }
+
+  /**
+   * Turns rise, whatever becomes of the lease: one that the log has lost or forgotten, or that was given back, goes on
+   * with the time of day. Else whoever had it before would take the next one's turn for its own.
+   */
+  #takeLease(id: string, ttl: number = DAY + this.#world.expiry): Promise<Taken> {
+    const { log, clock, instance } = this.#world;
+    return log.take(groupOf(id), "", instance, ttl, LINGER, Math.floor(wallOf(clock)));
   }
 
   async #isRevoked(id: string, user: string): Promise<boolean> {
@@ -298,20 +313,22 @@ export class Sessions {
   #renewLater(): void {
     const { log, clock } = this.#world;
     if (!log.shared || this.#cancelRenewal !== null || this.#isClosed) return;
-    this.#cancelRenewal = idleTimer(clock, () => void this.#renewAll(), DAY / 2);
+    this.#cancelRenewal = idleTimer(clock, () => void this.#renewAll(false), DAY / 2);
   }
 
-  async #renewAll(): Promise<void> {
+  /** @param isLost Those whose clients are away, too, may have to be written again. */
+  async #renewAll(isLost: boolean): Promise<void> {
     const { log, expiry, instance } = this.#world;
     for (const session of this.all()) {
-      if (session.link === null) continue;
+      if (session.link === null && !isLost) continue;
       const { id, generation } = session;
+      const ttl = session.link === null ? expiry : DAY + expiry;
       try {
-        if (await log.renew(groupOf(id), "", generation, DAY + expiry)) continue;
+        if (await log.renew(groupOf(id), "", generation, ttl, undefined, LINGER)) continue;
         const [lease] = await log.leases(groupOf(id));
         // Whoever has it by now may have failed to say so, or has given it back; or the log has lost it.
         if (lease !== undefined && lease.value !== instance) this.moved(id, generation + 1);
-        else session.generation = (await log.take(groupOf(id), "", instance, DAY + expiry)).generation;
+        else session.generation = (await this.#takeLease(id, ttl)).generation;
       } catch (error) {
         this.#world.failed("Prolonging a session failed", error);
       }
@@ -324,7 +341,7 @@ export class Sessions {
   async #renew(session: Session): Promise<void> {
     const { log, expiry } = this.#world;
     if (!log.shared) return;
-    await log.renew(groupOf(session.id), "", session.generation, expiry).catch((error) =>
+    await log.renew(groupOf(session.id), "", session.generation, expiry, undefined, LINGER).catch((error) =>
       this.#world.failed("Writing down that a session's client is away failed", error)
     );
   }

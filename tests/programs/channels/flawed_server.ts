@@ -54,7 +54,7 @@ function flawed(log: ChannelLog): ChannelLog {
     },
     remove: (stream, offset) => log.remove(stream, offset),
     streams: (prefix, limit) => log.streams(prefix, limit),
-    take: (group, name, value, ttl) => log.take(group, name, value, ttl),
+    take: (...args) => log.take(...args),
     renew: (...args) => log.renew(...args),
     release: (group, name, generation) => log.release(group, name, generation),
     close: () => log.close(),

@@ -181,12 +181,26 @@ export class OpenedLog {
     return this.#parts.state.streams.names(prefix, limit);
   }
 
-  take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
-    return this.#parts.groups.run(taking(group, name, value, ttl));
+  take(
+    group: string,
+    name: string,
+    value: string,
+    ttl: number,
+    linger: number = Infinity,
+    first: number = 1,
+  ): Promise<Taken> {
+    return this.#parts.groups.run(taking(group, name, value, { ttl, linger }, first));
   }
 
-  renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
-    return this.#parts.groups.run(renewing(group, name, generation, ttl, value));
+  renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger: number = Infinity,
+  ): Promise<boolean> {
+    return this.#parts.groups.run(renewing(group, name, generation, { ttl, linger }, value));
   }
 
   release(group: string, name: string, generation: number): Promise<boolean> {
