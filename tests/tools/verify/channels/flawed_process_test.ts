@@ -22,7 +22,7 @@ describe("sluice verify --kind channel", { concurrency: 2 }, () => {
   ];
   const handlers: readonly (readonly [flaw: string, loss: ChannelLossName, another?: ChannelLossName])[] = [
     ["drops", "letterLost", "letterAstray"],
-    ["redelivers", "letterAgain"],
+    ["redelivers", "letterAgain", "letterAttempt"],
     ["recounts", "letterAttempt", "letterLost"],
     ["graves", "letterLost"],
     ["settles", "letterAstray"],
