@@ -17,10 +17,10 @@ const PATIENCE = 60_000;
 const TIMEOUT = 10_000;
 /** A call ends so long behind its deadline at the most, on a machine that has time. */
 const SLACK = 3000;
-/** How long a handler takes for an answer, and how long callers wait that don't wait for long. */
+/** How long a handler takes for an answer, and how long callers wait that don't wait for long: drains wait for it, too. */
 const HANDLING = 50;
-const LONG_HANDLING = 600;
-const HURRY: readonly [least: number, most: number] = [50, 400];
+const LONG_HANDLING = 200;
+const HURRY: readonly [least: number, most: number] = [20, 150];
 
 /** Says messages for the handler, which publishes what they carry: it must be in the log once, and in order. */
 export class Sayer extends Regular {

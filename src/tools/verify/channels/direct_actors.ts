@@ -30,7 +30,7 @@ const ANSWER_LIMIT = 20_000;
 const AGAIN_AFTER = 200;
 /** Of so many messages one waits for its acknowledgement, so long at the most: a drain waits for it, too. */
 const WAITS_SHARE = 5;
-const ACK_WAIT = 300;
+const ACK_WAIT = 200;
 /** Of so many messages of a user one is for nobody. */
 const POISON_SHARE = 40;
 /** What was not taken for now, or nobody knows. */
