@@ -43,5 +43,5 @@ const server = await serveHttp(at(process.env.PORT!), (request) => channels.acce
 const { TCP_PORT } = process.env;
 const devices = TCP_PORT === undefined ? [] : [await serve(at(TCP_PORT), (conn) => channels.acceptConn(conn, part))];
 // A hook of one server would close them while the other still has clients.
-const hooks = [{ name: "channels", run: () => channels.close() }];
+const hooks = [{ name: "channels", run: () => channels.close(), timeout: 1500 }];
 await run([server, ...devices], { grace: 5000, logger, hooks });
