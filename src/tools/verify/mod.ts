@@ -35,6 +35,7 @@ export {
   type SpokenLetter,
   tcpSpeech,
 } from "./channels/speaker.ts";
+export type { WireEvents } from "./channels/tap.ts";
 export { Ledger } from "./ledger.ts";
 export { startReloads } from "./reload/cast.ts";
 export type {

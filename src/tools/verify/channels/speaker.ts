@@ -13,7 +13,7 @@ import {
 import { webSocketTransport } from "@sluice/sluice/websocket";
 import type { Transport } from "@sluice/sluice/websocket/reconnect";
 import type { ChannelExtra } from "./channel_api.ts";
-import { tapped } from "./tap.ts";
+import { tapped, type WireEvents } from "./tap.ts";
 import { tcpTransport } from "./tcp_transport.ts";
 
 /** Longest wait before the next attempt to connect, in ms: an instance that is restarted is soon there. */
@@ -23,21 +23,11 @@ const MIN_DELAY = 50;
 const SLOW_QUEUE = 100;
 
 /** What a client tells. */
-export interface SpeakerEvents {
+export interface SpeakerEvents extends WireEvents {
   /** Its connection has ended. */
   disconnected(): void;
   /** It does not come back. */
   gaveUp(error: Error): void;
-  /** It has another connection from here on. */
-  connected?(): void;
-  /** A direct message comes on it, whether or not the application is handed it. */
-  letterCame?(id: string): void;
-  /** What is said of a direct message on it. */
-  letterSaid?(id: string, word: "ack" | "nack"): void;
-  /** A call is made on it, as its client numbers them. */
-  callSaid?(seq: number): void;
-  /** A call is answered on it, or said to have failed. */
-  callCame?(seq: number): void;
 }
 
 /** A direct message, as an application is handed it. */

@@ -5,16 +5,26 @@
  * @module
  */
 import type { Transport } from "@sluice/sluice/websocket/reconnect";
-import type { SpeakerEvents } from "./speaker.ts";
 
 /** What is told of the connection that counts: what an older one still says is not heard by the client either. */
-type Tapped = Pick<SpeakerEvents, "connected" | "letterCame" | "letterSaid" | "callSaid" | "callCame">;
+export interface WireEvents {
+  /** It has another connection from here on. */
+  connected?(): void;
+  /** A direct message comes on it, whether or not the application is handed it. */
+  letterCame?(id: string): void;
+  /** What is said of a direct message on it. */
+  letterSaid?(id: string, word: "ack" | "nack"): void;
+  /** A call is made on it, as its client numbers them. */
+  callSaid?(seq: number): void;
+  /** A call is answered on it, or said to have failed. */
+  callCame?(seq: number): void;
+}
 
 /** Words of frames that are looked at, as they begin on the wire: none of them has bytes in these proofs. */
 const SEEN = /^\["(?:d|ack|nack|call|answer|failed)",/;
 
 /** The same transport. */
-export function tapped(transport: Transport, events: Tapped): Transport {
+export function tapped(transport: Transport, events: WireEvents): Transport {
   let newest = 0;
   return (url, protocols, told) => {
     const mine = ++newest;
@@ -48,7 +58,7 @@ export function tapped(transport: Transport, events: Tapped): Transport {
   };
 }
 
-function tell([word, first]: readonly [string, unknown], events: Tapped): void {
+function tell([word, first]: readonly [string, unknown], events: WireEvents): void {
   if (word === "d") events.letterCame?.(first as string);
   else if (word === "nack") events.letterSaid?.(first as string, "nack");
   else if (word === "call") events.callSaid?.(first as number);
