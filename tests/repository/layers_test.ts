@@ -17,7 +17,7 @@ const COMMAND = /^src\/((tools\/)?cli|run)\//;
 const COMMANDS = /^mod\.ts$|^node:/;
 
 /** The core and its protocols, and what commands are made of, as another package sees them. */
-const CORE = /^@sluice\/sluice(\/(http|websocket|channels\/client))?$/;
+const CORE = /^@sluice\/sluice(\/(http|websocket(\/reconnect)?|channels\/client))?$/;
 const KIT = /^@sluice\/sluice\/cli\/kit$/;
 
 /** Who may import what, first match decides. A file that no row knows fails: a new folder needs a row. */

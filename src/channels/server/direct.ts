@@ -363,6 +363,12 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const { epoch, stream, letter } = queue;
     const { generation } = await log.take(triesOf(stream), String(offset), "", triesAge(keep), 0);
     if (!isActive(queue, place) || queue.epoch !== epoch) return;
+    if (log.shared || queue.places.size > 1) {
+      // Another session may have dealt with it since it was read: then nobody counts its deliveries any more.
+      const { entries } = await log.read(stream, offset - 1, ONE);
+      if (entries[0]?.offset !== offset) return await this.#forgetTries(stream, offset, generation);
+      if (!isActive(queue, place) || queue.epoch !== epoch) return;
+    }
     if (generation > attempts) return await this.#bury({ stream, epoch, offset }, entry, generation);
     place.inFlight.set(offset, generation);
     const { [WAITS]: _, ...headers } = entry.headers ?? {};
