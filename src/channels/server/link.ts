@@ -72,7 +72,8 @@ export class Link implements SessionLink {
     this.#world = world;
     this.#peer = peer;
     this.#options = options;
-    this.#request = request;
+    // Nobody else asks for it, and it has all of its exchange with it.
+    this.#request = options.authenticate === undefined ? null : request;
   }
 
   get isGone(): boolean {
