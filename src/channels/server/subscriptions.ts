@@ -11,7 +11,7 @@ import type { Feeds } from "./feeds.ts";
 import type { Peer } from "./peer.ts";
 import type { ClientPlace, Session } from "./session.ts";
 import type { Signer } from "./signer.ts";
-import { type Start, Subscription } from "./subscription.ts";
+import { type Start, Subscription, type SubscriptionOwner } from "./subscription.ts";
 import { readPosition } from "./tickets.ts";
 
 /** Hears of channels that are written for the first time. */
@@ -71,7 +71,7 @@ interface Watched {
 const AT_A_TIME = 64;
 
 /** All of one connection. */
-export class Subscriptions {
+export class Subscriptions implements SubscriptionOwner {
   readonly #world: SubscriptionWorld;
   readonly #peer: Peer;
   readonly #session: Session;
@@ -181,10 +181,10 @@ export class Subscriptions {
   }
 
   /** Joins and leaves may be among what is missing: who is there is told anew. */
-  readonly #gapped = (channel: string): void => {
+  gapped(channel: string): void {
     const said = this.#memberBy?.get(channel);
     if (said !== undefined && !this.#isEnded) this.#enter(channel, [...said.values()].at(-1));
-  };
+  }
 
   #enter(channel: string, member: unknown): void {
     const subscription = this.#byChannel.get(channel);
@@ -193,7 +193,7 @@ export class Subscriptions {
 
   async #open(channel: string, name: string, start: Start): Promise<void> {
     this.#checkRoom();
-    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this.#gapped);
+    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this);
     this.#byChannel.set(channel, subscription);
     try {
       await subscription.open(name, start);
@@ -282,13 +282,13 @@ export class Subscriptions {
     this.#patterns?.delete(name);
     for (const channel of watched?.channels ?? [name]) {
       const subscription = this.#byChannel.get(channel);
-      if (subscription === undefined || !subscription.names.delete(name)) continue;
+      if (subscription === undefined || !subscription.forget(name)) continue;
       const members = this.#memberBy?.get(channel);
       if (members?.delete(name) && members.size === 0) {
         this.#memberBy!.delete(channel);
         this.#world.presence.leave(this.#session, channel);
       }
-      if (subscription.names.size > 0) continue;
+      if (subscription.names.length > 0) continue;
       subscription.end();
       this.#byChannel.delete(channel);
     }
