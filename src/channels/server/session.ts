@@ -50,8 +50,8 @@ export class Session implements ChannelSession {
   arrival = 0;
   /** The instance that had it before; null once that one knows of what it is a member here. */
   cameFrom: string | null = null;
-  /** Ends the wait for its client. */
-  cancelExpiry: () => void = () => {};
+  /** Ends the wait for its client; null while nobody waits. */
+  cancelExpiry: (() => void) | null = null;
   /** What its client says to the application. Null until it says something. */
   inbound: SessionInbound | null = null;
   readonly #clock: Clock;

@@ -74,7 +74,8 @@ export class Sessions {
   readonly #world: SessionWorld;
   readonly #watchers: readonly SessionWatcher[];
   readonly #sessions: Map<string, Session> = new Map();
-  readonly #byUser: Map<string, Set<Session>> = new Map();
+  /** Most have one: no set of their own is made for it. */
+  readonly #byUser: Map<string, Session | Set<Session>> = new Map();
   readonly #writing: Set<Promise<void>> = new Set();
   readonly #attaching: Set<Attaching> = new Set();
   #cancelRenewal: (() => void) | null = null;
@@ -97,7 +98,9 @@ export class Sessions {
 
   /** Those of a user, of this instance. */
   ofUser(user: string): readonly Session[] {
-    return [...this.#byUser.get(user) ?? []];
+    const found = this.#byUser.get(user);
+    if (found === undefined) return [];
+    return found instanceof Session ? [found] : [...found];
   }
 
   /** All of this instance. */
@@ -142,7 +145,7 @@ export class Sessions {
     if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
     if (elsewhere.instance !== null) session.inbound?.arrived();
-    session.cancelExpiry();
+    stopWaiting(session);
     if (session.link !== null) this.#fence(session);
     session.link = link;
     if (here === undefined) this.#add(session);
@@ -216,7 +219,7 @@ export class Sessions {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRenewal?.();
-    for (const session of this.#sessions.values()) session.cancelExpiry();
+    for (const session of this.#sessions.values()) stopWaiting(session);
     await Promise.all(this.#writing);
   }
 
@@ -229,7 +232,8 @@ export class Sessions {
     this.#renewLater();
     this.#sessions.set(session.id, session);
     const others = this.#byUser.get(session.user);
-    if (others === undefined) this.#byUser.set(session.user, new Set([session]));
+    if (others === undefined) this.#byUser.set(session.user, session);
+    else if (others instanceof Session) this.#byUser.set(session.user, new Set([others, session]));
     else others.add(session);
   }
 
@@ -241,7 +245,7 @@ export class Sessions {
   }
 
   #end(session: Session, moved: boolean, code: number, reason: string): void {
-    session.cancelExpiry();
+    stopWaiting(session);
     const { link } = session;
     session.link = null;
     this.#remove(session);
@@ -253,8 +257,8 @@ export class Sessions {
   #remove(session: Session): void {
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
     const others = this.#byUser.get(session.user);
-    others?.delete(session);
-    if (others?.size === 0) this.#byUser.delete(session.user);
+    if (others instanceof Set) others.delete(session);
+    if (others === session || (others instanceof Set && others.size === 0)) this.#byUser.delete(session.user);
   }
 
   /** Its client did not come back. */
@@ -328,6 +332,11 @@ export class Sessions {
       this.#world.failed("Writing down that a session's client is away failed", error)
     );
   }
+}
+
+function stopWaiting(session: Session): void {
+  session.cancelExpiry?.();
+  session.cancelExpiry = null;
 }
 
 function userOf({ user }: Identity, session: string): string {

@@ -8,6 +8,7 @@ import type { AcceptOptions, AuthorizeRequest } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelCode } from "../wire/frames.ts";
 import type { Feeds } from "./feeds.ts";
+import { Few } from "./few.ts";
 import type { Peer } from "./peer.ts";
 import type { ClientPlace, Session } from "./session.ts";
 import type { Signer } from "./signer.ts";
@@ -76,7 +77,7 @@ export class Subscriptions implements SubscriptionOwner {
   readonly #peer: Peer;
   readonly #session: Session;
   readonly #options: AcceptOptions;
-  readonly #byChannel: Map<string, Subscription> = new Map();
+  readonly #byChannel: Few<string, Subscription> = new Few();
   #patterns: Map<string, Watched> | null = null;
   /** By channel, the names by which membership was asked for, and what the member says of itself. Null for none. */
   #memberBy: Map<string, Map<string, unknown>> | null = null;
@@ -113,7 +114,7 @@ export class Subscriptions implements SubscriptionOwner {
 
   /** A fresh token may allow less. */
   async authorizeAgain(): Promise<void> {
-    const names = new Set([...this.#byChannel.values()].flatMap(({ names }) => [...names]));
+    const names = new Set(this.#byChannel.values().flatMap(({ names }) => names));
     for (const name of [...names, ...this.#patterns?.keys() ?? []]) {
       if (await this.#may("resume", name)) continue;
       this.#drop(name);
@@ -125,10 +126,10 @@ export class Subscriptions implements SubscriptionOwner {
   end(): Record<string, number> {
     this.#isEnded = true;
     const offsets: Record<string, number> = {};
-    for (const [channel, subscription] of this.#byChannel) {
+    for (const subscription of this.#byChannel.values()) {
       subscription.end();
-      const { told } = subscription;
-      if (told !== null) offsets[channel] = told;
+      const { told, feed } = subscription;
+      if (told !== null) offsets[feed.channel] = told;
     }
     for (const watched of this.#patterns?.values() ?? []) watched.stop();
     this.#byChannel.clear();
@@ -194,7 +195,7 @@ export class Subscriptions implements SubscriptionOwner {
   async #open(channel: string, name: string, start: Start): Promise<void> {
     this.#checkRoom();
     const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this);
-    this.#byChannel.set(channel, subscription);
+    this.#byChannel.set(subscription.feed.channel, subscription);
     try {
       await subscription.open(name, start);
     } catch (error) {
