@@ -36,7 +36,9 @@ export interface PushEar {
 
 /** The function that items are pushed to. */
 interface Sink<T> {
-  readonly fn: (item: T) => void | Promise<void>;
+  readonly fn: (this: unknown, item: T) => void | Promise<void>;
+  /** Whose function that is, if anybody's. */
+  readonly self: unknown;
   readonly ear: PushEar | null;
   readonly done: Promise<void>;
   readonly resolve: () => void;
@@ -100,8 +102,13 @@ export class Delivery<T> {
    * Calls `fn` for each item from now on. While a promise of `fn` is pending the next item waits.
    *
    * @param ear Hears of a failure, too: then nobody has to look at the promise.
+   * @param self Whose method `fn` is: it is called as such.
    */
-  forEach(fn: (item: T) => void | Promise<void>, ear: PushEar | null = null): Promise<void> {
+  forEach(
+    fn: (this: unknown, item: T) => void | Promise<void>,
+    ear: PushEar | null = null,
+    self: unknown = undefined,
+  ): Promise<void> {
     if (this.isTaken) throw inUse();
     let resolve!: Sink<T>["resolve"];
     let reject!: Sink<T>["reject"];
@@ -109,7 +116,7 @@ export class Delivery<T> {
       resolve = fulfil;
       reject = fail;
     });
-    this.#sink = { fn, ear, done, resolve, reject };
+    this.#sink = { fn, self, ear, done, resolve, reject };
     this.wake();
     return done;
   }
@@ -142,7 +149,7 @@ export class Delivery<T> {
     this.#pumping = true;
     try {
       while (this.#source.size > 0) {
-        const result = sink.fn(this.#source.take());
+        const result = sink.fn.call(sink.self, this.#source.take());
         if (isThenable(result)) return this.#waitFor(result, sink);
       }
     } catch (error) {

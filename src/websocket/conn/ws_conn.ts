@@ -10,7 +10,7 @@ import { checkNames, type Names } from "../../names.ts";
 import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "../close_code.ts";
 import { WebSocketClosedError } from "../websocket_errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
-import { WebSocketLink } from "./link.ts";
+import { type LinkOwner, WebSocketLink } from "./link.ts";
 import { refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
@@ -29,17 +29,27 @@ const SEND_NAMES: Names<WebSocketSendOptions> = { compress: true };
 
 const encoder = new TextEncoder();
 
+/** Has a WebSocket for itself, without a function or a promise of its own: there may be many thousands of these. */
+export interface WebSocketTaker {
+  /** A message came. While a promise of this is pending the next one waits. */
+  received(message: WebSocketMessage): void | Promise<void>;
+  /** The WebSocket is over; called when `closed` would be. */
+  gone(): void;
+}
+
 /** One WebSocket, on either side. */
-export class WsConn implements WebSocketConn, PushEar {
+export class WsConn implements WebSocketConn, PushEar, LinkOwner {
   readonly conn: Connection;
   readonly #link: WebSocketLink;
   readonly #agreement: WebSocketAgreement;
   #closed: Promise<WebSocketClose> | null = null;
+  #resolveClosed: ((outcome: WebSocketClose) => void) | null = null;
   /** The last of the messages that wait for a `Blob` to be read; null if none does. */
   #behind: Promise<void> | null = null;
   /** The last `forEach()`. */
   pushed: Promise<void> | null = null;
   #ear: PushEar | null = null;
+  #taker: WebSocketTaker | null = null;
 
   constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement) {
     this.conn = conn;
@@ -93,11 +103,11 @@ export class WsConn implements WebSocketConn, PushEar {
 
   /** As `closed`, without a word about anybody's waiting: for parts of ours. */
   get whenOver(): Promise<WebSocketClose> {
-    const link = this.#link;
+    const { outcome } = this.#link;
     if (this.#closed === null) {
-      this.#closed = link.outcome !== null
-        ? Promise.resolve(link.outcome)
-        : new Promise((resolve) => link.onOutcome = resolve);
+      this.#closed = outcome !== null
+        ? Promise.resolve(outcome)
+        : new Promise((resolve) => this.#resolveClosed = resolve);
     }
     return this.#closed;
   }
@@ -188,6 +198,18 @@ export class WsConn implements WebSocketConn, PushEar {
     return this.pushed = delivery.forEach(fn, this);
   }
 
+  /** As `forEach`, for one who has this WebSocket for itself. */
+  giveTo(taker: WebSocketTaker): Promise<void> {
+    this.#taker = taker;
+    if (this.#link.outcome !== null) this.#tellTaker();
+    return this.pushed = this.#link.delivery.forEach(taker.received, this, taker);
+  }
+
+  /** Who has it for itself; null where that is nobody. */
+  get taker(): WebSocketTaker | null {
+    return this.#taker;
+  }
+
   /** Lets `ear` hear of the end of `serving`, if that is a `forEach()` that goes on; false if it is something else. */
   followPush(serving: unknown, ear: PushEar): boolean {
     if (serving !== this.pushed || !this.#link.delivery.isPushing) return false;
@@ -236,6 +258,17 @@ export class WsConn implements WebSocketConn, PushEar {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  over(outcome: WebSocketClose): void {
+    if (this.#taker !== null) this.#tellTaker();
+    this.#resolveClosed?.(outcome);
+  }
+
+  /** As late as by a promise: what is under way in this moment is done by then. */
+  #tellTaker(): void {
+    const taker = this.#taker!;
+    queueMicrotask(() => taker.gone());
   }
 
   /** The end of a drain, or of this connection alone. */
