@@ -5,7 +5,8 @@
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
 import type { Connection } from "../../server/conn/connection.ts";
-import { DONE, type PushEar } from "../../server/conn/hand_out.ts";
+import { DONE, type PushEar, type Sink } from "../../server/conn/hand_out.ts";
+import { quietly } from "../../server/conn/output.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "../close_code.ts";
 import { WebSocketClosedError } from "../websocket_errors.ts";
@@ -29,7 +30,7 @@ const SEND_NAMES: Names<WebSocketSendOptions> = { compress: true };
 
 const encoder = new TextEncoder();
 
-/** Has a WebSocket for itself, without a function or a promise of its own: there may be many thousands of these. */
+/** Has a WebSocket for itself, and needs no function and no promise for it: there may be many thousands of these. */
 export interface WebSocketTaker {
   /** A message came. While a promise of this is pending the next one waits. */
   received(message: WebSocketMessage): void | Promise<void>;
@@ -38,7 +39,7 @@ export interface WebSocketTaker {
 }
 
 /** One WebSocket, on either side. */
-export class WsConn implements WebSocketConn, PushEar, LinkOwner {
+export class WsConn implements WebSocketConn, PushEar, Sink<WebSocketMessage>, LinkOwner {
   readonly conn: Connection;
   readonly #link: WebSocketLink;
   readonly #agreement: WebSocketAgreement;
@@ -46,7 +47,7 @@ export class WsConn implements WebSocketConn, PushEar, LinkOwner {
   #resolveClosed: ((outcome: WebSocketClose) => void) | null = null;
   /** The last of the messages that wait for a `Blob` to be read; null if none does. */
   #behind: Promise<void> | null = null;
-  /** The last `forEach()`. */
+  /** The last `forEach()`; of a taker that has left, how. */
   pushed: Promise<void> | null = null;
   #ear: PushEar | null = null;
   #taker: WebSocketTaker | null = null;
@@ -198,11 +199,11 @@ export class WsConn implements WebSocketConn, PushEar, LinkOwner {
     return this.pushed = delivery.forEach(fn, this);
   }
 
-  /** As `forEach`, for one who has this WebSocket for itself. */
-  giveTo(taker: WebSocketTaker): Promise<void> {
+  /** As `forEach`, for one who has this WebSocket for itself: the handler returns nothing then. */
+  giveTo(taker: WebSocketTaker): void {
     this.#taker = taker;
     if (this.#link.outcome !== null) this.#tellTaker();
-    return this.pushed = this.#link.delivery.forEach(taker.received, this, taker);
+    this.#link.delivery.pushTo(this);
   }
 
   /** Who has it for itself; null where that is nobody. */
@@ -210,9 +211,29 @@ export class WsConn implements WebSocketConn, PushEar, LinkOwner {
     return this.#taker;
   }
 
-  /** Lets `ear` hear of the end of `serving`, if that is a `forEach()` that goes on; false if it is something else. */
+  take(message: WebSocketMessage): void | Promise<void> {
+    return this.#taker!.received(message);
+  }
+
+  ended(error: unknown): void {
+    this.#left(error === null ? Promise.resolve() : Promise.reject(error));
+  }
+
+  failed(error: unknown): void {
+    this.#left(Promise.reject(error));
+  }
+
+  #left(how: Promise<void>): void {
+    this.pushed = quietly(how);
+    this.pushEnded();
+  }
+
+  /**
+   * Lets `ear` hear of the end of `serving`, if that is a `forEach()` that goes on, or of its taker; false if it is
+   * something else.
+   */
   followPush(serving: unknown, ear: PushEar): boolean {
-    if (serving !== this.pushed || !this.#link.delivery.isPushing) return false;
+    if ((this.#taker === null && serving !== this.pushed) || !this.#link.delivery.isPushing) return false;
     this.#ear = ear;
     return true;
   }
