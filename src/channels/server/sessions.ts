@@ -8,7 +8,7 @@ import { ChannelError } from "../channels_errors.ts";
 import type { Identity } from "../channels_api.ts";
 import type { ChannelLog } from "../log/log_api.ts";
 import { CLOSE_CODES } from "../wire/frames.ts";
-import { Session, type SessionLink } from "./session.ts";
+import { ANONYMOUS_PREFIX, Session, type SessionLink } from "./session.ts";
 import { randomText, type Signer } from "./signer.ts";
 import { readTicket, ticketOf } from "./tickets.ts";
 
@@ -98,9 +98,10 @@ export class Sessions {
 
   /** Those of a user, of this instance. */
   ofUser(user: string): readonly Session[] {
-    const found = this.#byUser.get(user);
-    if (found === undefined) return [];
-    return found instanceof Session ? [found] : [...found];
+    const found = this.#byUser.get(user) ?? [];
+    const named = found instanceof Session ? [found] : [...found];
+    const own = user.startsWith(ANONYMOUS_PREFIX) ? this.#sessions.get(user.slice(ANONYMOUS_PREFIX.length)) : undefined;
+    return own?.isAnonymous === true ? [...named, own] : named;
   }
 
   /** All of this instance. */
@@ -138,7 +139,8 @@ export class Sessions {
   #put(link: SessionLink, identity: Identity, id: string, elsewhere: Elsewhere): Omit<Attached, "ticket"> {
     const here = this.#sessions.get(id);
     if (here !== undefined && here.generation > elsewhere.generation) throw fenced();
-    const session = here ?? new Session(id, userOf(identity, id), identity.data, this.#world.clock);
+    const user = identity.user === ANONYMOUS ? null : identity.user;
+    const session = here ?? new Session(id, user, identity.data, this.#world.clock);
     session.data = identity.data;
     session.generation = elsewhere.generation;
     session.connections++;
@@ -231,6 +233,7 @@ export class Sessions {
   #add(session: Session): void {
     this.#renewLater();
     this.#sessions.set(session.id, session);
+    if (session.isAnonymous) return;
     const others = this.#byUser.get(session.user);
     if (others === undefined) this.#byUser.set(session.user, session);
     else if (others instanceof Session) this.#byUser.set(session.user, new Set([others, session]));
@@ -340,7 +343,7 @@ function stopWaiting(session: Session): void {
 }
 
 function userOf({ user }: Identity, session: string): string {
-  return user === ANONYMOUS ? `anonymous-${session}` : user;
+  return user === ANONYMOUS ? ANONYMOUS_PREFIX + session : user;
 }
 
 function groupOf(session: string): string {
@@ -361,7 +364,8 @@ function wallOf(clock: Clock): number {
 
 /** It says when it was made: what was revoked then is known by that. */
 function newId(clock: Clock): string {
-  return `${Math.floor(wallOf(clock)).toString(36)}-${randomText(ID_BYTES)}`;
+  // Joined it is one piece; of a template, which keeps its parts, a map would make another.
+  return [Math.floor(wallOf(clock)).toString(36), randomText(ID_BYTES)].join("-");
 }
 
 function bornAt(id: string): number {
