@@ -12,7 +12,7 @@ import { Semaphore } from "../sync.ts";
 import type { Conn } from "../server/conn/conn.ts";
 import type { Connection } from "../server/conn/connection.ts";
 import type { WsConn } from "../websocket/conn/ws_conn.ts";
-import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketHandler, type WebSocketOptions } from "../websocket/mod.ts";
 import { checkChannel, OWN } from "./channel_name.ts";
 import type {
   AcceptOptions,
@@ -91,8 +91,6 @@ export class Channels implements AsyncDisposable {
   readonly #listenings: readonly Listening[];
   readonly #patterns: Patterns;
   readonly #instanceListeners: Set<(state: InstanceState) => void> = new Set();
-  /** WebSockets of clients, for a drain's last words. */
-  readonly #links: WeakMap<WebSocketConn, Link> = new WeakMap();
   /** What WebSockets are served with, by what the application has said of them. */
   readonly #webSocketOptions: WeakMap<object, WebSocketOptions> = new WeakMap();
   readonly #plainOptions: WebSocketOptions;
@@ -208,12 +206,9 @@ export class Channels implements AsyncDisposable {
    */
   accept(request: Request, options: AcceptOptions = {}): Response {
     checkAccept("accept()", options);
-    return upgradeWebSocket(request, (ws) => {
-      const link = new Link(this.#world, new WebSocketPeer(ws as WsConn), options, request);
-      this.#links.set(ws, link);
-      void (ws as WsConn).whenOver.then(() => link.gone());
-      return ws.forEach((message) => link.received(message));
-    }, this.#webSocketOptionsFor(options.webSocket));
+    const handler: WebSocketHandler = (ws) =>
+      (ws as WsConn).giveTo(new Link(this.#world, new WebSocketPeer(ws as WsConn), options, request));
+    return upgradeWebSocket(request, handler, this.#webSocketOptionsFor(options.webSocket));
   }
 
   /**
@@ -457,7 +452,7 @@ export class Channels implements AsyncDisposable {
       answers: false,
       lastMessage: (ws) => {
         void this.drain().catch((error) => this.#world.failed("Telling of the drain failed", error));
-        return this.#links.get(ws)?.bye();
+        return ((ws as WsConn).taker as Link | null)?.bye();
       },
     };
   }

@@ -534,7 +534,7 @@ describe("a subscription by itself", () => {
     const failed = (what: string): void => void said.push([what]);
     const world = { log, signer, pace: new Pace(clock), reads: new Semaphore(1), clock, maxReplay: 100, failed };
     const feed = new Feed("a", world, { unused: () => {} });
-    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, () => {}) });
+    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, { gapped: () => {} }) });
   }
 
   async function turns(clock: VirtualClock): Promise<void> {

@@ -48,6 +48,8 @@ export class Feed {
   readonly channel: string;
   /** Its name as JSON. */
   readonly nameJson: string;
+  /** Its name alone: by this most ask for it, and share the list. */
+  readonly names: readonly string[];
   /** Fulfils when `epoch` and `top` are known. */
   readonly opened: Promise<void>;
   /** Life of the log. */
@@ -74,6 +76,7 @@ export class Feed {
   constructor(channel: string, world: FeedWorld, owner: FeedOwner) {
     this.channel = channel;
     this.nameJson = JSON.stringify(channel);
+    this.names = [channel];
     this.world = world;
     this.#owner = owner;
     this.opened = this.#open();

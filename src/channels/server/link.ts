@@ -66,13 +66,15 @@ export class Link implements SessionLink {
   readonly #options: AcceptOptions;
   readonly #request: Request | null;
   #state: LinkState = "greeting";
-  #cancelExpiry: () => void = () => {};
+  /** Null where its token has no end. */
+  #cancelExpiry: (() => void) | null = null;
 
   constructor(world: LinkWorld, peer: Peer, options: AcceptOptions, request: Request | null) {
     this.#world = world;
     this.#peer = peer;
     this.#options = options;
-    this.#request = request;
+    // Nobody else asks for it, and it has all of its exchange with it.
+    this.#request = options.authenticate === undefined ? null : request;
   }
 
   get isGone(): boolean {
@@ -100,7 +102,7 @@ export class Link implements SessionLink {
   /** The connection has ended. */
   gone(): void {
     if (!this.#move("gone")) return;
-    this.#cancelExpiry();
+    this.#cancelExpiry?.();
     if (this.session === null) return;
     this.subscriptions.end();
     this.#world.sessions.detach(this.session, this);
@@ -238,7 +240,7 @@ export class Link implements SessionLink {
 
   /** A token has its time: another is asked for before it is over. */
   #expireAt(expires: number | undefined): void {
-    this.#cancelExpiry();
+    this.#cancelExpiry?.();
     if (expires === undefined || expires === Infinity || this.#state !== "open") return;
     const left = Math.max(0, expires - this.#wall);
     const before = Math.min(REFRESH_BEFORE, left / 5);

@@ -8,7 +8,7 @@ import { ChannelError } from "../channels_errors.ts";
 import type { Identity } from "../channels_api.ts";
 import type { ChannelLog, Taken } from "../log/log_api.ts";
 import { CLOSE_CODES } from "../wire/frames.ts";
-import { Session, type SessionLink } from "./session.ts";
+import { ANONYMOUS_PREFIX, Session, type SessionLink } from "./session.ts";
 import { randomText, type Signer } from "./signer.ts";
 import { readTicket, ticketOf } from "./tickets.ts";
 
@@ -80,7 +80,8 @@ export class Sessions {
   readonly #world: SessionWorld;
   readonly #watchers: readonly SessionWatcher[];
   readonly #sessions: Map<string, Session> = new Map();
-  readonly #byUser: Map<string, Set<Session>> = new Map();
+  /** Most have one: no set of their own is made for it. */
+  readonly #byUser: Map<string, Session | Set<Session>> = new Map();
   readonly #writing: Set<Promise<void>> = new Set();
   readonly #attaching: Set<Attaching> = new Set();
   #cancelRenewal: (() => void) | null = null;
@@ -103,7 +104,10 @@ export class Sessions {
 
   /** Those of a user, of this instance. */
   ofUser(user: string): readonly Session[] {
-    return [...this.#byUser.get(user) ?? []];
+    const found = this.#byUser.get(user) ?? [];
+    const named = found instanceof Session ? [found] : [...found];
+    const own = user.startsWith(ANONYMOUS_PREFIX) ? this.#sessions.get(user.slice(ANONYMOUS_PREFIX.length)) : undefined;
+    return own?.isAnonymous === true ? [...named, own] : named;
   }
 
   /** All of this instance. */
@@ -141,14 +145,15 @@ export class Sessions {
   #put(link: SessionLink, identity: Identity, id: string, elsewhere: Elsewhere): Omit<Attached, "ticket"> {
     const here = this.#sessions.get(id);
     if (here !== undefined && here.generation > elsewhere.generation) throw fenced();
-    const session = here ?? new Session(id, userOf(identity, id), identity.data, this.#world.clock);
+    const user = identity.user === ANONYMOUS ? null : identity.user;
+    const session = here ?? new Session(id, user, identity.data, this.#world.clock);
     session.data = identity.data;
     session.generation = elsewhere.generation;
     session.connections++;
     if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
     if (elsewhere.instance !== null) session.inbound?.arrived();
-    session.cancelExpiry();
+    stopWaiting(session);
     if (session.link !== null) this.#fence(session);
     session.link = link;
     if (here === undefined) this.#add(session);
@@ -222,7 +227,7 @@ export class Sessions {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRenewal?.();
-    for (const session of this.#sessions.values()) session.cancelExpiry();
+    for (const session of this.#sessions.values()) stopWaiting(session);
     await Promise.all(this.#writing);
   }
 
@@ -234,8 +239,10 @@ export class Sessions {
   #add(session: Session): void {
     this.#renewLater();
     this.#sessions.set(session.id, session);
+    if (session.isAnonymous) return;
     const others = this.#byUser.get(session.user);
-    if (others === undefined) this.#byUser.set(session.user, new Set([session]));
+    if (others === undefined) this.#byUser.set(session.user, session);
+    else if (others instanceof Session) this.#byUser.set(session.user, new Set([others, session]));
     else others.add(session);
   }
 
@@ -247,7 +254,7 @@ export class Sessions {
   }
 
   #end(session: Session, moved: boolean, code: number, reason: string): void {
-    session.cancelExpiry();
+    stopWaiting(session);
     const { link } = session;
     session.link = null;
     this.#remove(session);
@@ -259,8 +266,8 @@ export class Sessions {
   #remove(session: Session): void {
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
     const others = this.#byUser.get(session.user);
-    others?.delete(session);
-    if (others?.size === 0) this.#byUser.delete(session.user);
+    if (others instanceof Set) others.delete(session);
+    if (others === session || (others instanceof Set && others.size === 0)) this.#byUser.delete(session.user);
   }
 
   /** Its client did not come back. */
@@ -347,8 +354,13 @@ export class Sessions {
   }
 }
 
+function stopWaiting(session: Session): void {
+  session.cancelExpiry?.();
+  session.cancelExpiry = null;
+}
+
 function userOf({ user }: Identity, session: string): string {
-  return user === ANONYMOUS ? `anonymous-${session}` : user;
+  return user === ANONYMOUS ? ANONYMOUS_PREFIX + session : user;
 }
 
 function groupOf(session: string): string {
@@ -369,7 +381,8 @@ function wallOf(clock: Clock): number {
 
 /** It says when it was made: what was revoked then is known by that. */
 function newId(clock: Clock): string {
-  return `${Math.floor(wallOf(clock)).toString(36)}-${randomText(ID_BYTES)}`;
+  // Joined it is one piece; of a template, which keeps its parts, a map would make another.
+  return [Math.floor(wallOf(clock)).toString(36), randomText(ID_BYTES)].join("-");
 }
 
 function bornAt(id: string): number {
