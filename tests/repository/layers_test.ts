@@ -74,6 +74,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     BASE,
     /^src\/framing\/(codecs\/|(base_decoder|decoder|delimiter|length_prefix|lines|mapped_decoder|option_checks|text)\.ts$)/,
   ]],
+  [/^src\/framing\/rpc\//, [BASE, /^src\/framing\/(rpc\/|base_decoder\.ts$)/]],
   [/^src\/framing\//, [BASE, /^src\/server\//, /^src\/framing\/[^/]+$/]],
   // HTTP's.
   [/^src\/http\/(http_errors|lazy)\.ts$/, [BASE]],
@@ -162,6 +163,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/channels/client/mod.ts", 61],
   ["src/channels/redis/mod.ts", 72],
   ["src/framing/codecs/mod.ts", 55],
+  ["src/framing/rpc/mod.ts", 60],
   ["src/watch/mod.ts", 276],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 73],
