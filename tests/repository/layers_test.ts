@@ -127,7 +127,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /^src\/channels\/(log\/log_api|channels_api|channels_errors|channel_name)\.ts$/,
   ]],
   [/^src\/channels\//, [BASE, /^src\/(server\/conn|framing|websocket|channels)\//]],
-  [/^src\/watch\//, [/^mod\.ts$/, /^src\/watch\//]],
+  [/^src\/watch\//, [/^mod\.ts$/, /^src\/(clock|address|files)\.ts$/, /^src\/watch\//]],
   // Between processes.
   [/^src\/run\/supervisor\//, [
     BASE,
@@ -164,7 +164,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/channels/redis/mod.ts", 72],
   ["src/framing/codecs/mod.ts", 55],
   ["src/framing/rpc/mod.ts", 60],
-  ["src/watch/mod.ts", 276],
+  ["src/watch/mod.ts", 295],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 73],
   ["src/run/config/mod.ts", 60],

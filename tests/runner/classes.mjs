@@ -114,6 +114,7 @@ export const CLASSES = [
   ["tools/verify/servers_process_test.ts", "process", "long"],
   ["tools/verify/tool_process_test.ts", "process", "one"],
   ["watch/", "pure", "everywhere"],
+  ["watch/act_process_test.ts", "process", "everywhere"],
   ["watch/process_test.ts", "process", "repeated"],
   ["websocket/", "pure", "everywhere"],
   ["websocket/cases_test.ts", "process", "long"],
