@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { endOfTurn } from "../clock.ts";
 import type { Names } from "../names.ts";
 import { duration } from "../validate.ts";
 import { Boundary } from "../server/conn/boundary.ts";
@@ -41,8 +42,11 @@ export const STREAM_NAMES: Names<FrameStreamOptions> = { highWaterMark: true, fi
 /** Bytes of waiting frames at which the connection is paused: one large chunk, and a second is on its way. */
 const DEFAULT_HIGH_WATER_MARK = 64 * 1024;
 
-/** Frames that are opened for one batch: each may be as large as its payload's limit. */
+/** Frames opened for one batch, or between two looks at the time: each may be as large as its payload's limit. */
 const MAX_OPENED = 16;
+
+/** Ms after which others have their turn, before more frames of this connection are opened. */
+const MAX_OPENING = 4;
 
 /**
  * The queue between a connection and whoever takes its frames. `wake` is called when there may be something to take.
@@ -64,6 +68,11 @@ export class FrameIntake<T> implements Consumer {
   #queue: unknown[] = [];
   /** The oldest of them, if it is opened. */
   #opened: { readonly frame: T } | null = null;
+  /** Frames opened since nothing waited or others had their turn, and since when. */
+  #openings = 0;
+  #openingSince = 0;
+  /** Others have their turn: nothing is opened. */
+  #isResting = false;
   /** Frames at the front of the queue that are taken. */
   #taken = 0;
   /** Takes, of one frame or of all that waited. */
@@ -118,10 +127,13 @@ export class FrameIntake<T> implements Consumer {
     return this.#boundary.isBusy ? 1 + this.#takes : 0;
   }
 
-  /** Frames that wait. Where the oldest has to be opened and can't be, the stream breaks here, and none waits. */
+  /**
+   * Frames that may be taken. Where the oldest has to be opened and can't be, the stream breaks here, and none may; nor
+   * while others have their turn.
+   */
   get size(): number {
     if (this.#open !== null && this.#opened === null && this.#waiting > 0) this.#openNext(this.#open);
-    return this.#waiting;
+    return this.#isResting ? 0 : this.#waiting;
   }
 
   get #waiting(): number {
@@ -130,7 +142,7 @@ export class FrameIntake<T> implements Consumer {
 
   /** No more frames will be queued. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#ended && !(this.#isResting && this.#waiting > 0);
   }
 
   get paused(): boolean {
@@ -254,6 +266,7 @@ export class FrameIntake<T> implements Consumer {
   }
 
   #openNext(open: (raw: unknown) => T): void {
+    if (this.#isResting || this.#rests()) return;
     try {
       this.#opened = { frame: open(this.#queue[this.#taken]) };
     } catch (error) {
@@ -264,12 +277,26 @@ export class FrameIntake<T> implements Consumer {
     }
   }
 
+  /** Frames have been opened for so long that whoever else has something to do comes first. */
+  #rests(): boolean {
+    if (this.#openings++ === 0) this.#openingSince = performance.now();
+    if (this.#openings % MAX_OPENED > 0 || performance.now() - this.#openingSince < MAX_OPENING) return false;
+    this.#openings = 0;
+    this.#isResting = true;
+    endOfTurn(() => {
+      this.#isResting = false;
+      this.#wake();
+    });
+    return true;
+  }
+
   #emptied(): void {
     // The bytes of a broken frame are only here: the decoder has let go of them.
     if (this.#failed) this.#raw = [this.#unread()];
     else this.#dropRaw();
     this.#queue.length = 0;
     this.#taken = 0;
+    this.#openings = 0;
     this.#boundary.press(false);
   }
 

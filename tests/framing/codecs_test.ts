@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { sizeDelimitedDecodeStream, sizeDelimitedEncode } from "@bufbuild/protobuf/wire";
 import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { endOfTurn } from "../../src/clock.ts";
 import { type Codec, delimiterCodec, framed, FrameError, OptionError } from "../../mod.ts";
 import {
   bytes,
@@ -277,6 +278,36 @@ describe("payloadCodec()", () => {
     const batch = await stream.batches().next();
     assertEquals([batch.value.length, opened <= 19], [16, true]);
   });
+
+  for (const way of ["next", "forEach", "batches"] as const) {
+    it(`lets others have their turn while many frames take long to open, and loses none: ${way}`, async () => {
+      const conn = new FakeConn();
+      const slow: Payload<number, number> = {
+        encode: (value) => Uint8Array.of(value),
+        decode: (bytes) => {
+          const end = performance.now() + 0.5;
+          while (performance.now() < end);
+          return bytes[0];
+        },
+      };
+      let turns = 0;
+      let isOver = false;
+      const turn = (): void => void (turns++, isOver || endOfTurn(turn));
+      const stream = framed(conn, lengthPrefix(slow, { size: 1 }));
+      const sent = Array.from({ length: 200 }, (_, i) => i);
+      endOfTurn(turn);
+      conn.send(sent.flatMap((value) => [1, value]));
+      conn.consumer!.end();
+      const got: number[] = [];
+      if (way === "forEach") await stream.forEach((value) => void got.push(value));
+      else if (way === "next") { for await (const value of stream) got.push(value); }
+      else for await (const values of stream.batches()) got.push(...values);
+      isOver = true;
+      assertEquals(got, sent);
+      // 100 ms of work in pieces of 8, or of a batch.
+      assert(turns >= 8, `${turns} turns`);
+    });
+  }
 
   it("delivers what is right before the frame that is not, and ends there", async () => {
     for (const way of ["next", "forEach", "batches"] as const) {

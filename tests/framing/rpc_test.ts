@@ -13,6 +13,7 @@ import {
   InUseError,
   lengthPrefixCodec,
   OptionError,
+  silentLogger,
   withCancel,
   withTimeout,
 } from "../../mod.ts";
@@ -222,6 +223,17 @@ describe("a deadline", () => {
     assertEquals(await r.w.until(endless), "two");
   });
 
+  it("that is over when the call comes lets nothing run", async () => {
+    const conn = new FakeConn();
+    const there = gated();
+    rpc(framed(conn, jsonLines()), { methods: there.methods });
+    conn.send('{"id":1,"method":"wait","timeout":0}\n');
+    await new Promise((resolve) => setTimeout(resolve));
+    const [answer] = conn.written.map((each) => JSON.parse(new TextDecoder().decode(each)));
+    assertEquals([answer.re, answer.error.code, there.begun], [1, "ERR_RPC_DEADLINE", []]);
+    conn.end();
+  });
+
   it("takes a call that waits for its turn out of the queue", async () => {
     const there = gated();
     await using r = await rpcWorld({ server: { methods: there.methods, maxConcurrent: 1 } });
@@ -406,6 +418,32 @@ describe("a drain", () => {
     peer.leave();
     assertEquals(said(), "");
     conn.end();
+  });
+
+  it("goes on where onGoodbye throws, and where an envelope can't say it", async () => {
+    const logged: unknown[] = [];
+    const logger = { ...silentLogger, error: (message: string) => void logged.push(message) };
+    const onGoodbye = () => {
+      throw new Error("no other server");
+    };
+    const conn = new FakeConn();
+    const peer = rpc(framed(conn, jsonLines()), { logger, onGoodbye });
+    conn.send('{"goodbye":true}\n');
+    assertEquals([logged, conn.written.length, peer.isOpen], [["onGoodbye failed"], 1, false]);
+    conn.end();
+
+    const mute = new FakeConn();
+    const wrap = (message: unknown): never => {
+      throw new OptionError("frame", `no word for ${(message as { kind: string }).kind}`);
+    };
+    const methods = { one: () => 1 };
+    const silent = rpc(framed(mute, jsonLines()), { logger, methods, envelope: { ...PLAIN_ENVELOPE, wrap } });
+    mute.send('{"id":1,"method":"one"}\n{"ping":true}\n');
+    silent.leave();
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals([silent.running, mute.written.length], [0, 0]);
+    assertEquals(logged.slice(1), ["Method failed", "Method failed", "Method failed", "Method failed"]);
+    mute.end();
   });
 
   it("holds the connection for a call of ours that the peer has not answered", async () => {

@@ -5,7 +5,7 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { background, type Context, type ContextParent, withCancel, withTimeout } from "../../context/mod.ts";
-import { FrameError, OptionError } from "../../errors.ts";
+import { FrameError, OptionError, SluiceError } from "../../errors.ts";
 import { jsonLogger, type Logger, safeLogger } from "../../log.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { callable, checkParts, count, duration, text } from "../../validate.ts";
@@ -97,7 +97,7 @@ class Peer implements ServedHost {
     cancel: ({ id }) => this.#quietly(() => this.#served.cancel(id)),
     goodbye: () => this.#takeGoodbye(),
     seen: () => this.#quietly(() => this.#takes("seen")),
-    ping: () => this.#send({ kind: "pong" }).catch(ignore),
+    ping: () => this.#tell({ kind: "pong" }),
     pong: () => this.#quietly(() => {}),
   };
 
@@ -172,17 +172,11 @@ class Peer implements ServedHost {
       await this.#send(message);
     } catch (error) {
       // What can't be sent is the method's mistake, and its caller must not wait for it; else nobody is left.
-      if (!(error instanceof OptionError)) return;
+      if (isOfTheConnection(error)) return;
       this.failed(method, error);
       const { id } = message;
-      await this.#send({
-        kind: "error",
-        id,
-        code: "ERR_RPC_FAILED",
-        message: "The result can't be sent",
-        data: undefined,
-      })
-        .catch(ignore);
+      const text = "The result can't be sent";
+      await this.#tell({ kind: "error", id, code: "ERR_RPC_FAILED", message: text, data: undefined });
     }
   }
 
@@ -242,8 +236,12 @@ class Peer implements ServedHost {
 
   #takeGoodbye(): Promise<void> {
     this.#asks("goodbye");
-    const sent = this.#send({ kind: "seen" }).catch(ignore);
-    this.#onGoodbye?.();
+    const sent = this.#tell({ kind: "seen" });
+    try {
+      this.#onGoodbye?.();
+    } catch (error) {
+      this.#log.error("onGoodbye failed", { error });
+    }
     return sent;
   }
 
@@ -283,9 +281,13 @@ class Peer implements ServedHost {
     return this.#frames.send(this.#envelope.wrap(message));
   }
 
-  /** Sends what nobody waits for. */
-  #tell(message: RpcMessage): void {
-    this.#send(message).catch(ignore);
+  /** Sends what nobody waits for; never rejects. */
+  async #tell(message: RpcMessage): Promise<void> {
+    try {
+      await this.#send(message);
+    } catch (error) {
+      if (!isOfTheConnection(error)) this.failed("", error);
+    }
   }
 }
 
@@ -302,6 +304,11 @@ function checkEnvelope(envelope: unknown): void {
   const { wrap, unwrap } = (envelope ?? {}) as Partial<RpcEnvelope<unknown>>;
   if (typeof wrap === "function" && typeof unwrap === "function") return;
   throw new OptionError("envelope", "envelope must have the functions wrap() and unwrap()");
+}
+
+/** Nobody is left to tell; else it is an envelope or a codec that can't say it. */
+function isOfTheConnection(error: unknown): boolean {
+  return error instanceof SluiceError && !(error instanceof OptionError);
 }
 
 function ignore(): void {}

@@ -77,6 +77,7 @@ export class Served {
     if (method === undefined) {
       return this.refuse(id, rpcError("ERR_RPC_UNKNOWN_METHOD", `There is no method ${JSON.stringify(name)}`));
     }
+    if (message.timeout === 0) return this.refuse(id, late());
     const isFull = this.#running >= this.#host.maxConcurrent;
     if (isFull && this.#queue.size >= this.#host.maxQueued) {
       return this.refuse(id, rpcError("ERR_RPC_BUSY", "Too many calls are waiting, call again later"));
@@ -187,6 +188,10 @@ function errorMessage(id: number, { code, message, data }: RpcError): MessageOf<
 }
 
 function whyGivenUp(cause: unknown): RpcError {
-  if (cause instanceof DeadlineExceeded) return rpcError("ERR_RPC_DEADLINE", "The caller's time is over");
+  if (cause instanceof DeadlineExceeded) return late();
   return rpcError("ERR_RPC_CANCELED", "The call was given up");
+}
+
+function late(): RpcError {
+  return rpcError("ERR_RPC_DEADLINE", "The caller's time is over");
 }
