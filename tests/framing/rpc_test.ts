@@ -1,6 +1,7 @@
 /** Calls over frames: answers, deadlines, cancellation, limits, goodbyes and ends, seen from both sides. */
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
 import {
   background,
   Canceled,
@@ -354,6 +355,32 @@ describe("an end", () => {
       const error = await assertRejects(() => peer.done, FrameError, "", text);
       assertEquals([error.code, conn.calls.includes("close"), peer.isOpen], ["ERR_FRAME_MALFORMED", true, false], text);
     }
+  });
+
+  it("comes to a peer that says anything at all by a FrameError, if it comes", async () => {
+    const ids = fc.oneof(fc.integer({ min: -1, max: 4 }), fc.jsonValue());
+    const said = fc.oneof(
+      fc.jsonValue(),
+      fc.record({ id: ids, method: fc.constantFrom("one", "none", ""), params: fc.jsonValue() }),
+      fc.record({ id: ids, method: fc.constant("one"), timeout: fc.jsonValue() }),
+      fc.record({ re: ids, result: fc.jsonValue() }),
+      fc.record({ re: ids, error: fc.record({ code: fc.jsonValue(), message: fc.string() }) }),
+      fc.record({ cancel: ids }),
+      fc.constantFrom({ goodbye: true }, { seen: true }, { ping: true }, { pong: true }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(said, { maxLength: 8 }), async (values) => {
+        const conn = new FakeConn();
+        const peer = rpc(framed(conn, jsonLines()), { methods: { one: () => 1 }, logger: silentLogger });
+        const asked = outcome(peer.call("a", 1, { timeout: 0 }));
+        conn.send(values.map((value) => `${JSON.stringify(value)}\n`).join(""));
+        if (conn.consumer !== null) conn.end();
+        await peer.done.catch((error) => assert(error instanceof FrameError, String(error)));
+        await asked;
+        assertEquals([peer.isOpen, peer.pending, peer.running], [false, 0, 0]);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("is no end for an answer to a call that was given up", async () => {

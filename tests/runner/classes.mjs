@@ -45,6 +45,7 @@ export const CLASSES = [
   ["cli/init_proxies_process_test.ts", "process", "long"],
   ["cli/init_test.ts", "pure", "one"],
   ["framing/", "pure", "everywhere"],
+  ["framing/rpc_process_test.ts", "process", "everywhere"],
   ["framing/rpc_seeds_test.ts", "pure", "sampled"],
   ["handlers/", "process", "long"],
   ["http/", "pure", "everywhere"],
