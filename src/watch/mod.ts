@@ -15,6 +15,7 @@
  *
  * @module
  */
+export type { FileAccess, FolderLock, OpenFile } from "../files.ts";
 export type { BufferedConn, ResourceReport, ServerReport } from "./report.ts";
 export type {
   CutOptions,
