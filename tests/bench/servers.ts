@@ -4,7 +4,7 @@
  * @module
  */
 import { type Program, type RuntimeName, startCommand, startProgram } from "../support/processes.ts";
-import type { Held, HoldJob, Job, PlacesJob, Recovered, RecoverJob, Sample } from "./load/jobs.ts";
+import type { Heard, Held, HoldJob, Job, PlacesJob, Recovered, RecoverJob, Sample, Target, Work } from "./load/jobs.ts";
 import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
 import { LeftOut } from "./result.ts";
 import { type BenchRuntime, nodePath } from "./runtimes.ts";
@@ -46,6 +46,7 @@ export class Rig implements AsyncDisposable {
   readonly #node: string;
   readonly #programs: Program[] = [];
   #load: Program | null = null;
+  #ears: Program | null = null;
 
   /** For one runtime; what runs on Node besides it runs on the machine's own. */
   constructor(machine: Machine, runtime: BenchRuntime) {
@@ -147,7 +148,24 @@ export class Rig implements AsyncDisposable {
     );
   }
 
-  measure(job: Exclude<Job, HoldJob | PlacesJob | RecoverJob>): Promise<Sample> {
+  /** Lets some be live, in a process of their own, which a client that shakes hands does not keep from hearing. */
+  async listen(port: number, live: number): Promise<void> {
+    const ears = this.#ears = await this.#startLoad();
+    await ask(ears, { job: "listen", port, live });
+  }
+
+  /** What they have heard since the last time. */
+  heard(): Promise<Heard> {
+    return ask(this.#ears!, { job: "heard" }) as Promise<Heard>;
+  }
+
+  /** Ends them: what has become of their server is nothing to them. */
+  async deafen(): Promise<void> {
+    await this.#ears?.kill();
+    this.#ears = null;
+  }
+
+  measure(job: Work & Target): Promise<Sample> {
     return this.#ask(job) as Promise<Sample>;
   }
 
@@ -163,12 +181,8 @@ export class Rig implements AsyncDisposable {
     await Promise.all(this.#programs.map((program) => program.kill()));
   }
 
-  async #ask(job: Job): Promise<Sample | Held | Recovered> {
-    const load = this.#load ??= await this.#startLoad();
-    load.type(JSON.stringify(job) + "\n");
-    const answer = JSON.parse(await load.line(/^\{/, LONGEST_JOB_MS));
-    if (answer.error !== undefined) throw new Error(`load, ${job.job}: ${answer.error}`);
-    return answer;
+  async #ask(job: Job): Promise<Sample | Held | Recovered | Heard> {
+    return await ask(this.#load ??= await this.#startLoad(), job);
   }
 
   #run(path: string, runtime: RuntimeName, args: readonly string[], core: number): Program {
@@ -194,6 +208,13 @@ export class Rig implements AsyncDisposable {
     const { pinned, manyFiles } = this.machine;
     return { ...(pinned ? { core } : {}), ...(manyFiles ? { maxFiles: MAX_FILES } : {}) };
   }
+}
+
+async function ask(load: Program, job: Job): Promise<Sample | Held | Recovered | Heard> {
+  load.type(JSON.stringify(job) + "\n");
+  const answer = JSON.parse(await load.line(/^\{/, LONGEST_JOB_MS));
+  if (answer.error !== undefined) throw new Error(`load, ${job.job}: ${answer.error}`);
+  return answer;
 }
 
 /** A program of this folder as JavaScript. */

@@ -1,5 +1,6 @@
 /**
- * Writes the tables of the manuals anew from the doc comments, and the JSON Schema of a `sluice.json`: `npm run docs`.
+ * Writes the tables of the manuals anew from the doc comments, the JSON Schema of a `sluice.json`, and the client that the
+ * page of `sluice demo` loads: `npm run docs`.
  *
  * @module
  */
@@ -7,6 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { manuals } from "../support/manuals.ts";
 import { root } from "../support/processes.ts";
 import { RUN_SCHEMA_FILE, runSchemaText } from "./run_schema_file.ts";
+import { DEMO_CLIENT_FILE, demoClientText } from "./demo_client_file.ts";
 import { renewed } from "./tables.ts";
 
 for (const manual of manuals()) {
@@ -16,8 +18,9 @@ for (const manual of manuals()) {
   console.log(`${manual.path} has new tables`);
 }
 
-const schema = runSchemaText();
-if (!existsSync(root + RUN_SCHEMA_FILE) || readFileSync(root + RUN_SCHEMA_FILE, "utf8") !== schema) {
-  writeFileSync(root + RUN_SCHEMA_FILE, schema);
-  console.log(`${RUN_SCHEMA_FILE} is new`);
+const whole = [[RUN_SCHEMA_FILE, runSchemaText()], [DEMO_CLIENT_FILE, await demoClientText()]] as const;
+for (const [path, text] of whole) {
+  if (existsSync(root + path) && readFileSync(root + path, "utf8") === text) continue;
+  writeFileSync(root + path, text);
+  console.log(`${path} is new`);
 }

@@ -55,6 +55,7 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/testing/README.md", "memoryAdapter(", /^echo: hello\ntrue\ntrue 0 0$/m],
   ["src/tools/load/README.md", "runLoad(", /^1000 0 true$/m],
   ["src/tools/faults/README.md", "startFaultProxy(", /^tcp 0$/m],
+  ["src/tools/verify/README.md", "deadLetters(", /^$/],
 ];
 
 /** The same, of programs that need a Redis. */
