@@ -128,7 +128,7 @@ describe("pool()", () => {
 
   it("never gives out what has died idle, and makes another in its place", async () => {
     await using w = new PoolWorld({ max: 2 });
-    await w.settle();
+    await w.pass(1000);
     const [one, two] = w.made;
     one.die("reset");
     two.die("reset");
@@ -192,7 +192,7 @@ describe("pool()", () => {
   it("tries connects again, more and more slowly, and those who wait are told why in vain", async () => {
     const refused = new Error("refused");
     await using w = new PoolWorld({ max: 1, acquireTimeout: 10_000 });
-    await w.settle();
+    await w.pass(1000);
     w.broken = refused;
     w.made[0].die();
     const waiting = w.pool.acquire();
@@ -208,6 +208,24 @@ describe("pool()", () => {
     await w.pass(5000);
     (await loan).release();
     assertEquals([w.pool.stats.connects, w.open], [2, 1]);
+  });
+
+  it("takes what dies as soon as it is made for a connect that failed, and does not spin", async () => {
+    for (const minIdle of [0, 1]) {
+      let made = 0;
+      const watch = (_: Thing, gone: () => void) => (made++, gone());
+      await using w = new PoolWorld({ max: 1, minIdle, watch, acquireTimeout: 1000 });
+      const late = assertRejects(() => w.pool.acquire(), PoolTimeoutError);
+      await w.pass(1000);
+      assertStringIncludes(String((await late).cause), "ended as soon as it was made");
+      assert(made >= 4 && made < 8, `${made}`);
+    }
+    await using w = new PoolWorld({ max: 1, watch: (thing, gone) => thing.die = gone });
+    for (let i = 0; i < 20; i++) {
+      w.made.at(-1)?.die();
+      await w.pass(10);
+    }
+    assert(w.made.length >= 2 && w.made.length < 5, `${w.made.length}`);
   });
 
   it("with retryConnect false tells the one who waits longest of a failure, and tries for the next", async () => {

@@ -26,6 +26,8 @@ import { Waiters } from "./waiters.ts";
 /** How long a pool waits after a connect that failed, in ms: twice as long each time. */
 const FIRST_BACKOFF = 50;
 const MAX_BACKOFF = 5000;
+/** A connection that ends within so many ms, and before anybody had it, was none. */
+const YOUNG = 1000;
 
 const REASONS: readonly CloseReason[] = ["died", "invalid", "lifetime", "idle", "discarded", "drained"];
 
@@ -209,6 +211,7 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
     const { clock, leakWarning } = this.#limits;
     member.wake();
     member.enter("take");
+    if (this.#failures > 0) this.#recovered();
     const loan = new ConnLoan<T>(this, member, clock.now(), trace);
     member.uses++;
     member.loan = loan;
@@ -348,11 +351,9 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
   }
 
   #made(conn: T): void {
-    const { clock, lifetimeJitter, maxLifetime, watch, log, name } = this.#limits;
+    const { clock, lifetimeJitter, maxLifetime, watch } = this.#limits;
     if (this.#state !== "open") return this.#closeConn(conn);
     this.#connects++;
-    if (this.#failures > 0) log.info("Connections are made again", { pool: name, failures: this.#failures });
-    this.#failures = 0;
     this.#stopBackoff?.();
     this.#stopBackoff = null;
     const now = clock.now();
@@ -361,6 +362,13 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
     watch?.(conn, (reason) => this.#died(member, reason));
     if (member.state === "idle") this.#settle(member);
     this.#grow();
+  }
+
+  /** A connection has lived long enough to be given out. */
+  #recovered(): void {
+    const { log, name } = this.#limits;
+    log.info("Connections are made again", { pool: name, failures: this.#failures });
+    this.#failures = 0;
   }
 
   #failed(error: unknown): void {
@@ -389,11 +397,19 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
   /** It ended by itself, whoever has it. */
   #died(member: Member<T>, reason: unknown): void {
     member.why = "died";
-    if (member.enter("doom") === "gone") this.#end(member, "died", reason);
+    if (member.enter("doom") !== "gone") return;
+    // Whoever accepts and closes at once is no better than who refuses: without a pause this would never end.
+    const isStillborn = member.uses === 0 && this.#now - member.idleSince < YOUNG;
+    this.#end(member, "died", reason, false, isStillborn);
+    if (!isStillborn) return;
+    const { name } = this.#limits;
+    this.#failed(
+      new ConnectError("ECONNRESET", `A connection of pool ${name} ended as soon as it was made`, { cause: reason }),
+    );
   }
 
-  /** It is not used again: closes it, and makes another in its place where one is wanted. */
-  #end(member: Member<T>, why: CloseReason, reason?: unknown, drop: boolean = false): void {
+  /** It is not used again: closes it, and makes another in its place where one is wanted, unless that `waits`. */
+  #end(member: Member<T>, why: CloseReason, reason?: unknown, drop: boolean = false, waits: boolean = false): void {
     member.enter("discard");
     member.wake();
     if (!this.#members.delete(member)) return;
@@ -405,6 +421,7 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
     if (drop && this.#limits.close === undefined && isConn(member.conn)) member.conn.abort(reason);
     else this.#closeConn(member.conn);
     if (this.#members.size === 0) this.#onEmpty?.();
+    if (waits) return;
     this.#serve();
     this.#grow();
   }
