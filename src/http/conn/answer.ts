@@ -5,8 +5,9 @@
  */
 import type { HttpExchange } from "./exchange.ts";
 import { decodedFields, fieldsOf } from "../answer/fields.ts";
+import { PassedOn } from "../answer/passed_on.ts";
 import { Reply } from "../answer/reply.ts";
-import { sendStream } from "./stream_answer.ts";
+import { sendParts, sendStream } from "./stream_answer.ts";
 import type { HttpResult } from "../http_api.ts";
 import { sendWhole } from "./whole_answer.ts";
 
@@ -26,6 +27,10 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
   if (response instanceof Reply) {
     const { status, fields, content } = response as Reply;
     return sendWhole(exchange, status, "", fields, content);
+  }
+  if (response instanceof PassedOn) {
+    if (!(response as PassedOn).isTouched) return sendParts(exchange, response as PassedOn);
+    response = (response as PassedOn).native();
   }
   if (!isResponse(response)) throw new TypeError(`A handler must give a Response, got ${nameOf(response)}`);
   const { status } = response;
