@@ -62,6 +62,11 @@ export class ClientConn implements Consumer, CallHost {
     return this.#limits.address;
   }
 
+  /** It has ended by itself: nothing can be sent on it. */
+  get isGone(): boolean {
+    return this.#isGone;
+  }
+
   /** Calls `gone` when it ends by itself, now if it has. */
   watch(gone: (reason?: unknown) => void): void {
     if (this.#isGone) return gone();
@@ -81,6 +86,10 @@ export class ClientConn implements Consumer, CallHost {
   /** Sends a request. @param onEnd Called once, when this is free again, or lost. */
   send(request: Outgoing, onEnd: (end: CallEnd) => void): Call {
     const call = new Call(request, this, onEnd);
+    if (this.#isGone) {
+      queueMicrotask(() => this.#lost(call, undefined));
+      return call;
+    }
     const { headTimeout, host } = this.#limits;
     this.#call = call;
     this.#parser.expect(request.method);
@@ -295,6 +304,7 @@ export class ClientConn implements Consumer, CallHost {
     if (this.#isGone) return;
     this.#isGone = true;
     this.#stopTimer?.();
+    this.#timerAt = Infinity;
     const gone = this.#onGone;
     this.#onGone = null;
     gone?.(reason);

@@ -102,12 +102,19 @@ export class HttpUpstream implements Upstream {
     let attempt = this.#begin(nextTarget(this.#targets, tried, this.#limits.clock.now())!, false);
     for (;; this.#retries++) {
       const { target } = attempt;
-      const loan = await this.#connect(request, attempt);
+      const found = this.#connect(request, attempt);
+      const loan = found instanceof Promise ? await found : found;
       if (loan instanceof UpstreamError) {
         tried = new Set([...tried, target]);
         const other = nextTarget(this.#targets, tried, this.#limits.clock.now());
         if (other === null) return this.#giveUp(request, loan);
         attempt = this.#begin(other, false);
+        continue;
+      }
+      // It ended on its way from the pool to here, in another microtask: nothing was sent.
+      if (loan.conn.isGone && !attempt.fresh) {
+        loan.discard();
+        attempt = { ...attempt, fresh: true };
         continue;
       }
       const call = this.#call(request, attempt, loan);
