@@ -21,6 +21,8 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/channels/redis/mod.ts", "exports_channels_redis.txt"],
   ["src/channels/outbox/file/mod.ts", "exports_channels_file.txt"],
   ["src/tools/load/mod.ts", "exports_load.txt"],
+  ["src/upstream/mod.ts", "exports_upstream.txt"],
+  ["src/upstream/policies/mod.ts", "exports_upstream_policies.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],
   ["src/run/config/mod.ts", "exports_config.txt"],

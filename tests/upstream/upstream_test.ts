@@ -16,6 +16,10 @@ function thenAt2(act: (side: Side) => void) {
   };
 }
 
+async function* threeBytes(): AsyncGenerator<string> {
+  yield "abc";
+}
+
 async function failureOf(promise: Promise<unknown>): Promise<UpstreamError> {
   return await assertRejects(() => promise, UpstreamError);
 }
@@ -77,10 +81,7 @@ describe("upstream()", () => {
     assertEquals([failed.failure, (failed.cause as Error).message], ["body", "disk"]);
     for (const length of ["2", "9"]) {
       const headers = { "content-length": length };
-      async function* three() {
-        yield "abc";
-      }
-      const short = await failureOf(w.until(w.upstream.fetch("/", { method: "POST", body: three(), headers })));
+      const short = await failureOf(w.until(w.upstream.fetch("/", { method: "POST", body: threeBytes(), headers })));
       assertEquals(short.failure, "body");
     }
     await w.pass(10);
@@ -522,8 +523,8 @@ describe("what upstream() and its calls refuse", () => {
       ["/", { method: "CONNECT" }, "opens a tunnel"],
       ["/", { headers: { "transfer-encoding": "chunked" } }, "transfer-encoding is for the connection"],
       ["/", { headers: { Connection: "close" } }, "Connection is for the connection"],
-      ["/", { headers: { "content-length": "-1" } }, "content-length must be a whole number"],
-      ["/", { body: "abc", headers: { "content-length": "4" } }, "content-length says 4, the body has 3 bytes"],
+      ["/", { headers: { "content-length": "-1" } }, "Content-Length must be a whole number"],
+      ["/", { body: "abc", headers: { "content-length": "4" } }, "Content-Length says 4, the body has 3 bytes"],
       ["/", { body: 7 as unknown as string }, "body must be text, bytes or a stream"],
       ["/", { upgrade: "websocket", body: "x" }, "upgrade goes with no body"],
       ["/", { retry: 3 } as CallOptions, "request() has no option retry"],

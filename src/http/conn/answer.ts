@@ -5,7 +5,7 @@
  */
 import type { HttpExchange } from "./exchange.ts";
 import { decodedFields, fieldsOf } from "../answer/fields.ts";
-import { PassedOn } from "../answer/passed_on.ts";
+import { PASSED_ON, type Passing } from "../answer/passing.ts";
 import { Reply } from "../answer/reply.ts";
 import { sendParts, sendStream } from "./stream_answer.ts";
 import type { HttpResult } from "../http_api.ts";
@@ -28,9 +28,10 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
     const { status, fields, content } = response as Reply;
     return sendWhole(exchange, status, "", fields, content);
   }
-  if (response instanceof PassedOn) {
-    if (!(response as PassedOn).isTouched) return sendParts(exchange, response as PassedOn);
-    response = (response as PassedOn).native();
+  const passing = response as Partial<Passing> | undefined;
+  if (passing?.[PASSED_ON] === true) {
+    if (passing.isTouched === false) return sendParts(exchange, passing as Passing);
+    response = passing.native!();
   }
   if (!isResponse(response)) throw new TypeError(`A handler must give a Response, got ${nameOf(response)}`);
   const { status } = response;

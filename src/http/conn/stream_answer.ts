@@ -9,7 +9,7 @@ import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "../answer/fields.ts";
 import { discardReader } from "../answer/discard.ts";
 import { endOf } from "../answer/outgoing.ts";
-import type { PartSource, PassedOn } from "../answer/passed_on.ts";
+import type { PartSource, Passing } from "../answer/passing.ts";
 import { isBodyless } from "../answer/reply.ts";
 import { openHead, sendWhole } from "./whole_answer.ts";
 
@@ -53,7 +53,7 @@ export function sendStream(
 }
 
 /** Sends what is passed on from elsewhere: whole if all of it is here, else as it comes. */
-export function sendParts(exchange: HttpExchange, { status, statusText, fields, source }: PassedOn): void {
+export function sendParts(exchange: HttpExchange, { status, statusText, fields, source }: Passing): void {
   if (isBodyless(status) || exchange.head.isHead) {
     source.cancel(undefined);
     return sendWhole(exchange, status, statusText, fields, null);

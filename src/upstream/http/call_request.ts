@@ -70,7 +70,7 @@ export function requestOf(target: string, options: CallOptions): Outgoing {
 function methodOf(given: string | undefined): string {
   const method = text("method", given, "GET");
   if (!TOKEN.test(method)) throw new OptionError("method", `method must be a token, got ${JSON.stringify(method)}`);
-  if (method === "CONNECT") throw new OptionError("method", "method CONNECT opens a tunnel, use connect() for that");
+  if (method === "CONNECT") throw new OptionError("method", "method must not be CONNECT, which opens a tunnel: use connect() for that");
   return COMMON.test(method) ? method.toUpperCase() : method;
 }
 
@@ -119,5 +119,5 @@ function fieldsOf(headers: HeaderFields): Fields {
 
 function lengthOf(value: string): number {
   if (/^\d{1,15}$/.test(value)) return Number(value);
-  throw new OptionError("headers", `content-length must be a whole number, got ${JSON.stringify(value)}`);
+  throw new OptionError("headers", `Content-Length must be a whole number, got ${JSON.stringify(value)}`);
 }

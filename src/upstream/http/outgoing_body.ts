@@ -66,7 +66,7 @@ function wholeOf(bytes: Uint8Array, type: string, declared: number): TypedBody {
   if (declared >= 0 && declared !== bytes.length) {
     throw new OptionError(
       "headers",
-      `content-length says ${declared}, the body has ${bytes.length} bytes: leave it out`,
+      `Content-Length says ${declared}, the body has ${bytes.length} bytes: leave it out`,
     );
   }
   return { body: new WholeBody(bytes), type };

@@ -4,9 +4,14 @@
  * @module
  */
 import type { CloseReason } from "./pool_api.ts";
-import type { ConnLoan } from "./loan.ts";
 import { type MemberEvent, type MemberState, TRANSITIONS } from "./member_states.ts";
 import { isConn, Resting } from "./resting.ts";
+
+/** That somebody has it: since when, in ms on the clock, and where it was taken. */
+export interface Taken {
+  readonly since: number;
+  readonly trace: Error | null;
+}
 
 /** A connection, and what its pool knows of it. */
 export class Member<T> {
@@ -22,7 +27,7 @@ export class Member<T> {
   /** Why it is not to be used again. */
   why: CloseReason = "discarded";
   /** Who has it. */
-  loan: ConnLoan<T> | null = null;
+  loan: Taken | null = null;
   #state: MemberState = "idle";
   #resting: Resting | null = null;
 

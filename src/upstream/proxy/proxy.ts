@@ -6,7 +6,7 @@
 import { DeadlineExceeded } from "../../context/mod.ts";
 import { OptionError } from "../../errors.ts";
 import { addField, noFields, type OwnFields } from "../../http/answer/fields.ts";
-import { type PartSource, PassedOn } from "../../http/answer/passed_on.ts";
+import type { PartSource } from "../../http/answer/passing.ts";
 import { reply } from "../../http/answer/reply.ts";
 import { statusLine } from "../../http/answer/status.ts";
 import { latin1 } from "../../http/answer/fields.ts";
@@ -25,6 +25,7 @@ import { PoolClosedError, PoolTimeoutError, UpstreamError } from "../upstream_er
 import { bodyOf } from "./exchange_body.ts";
 import { forwardingLines, isForwarding, viaLine } from "./forwarding.ts";
 import { isHopByHop, namedBy, trailerLines } from "./hop_by_hop.ts";
+import { PassedOn } from "./passed_on.ts";
 import { type ProxyOptions, type ProxyPlan, proxyPlan } from "./proxy_options.ts";
 import { join } from "./tunnel.ts";
 

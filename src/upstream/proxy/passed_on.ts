@@ -1,27 +1,16 @@
 /**
- * An answer that comes from elsewhere part by part, such as a proxy's: a `Response` to whoever looks, and none for who
- * sends it on.
+ * An upstream's answer on its way to the client: a `Response` to whoever looks, and none for who sends it on.
  *
  * @module
  */
-import { type Lazy, standInFor } from "../lazy.ts";
-import { headersOf, type OwnFields } from "./fields.ts";
-import { isBodyless, nativeResponse } from "./reply.ts";
-
-/** Where the parts of a body come from. */
-export interface PartSource {
-  /** The next part if it is here, null at the end, undefined if it is not here yet. @throws What `read()` rejects with. */
-  take(): Uint8Array | null | undefined;
-  /** The next part, or null at the end. */
-  read(): Promise<Uint8Array | null>;
-  /** Nobody wants the rest. */
-  cancel(reason: unknown): void;
-  /** Trailer fields, each with its CRLF; asked for behind the end. */
-  trailers(): string;
-}
+import { headersOf, type OwnFields } from "../../http/answer/fields.ts";
+import { type PartSource, PASSED_ON, type Passing } from "../../http/answer/passing.ts";
+import { isBodyless, nativeResponse } from "../../http/answer/reply.ts";
+import { type Lazy, standInFor } from "../../http/lazy.ts";
 
 /** What is passed on. */
-export class PassedOn implements Lazy<Response> {
+export class PassedOn implements Lazy<Response>, Passing {
+  readonly [PASSED_ON] = true;
   readonly status: number;
   readonly statusText: string;
   readonly fields: OwnFields;
