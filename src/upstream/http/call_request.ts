@@ -70,7 +70,9 @@ export function requestOf(target: string, options: CallOptions): Outgoing {
 function methodOf(given: string | undefined): string {
   const method = text("method", given, "GET");
   if (!TOKEN.test(method)) throw new OptionError("method", `method must be a token, got ${JSON.stringify(method)}`);
-  if (method === "CONNECT") throw new OptionError("method", "method must not be CONNECT, which opens a tunnel: use connect() for that");
+  if (method === "CONNECT") {
+    throw new OptionError("method", "method must not be CONNECT, which opens a tunnel: use connect() for that");
+  }
   return COMMON.test(method) ? method.toUpperCase() : method;
 }
 
