@@ -124,6 +124,10 @@ describe("pool()", () => {
     await w.pass(200);
     assertEquals([...w.counts, w.pool.stats.closed.idle], [2, 2, 0, 0, 0, 3]);
     assertEquals(w.made.filter((thing) => !thing.isClosed), [loans[3].conn, loans[4].conn]);
+    // Those that are kept grow as old as they like.
+    (await w.pool.acquire()).release();
+    await w.pass(5000);
+    assertEquals([w.pool.stats.closed.idle, w.made.length], [3, 5]);
   });
 
   it("never gives out what has died idle, and makes another in its place", async () => {
