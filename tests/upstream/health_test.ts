@@ -160,5 +160,8 @@ describe("an address's health", () => {
     health.begin(101);
     health.well(true);
     assertEquals([health.state, health.ejections], ["in", 1]);
+    // It broke off in the body behind the head that had found it well: that counts as any failure does.
+    health.bad(true, 102, false);
+    assertEquals([health.state, health.ejections], ["in", 1]);
   });
 });

@@ -81,6 +81,8 @@ describe("proxy()", () => {
       "x-forwarded-proto": "https",
       "x-forwarded-port": "1",
       "x-real-ip": "1.2.3.4",
+      "x_forwarded_for": "1.2.3.4",
+      "X_Real-IP": "1.2.3.4",
     };
     for (
       const [kind, wanted] of [
@@ -93,7 +95,7 @@ describe("proxy()", () => {
       const peer = await w.peer("10.9.8.7");
       peer.ask(request("/", { headers: forged }));
       await w.pass(20);
-      const told = w.sides[0][0].text.split("\r\n").filter((line) => /^(x-forw|forw|x-real)/.test(line));
+      const told = w.sides[0][0].text.split("\r\n").filter((line) => /^(x.forw|forw|x.real)/.test(line));
       assertEquals(told, wanted as readonly string[] as string[]);
     }
   });
@@ -127,7 +129,9 @@ describe("proxy()", () => {
       via: "edge",
     };
     await using w = await proxyWorld(counting, { proxy: own });
-    await w.asked(request("/api/x", { headers: { "x-one": "1", "x-key": "guess", via: "1.0 other" } }));
+    await w.asked(
+      request("/api/x", { headers: { "x-one": "1", "x-key": "guess", "x_key": "guess", via: "1.0 other" } }),
+    );
     const text = w.sides[0][0].text;
     assertStringIncludes(text, `GET /x HTTP/1.1\r\nhost: ${new URL(w.url(0)).host}\r\n`);
     assertStringIncludes(text, "x-key: secret\r\nx-one: 2\r\nvia: 1.0 other, 1.1 edge\r\n");

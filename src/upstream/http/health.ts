@@ -58,7 +58,8 @@ export class Health {
 
   /** A call has failed, and the address is to blame. @param mayEject It would not be the last one. */
   bad(isTrial: boolean, now: number, mayEject: boolean): void {
-    if (isTrial) {
+    // One that has found it well, and then broke off in its body, is as any other.
+    if (isTrial && this.#state === "trial") {
       this.#enter("stillBad");
       this.#out(now);
     } else if (this.#state === "in" && ++this.#failures >= this.#limits.failures && mayEject) {

@@ -140,7 +140,9 @@ class Passage implements PartSource {
     const named = namedBy(head.header("connection"));
     let lines = "";
     for (const [name, value] of head.fields()) {
-      if (isReplaced(name) || isForwarding(name) || isHopByHop(name, named) || sets.has(name)) continue;
+      const meant = name.includes("_") ? name.replaceAll("_", "-") : name;
+      // Servers that make variables of fields can't tell `x_real_ip` from `x-real-ip`.
+      if (isReplaced(meant) || isForwarding(meant) || isHopByHop(name, named) || sets.has(meant)) continue;
       lines += `${name}: ${value}\r\n`;
     }
     const { remote, scheme, host } = exchange;
