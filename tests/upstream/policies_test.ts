@@ -117,12 +117,15 @@ describe("policies()", () => {
 
   it("guards calls to an upstream: three tries reach it, and the answer is read inside", async () => {
     let asked = 0;
-    await using server = await serveHttp({ port: 0, hostname: "127.0.0.1", logger: silentLogger }, async () => {
-      if (++asked === 1) await waits(300);
-      return asked === 2 ? reply("no", { status: 503 }) : Response.json({ tea: 3 });
-    });
+    await using server = await serveHttp(
+      { port: 0, hostname: "127.0.0.1", logger: silentLogger },
+      async (_request, ctx) => {
+        if (++asked === 1) await waits(60_000, ctx);
+        return asked === 2 ? reply("no", { status: 503 }) : Response.json({ tea: 3 });
+      },
+    );
     const app = upstream(server.url, { logger: silentLogger });
-    const guarded = policies(cockatiel, { ...QUICK, timeout: 100, attempts: 3 });
+    const guarded = policies(cockatiel, { ...QUICK, timeout: 1500, attempts: 3 });
     const price = await guarded.run(async (context) => {
       const answer = await app.fetch("/tea", { context });
       if (!answer.ok) throw new Error(`status ${answer.status}`);

@@ -228,7 +228,18 @@ describe("a call on a connection that was used before", () => {
     assertEquals([w.sides[0].length, w.upstream.stats.retries], [3, 1]);
   });
 
-  it("goes to a fresh one even while others are idle and the pool is full", async () => {
+  it("goes to a fresh one even while others are idle, which may be dead as well", async () => {
+    await using w = await upstreamWorld(async (side) => {
+      await side.head();
+      side.send(answer(`${side.number}`));
+      if (await side.head() !== null) side.reset();
+    }, { max: 3 });
+    await w.until(Promise.all([1, 2, 3].map(() => w.upstream.fetch("/"))));
+    assertEquals(await (await w.until(w.upstream.fetch("/"))).text(), "4");
+    assertEquals([w.upstream.stats.retries, w.sides[0].length], [1, 4]);
+  });
+
+  it("goes to a fresh one even while the pool is full", async () => {
     await using w = await upstreamWorld(thenAt2((side) => side.reset()), { max: 2 });
     await w.until(Promise.all([w.upstream.fetch("/"), w.upstream.fetch("/")]));
     assertEquals(w.upstream.stats.addresses[0].pool.idle, 2);
