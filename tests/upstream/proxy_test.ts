@@ -147,6 +147,21 @@ describe("proxy()", () => {
     assertEquals(lines, ["GET /a?b HTTP/1.1", "GET / HTTP/1.1", "GET /?q=/x HTTP/1.1", "OPTIONS * HTTP/1.1"]);
   });
 
+  it("counts Max-Forwards down for OPTIONS and TRACE, and answers for itself at 0", async () => {
+    await using w = await proxyWorld(counting);
+    const asking = (method: string, hops: string) => request("/", { method, headers: { "max-forwards": hops } });
+    const peer = await w.asked([
+      asking("OPTIONS", "3"),
+      asking("OPTIONS", "0"),
+      asking("TRACE", "0"),
+      asking("GET", "0"),
+      asking("OPTIONS", "many"),
+    ], 50);
+    assertEquals(peer.told, ["200 1.1", "204", "405", "200 1.2", "200 1.3"]);
+    const said = w.sides[0][0].text.match(/max-forwards: \w+/g);
+    assertEquals(said, ["max-forwards: 2", "max-forwards: 0", "max-forwards: many"]);
+  });
+
   it("keeps the trace: the client's id goes on, with its state; a broken one's state does not", async () => {
     await using w = await proxyWorld(counting);
     const id = "0af7651916cd43dd8448eb211c80319c";

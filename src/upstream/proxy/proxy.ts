@@ -64,6 +64,8 @@ class Passage implements PartSource {
   readonly #ctx: HttpContext;
   readonly #to: HttpUpstream;
   readonly #plan: ProxyPlan;
+  /** How many more may pass the request on; Infinity if nobody has said. */
+  readonly #hops: number;
   #answer: UpstreamAnswer | null = null;
 
   constructor(exchange: HttpExchange, request: Request, ctx: HttpContext, to: HttpUpstream, plan: ProxyPlan) {
@@ -72,9 +74,12 @@ class Passage implements PartSource {
     this.#ctx = ctx;
     this.#to = to;
     this.#plan = plan;
+    this.#hops = hopsOf(exchange);
   }
 
   async run(): Promise<HttpResult> {
+    // Whoever looks for the way asks each on it in turn (RFC 9110 §7.6.2); what TRACE would show is nobody's to see.
+    if (this.#hops === 0) return reply(null, { status: this.#exchange.head.method === "TRACE" ? 405 : 204 });
     const outgoing = this.#outgoing();
     if (outgoing.upgrade !== "") {
       const refusal = refusalInDrain(this.#exchange);
@@ -143,7 +148,8 @@ class Passage implements PartSource {
       const meant = name.includes("_") ? name.replaceAll("_", "-") : name;
       // Servers that make variables of fields can't tell `x_real_ip` from `x-real-ip`.
       if (isReplaced(meant) || isForwarding(meant) || isHopByHop(name, named) || sets.has(meant)) continue;
-      lines += `${name}: ${value}\r\n`;
+      const isCounted = name === "max-forwards" && this.#hops !== Infinity;
+      lines += `${name}: ${isCounted ? this.#hops - 1 : value}\r\n`;
     }
     const { remote, scheme, host } = exchange;
     lines += forwardingLines(forwarded, { remote, peer: exchange.conn.remote, scheme, host });
@@ -228,6 +234,14 @@ function statusOf(error: unknown, ended: unknown): number {
   if (error instanceof UpstreamError) return error.failure === "timeout" ? 504 : 502;
   if (error instanceof PoolTimeoutError || error instanceof PoolClosedError) return 503;
   return error === ended && error instanceof DeadlineExceeded ? 504 : 0;
+}
+
+/** Max-Forwards, which is for OPTIONS and TRACE alone. */
+function hopsOf({ head }: HttpExchange): number {
+  const { method } = head;
+  if (method !== "OPTIONS" && method !== "TRACE") return Infinity;
+  const said = head.header("max-forwards") ?? "";
+  return /^\d{1,9}$/.test(said) ? Number(said) : Infinity;
 }
 
 /** Fields that are written anew. */
