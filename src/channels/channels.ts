@@ -230,7 +230,10 @@ export class Channels implements AsyncDisposable {
       },
     });
     try {
-      await stream.forEach((frame) => link.received(messageOf(frame)));
+      await stream.forEach((frame) => {
+        const acting = link.received(messageOf(frame));
+        return acting === undefined ? peer.room() : acting.then(() => peer.room());
+      });
     } finally {
       link.gone();
     }

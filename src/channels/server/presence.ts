@@ -66,6 +66,19 @@ const LOSING = "losing";
 /** Where members come and go all the time, a list is told though it is behind. */
 const MAX_TRIES = 8;
 
+/**
+ * So much of one session may wait for the log, or be told: all sessions wait in one line, and whoever changes its mind
+ * all the time would keep the others waiting, and fill memory.
+ */
+const MAX_DUE = 16;
+
+/** What is not done yet of what a session has asked for. */
+interface Due {
+  count: number;
+  /** Who waits until it is less. */
+  waiting: (() => void)[];
+}
+
 /** Members of this instance. */
 export class Presence implements PresenceEnd, SessionWatcher {
   readonly #world: PresenceWorld;
@@ -74,6 +87,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
   readonly #behind: Map<string, { readonly memberships: readonly Membership[]; readonly cancel: () => void }> =
     new Map();
   readonly #rooms: Map<string, Room> = new Map();
+  readonly #due: Map<Session, Due> = new Map();
   /** One after the other: what was said last holds. */
   #last: Promise<void> = Promise.resolve();
   #announced = 0;
@@ -87,17 +101,19 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   enter(session: Session, channel: string, data: unknown, announced: Promise<void>): void {
     const { connections } = session;
-    this.#next(`Entering ${channel} failed`, async () => {
+    const entering = this.#next(`Entering ${channel} failed`, async () => {
       if (session.isOver) return;
       if (JSON.stringify(data ?? null).length > this.#world.maxMessageBytes) {
         return session.link?.say(["refused", channel, "too-large", "A member says too much of itself"]);
       }
       await this.#enter(session, channel, data ?? null, connections);
       // Not waited for here: others enter meanwhile.
-      void announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
+      const telling = announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
         this.#world.failed(`Telling who is in ${channel} failed`, error)
       );
+      this.#owe(session, telling);
     });
+    this.#owe(session, entering);
   }
 
   confirm(session: Session): void {
@@ -114,7 +130,12 @@ export class Presence implements PresenceEnd, SessionWatcher {
   }
 
   leave(session: Session, channel: string): void {
-    this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel));
+    this.#owe(session, this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel)));
+  }
+
+  room(session: Session): Promise<void> | null {
+    const due = this.#due.get(session);
+    return due === undefined || due.count <= MAX_DUE ? null : new Promise((resolve) => due.waiting.push(resolve));
   }
 
   ended(session: Session, moved: boolean): void {
@@ -188,8 +209,20 @@ export class Presence implements PresenceEnd, SessionWatcher {
     await this.#last;
   }
 
-  #next(what: string, work: () => Promise<unknown> | unknown): void {
-    this.#last = this.#last.then(work).then(() => {}, (error) => this.#world.failed(what, error));
+  #next(what: string, work: () => Promise<unknown> | unknown): Promise<void> {
+    return this.#last = this.#last.then(work).then(() => {}, (error) => this.#world.failed(what, error));
+  }
+
+  /** @param work Rejects never. */
+  #owe(session: Session, work: Promise<unknown>): void {
+    const due = this.#due.get(session) ?? { count: 0, waiting: [] };
+    this.#due.set(session, due);
+    due.count++;
+    void work.then(() => {
+      if (--due.count === 0) this.#due.delete(session);
+      if (due.count > MAX_DUE) return;
+      for (const resolve of due.waiting.splice(0)) resolve();
+    });
   }
 
   /** Asks the log until it has done it, or there is no more time: else somebody would be there who is not. */

@@ -34,6 +34,8 @@ export interface PresenceEnd {
   confirm(session: Session): void;
   /** Unsubscribed. */
   leave(session: Session, channel: string): void;
+  /** Null, or what fulfils when the log has done enough of what a session has asked for: before more is asked. */
+  room(session: Session): Promise<void> | null;
 }
 
 /** What they need. */
@@ -106,12 +108,13 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   /** What `unsub` asks for; says so when it is done. @throws {ChannelError} It is no list of names. */
-  unsubscribe(names: unknown): void {
+  unsubscribe(names: unknown): void | Promise<void> {
     if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) {
       throw new ChannelError("bad-frame", "What is unsubscribed is a list of names");
     }
     for (const name of names) this.#drop(name);
     this.#say(["unsubbed", names]);
+    return this.#world.presence.room(this.#session) ?? undefined;
   }
 
   /** A fresh token may allow less. */
@@ -183,6 +186,8 @@ export class Subscriptions implements SubscriptionOwner {
     this.#memberBy ??= new Map();
     this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Map()).set(name, member));
     this.#enter(channel, member);
+    const room = this.#world.presence.room(this.#session);
+    if (room !== null) await room;
   }
 
   /** Joins and leaves may be among what is missing: who is there is told anew. */
