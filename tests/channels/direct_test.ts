@@ -46,6 +46,27 @@ function followed(promise: Promise<unknown>): { state: string } {
 }
 
 describe("a direct message", () => {
+  it("is acknowledged in its turn: a flood of acknowledgements waits for the log", async () => {
+    const { w, ends, all: [one] } = await shared(1, { session: { window: 10 } });
+    await using _ = w;
+    const ada = await w.client({ token: "ada" }, one);
+    await one.channels.sendTo("ada", "x");
+    await ada.next("d");
+    await w.quiet();
+    let asked = 0;
+    ends[0].faults.call = (name) => name === "read" ? (asked++, 20) : null;
+    const epoch = idOf(ada, "x").split(".")[1];
+    for (let i = 0; i < 4; i++) ada.say(["ack", Array.from({ length: 500 }, (_, at) => `u${at + 2}.${epoch}`)]);
+    ada.say(["ack", [idOf(ada, "x")]], ["unsub", []]);
+    await w.quiet();
+    assertLess(asked, 100);
+    await w.within(60_000, () => ada.of("unsubbed").length === 1);
+    await w.pass(100);
+    const again = await w.client({ ticket: ada.ticket, token: "ada" }, one);
+    await w.pass(100);
+    assertEquals(given(again), []);
+  });
+
   it("waits for its user, and comes in order, whoever sent it when", async () => {
     await using w = await channelsWorld({}, BY_TOKEN);
     await w.channels.sendTo("ada", 1);

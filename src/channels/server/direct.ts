@@ -12,6 +12,7 @@ import { type ControlMessage, instanceStream, tell } from "./control.ts";
 import { idle, ONE } from "./asking.ts";
 import type { DirectEnd } from "./link.ts";
 import type { Follower, Notices } from "./notices.ts";
+import { Owed } from "./owed.ts";
 import type { Session } from "./session.ts";
 import type { SessionWatcher } from "./sessions.ts";
 
@@ -52,6 +53,9 @@ const RETRY = 1000;
 
 /** Whoever waits for an acknowledgement looks so often whether word of it was lost, in ms. */
 const LOOK = 5000;
+
+/** So many acknowledgements of one session may be under way at least, however small its window is. */
+const MIN_OWED = 64;
 
 /** Names one message of a queue. */
 interface Letter {
@@ -109,8 +113,12 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
   /** Who waits for an acknowledgement, by queue and offset. */
   readonly #waiting: Map<string, Set<Waiter>> = new Map();
 
+  /** Acknowledgements that are not written down. */
+  readonly #owed: Owed;
+
   constructor(world: DirectWorld) {
     this.#world = world;
+    this.#owed = new Owed(Math.max(world.window, MIN_OWED));
   }
 
   /** Queues a message. @param id Makes it idempotent; null for none. */
@@ -198,11 +206,13 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     this.detached(session);
   }
 
-  acknowledged(session: Session, ids: unknown): void {
+  async acknowledged(session: Session, ids: unknown): Promise<void> {
     if (!Array.isArray(ids)) return;
     for (const id of ids) {
       const letter = letterOf(session, id);
-      if (letter !== null) void this.#acknowledge(session, letter);
+      if (letter !== null) this.#owed.add(session, this.#acknowledge(session, letter));
+      const room = this.#owed.room(session);
+      if (room !== null) await room;
     }
   }
 

@@ -8,6 +8,7 @@ import { type Clock, idleTimer } from "../../clock.ts";
 import type { Member, PresenceChange } from "../channels_api.ts";
 import type { ChannelLog, EntryKind, Lease } from "../log/log_api.ts";
 import { FIRST_RETRY, idle, nextRetry } from "./asking.ts";
+import { Owed } from "./owed.ts";
 import type { Session } from "./session.ts";
 import type { SessionWatcher } from "./sessions.ts";
 import type { PresenceEnd } from "./subscriptions.ts";
@@ -66,18 +67,8 @@ const LOSING = "losing";
 /** Where members come and go all the time, a list is told though it is behind. */
 const MAX_TRIES = 8;
 
-/**
- * So much of one session may wait for the log, or be told: all sessions wait in one line, and whoever changes its mind
- * all the time would keep the others waiting, and fill memory.
- */
-const MAX_DUE = 16;
-
-/** What is not done yet of what a session has asked for. */
-interface Due {
-  count: number;
-  /** Who waits until it is less. */
-  waiting: (() => void)[];
-}
+/** So many comings and goings of one session may be under way: all sessions wait in one line. */
+const MAX_OWED = 16;
 
 /** Members of this instance. */
 export class Presence implements PresenceEnd, SessionWatcher {
@@ -87,7 +78,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
   readonly #behind: Map<string, { readonly memberships: readonly Membership[]; readonly cancel: () => void }> =
     new Map();
   readonly #rooms: Map<string, Room> = new Map();
-  readonly #due: Map<Session, Due> = new Map();
+  readonly #owed: Owed = new Owed(MAX_OWED);
   /** One after the other: what was said last holds. */
   #last: Promise<void> = Promise.resolve();
   #announced = 0;
@@ -111,9 +102,9 @@ export class Presence implements PresenceEnd, SessionWatcher {
       const telling = announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
         this.#world.failed(`Telling who is in ${channel} failed`, error)
       );
-      this.#owe(session, telling);
+      this.#owed.add(session, telling);
     });
-    this.#owe(session, entering);
+    this.#owed.add(session, entering);
   }
 
   confirm(session: Session): void {
@@ -130,12 +121,11 @@ export class Presence implements PresenceEnd, SessionWatcher {
   }
 
   leave(session: Session, channel: string): void {
-    this.#owe(session, this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel)));
+    this.#owed.add(session, this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel)));
   }
 
   room(session: Session): Promise<void> | null {
-    const due = this.#due.get(session);
-    return due === undefined || due.count <= MAX_DUE ? null : new Promise((resolve) => due.waiting.push(resolve));
+    return this.#owed.room(session);
   }
 
   ended(session: Session, moved: boolean): void {
@@ -211,18 +201,6 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   #next(what: string, work: () => Promise<unknown> | unknown): Promise<void> {
     return this.#last = this.#last.then(work).then(() => {}, (error) => this.#world.failed(what, error));
-  }
-
-  /** @param work Rejects never. */
-  #owe(session: Session, work: Promise<unknown>): void {
-    const due = this.#due.get(session) ?? { count: 0, waiting: [] };
-    this.#due.set(session, due);
-    due.count++;
-    void work.then(() => {
-      if (--due.count === 0) this.#due.delete(session);
-      if (due.count > MAX_DUE) return;
-      for (const resolve of due.waiting.splice(0)) resolve();
-    });
   }
 
   /** Asks the log until it has done it, or there is no more time: else somebody would be there who is not. */
