@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, idleTimer } from "../../clock.ts";
+import { type Clock, idleTimer, nextTurn } from "../../clock.ts";
 import { OWN } from "../channel_name.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { Appended, ChannelLog, Entry, NewEntry, Notice, Retention } from "../log/log_api.ts";
@@ -54,7 +54,7 @@ const RETRY = 1000;
 /** Whoever waits for an acknowledgement looks so often whether word of it was lost, in ms. */
 const LOOK = 5000;
 
-/** So many acknowledgements of one session may be under way at least, however small its window is. */
+/** So many acknowledgements of one session may be under way at least, however small its window is, and begin in a turn. */
 const MIN_OWED = 64;
 
 /** Names one message of a queue. */
@@ -208,7 +208,9 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
 
   async acknowledged(session: Session, ids: unknown): Promise<void> {
     if (!Array.isArray(ids)) return;
-    for (const id of ids) {
+    for (const [at, id] of ids.entries()) {
+      // Others have their turn, however long the list is.
+      if (at > 0 && at % MIN_OWED === 0) await new Promise<void>((resolve) => nextTurn(this.#world.clock, resolve));
       const letter = letterOf(session, id);
       if (letter !== null) this.#owed.add(session, this.#acknowledge(session, letter));
       const room = this.#owed.room(session);

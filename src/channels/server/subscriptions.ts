@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Semaphore } from "../../sync.ts";
 import { isChannel, isPattern, prefixOf } from "../channel_name.ts";
 import type { AcceptOptions, AuthorizeRequest } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
@@ -75,6 +76,9 @@ interface Watched {
 /** Wishes of one frame that are looked at at a time: each may ask the application, and the log. */
 const AT_A_TIME = 64;
 
+/** Pages that one connection has at a time: what a client that takes nothing holds of memory, however much it asks for. */
+const PAGES = 4;
+
 /** All of one connection. */
 export class Subscriptions implements SubscriptionOwner {
   readonly #world: SubscriptionWorld;
@@ -85,6 +89,7 @@ export class Subscriptions implements SubscriptionOwner {
   #patterns: Map<string, Watched> | null = null;
   /** By channel, the names by which membership was asked for, and what the member says of itself. Null for none. */
   #memberBy: Map<string, Map<string, unknown>> | null = null;
+  #pages: Semaphore | null = null;
   #isEnded = false;
 
   constructor(world: SubscriptionWorld, peer: Peer, session: Session, options: AcceptOptions) {
@@ -92,6 +97,10 @@ export class Subscriptions implements SubscriptionOwner {
     this.#peer = peer;
     this.#session = session;
     this.#options = options;
+  }
+
+  get pages(): Semaphore {
+    return this.#pages ??= new Semaphore(PAGES);
   }
 
   /** Where the client is in a channel; null if it has none. */
@@ -144,6 +153,8 @@ export class Subscriptions implements SubscriptionOwner {
 
   async #beginAll(wishes: readonly Wish[]): Promise<void> {
     for (let at = 0; at < wishes.length; at += AT_A_TIME) {
+      const turn = this.#world.pace.goOn();
+      if (turn !== null) await turn;
       await Promise.all(wishes.slice(at, at + AT_A_TIME).map((wish) => this.#begin(wish)));
     }
   }
