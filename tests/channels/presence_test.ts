@@ -80,7 +80,10 @@ describe("a member", () => {
       await w.quiet();
       bob.say(["sub", [member("b")]]);
       await w.within(3000, () => bob.of("members").length > 0);
-      await w.within(120_000, () => changes(ada, "a").at(-1) === "join ada i1 500" || ada.of("unsubbed").length === 500);
+      await w.within(
+        120_000,
+        () => changes(ada, "a").at(-1) === "join ada i1 500" || ada.of("unsubbed").length === 500,
+      );
     });
   }
 

@@ -509,7 +509,9 @@ describe("a subscription by itself", () => {
         return log.read(stream, after, limit);
       },
     });
-    for (const name of ["append", "tops", "follow", "streams", "take", "renew", "release", "leases", "remove", "close"]) {
+    for (
+      const name of ["append", "tops", "follow", "streams", "take", "renew", "release", "leases", "remove", "close"]
+    ) {
       Object.assign(counted, { [name]: (log as unknown as Record<string, () => unknown>)[name].bind(log) });
     }
     await using w = await channelsWorld({ log: counted });
