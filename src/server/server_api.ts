@@ -13,6 +13,7 @@ import type { HookFunction } from "./drain/hooks.ts";
 import type { Listener } from "./accept/listener.ts";
 import type { ConfigureOptions, DrainOptions } from "./serve_options.ts";
 import type { BusyConn, DrainReport, Holder } from "./drain/report.ts";
+import type { ServerObserver } from "./server_observer.ts";
 import type { TlsCertificates } from "./tls/tls_options.ts";
 
 /**
@@ -134,6 +135,12 @@ export interface Server extends AsyncDisposable {
    * ```
    */
   reloadTls(given?: TlsCertificates): Promise<readonly TlsCertificate[]>;
+  /**
+   * Lets an observer hear what happens from now on. The returned function ends it. Where nobody listens it costs nothing.
+   *
+   * @throws {OptionError} It has none of the functions that are called, or one is none.
+   */
+  observe(observer: ServerObserver): () => void;
   /**
    * Registers work for the end of a drain, run in reverse order. The returned function unregisters it.
    *

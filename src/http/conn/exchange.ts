@@ -4,14 +4,14 @@
  * @module
  */
 import { CancelContext, DeadlineExceeded } from "../../context/mod.ts";
-import { DrainTimeoutError, SluiceError } from "../../errors.ts";
+import { DrainTimeoutError, OptionError, SluiceError } from "../../errors.ts";
 import { formatAddress } from "../../address.ts";
 import type { Conn } from "../../server/conn/conn.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Address } from "../../endpoint.ts";
 import { type AnswerEvent, type AnswerState, TRANSITIONS } from "./answering.ts";
-import type { AccessRecord } from "../extras/access_log.ts";
 import { BodyError } from "../http_errors.ts";
+import type { ObservedExchange } from "./observed.ts";
 import { fieldLine, pairsOf } from "../answer/fields.ts";
 import type { RequestHead, RequestParser } from "../parser/mod.ts";
 import type { ProxyView } from "../request/proxy.ts";
@@ -19,8 +19,15 @@ import type { QueuePlace } from "./request_limit.ts";
 import type { HttpService } from "./service.ts";
 import type { Takeover } from "./takeover.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
-import { continueTrace } from "../extras/traceparent.ts";
+import { continueTrace, isTraceparent } from "../extras/traceparent.ts";
 import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../http_api.ts";
+
+/** Longest name of a route: it is written by a programmer, and becomes a label. */
+const MAX_ROUTE = 256;
+
+/** A route is one line of printable characters. */
+// deno-lint-ignore no-control-regex -- these are what it must not have
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
 
 /** A protocol that the connection may be handed over to. */
 export interface Upgrading {
@@ -91,6 +98,10 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   handling: Promise<unknown> | null = null;
   /** Another protocol, once the handler returns the answer that begins it. */
   upgrading: Upgrading | null = null;
+  /** Name of the protocol that has the connection; empty for none. */
+  upgradedTo = "";
+  /** As observers see it; null where none has heard of its beginning. */
+  observed: ObservedExchange | null = null;
   /** Ends the stream that its answer is read from. */
   stop: ((reason: unknown) => void) | null = null;
   /** Its answer is a stream, and how long that will be nobody has said. */
@@ -101,6 +112,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   dueAt = Infinity;
   #deadline: number | null = null;
   #traceparent = "";
+  #route = "";
   #view: ProxyView | null = null;
   #trailers: Headers | null = null;
   #draining: AbortController | null = null;
@@ -197,6 +209,26 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     return this.#traceparent === ""
       ? this.#traceparent = continueTrace(this.head.header("traceparent"))
       : this.#traceparent;
+  }
+
+  /** Who records a span of it says so. @throws {OptionError} It is none. */
+  set traceparent(value: string) {
+    if (typeof value !== "string" || !isTraceparent(value)) {
+      throw new OptionError("traceparent", `traceparent must be one of W3C Trace Context, got ${JSON.stringify(value)}`);
+    }
+    this.#traceparent = value;
+  }
+
+  get route(): string {
+    return this.#route;
+  }
+
+  set route(value: string) {
+    if (typeof value !== "string" || value.length > MAX_ROUTE || UNPRINTABLE.test(value)) {
+      const rule = `up to ${MAX_ROUTE} printable characters, such as "/users/:id"`;
+      throw new OptionError("route", `ctx.route must be text of ${rule}, got ${JSON.stringify(value)}`);
+    }
+    this.#route = value;
   }
 
   get trailers(): Headers | null {
@@ -329,28 +361,9 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
   }
 
-  /** What the access log says of it; its getters run if its line is written. */
-  record(error: unknown): AccessRecord {
-    // deno-lint-ignore no-this-alias
-    const exchange = this;
-    const { http, head } = this;
-    return {
-      method: head.method,
-      target: head.target,
-      status: this.status,
-      duration: http.service.clock.now() - this.startedAt,
-      bytesIn: this.body?.size ?? 0,
-      bytesOut: this.bytesOut,
-      conn: http.conn.id,
-      request: this.requestId,
-      get remote() {
-        return exchange.remote;
-      },
-      get traceparent() {
-        return exchange.traceparent;
-      },
-      error,
-    };
+  /** Bytes of its body that were read. */
+  get bytesIn(): number {
+    return this.body?.size ?? 0;
   }
 
   /** The handler's time is over. */
