@@ -70,7 +70,10 @@ export function checkObserver(observer: unknown, events: Readonly<Record<string,
   }
   const given = names.filter((name) => (observer as Record<string, unknown>)[name] !== undefined);
   if (given.length === 0) {
-    throw new OptionError("observer", `observe() takes an object with one of ${names.join(", ")}, and found none there`);
+    throw new OptionError(
+      "observer",
+      `observe() takes an object with one of ${names.join(", ")}, and found none there`,
+    );
   }
   for (const name of given) {
     const type = typeof (observer as Record<string, unknown>)[name];

@@ -26,7 +26,7 @@ export interface ObservedRequest {
   /** Target as sent, with its query. */
   readonly target: string;
   /** Scheme, as a trusted proxy says or as it came. */
-  readonly scheme: "http" | "https";
+  readonly scheme: string;
   /** Host and port that it is for, as a trusted proxy says or as the client does. */
   readonly host: string;
   /** Version of HTTP. */
@@ -118,4 +118,4 @@ export const REQUEST_EVENTS: Events<Omit<HttpObserver, keyof ServerObserver>> = 
 };
 
 /** All that can be heard of. */
-export const HTTP_EVENTS: Events<HttpObserver> = { ...SERVER_EVENTS, ...REQUEST_EVENTS };
+export const HTTP_EVENTS: Events<Omit<HttpObserver, "source">> = { ...SERVER_EVENTS, ...REQUEST_EVENTS };

@@ -6,13 +6,13 @@
 import type { Connection } from "../server/conn/connection.ts";
 import { checkNames } from "../names.ts";
 import { checkObserver, hears, Observers } from "../observers.ts";
+import { isForProbes } from "../probes.ts";
 import { openListener } from "../server/accept/listener.ts";
 import type { ConfigureOptions } from "../server/serve_options.ts";
 import type { BusyConn } from "../server/drain/report.ts";
 import { TcpServer } from "../server/server.ts";
 import { callable, checkServer } from "../validate.ts";
 import { accessLogFrom } from "./extras/access_log.ts";
-import { isHealthHandler } from "./extras/health.ts";
 import { SERVER_EVENTS } from "../server/server_observer.ts";
 import { HTTP_EVENTS, type HttpObserver, REQUEST_EVENTS } from "./http_observer.ts";
 import { HttpConn } from "./conn/http_conn.ts";
@@ -77,7 +77,7 @@ class Http1Server extends TcpServer implements HttpServer {
   }
 
   override get forProbes(): boolean {
-    return isHealthHandler(this.#service.handler);
+    return isForProbes(this.#service.handler);
   }
 
   override busy(): BusyConn[] {

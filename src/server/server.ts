@@ -11,7 +11,7 @@ import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import { checkObserver, Observers } from "../observers.ts";
 import type { Address, TlsCertificate } from "../endpoint.ts";
 import type { Adapter, Isolated } from "../platform.ts";
-import type { RawSocket } from "../socket.ts";
+import type { EndedHandshake, RawSocket } from "../socket.ts";
 import { AcceptLoop, type AcceptSink } from "./accept/accept_loop.ts";
 import { Admission, type AdmissionReason, longestIdle } from "./accept/admission.ts";
 import { AdmissionQueue } from "./accept/admission_queue.ts";
@@ -41,7 +41,7 @@ import {
   type ServeOptions,
 } from "./serve_options.ts";
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.ts";
-import { SERVER_EVENTS, type ServerObserver } from "./server_observer.ts";
+import { type MetricSource, SERVER_EVENTS, type ServerObserver } from "./server_observer.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_api.ts";
 import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
@@ -162,7 +162,13 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   get stats(): ServerStats {
     const { rejected } = this.#queue;
-    return { ...this.#count, active: this.#admission.total, queued: this.#queue.size, rejected: { ...rejected } };
+    return {
+      ...this.#count,
+      active: this.#admission.total,
+      queued: this.#queue.size,
+      rejected: { ...rejected },
+      handshakes: this.handshakes(),
+    };
   }
 
   serve(listener: Listener): void {
@@ -208,6 +214,12 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     return this.#observers.add(observer);
   }
 
+  /** What its observers count with, each once. */
+  get sources(): readonly MetricSource[] {
+    const all = (this.#observers.list ?? []).flatMap(({ source }) => source === undefined ? [] : [source]);
+    return [...new Set(all)];
+  }
+
   onShutdown(name: string, run: HookFunction, options: HookOptions = {}): () => void {
     checkNames("onShutdown()", options, HOOK_NAMES);
     const fallback = Math.min(HOOK_TIMEOUT, this.#drainLimits.grace / 10);
@@ -247,6 +259,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       this.#observers.tell((observer) => observer.rejected?.(reason, remote));
     }
     this.#queue.reject(socket, reason, this);
+  }
+
+  handshook(ended: EndedHandshake): void {
+    if (this.#observers.list !== null) this.#observers.tell((observer) => observer.handshake?.(ended));
   }
 
   acceptFailed(error: Error, first: boolean): void {
@@ -429,6 +445,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   resume(): boolean {
     return this.#drain !== null && this.#drain.resume();
+  }
+
+  endLameDuck(): boolean {
+    return this.#drain !== null && this.#drain.endLameDuck();
   }
 
   close(): Promise<DrainReport> {

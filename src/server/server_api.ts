@@ -40,6 +40,8 @@ export interface ServerStats {
   readonly peerErrors: number;
   /** Accepts that failed. */
   readonly acceptErrors: number;
+  /** TLS handshakes, and PROXY headers, that are waited for now. */
+  readonly handshakes: number;
 }
 
 /** How to stop this time; what is not given comes from the server's options. */
@@ -169,6 +171,8 @@ export interface Server extends AsyncDisposable {
   expectStop(on?: boolean): void;
   /** Calls a drain off during its lame duck; false if it is too late, or there is none. */
   resume(): boolean;
+  /** Goes on with a drain that is in its lame duck, as if that were over; false if none is. */
+  endLameDuck(): boolean;
   /** Stops at once: cuts every connection, or what is left of a running drain (Go: `Server.Close`). */
   close(): Promise<DrainReport>;
   /** Who holds a drain up right now; empty while none runs. */

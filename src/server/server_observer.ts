@@ -4,7 +4,9 @@
  * @module
  */
 import type { Address } from "../endpoint.ts";
+import type { FamilySnapshot } from "../metric_snapshot.ts";
 import type { Events } from "../observers.ts";
+import type { EndedHandshake } from "../socket.ts";
 import type { AdmissionReason } from "./accept/admission.ts";
 import type { Conn } from "./conn/conn.ts";
 import type { DrainPhase, DrainReport } from "./drain/report.ts";
@@ -21,14 +23,10 @@ export interface EndedConn {
   readonly afterFin: { readonly messages: number; readonly bytes: number };
 }
 
-/** A TLS handshake that is over. */
-export interface EndedHandshake {
-  /** Since the connection was accepted, in ms. */
-  readonly duration: number;
-  /** What was agreed on, such as `TLSv1.3`; null if nothing was, or the runtime does not tell. */
-  readonly version: string | null;
-  /** Why it failed, in one word; null if it did not. */
-  readonly error: string | null;
+/** Whoever counts, and may be asked what. */
+export interface MetricSource {
+  /** All values now. */
+  ownSnapshot(): readonly FamilySnapshot[];
 }
 
 /**
@@ -36,6 +34,8 @@ export interface EndedHandshake {
  * to be brief, and nobody waits for it. What it throws is logged, and reaches nobody else.
  */
 export interface ServerObserver {
+  /** What it counts with: a supervisor asks its workers' for what they have counted. @default none */
+  readonly source?: MetricSource;
   /** A connection was let in. */
   accepted?(conn: Conn): void;
   /** A connection was turned away. */
@@ -51,7 +51,7 @@ export interface ServerObserver {
 }
 
 /** What can be heard of. */
-export const SERVER_EVENTS: Events<ServerObserver> = {
+export const SERVER_EVENTS: Events<Omit<ServerObserver, "source">> = {
   accepted: true,
   rejected: true,
   closed: true,

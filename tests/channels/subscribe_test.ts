@@ -5,6 +5,7 @@ import { type ChannelLog, memoryLog } from "../../src/channels/mod.ts";
 import { ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels_world.ts";
 import { SharedLog } from "../support/shared_log.ts";
 import { Feed, type FeedWorld } from "../../src/channels/server/feed.ts";
+import { ChannelCounts } from "../../src/channels/server/counts.ts";
 import { Pace } from "../../src/channels/server/pace.ts";
 import type { Peer } from "../../src/channels/server/peer.ts";
 import { Subscription } from "../../src/channels/server/subscription.ts";
@@ -531,7 +532,7 @@ describe("a subscription by itself", () => {
     };
     const signer = { sign: () => made.signing.then(() => "signed") } as unknown as FeedWorld["signer"];
     const failed = (what: string): void => void said.push([what]);
-    const world = { log, signer, pace: new Pace(clock), clock, maxReplay: 100, failed };
+    const world = { log, signer, pace: new Pace(clock), clock, counts: new ChannelCounts(), maxReplay: 100, failed };
     const feed = new Feed("a", world, { unused: () => {} });
     return Object.assign(made, { feed, subscription: new Subscription(feed, peer, () => {}) });
   }

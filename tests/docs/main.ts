@@ -1,11 +1,14 @@
 /**
- * Writes the tables of the manuals anew from the doc comments, and the JSON Schema of a `sluice.json`: `npm run docs`.
+ * Writes the tables of the manuals anew from the doc comments, the JSON Schema of a `sluice.json`, and the dashboard and
+ * the rules of the metrics: `npm run docs`.
  *
  * @module
  */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { alertRules, dashboard } from "../../src/metrics/deploy/mod.ts";
 import { manuals } from "../support/manuals.ts";
 import { root } from "../support/processes.ts";
+import { ALERTS_FILE, DASHBOARD_FILE } from "./metrics_files.ts";
 import { RUN_SCHEMA_FILE, runSchemaText } from "./run_schema_file.ts";
 import { renewed } from "./tables.ts";
 
@@ -16,8 +19,13 @@ for (const manual of manuals()) {
   console.log(`${manual.path} has new tables`);
 }
 
-const schema = runSchemaText();
-if (!existsSync(root + RUN_SCHEMA_FILE) || readFileSync(root + RUN_SCHEMA_FILE, "utf8") !== schema) {
-  writeFileSync(root + RUN_SCHEMA_FILE, schema);
-  console.log(`${RUN_SCHEMA_FILE} is new`);
+const files: readonly (readonly [path: string, text: string])[] = [
+  [RUN_SCHEMA_FILE, runSchemaText()],
+  [DASHBOARD_FILE, dashboard()],
+  [ALERTS_FILE, alertRules()],
+];
+for (const [path, text] of files) {
+  if (existsSync(root + path) && readFileSync(root + path, "utf8") === text) continue;
+  writeFileSync(root + path, text);
+  console.log(`${path} is new`);
 }

@@ -221,7 +221,7 @@ describe("AccessLog", () => {
     }
     assertThrows(() => new AccessLog({ logger: {} } as unknown as AccessLogOptions), OptionError, "logger");
     const both = { write: () => {}, logger: true };
-    assertThrows(() => new AccessLog(both), OptionError, "write gets lines, and logger gets records");
+    assertThrows(() => new AccessLog(both), OptionError, "write excludes logger");
   });
 });
 

@@ -1,7 +1,14 @@
 /** What an HTTP server tells whoever observes it. */
 import { describe, it } from "node:test";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertNotStrictEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { OptionError, silentLogger } from "../../mod.ts";
 import { createHttpServer, type HttpObserver, type ObservedRequest, reply } from "../../src/http/mod.ts";
 import { Gate, httpWorld, pathOf, request } from "../support/http_world.ts";

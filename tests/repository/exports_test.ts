@@ -21,6 +21,7 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/channels/redis/mod.ts", "exports_channels_redis.txt"],
   ["src/channels/outbox/file/mod.ts", "exports_channels_file.txt"],
   ["src/tools/load/mod.ts", "exports_load.txt"],
+  ["src/metrics/mod.ts", "exports_metrics.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],
   ["src/run/config/mod.ts", "exports_config.txt"],

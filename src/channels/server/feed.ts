@@ -8,6 +8,7 @@ import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
 import { FIRST_RETRY, idle, nextRetry, PAGE } from "./asking.ts";
 import { frameOf, type Outgoing } from "./outgoing.ts";
 import type { Pace } from "./pace.ts";
+import type { ChannelCounts } from "./counts.ts";
 import type { Signer } from "./signer.ts";
 import { grantOf } from "./tickets.ts";
 
@@ -17,6 +18,7 @@ export interface FeedWorld {
   readonly signer: Signer;
   readonly pace: Pace;
   readonly clock: Clock;
+  readonly counts: ChannelCounts;
   /** Missed messages of a channel that are sent again. */
   readonly maxReplay: number;
   /** Something failed that nobody waits for. */
@@ -216,8 +218,13 @@ export class Feed {
     if (this.#live.size === 0) return;
     const frame = frameOf(this.nameJson, entry);
     this.#keep(offset, frame);
+    const { counts } = this.world;
     for (const subscription of this.#live) {
-      if (!subscription.give(frame)) subscription.missed(before);
+      if (subscription.give(frame)) counts.delivered.live++;
+      else {
+        counts.slow++;
+        subscription.missed(before);
+      }
     }
   }
 

@@ -21,6 +21,10 @@ export type Start =
   /** With the next one. */
   | "now";
 
+/** Whether a client came back with a position, and has everything from there on. */
+const WHOLE = 1;
+const GAPPED = 2;
+
 /** Sends a channel's messages, each once, in order; where some are gone it says so. */
 export class Subscription implements LiveEnd {
   readonly feed: Feed;
@@ -49,12 +53,15 @@ export class Subscription implements LiveEnd {
   #isRunning = false;
   /** Offset of the last join, leave or loss that was sent. */
   #lastChange = 0;
+  /** Until it is live: how a client that came back with a position fares; 0 for all others. */
+  #recovery = 0;
 
   /** @param gapped Called when its client has been told that messages are missing. */
   constructor(feed: Feed, peer: Peer, gapped: (channel: string) => void) {
     this.feed = feed;
     this.#peer = peer;
     this.#gapped = gapped;
+    feed.world.counts.moved(this, null, this.#state);
     feed.acquire();
   }
 
@@ -67,6 +74,11 @@ export class Subscription implements LiveEnd {
   get told(): number | null {
     if (this.#state === "live") return this.feed.top;
     return this.#isAnnounced && this.#reason === null ? this.#offset : null;
+  }
+
+  /** Messages that it still has to get. */
+  get lag(): number {
+    return this.#epoch === this.feed.epoch ? this.feed.top - this.#offset : this.feed.top;
   }
 
   /** Where its client is, or is about to be told that it is. */
@@ -124,6 +136,7 @@ export class Subscription implements LiveEnd {
   #move(event: SubscriptionEvent): boolean {
     const next = SUBSCRIPTION_STATES[this.#state][event];
     const moved = next !== this.#state;
+    if (moved) this.feed.world.counts.moved(this, this.#state, next);
     this.#state = next;
     return moved;
   }
@@ -142,6 +155,7 @@ export class Subscription implements LiveEnd {
     this.#epoch = feed.epoch;
     this.#offset = feed.top;
     if (start === "now") return;
+    if (start !== "oldest") this.#recovery = WHOLE;
     if (typeof start !== "string" && isWithin(feed, start)) {
       this.#offset = start.offset;
     } else {
@@ -215,6 +229,10 @@ export class Subscription implements LiveEnd {
     }
     this.#unsaid.clear();
     this.#reason = null;
+    if (reason !== null) {
+      feed.world.counts.gaps[reason]++;
+      if (this.#recovery !== 0) this.#recovery = GAPPED;
+    }
     if (this.#isAnnounced && reason !== null) this.#gapped(feed.channel);
     this.#isAnnounced = true;
     this.#setAnnounced();
@@ -222,10 +240,16 @@ export class Subscription implements LiveEnd {
 
   #joinLive(): void {
     this.#move("caughtUp");
+    this.#countRecovery();
     this.#isSlow = false;
     this.feed.join(this);
     if (this.#owesLive) this.#say(["live", this.feed.channel]);
     this.#owesLive = false;
+  }
+
+  #countRecovery(): void {
+    if (this.#recovery !== 0) this.feed.world.counts.recoveries[this.#recovery === WHOLE ? "whole" : "gapped"]++;
+    this.#recovery = 0;
   }
 
   /** Frames that are at hand. */
@@ -274,6 +298,7 @@ export class Subscription implements LiveEnd {
     }
     if (this.#state !== "behind") return false;
     this.#offset = offset;
+    this.feed.world.counts.delivered.log++;
     return true;
   }
 

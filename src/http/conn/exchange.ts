@@ -214,7 +214,10 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   /** Who records a span of it says so. @throws {OptionError} It is none. */
   set traceparent(value: string) {
     if (typeof value !== "string" || !isTraceparent(value)) {
-      throw new OptionError("traceparent", `traceparent must be one of W3C Trace Context, got ${JSON.stringify(value)}`);
+      throw new OptionError(
+        "traceparent",
+        `traceparent must be one of W3C Trace Context, got ${JSON.stringify(value)}`,
+      );
     }
     this.#traceparent = value;
   }

@@ -140,7 +140,7 @@ function writerOf(
     }
   } else checkParts({ logger });
   if (write !== undefined) {
-    throw new OptionError("write", "write gets lines, and logger gets records: give one of them");
+    throw new OptionError("write", "write excludes logger: the one gets lines, the other gets records");
   }
   const to = logger === true ? serversLogger : safeLogger(logger as Logger);
   return (fields, failed) => failed ? to.error(MESSAGE, withoutGaps(fields)) : to.info(MESSAGE, withoutGaps(fields));
