@@ -45,13 +45,21 @@ import type { MeasuredServer, MeasuredSupervisor } from "./sources.ts";
 import { promName } from "./spelling.ts";
 import { CONTENT_TYPES, endOf, formatFamily, formatFor, formatMetrics, type TextFormat } from "./text.ts";
 
+/** What is asked of a server when the last scrape was answered. */
+export interface LastServer {
+  /** Goes on with its drain; false if none has begun. */
+  endLameDuck?(): boolean;
+  /** Tells of its drain. */
+  observe?(observer: { drainPhase(phase: string): void }): unknown;
+}
+
 /** What a handler of metrics looks at in a request. */
 export type MetricsRequest = Pick<Request, "method" | "url" | "headers">;
 
 /** What it looks at in a context: the server that it is called by. */
 export interface MetricsContext {
   /** It may end its lame duck when the last scrape was answered. */
-  readonly server?: { endLameDuck?(): boolean };
+  readonly server?: LastServer;
 }
 
 /** Answers whoever asks for metrics: a handler of `serveHttp()`, or part of one. */
@@ -91,6 +99,8 @@ export class Metrics implements Disposable {
   readonly #servers: MeasuredServer[] = [];
   readonly #supervisors: MeasuredSupervisor[] = [];
   readonly #ends: (() => void)[] = [];
+  /** Servers that have answered the last scrape before their own stop began. */
+  readonly #told: WeakSet<LastServer> = new WeakSet();
 
   /**
    * Begins to count.
@@ -207,8 +217,7 @@ export class Metrics implements Disposable {
         return plain(405, "method not allowed\n", { allow: "GET, HEAD" });
       }
       const answer = await this.#answer(formatFor(request.headers.get("accept")));
-      // All that there was to say was said.
-      if (this.#isOver) ctx?.server?.endLameDuck?.();
+      if (this.#isOver && ctx?.server !== undefined) this.#saidAll(ctx.server);
       return answer;
     });
   }
@@ -253,9 +262,17 @@ export class Metrics implements Disposable {
     if ("http" in server) this.#ends.push(server.observe(new RequestMetrics(server.name, this.#registry)));
   }
 
-  /** All servers have stopped, and nothing new will come. */
+  /** All that is measured has stopped, and nothing new will come. */
   get #isOver(): boolean {
-    return this.#servers.length > 0 && this.#servers.every((server) => server.state === "closed");
+    const isAny = this.#servers.length + this.#supervisors.length > 0;
+    return isAny && this.#servers.every(({ state }) => state === "closed") && this.#supervisors.every(hasStopped);
+  }
+
+  /** All that there was to say was said: the server need not wait for anybody, whether it waits already or is about to. */
+  #saidAll(server: LastServer): void {
+    if (server.endLameDuck?.() !== false || this.#told.has(server)) return;
+    this.#told.add(server);
+    server.observe?.({ drainPhase: (phase) => void (phase === "lameDuck" && server.endLameDuck!()) });
   }
 
   async #answer(format: TextFormat): Promise<Response> {
@@ -270,6 +287,11 @@ export class Metrics implements Disposable {
     }
     return plain(200, parts.join("") + endOf(format), { "content-type": CONTENT_TYPES[format] });
   }
+}
+
+function hasStopped(supervisor: MeasuredSupervisor): boolean {
+  const { state, workers } = supervisor.status();
+  return state === "stopping" && workers.every((worker) => worker.state === "gone");
 }
 
 function plain(status: number, body: string, fields: Record<string, string> = {}): Response {

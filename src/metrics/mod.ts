@@ -16,7 +16,7 @@
  * @module
  */
 export { Metrics } from "./metrics.ts";
-export type { MetricsContext, MetricsHandler, MetricsHandlerOptions, MetricsRequest } from "./metrics.ts";
+export type { LastServer, MetricsContext, MetricsHandler, MetricsHandlerOptions, MetricsRequest } from "./metrics.ts";
 export type { MetricsOptions, MetricSources } from "./metrics_options.ts";
 export type {
   MeasuredChannels,

@@ -10,7 +10,7 @@ import type { Metrics } from "./metrics.ts";
 import { OVERFLOW } from "./spelling.ts";
 
 /** Attributes of a value. */
-export type Attributes = Record<string, string | boolean>;
+export type Attributes = Record<string, string | number | boolean>;
 
 /** What is used of an instrument that is asked for its values. */
 export interface ObservableInstrument {
@@ -53,6 +53,9 @@ export interface OpenTelemetryApi {
   /** Where its meters are. */
   readonly metrics: { getMeter(name: string): OpenTelemetryMeter };
 }
+
+/** Labels whose values are numbers. */
+const NUMBERS: readonly string[] = ["http.response.status_code", "websocket.close.code"];
 
 /** By this name OpenTelemetry knows where the metrics come from. */
 const SCOPE = "@sluice/sluice";
@@ -173,6 +176,8 @@ function descriptionOf({ help, unit, buckets }: MetricDefinition): InstrumentDes
 function attributesOf(definition: MetricDefinition, labels: readonly string[] | null): Attributes {
   if (labels === null) return { [OVERFLOW]: true };
   const attributes: Attributes = {};
-  for (const [i, name] of definition.labels.entries()) if (labels[i] !== "") attributes[name] = labels[i];
+  for (const [i, name] of definition.labels.entries()) {
+    if (labels[i] !== "") attributes[name] = NUMBERS.includes(name) ? Number(labels[i]) : labels[i];
+  }
   return attributes;
 }

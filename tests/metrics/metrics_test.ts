@@ -404,6 +404,18 @@ describe("metrics.handler()", () => {
     metrics.close();
   });
 
+  it("does not wait for another scrape where the last one came before its own stop", async () => {
+    await using w = await httpWorld(() => reply("ok"));
+    const metrics = new Metrics({ servers: [w.server] });
+    await using s = await httpWorld(metrics.handler(), { lameDuck: 5000, acceptQuiet: 5000, grace: 10_000 });
+    await w.until(w.server.shutdown());
+    await s.ask([request("/metrics"), request("/metrics")]);
+    const began = s.clock.now();
+    await s.until(s.server.shutdown());
+    assert(s.clock.now() - began < 4000);
+    metrics.close();
+  });
+
   it("gives way to others while it writes many series", async () => {
     const metrics = new Metrics({ maxSeries: 5000 });
     const counter = metrics.counter("a", { help: "Many.", labels: ["n"] });

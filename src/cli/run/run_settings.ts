@@ -28,6 +28,9 @@ export interface RunOptions extends ModulePlace {
   readonly name?: string;
   readonly control?: string;
   readonly report?: string;
+  /** As it is written: `9464`, `127.0.0.1:9464`. */
+  readonly metrics?: string;
+  readonly lastScrape?: number;
   readonly level?: LogLevel;
   readonly format?: LogFormat;
 }
