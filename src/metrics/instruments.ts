@@ -42,13 +42,13 @@ export interface HistogramOptions extends InstrumentOptions {
 
 /** Counts what happens. */
 export interface MetricCounter {
-  /** @throws {OptionError} The amount is no number from 0 on, or a label is unknown. @param amount Default 1. */
+  /** Adds. @param amount Default 1. @throws {OptionError} It is no number from 0 on, or a label is unknown. */
   add(amount?: number, labels?: Labels): void;
 }
 
 /** Holds what is at this moment. */
 export interface MetricGauge {
-  /** @throws {OptionError} The value is no number, or a label is unknown. */
+  /** Says what it is now. @throws {OptionError} It is no number, or a label is unknown. */
   set(value: number, labels?: Labels): void;
   /** The same, by how much it changes. */
   add(amount: number, labels?: Labels): void;
@@ -56,7 +56,7 @@ export interface MetricGauge {
 
 /** Holds how values are spread. */
 export interface MetricHistogram {
-  /** @throws {OptionError} The value is no number, or a label is unknown. */
+  /** Counts a value. @throws {OptionError} It is no number, or a label is unknown. */
   record(value: number, labels?: Labels): void;
 }
 

@@ -60,6 +60,7 @@ export const CLASSES = [
   ["http/tls_test.ts", "process", "everywhere"],
   ["metrics/", "pure", "everywhere"],
   ["metrics/definitions_test.ts", "pure", "one"],
+  ["metrics/handshakes_test.ts", "process", "everywhere"],
   ["metrics/prometheus_process_test.ts", "process", "one"],
   ["metrics/promtool_process_test.ts", "process", "one"],
   ["metrics/supervised_process_test.ts", "process", "everywhere"],
