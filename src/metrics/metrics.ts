@@ -8,6 +8,7 @@ import { OptionError } from "../errors.ts";
 import { type FamilySnapshot, MetricSum } from "../metric_snapshot.ts";
 import { checkNames, type Names } from "../names.ts";
 import { forProbes } from "../probes.ts";
+import { duration } from "../validate.ts";
 import { OWN, PROCESS } from "./definitions.ts";
 import type { Tap } from "./family.ts";
 import {
@@ -189,15 +190,14 @@ export class Metrics implements Disposable {
 
   /**
    * Answers whoever asks for metrics, in the format that its Accept field wants. A server that has nothing else to answer
-   * is stopped by `run()` after all others, so that the last scrape sees what their drains have cost: give it a
-   * `lameDuck` and an `acceptQuiet` of a scrape's interval. It ends as soon as that scrape was answered.
+   * is stopped by `run()` after all others, so that the last scrape sees what their drains have cost: see `lastScrape()`.
    *
    * @throws {OptionError} An option can't be used.
    * @example
    * ```ts
    * const metrics = new Metrics();
    * const probes = metrics.handler({ path: "/metrics", otherwise: healthHandler({ servers: [] }) });
-   * await serveHttp({ port: 0, lameDuck: 5000, acceptQuiet: 5000 }, probes);
+   * await serveHttp({ port: 0, ...lastScrape(5000) }, probes);
    * ```
    */
   handler(options: MetricsHandlerOptions = {}): MetricsHandler {
@@ -287,6 +287,25 @@ export class Metrics implements Disposable {
     }
     return plain(200, parts.join("") + endOf(format), { "content-type": CONTENT_TYPES[format] });
   }
+}
+
+/** Of a wait for the last scrape, for its answer and the end of its connection, in ms. */
+const ANSWER_TIME = 2000;
+
+/**
+ * Options of a server that has metrics alone to answer: at the stop it waits for one more scrape, and no longer.
+ *
+ * @param wait Longest, in ms: the interval of scrapes, and a bit.
+ * @throws {OptionError} It is no time.
+ * @example
+ * ```ts
+ * const metrics = new Metrics();
+ * await serveHttp({ port: 0, ...lastScrape(15_000) }, metrics.handler());
+ * ```
+ */
+export function lastScrape(wait: number): { lameDuck: number; acceptQuiet: number; grace: number } {
+  const time = duration("wait", wait, 0);
+  return { lameDuck: time, acceptQuiet: time, grace: time + ANSWER_TIME };
 }
 
 function hasStopped(supervisor: MeasuredSupervisor): boolean {

@@ -5,17 +5,17 @@
  * ```ts
  * import { run } from "@sluice/sluice";
  * import { serveHttp } from "@sluice/sluice/http";
- * import { Metrics } from "@sluice/sluice/metrics";
+ * import { lastScrape, Metrics } from "@sluice/sluice/metrics";
  *
  * const server = await serveHttp({ port: 8080 }, () => new Response("hello"));
  * const metrics = new Metrics({ servers: [server] });
- * const scraped = serveHttp({ port: 9464, lameDuck: 15_000, acceptQuiet: 15_000 }, metrics.handler());
+ * const scraped = serveHttp({ port: 9464, ...lastScrape(15_000) }, metrics.handler());
  * await run([server, [scraped]], { grace: 40_000 });
  * ```
  *
  * @module
  */
-export { Metrics } from "./metrics.ts";
+export { lastScrape, Metrics } from "./metrics.ts";
 export type { LastServer, MetricsContext, MetricsHandler, MetricsHandlerOptions, MetricsRequest } from "./metrics.ts";
 export type { MetricsOptions, MetricSources } from "./metrics_options.ts";
 export type {

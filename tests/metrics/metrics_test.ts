@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { OptionError, silentLogger } from "../../mod.ts";
 import { createHttpServer, healthHandler, reply } from "../../src/http/mod.ts";
-import { Metrics, type MetricsOptions } from "../../src/metrics/mod.ts";
+import { lastScrape, Metrics, type MetricsOptions } from "../../src/metrics/mod.ts";
 import { Hub } from "../../src/websocket/mod.ts";
 import { drain, Gate, httpWorld, pathOf, request } from "../support/http_world.ts";
 import { echo, wsWorld } from "../support/websocket_world.ts";
@@ -389,7 +389,7 @@ describe("metrics.handler()", () => {
   it("lets the last scrape see what the drain has cost, and then stops", async () => {
     await using w = await httpWorld(() => reply("ok"));
     const metrics = new Metrics({ servers: [w.server] });
-    await using s = await httpWorld(metrics.handler(), { lameDuck: 5000, acceptQuiet: 5000, grace: 10_000 });
+    await using s = await httpWorld(metrics.handler(), lastScrape(5000));
     await w.ask(request("/"));
     const { report } = drain(w);
     await w.until(report);
@@ -407,7 +407,7 @@ describe("metrics.handler()", () => {
   it("does not wait for another scrape where the last one came before its own stop", async () => {
     await using w = await httpWorld(() => reply("ok"));
     const metrics = new Metrics({ servers: [w.server] });
-    await using s = await httpWorld(metrics.handler(), { lameDuck: 5000, acceptQuiet: 5000, grace: 10_000 });
+    await using s = await httpWorld(metrics.handler(), lastScrape(5000));
     await w.until(w.server.shutdown());
     await s.ask([request("/metrics"), request("/metrics")]);
     const began = s.clock.now();
@@ -448,5 +448,6 @@ describe("new Metrics()", () => {
       assertThrows(() => new Metrics(options as MetricsOptions), OptionError, message);
     }
     assertThrows(() => new Metrics().add({ maxSeries: 1 } as never), OptionError, "maxSeries");
+    assertThrows(() => lastScrape(-1), OptionError, "wait must be");
   });
 });

@@ -166,7 +166,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/channels/client/mod.ts", 61],
   ["src/channels/redis/mod.ts", 73],
   ["src/watch/mod.ts", 280],
-  ["src/metrics/mod.ts", 87],
+  ["src/metrics/mod.ts", 90],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 79],
   ["src/run/config/mod.ts", 60],

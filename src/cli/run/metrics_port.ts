@@ -10,9 +10,6 @@ import { place } from "../option_values.ts";
 import { StartError } from "../usage_errors.ts";
 import type { RunSettings } from "./run_settings.ts";
 
-/** Kept of the wait for a last scrape for its answer, in ms. */
-const ANSWER_TIME = 2000;
-
 /** A port for whoever scrapes. */
 export class MetricsPort {
   readonly #server: HttpServer;
@@ -51,7 +48,8 @@ export class MetricsPort {
   /** All workers are gone: whoever scrapes once more sees what their drains have cost. */
   async lastScraped(): Promise<void> {
     if (this.#wait === 0) return;
-    await this.#server.shutdown({ lameDuck: this.#wait, acceptQuiet: this.#wait, grace: this.#wait + ANSWER_TIME });
+    const { lastScrape } = await import("../../metrics/mod.ts");
+    await this.#server.shutdown(lastScrape(this.#wait));
   }
 
   async close(): Promise<void> {
