@@ -138,6 +138,27 @@ describe("sluice run --metrics", () => {
     assert(performance.now() - began < 20_000, "it has ended before its time was over");
   });
 
+  it("counts a module that it serves itself", async () => {
+    const at = await freePort();
+    const args = ["run", `${root}tests/programs/default_handler.ts`, "--port", "0", "--workers", "1"];
+    const places = ["--control", control(), "--metrics", `127.0.0.1:${at}`];
+    await using program = startProgram(CLI, { args: [...args, ...places] });
+    let url = "";
+    await until(() => `the place where it listens: ${program.stderr}`, () => {
+      url = /Listening on (http:\/\/\S+:\d+\/)/.exec(program.stderr)?.[1] ?? "";
+      return Promise.resolve(url !== "");
+    });
+    await (await fetch(url, { headers: { connection: "close" } })).text();
+    let text = "";
+    await until(() => `a request that is counted, and a sample of the process: ${text}`, async () => {
+      text = await (await fetch(`http://127.0.0.1:${at}/`, { headers: { connection: "close" } })).text();
+      return /^http_server_request_duration_seconds_count\{.*\} 1$/m.test(text) &&
+        text.includes("process_memory_usage_bytes");
+    });
+    program.signal("SIGTERM");
+    await program.exited(LIMIT);
+  });
+
   it("refuses a place that is none", async () => {
     const { code, stderr } = await startProgram(CLI, { args: ["run", SERVER, "--metrics", "nowhere"] }).exited(LIMIT);
     assertEquals(code, 2);

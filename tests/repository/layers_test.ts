@@ -146,7 +146,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /^src\/server\/serve_options\.ts$/,
     /^src\/run\/(config|run_config)\//,
   ]],
-  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket|run\/\w+|metrics|metrics\/deploy)\/mod\.ts$/, /^src\/cli\//]],
+  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket|watch|run\/\w+|metrics|metrics\/deploy)\/mod\.ts$/, /^src\/cli\//]],
   // The tools are a package of their own: they stand on what everybody can import.
   [/^src\/tools\/commands\.ts$/, [KIT, /^src\/tools\/cli\/[a-z]+\/command\.ts$/]],
   [/^src\/tools\/load\/recorder/, [/^src\/tools\/load\//, /^hdr-histogram-js$/]],

@@ -99,7 +99,7 @@ export function changeable(settings: RunSettings): ChangeOptions {
  */
 export function commandOf(settings: RunSettings): WorkerCommand {
   const { program, args, port, host, path, certFile, keyFile, grace, runtimeArgs = [], noFastResponse } = settings;
-  const place = { port, host, path, certFile, keyFile, grace };
+  const place = { port, host, path, certFile, keyFile, grace, counted: settings.metrics !== undefined };
   const started = programCommand({ program, args, runtimeArgs, place, fastResponse: noFastResponse !== true });
   return {
     command: started.command,
