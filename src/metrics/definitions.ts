@@ -128,7 +128,7 @@ export const WEBSOCKETS = {
 
 /** What a stop does, and costs. */
 export const DRAINS = {
-  ready: gauge("sluice.ready", "1", "1 while the server takes new work.", [SERVER], "min"),
+  ready: gauge("sluice.ready", "{server}", "1 while the server takes new work.", [SERVER]),
   phase: gauge(
     "sluice.drain.phase",
     "{server}",

@@ -1,7 +1,9 @@
 /** The table of metrics, and what is made of it. */
 import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { METRICS } from "../../src/cli/metrics.ts";
+import { UsageError } from "../../src/cli/usage_errors.ts";
 import { DEFINITIONS } from "../../src/metrics/definitions.ts";
 import { alertRules, ALERTS, dashboard } from "../../src/metrics/deploy/mod.ts";
 import { familyName, promName, underscored } from "../../src/metrics/spelling.ts";
@@ -87,5 +89,23 @@ describe("the alerts", () => {
 
   it("are the file in the repository", () => {
     assertEquals(readFileSync(root + ALERTS_FILE, "utf8"), alertRules(), "run npm run docs");
+  });
+});
+
+describe("sluice metrics", () => {
+  async function printed(which: string): Promise<string> {
+    const lines: string[] = [];
+    const input = { words: [which], operands: [which], command: [], options: {} };
+    const code = await METRICS.run(input, (line) => {
+      lines.push(line);
+      return Promise.resolve();
+    });
+    assertEquals(code, 0);
+    return `${lines.join("\n")}\n`;
+  }
+
+  it("prints the rules and the dashboard, and nothing else", async () => {
+    assertEquals([await printed("alerts"), await printed("dashboard")], [alertRules(), dashboard()]);
+    await assertRejects(() => printed("alarms"), UsageError, 'There is no "alarms" to print');
   });
 });

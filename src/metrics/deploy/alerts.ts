@@ -123,7 +123,7 @@ export const ALERTS: readonly AlertDefinition[] = [
   {
     name: "SluiceDrainStuck",
     severity: "ticket",
-    expr: `max by (${BY}) (${promName(DRAINS.phase)}{phase=~"patience|abort|cut"}) == 1`,
+    expr: `max by (${BY}) (${promName(DRAINS.phase)}{phase=~"patience|abort|cut"}) > 0`,
     for: "1m",
     summary: "A drain has lost its patience and is not over after a minute.",
     advice: "`server.holders()` says who holds it; a second signal cuts.",
