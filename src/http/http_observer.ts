@@ -26,7 +26,7 @@ export interface ObservedRequest {
   /** Target as sent, with its query. */
   readonly target: string;
   /** Scheme, as a trusted proxy says or as it came. */
-  readonly scheme: string;
+  readonly scheme: "http" | "https";
   /** Host and port that it is for, as a trusted proxy says or as the client does. */
   readonly host: string;
   /** Version of HTTP. */

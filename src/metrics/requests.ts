@@ -13,7 +13,7 @@ import type { Registry } from "./registry.ts";
 const METHODS: ReadonlySet<string> = new Set([
   ...["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"],
 ]);
-const OTHER = "_OTHER";
+const OTHER_METHOD = "_OTHER";
 
 /** A duration's series, and whose requests it is. */
 interface RequestCell {
@@ -31,9 +31,6 @@ interface ActiveCell {
   readonly scheme: string;
   readonly cell: Cell;
 }
-
-/** What a proxy in front may say else is one. */
-const SCHEMES: readonly string[] = ["http", "https"];
 
 /** So many series of one route are looked through; a route has few. */
 const MAX_LISTED = 16;
@@ -81,7 +78,7 @@ export class RequestMetrics implements HttpObserver {
   #activeOf({ method, scheme }: ObservedRequest): Cell {
     const last = this.#lastActive;
     if (last !== null && last.method === method && last.scheme === scheme) return last.cell;
-    const cell = this.#active.of([methodOf(method), schemeOf(scheme), this.#server]);
+    const cell = this.#active.of([methodOf(method), scheme, this.#server]);
     this.#lastActive = { method, scheme, cell };
     return cell;
   }
@@ -110,7 +107,7 @@ export class RequestMetrics implements HttpObserver {
 
   #seriesOf({ method, scheme, status, route, protocol }: ObservedRequest, error: string): HistogramCell {
     const code = status === 0 ? "" : String(status);
-    return this.#durations.of([methodOf(method), schemeOf(scheme), code, route, protocol, error, this.#server]);
+    return this.#durations.of([methodOf(method), scheme, code, route, protocol, error, this.#server]);
   }
 }
 
@@ -120,9 +117,5 @@ function fits(cell: RequestCell, request: ObservedRequest): boolean {
 }
 
 function methodOf(method: string): string {
-  return METHODS.has(method) ? method : OTHER;
-}
-
-function schemeOf(scheme: string): string {
-  return SCHEMES.includes(scheme) ? scheme : OTHER;
+  return METHODS.has(method) ? method : OTHER_METHOD;
 }

@@ -1,5 +1,5 @@
 /** `sluice run --metrics`: what workers count, added up, through reloads, deaths and the stop. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
@@ -138,11 +138,13 @@ describe("sluice run --metrics", () => {
     assert(performance.now() - began < 20_000, "it has ended before its time was over");
   });
 
-  it("counts a module that it serves itself", async () => {
+  it("counts a module that it serves itself, and how its sluice.json fares", async () => {
     const at = await freePort();
-    const args = ["run", `${root}tests/programs/default_handler.ts`, "--port", "0", "--workers", "1"];
-    const places = ["--control", control(), "--metrics", `127.0.0.1:${at}`];
-    await using program = startProgram(CLI, { args: [...args, ...places] });
+    const config = join(folder, "sluice.json");
+    const settings = { program: `${root}tests/programs/default_handler.ts`, port: 0, metrics: `127.0.0.1:${at}` };
+    writeFileSync(config, JSON.stringify(settings));
+    const args = ["run", "--config", config, "--workers", "1", "--control", control()];
+    await using program = startProgram(CLI, { args });
     let url = "";
     await until(() => `the place where it listens: ${program.stderr}`, () => {
       url = /Listening on (http:\/\/\S+:\d+\/)/.exec(program.stderr)?.[1] ?? "";
@@ -154,6 +156,11 @@ describe("sluice run --metrics", () => {
       text = await (await fetch(`http://127.0.0.1:${at}/`, { headers: { connection: "close" } })).text();
       return /^http_server_request_duration_seconds_count\{.*\} 1$/m.test(text) &&
         text.includes("process_memory_usage_bytes");
+    });
+    writeFileSync(config, "{");
+    await until(() => `a file that is not in use: ${text}`, async () => {
+      text = await (await fetch(`http://127.0.0.1:${at}/`, { headers: { connection: "close" } })).text();
+      return text.includes('sluice_config_stale{sluice_config="sluice.json"} 1\n');
     });
     program.signal("SIGTERM");
     await program.exited(LIMIT);

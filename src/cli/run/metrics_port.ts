@@ -3,11 +3,13 @@
  *
  * @module
  */
+import { RUN_CONFIG_FILE } from "../../run/run_config/mod.ts";
 import type { Supervisor } from "../../run/supervisor/mod.ts";
 import { silentLogger } from "../../../mod.ts";
 import type { HttpServer } from "../../http/mod.ts";
 import { place } from "../option_values.ts";
 import { StartError } from "../usage_errors.ts";
+import type { RunFile } from "./run_file.ts";
 import type { RunSettings } from "./run_settings.ts";
 
 /** A port for whoever scrapes. */
@@ -28,6 +30,7 @@ export class MetricsPort {
    */
   static async open(
     supervisor: Supervisor,
+    file: RunFile | null,
     { metrics, lastScrape = 0 }: Pick<RunSettings, "metrics" | "lastScrape">,
   ): Promise<MetricsPort | null> {
     if (metrics === undefined) return null;
@@ -38,7 +41,8 @@ export class MetricsPort {
       import("../../http/mod.ts"),
     ]);
     try {
-      const handler = new Metrics({ supervisor }).handler();
+      const config = file === null ? {} : { config: { [RUN_CONFIG_FILE]: file.measured } };
+      const handler = new Metrics({ supervisor, ...config }).handler();
       return new MetricsPort(await serveHttp({ ...where, name: "metrics", logger: silentLogger }, handler), lastScrape);
     } catch (error) {
       throw new StartError(`--metrics ${metrics} can't be served: ${(error as Error).message}`, "", { cause: error });

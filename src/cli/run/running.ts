@@ -44,7 +44,7 @@ export class Running {
   /** Until it has stopped; gives the exit code. */
   async run(controlAt: string): Promise<number> {
     this.#checkReport();
-    const metrics = await MetricsPort.open(this.#supervisor, this.#settings);
+    const metrics = await MetricsPort.open(this.#supervisor, this.#file, this.#settings);
     const control = await ControlServer.open(controlAt, (command) => this.#answer(command));
     const unhear = await onStopSignals((signal) => void this.#stopBy(signal));
     const onReload = (): void => this.#reloadUnasked("SIGHUP");

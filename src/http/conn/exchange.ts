@@ -308,7 +308,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     return this.#lost.signal;
   }
 
-  get scheme(): string {
+  get scheme(): "http" | "https" {
     return this.#proxied()?.scheme ?? this.http.service.schemeOf(this.http.conn);
   }
 

@@ -17,7 +17,7 @@ export interface ObservableExchange extends HandlerContext {
   readonly head: RequestHead;
   readonly requestId: string;
   readonly remote: Address;
-  readonly scheme: string;
+  readonly scheme: "http" | "https";
   readonly host: string;
   readonly route: string;
   traceparent: string;
@@ -63,7 +63,7 @@ export class ObservedExchange implements ObservedRequest {
     return this.#exchange.head.target;
   }
 
-  get scheme(): string {
+  get scheme(): "http" | "https" {
     return this.#exchange.scheme;
   }
 
