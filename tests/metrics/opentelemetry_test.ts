@@ -64,7 +64,7 @@ describe("bridgeOpenTelemetry()", () => {
     assertEquals((accepted as { isMonotonic?: boolean }).isMonotonic, true);
     const active = all.get("sluice.active_connections")!;
     assertEquals([active.dataPoints[0].value, (active as { isMonotonic?: boolean }).isMonotonic], [1, false]);
-    assertEquals(all.get("sluice.ready")!.dataPointType, DataPointType.GAUGE);
+    assertEquals(all.get("process.uptime")!.dataPointType, DataPointType.GAUGE);
     end();
     await w.ask(request("/users/3"));
     const [after] = (await reader.all()).get("http.server.request.duration")!.dataPoints;

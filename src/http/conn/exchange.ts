@@ -11,7 +11,7 @@ import type { Connection } from "../../server/conn/connection.ts";
 import type { Address } from "../../endpoint.ts";
 import { type AnswerEvent, type AnswerState, TRANSITIONS } from "./answering.ts";
 import { BodyError } from "../http_errors.ts";
-import type { ObservedExchange } from "./observed.ts";
+import type { HttpObserver, ObservedRequest } from "../http_observer.ts";
 import { fieldLine, pairsOf } from "../answer/fields.ts";
 import type { RequestHead, RequestParser } from "../parser/mod.ts";
 import type { ProxyView } from "../request/proxy.ts";
@@ -75,7 +75,7 @@ export interface ExchangeHost {
 }
 
 /** The context of one request. */
-export class HttpExchange extends CancelContext implements HttpContext, BodySource {
+export class HttpExchange extends CancelContext implements HttpContext, BodySource, ObservedRequest {
   readonly http: ExchangeHost;
   readonly head: RequestHead;
   /** Number within its connection, from 1. */
@@ -99,9 +99,13 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   /** Another protocol, once the handler returns the answer that begins it. */
   upgrading: Upgrading | null = null;
   /** Name of the protocol that has the connection; empty for none. */
-  upgradedTo = "";
-  /** As observers see it; null where none has heard of its beginning. */
-  observed: ObservedExchange | null = null;
+  upgrade = "";
+  /** Observers that have heard of its beginning; null for none. */
+  heard: readonly HttpObserver[] | null = null;
+  /** What made it fail, once it is over. */
+  error: unknown = undefined;
+  /** Ms on the clock when it was over; -1 before. */
+  #overAt = -1;
   /** Ends the stream that its answer is read from. */
   stop: ((reason: unknown) => void) | null = null;
   /** Its answer is a stream, and how long that will be nobody has said. */
@@ -284,7 +288,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   }
 
   /** Takes the connection for another protocol, whose answer the caller writes. */
-  upgrade(): Connection {
+  switch(): Connection {
     const conn = this.hijack();
     this.status = 101;
     this.http.service.answered(this.status);
@@ -364,9 +368,40 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
   }
 
-  /** Bytes of its body that were read. */
+  // For observers.
+
+  get ctx(): HttpContext {
+    return this;
+  }
+
+  get id(): string {
+    return this.requestId;
+  }
+
+  get method(): string {
+    return this.head.method;
+  }
+
+  get protocol(): "1.0" | "1.1" {
+    return this.head.minor === 0 ? "1.0" : "1.1";
+  }
+
+  get duration(): number {
+    return (this.#overAt < 0 ? this.http.service.clock.now() : this.#overAt) - this.startedAt;
+  }
+
   get bytesIn(): number {
     return this.body?.size ?? 0;
+  }
+
+  header(name: string): string | null {
+    return this.head.header(name.toLowerCase());
+  }
+
+  /** It is over, well or not. @param now Ms on the clock. */
+  over(now: number, error: unknown): void {
+    this.#overAt = now;
+    this.error = error;
   }
 
   /** The handler's time is over. */

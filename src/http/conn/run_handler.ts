@@ -4,6 +4,7 @@
  * @module
  */
 import type { HttpExchange } from "./exchange.ts";
+import { runWithin, surround } from "./observed.ts";
 import { LazyRequest } from "../request/request.ts";
 import type { HttpResult } from "../http_api.ts";
 
@@ -27,7 +28,10 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
   service.active++;
   let result: HttpResult | Promise<HttpResult>;
   try {
-    result = service.server.isolated(exchange.observed?.isSurrounded === true ? callObserved : callHandler, exchange);
+    result = service.server.isolated(
+      exchange.heard !== null && surround(exchange.heard) ? callObserved : callHandler,
+      exchange,
+    );
   } catch (error) {
     return exchange.state === "handed" ? to.attend(exchange, Promise.reject(error)) : to.failed(exchange, error);
   }
@@ -57,7 +61,7 @@ function callHandler(exchange: HttpExchange): HttpResult | Promise<HttpResult> {
 
 /** Who observes it may want to be around its handler. */
 function callObserved(exchange: HttpExchange): HttpResult | Promise<HttpResult> {
-  return exchange.observed!.around(exchange.http.service.observers, () => callHandler(exchange));
+  return runWithin(exchange, exchange.heard!, exchange.http.service.observers, () => callHandler(exchange));
 }
 
 function isPromise(value: HttpResult | Promise<HttpResult>): value is Promise<HttpResult> {

@@ -12,9 +12,9 @@ import { holderOf } from "../../server/drain/holders.ts";
 import type { BusyConn } from "../../server/drain/report.ts";
 import type { Adapter, Isolated } from "../../platform.ts";
 import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../http_errors.ts";
-import type { EndedUpgrade, HttpObserver } from "../http_observer.ts";
+import type { EndedUpgrade, HttpObserver, ObservedRequest } from "../http_observer.ts";
 import type { HttpLimits } from "../http_options.ts";
-import { type ObservableExchange, ObservedExchange } from "./observed.ts";
+import { tellBegin, tellEnd } from "./observed.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
 import { Opening } from "./opening.ts";
@@ -37,7 +37,7 @@ export interface ServiceServer extends HttpServer, HandlerKeeper {
 }
 
 /** An exchange, as far as it is counted. */
-export interface Accounted {
+export interface Accounted extends ObservedRequest {
   readonly conn: Conn;
   /** Number within its connection, from 1. */
   readonly number: number;
@@ -45,8 +45,10 @@ export interface Accounted {
   running: boolean;
   /** The handler, while it goes on. */
   readonly handling: Promise<unknown> | null;
-  /** As observers see it; null where none has heard of its beginning. */
-  observed: ObservedExchange | null;
+  /** Observers that have heard of its beginning; null for none. */
+  heard: readonly HttpObserver[] | null;
+  /** It is over. @param now Ms on the clock. */
+  over(now: number, error: unknown): void;
 }
 
 /** Parts that a service is made of. */
@@ -165,11 +167,11 @@ export class HttpService {
   }
 
   /** A request has begun: whoever listens is told, and of its end as well. */
-  began(exchange: Accounted & ObservableExchange): void {
+  began(exchange: Accounted): void {
     const { list } = this.observers;
     if (list === null) return;
-    exchange.observed = new ObservedExchange(exchange, this.clock, list);
-    exchange.observed.tellBegin(this.observers);
+    exchange.heard = list;
+    tellBegin(exchange, list, this.observers);
   }
 
   /** What a connection was handed over to is over. */
@@ -185,7 +187,9 @@ export class HttpService {
       if (handling === null) this.#left(exchange);
       else this.#outlived(exchange, handling);
     }
-    if (exchange.observed !== null) exchange.observed.tellEnd(this.observers, error);
+    if (exchange.heard === null) return;
+    exchange.over(this.clock.now(), error);
+    tellEnd(exchange, exchange.heard, this.observers);
   }
 
   /** The handlers that go on though their connection doesn't wait for them. */

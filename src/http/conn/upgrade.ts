@@ -81,8 +81,8 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
 }
 
 function handOver(exchange: HttpExchange, { name, lines }: NextProtocol, extra: string): Connection {
-  const conn = exchange.upgrade();
-  exchange.upgradedTo = name;
+  const conn = exchange.switch();
+  exchange.upgrade = name;
   // Begun in the lame duck, it is asked to finish when that is over, though its connection was asked already.
   if (exchange.http.service.server.isLameDuck) conn.ctx!.endDraining();
   const text = `${statusLine(SWITCHING_PROTOCOLS)}${lines}${extra}\r\n`;
