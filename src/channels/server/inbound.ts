@@ -8,6 +8,7 @@ import type { AcceptOptions, ChannelData, ChannelHeaders } from "../channels_api
 import { ChannelError } from "../channels_errors.ts";
 import { isChannel } from "../channel_name.ts";
 import type { ChannelCode } from "../wire/frames.ts";
+import type { ChannelCounts } from "./counts.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
 import type { Session } from "./session.ts";
 
@@ -15,6 +16,7 @@ import type { Session } from "./session.ts";
 export interface InboundWorld extends Publisher {
   readonly clock: Clock;
   readonly maxMessageBytes: number;
+  readonly counts: ChannelCounts;
   /** A handler failed in a way that its caller is not told. */
   failed(what: string, error: unknown): void;
 }
@@ -46,6 +48,11 @@ export interface Carrier {
 
 /** Refused messages that are remembered: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
+
+/** Whether an error is what was to be said, or a fault of the handler's. */
+function fateOf(error: unknown): "refused" | "failed" {
+  return error instanceof ChannelError ? "refused" : "failed";
+}
 
 /** What one session says, by whichever connection. */
 export class Inbound {
@@ -124,7 +131,9 @@ export class Inbound {
       if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
       const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
       this.#say(["answer", seq, null, sayable(answer)]);
+      this.#world.counts.calls.answered++;
     } catch (error) {
+      this.#world.counts.calls[fateOf(error)]++;
       this.#say(["failed", seq, ...this.#wordsOf(error, `A call of ${JSON.stringify(method)} failed`)]);
     }
   }
@@ -154,7 +163,9 @@ export class Inbound {
         if (seq > this.#handled) await this.#hand(said, options);
         this.#say(["ok", seq]);
       }
+      this.#world.counts.received.handled++;
     } catch (error) {
+      this.#world.counts.received[fateOf(error)]++;
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
       // One that was dealt with before, and told, its client may not say again.
