@@ -185,6 +185,7 @@ export {
   type LineEncoderOptions,
   type LineOptions,
   lines,
+  type SealedFrames,
   textDecoder,
   type TextOptions,
   type Unterminated,

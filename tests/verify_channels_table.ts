@@ -78,6 +78,7 @@ async function play(row: Row, { duration, rate, clients, seed }: Options): Promi
       rate,
       clients,
       seed,
+      ...row.isSocketIo ? {} : { also: [["direct", "messages", "calls", "tcp"]] },
     };
     const settings = readSettings({
       command: commandLine(root + row.program, { runtime: row.runtime, args }),
@@ -100,15 +101,19 @@ async function play(row: Row, { duration, rate, clients, seed }: Options): Promi
 
 const HEAD = [
   ...["server", "minutes", "faults", "acknowledged", "delivered", "lost", "duplicated", "reordered"],
-  ...["undeclared gaps", "declared gaps", "presence wrong", "other", "seed"],
+  ...["undeclared gaps", "declared gaps", "presence wrong", "direct", "wrong", "calls", "wrong", "other", "seed"],
 ];
 
 function cells({ name }: Row, report: ChannelReport, { seed }: Options): string[] {
   const { losses, gaps, parts, acknowledged, delivered, took, presenceChecks } = report;
-  const { lost, duplicated, reordered, undeclaredGap, memberMissing, memberTwice, memberZombie, ...others } = losses;
+  const { lost, duplicated, reordered, undeclaredGap, memberMissing, memberTwice, memberZombie, ...rest } = losses;
+  const { letterLost, letterAgain, letterEarly, letterAttempt, letterAstray, ...unspoken } = rest;
+  const { callLost, callSwapped, callTwice, ...others } = unspoken;
+  const { letters, calls, clients } = report;
   const sum = (counts: readonly number[]) => counts.reduce((all, count) => all + count, 0);
   const count = (found: number) => found === 0 ? "0" : `**${found.toLocaleString("en")}**`;
   const declared = Object.entries(gaps).map(([reason, times]) => `${times.toLocaleString("en")} ${reason}`).join(", ");
+  const has = (who: number, cells: readonly [string, string]) => who > 0 ? cells : ["none", "none"];
   const presence = presenceChecks > 0 && report.clients.members > 0;
   return [
     name,
@@ -119,6 +124,11 @@ function cells({ name }: Row, report: ChannelReport, { seed }: Options): string[
     ...[lost, duplicated, reordered, undeclaredGap].map(count),
     declared === "" ? "0" : declared,
     presence ? count(memberMissing + memberTwice + memberZombie) : "none",
+    ...has(clients.receivers, [
+      letters.dealt.toLocaleString("en"),
+      count(letterLost + letterAgain + letterEarly + letterAttempt + letterAstray),
+    ]),
+    ...has(clients.callers, [calls.answered.toLocaleString("en"), count(callLost + callSwapped + callTwice)]),
     count(sum(Object.values(others))),
     String(seed),
   ];

@@ -56,7 +56,9 @@ const PEER_OPTIONS: Readonly<Record<VerifyKind, readonly string[]>> = {
 
 /** Sluice's own command line. */
 function sluice(runtime: RuntimeName, kind: VerifyKind, more: readonly string[]): Row {
-  const args = kind === "tcp" ? ["echo", "--port", "{port}"] : ["demo", "--http-port", "{port}", "--tcp-port", "0"];
+  const args = kind === "tcp"
+    ? ["echo", "--port", "{port}"]
+    : ["demo", "--http-port", "{port}", "--tcp-port", "0", "--log", "memory"];
   return {
     name: `Sluice on ${RUNTIMES[runtime]}${more.length === 0 ? ", no lame duck" : ""}`,
     kind,

@@ -8,10 +8,11 @@ import { OptionError } from "../errors.ts";
 import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
 import { checkNames, type Names } from "../names.ts";
+import { Semaphore } from "../sync.ts";
 import type { Conn } from "../server/conn/conn.ts";
 import type { Connection } from "../server/conn/connection.ts";
 import type { WsConn } from "../websocket/conn/ws_conn.ts";
-import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../websocket/mod.ts";
+import { upgradeWebSocket, type WebSocketHandler, type WebSocketOptions } from "../websocket/mod.ts";
 import { checkChannel, OWN } from "./channel_name.ts";
 import type {
   AcceptOptions,
@@ -31,7 +32,7 @@ import type {
 import { ChannelError } from "./channels_errors.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
 import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
-import { sizeOf } from "./log/text_size.ts";
+import { sizeOf } from "../text_size.ts";
 import { LogReader } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
 import { ChannelCounts } from "./server/counts.ts";
@@ -55,6 +56,9 @@ import { CHANNELS_PROTOCOL } from "./wire/frames.ts";
 const FRAME_BYTES = 16 * 1024;
 /** A client that leaves more unread than this is read for from the log. */
 const MAX_UNSENT = 256 * 1024;
+
+/** Pages that are read at a time for those who come back: what the log gives all at once is one turn. */
+const READS = 16;
 
 /** Channels of a pattern are listed once in so many looks for lost notices: word of a new one may be lost, too. */
 const LISTED_EVERY = 10;
@@ -90,8 +94,6 @@ export class Channels implements AsyncDisposable {
   readonly #listenings: readonly Listening[];
   readonly #patterns: Patterns;
   readonly #instanceListeners: Set<(state: InstanceState) => void> = new Set();
-  /** WebSockets of clients, for a drain's last words. */
-  readonly #links: WeakMap<WebSocketConn, Link> = new WeakMap();
   /** What WebSockets are served with, by what the application has said of them. */
   readonly #webSocketOptions: WeakMap<object, WebSocketOptions> = new WeakMap();
   readonly #plainOptions: WebSocketOptions;
@@ -115,7 +117,9 @@ export class Channels implements AsyncDisposable {
     this.#notices = new Notices(log, clock, settings.checkEvery, failed);
     const signer = new Signer(settings.secrets);
     const pace = new Pace(clock);
-    const feeds = new Feeds({ log, signer, pace, clock, counts, maxReplay: limits.maxReplay, failed }, this.#notices);
+    const reads = new Semaphore(READS);
+    const { maxReplay } = limits;
+    const feeds = new Feeds({ log, signer, pace, reads, clock, counts, maxReplay, failed }, this.#notices);
     this.#presence = new Presence({
       log,
       clock,
@@ -172,6 +176,7 @@ export class Channels implements AsyncDisposable {
     );
     this.#world = worldOf(settings, {
       signer,
+      pace,
       feeds,
       counts,
       sessions: this.#sessions,
@@ -235,12 +240,9 @@ export class Channels implements AsyncDisposable {
    */
   accept(request: Request, options: AcceptOptions = {}): Response {
     checkAccept("accept()", options);
-    return upgradeWebSocket(request, (ws) => {
-      const link = new Link(this.#world, new WebSocketPeer(ws as WsConn), options, request);
-      this.#links.set(ws, link);
-      void (ws as WsConn).whenOver.then(() => link.gone());
-      return ws.forEach((message) => link.received(message));
-    }, this.#webSocketOptionsFor(options.webSocket));
+    const handler: WebSocketHandler = (ws) =>
+      (ws as WsConn).giveTo(new Link(this.#world, new WebSocketPeer(ws as WsConn), options, request));
+    return upgradeWebSocket(request, handler, this.#webSocketOptionsFor(options.webSocket));
   }
 
   /**
@@ -489,7 +491,7 @@ export class Channels implements AsyncDisposable {
       answers: false,
       lastMessage: (ws) => {
         void this.drain().catch((error) => this.#world.failed("Telling of the drain failed", error));
-        return this.#links.get(ws)?.bye();
+        return ((ws as WsConn).taker as Link | null)?.bye();
       },
     };
   }
@@ -498,9 +500,11 @@ export class Channels implements AsyncDisposable {
 /** What connections share, put together. */
 function worldOf(
   { clock, instance, limits, log }: ChannelsSettings,
-  parts: Pick<LinkWorld, "signer" | "feeds" | "counts" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
-    readonly publisher: Publisher;
-  },
+  parts:
+    & Pick<LinkWorld, "signer" | "pace" | "feeds" | "counts" | "sessions" | "presence" | "direct" | "failed" | "watch">
+    & {
+      readonly publisher: Publisher;
+    },
 ): LinkWorld {
   const { publisher, ...others } = parts;
   const { maxMessageBytes, maxSubscriptions, maxMatches, maxPending } = limits;
@@ -560,9 +564,9 @@ function streamOf(recipient: Recipient): string {
   );
 }
 
-/** JSON text, or bytes of its own. @throws {OptionError} It is neither. */
+/** JSON text, or the bytes that were given: nobody changes them before the log has them. @throws {OptionError} It is neither. */
 function keptOf(data: ChannelData): string | Uint8Array {
-  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return (dataOf(data, "publish()") as Uint8Array).slice();
+  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return dataOf(data, "publish()");
   let json: string | undefined;
   try {
     json = JSON.stringify(data);

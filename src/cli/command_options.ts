@@ -51,6 +51,8 @@ export interface DemoOptions extends CommonOptions {
   tcpPort?: number;
   httpPort?: number;
   accessLog?: AccessLog;
+  /** Folder of the channels' messages, or "memory". */
+  log?: string;
 }
 
 /** One option of a server. */
@@ -121,6 +123,7 @@ export const OPTIONS: Readonly<Record<CommandName, readonly OptionRow[]>> = {
       sample,
       "requests to log: off, all, a share as 0.1, or 100/s (default off)",
     ),
+    row("--log", "log", "DIR", text, "where messages of channels are kept, or memory (default one for each port)"),
   ],
   echo: [
     row("--port", "port", "N", port, `TCP port; 0 lets the system choose (default ${DEFAULT_TCP_PORT})`),

@@ -37,6 +37,7 @@ Routes:
   /                 the page
   /echo             POST: gives the body back, with its content type
   /ws               WebSocket: gives every message back (the page has a console for it)
+  /channels         a room for two tabs, whose messages survive the death of the server
   /slow?ms=         answers after so long (default 1000, at most 60000)
   /stream?n=&ms=    n lines, one each ms (default 10 and 500, at most 10000 and 60000); a drain sends the rest at once
   /headers          what the server sees of the request, as JSON
@@ -50,6 +51,7 @@ const DEMO_EXAMPLES = `Examples:
   sluice demo
   sluice demo --tcp-port 9001 --http-port 8081 --access-log all
   sluice demo --host 0.0.0.0 --grace 30s --lame-duck 5s
+  sluice demo --log ./demo-log
 `;
 
 const ECHO_HEAD = `Usage: sluice echo [options]

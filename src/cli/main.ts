@@ -12,7 +12,6 @@
 import process from "node:process";
 import { OptionError, SluiceError } from "../../mod.ts";
 import { ALL_COMMANDS, type Command, parseArgs } from "./args.ts";
-import { demo } from "./demo.ts";
 import { echo } from "./echo.ts";
 import { StartError, UsageError } from "./usage_errors.ts";
 import { helpText, toolHelp } from "./help.ts";
@@ -39,7 +38,8 @@ async function main(args: readonly string[], print: Print): Promise<void> {
   else if (command.name === "serve-module") await (await import("./run/serve_module.ts")).serveModule(command.file);
   else {
     rows = OPTIONS[command.name];
-    if (command.name === "demo") await demo(command.options, print);
+    // With all of its page, and channels: nobody else needs them.
+    if (command.name === "demo") await (await import("./demo/command.ts")).demo(command.options, print);
     else await echo(command.options, print);
   }
 }

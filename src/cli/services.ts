@@ -110,7 +110,8 @@ async function printReports(reports: readonly DrainReport[], print: Print): Prom
   }));
 }
 
-function makeLogger({ level, format }: CommonOptions): Logger {
+/** The logger of a command. */
+export function makeLogger({ level, format }: CommonOptions): Logger {
   // On a terminal the phases are there to read already.
   const isShown = process.stderr.isTTY === true && process.stdout.isTTY === true;
   return loggerIn(format)({ level: level ?? (isShown ? "warn" : "info") });

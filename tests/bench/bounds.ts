@@ -40,6 +40,7 @@ export const BOUNDS = {
   https: least(1.2, 0.7, 0.9),
   post: least(1.2, 1, 1),
   stream: least(1, 0.95, 0.9),
+  proxy: least(1, null, null),
   pipeline: least(6, 4, 5),
   latency: most(1, 1.2, 1),
   start: most(1.5, 1.5, 1.5),

@@ -10,6 +10,7 @@ import { runFanout } from "./load/fanout.ts";
 import { holdDrop, holdOpen, holdRelease, holdSay } from "./load/hold.ts";
 import { runHttp } from "./load/http.ts";
 import type { Job } from "./load/jobs.ts";
+import { heard, listen } from "./load/listen.ts";
 import { runPublish } from "./load/publish.ts";
 import { runRate } from "./load/rate.ts";
 import { runRecovery, takePlaces } from "./load/recover.ts";
@@ -36,6 +37,10 @@ function runJob(job: Job): object | Promise<object> {
       return takePlaces(job);
     case "recover":
       return runRecovery(job);
+    case "listen":
+      return listen(job);
+    case "heard":
+      return heard();
     case "open":
       return holdOpen(job.port, job.count, job.websocket, job.hello);
     case "say":

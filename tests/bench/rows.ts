@@ -21,6 +21,7 @@ import { memoryRow } from "./rows/memory.ts";
 import { metricsRow } from "./rows/metrics.ts";
 import { pipelineRow } from "./rows/pipeline.ts";
 import { postRow } from "./rows/post.ts";
+import { proxyRow } from "./rows/proxy.ts";
 import { recoveryRow } from "./rows/recovery.ts";
 import { rateRow } from "./rows/rate.ts";
 import { rawRow } from "./rows/raw.ts";
@@ -59,6 +60,7 @@ export const ROWS = {
   hono: { title: "HTTP: 64 connections, a Hono app: JSON behind two middlewares", run: honoRow },
   https: { title: "HTTPS: 64 connections, GET answered with hello world", run: httpsRow },
   post: { title: "HTTP: 16 connections, POST of 64 KiB echoed", run: postRow },
+  proxy: { title: "HTTP: 64 connections, GET through a reverse proxy on one core with what it asks", run: proxyRow },
   pipeline: { title: "HTTP: 4 connections, 16 requests in flight each", run: pipelineRow },
   stream: { title: "HTTP: answers of 100 MiB from a ReadableStream of 64 KiB chunks", run: streamRow },
   latency: { title: "HTTP: p99 latency at 70 % of the peak of the runtime's own server", run: latencyRow },

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Program, type RuntimeName, startCommand, startProgram } from "../support/processes.ts";
-import type { Held, HoldJob, Job, PlacesJob, Recovered, RecoverJob, Sample } from "./load/jobs.ts";
+import type { Heard, Held, HoldJob, Job, PlacesJob, Recovered, RecoverJob, Sample, Target, Work } from "./load/jobs.ts";
 import { LOAD_CORE, type Machine, MAX_FILES, SERVER_CORE } from "./machine.ts";
 import { LeftOut } from "./result.ts";
 import { type BenchRuntime, nodePath } from "./runtimes.ts";
@@ -22,6 +22,11 @@ const HTTP_NAMES = {
 
 /** An HTTP server that can be measured; a runtime's own has the runtime's name. */
 export type HttpServerName = keyof typeof HTTP_NAMES;
+
+const PROXY_NAMES = { ours: "sluice proxy", httpproxy: "http-proxy", undici: "undici by hand" } as const;
+
+/** A reverse proxy that can be measured. */
+export type ProxyServerName = keyof typeof PROXY_NAMES;
 
 const WEBSOCKET_NAMES = { ours: "sluice", node: "ws", deno: "Deno socket", bun: "Bun.serve" } as const;
 
@@ -46,6 +51,7 @@ export class Rig implements AsyncDisposable {
   readonly #node: string;
   readonly #programs: Program[] = [];
   #load: Program | null = null;
+  #ears: Program | null = null;
 
   /** For one runtime; what runs on Node besides it runs on the machine's own. */
   constructor(machine: Machine, runtime: BenchRuntime) {
@@ -78,6 +84,12 @@ export class Rig implements AsyncDisposable {
   /** An HTTP server in a mode of `servers/http_SERVER.ts`. */
   http(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
     return this.#started(`${HTTP_NAMES[server]} ${mode}`, this.program(`servers/http_${server}.ts`, runtime, [mode]));
+  }
+
+  /** A reverse proxy, `servers/proxy_SERVER.ts`, in front of another server. */
+  proxy(server: ProxyServerName, runtime: RuntimeName, behind: Server): Promise<Server> {
+    const program = this.program(`servers/proxy_${server}.ts`, runtime, [`${behind.port}`]);
+    return this.#started(PROXY_NAMES[server], program);
   }
 
   /** The same over TLS. */
@@ -147,7 +159,24 @@ export class Rig implements AsyncDisposable {
     );
   }
 
-  measure(job: Exclude<Job, HoldJob | PlacesJob | RecoverJob>): Promise<Sample> {
+  /** Lets some be live, in a process of their own, which a client that shakes hands does not keep from hearing. */
+  async listen(port: number, live: number): Promise<void> {
+    const ears = this.#ears = await this.#startLoad();
+    await ask(ears, { job: "listen", port, live });
+  }
+
+  /** What they have heard since the last time. */
+  heard(): Promise<Heard> {
+    return ask(this.#ears!, { job: "heard" }) as Promise<Heard>;
+  }
+
+  /** Ends them: what has become of their server is nothing to them. */
+  async deafen(): Promise<void> {
+    await this.#ears?.kill();
+    this.#ears = null;
+  }
+
+  measure(job: Work & Target): Promise<Sample> {
     return this.#ask(job) as Promise<Sample>;
   }
 
@@ -163,12 +192,8 @@ export class Rig implements AsyncDisposable {
     await Promise.all(this.#programs.map((program) => program.kill()));
   }
 
-  async #ask(job: Job): Promise<Sample | Held | Recovered> {
-    const load = this.#load ??= await this.#startLoad();
-    load.type(JSON.stringify(job) + "\n");
-    const answer = JSON.parse(await load.line(/^\{/, LONGEST_JOB_MS));
-    if (answer.error !== undefined) throw new Error(`load, ${job.job}: ${answer.error}`);
-    return answer;
+  async #ask(job: Job): Promise<Sample | Held | Recovered | Heard> {
+    return await ask(this.#load ??= await this.#startLoad(), job);
   }
 
   #run(path: string, runtime: RuntimeName, args: readonly string[], core: number): Program {
@@ -194,6 +219,13 @@ export class Rig implements AsyncDisposable {
     const { pinned, manyFiles } = this.machine;
     return { ...(pinned ? { core } : {}), ...(manyFiles ? { maxFiles: MAX_FILES } : {}) };
   }
+}
+
+async function ask(load: Program, job: Job): Promise<Sample | Held | Recovered | Heard> {
+  load.type(JSON.stringify(job) + "\n");
+  const answer = JSON.parse(await load.line(/^\{/, LONGEST_JOB_MS));
+  if (answer.error !== undefined) throw new Error(`load, ${job.job}: ${answer.error}`);
+  return answer;
 }
 
 /** A program of this folder as JavaScript. */

@@ -186,6 +186,25 @@ describe("a direct message", () => {
     }
   });
 
+  it("that another device deals with while it is on its way comes to nobody any more", async () => {
+    const { w, log, ends, all } = await shared(2);
+    await using _ = w;
+    const one = await w.client({ token: "ada" }, all[0]);
+    const two = await w.client({ token: "ada" }, all[1]);
+    await all[0].channels.sendTo("ada", "x");
+    await one.next("d");
+    await two.next("d");
+    one.say(["nack", idOf(one, "x"), 100]);
+    await w.quiet();
+    // It has been read again, and its delivery is counted when the other one has dealt with it.
+    ends[0].faults = { call: (name, what) => name === "take" && what.startsWith("tries:") ? 500 : null };
+    await w.pass(200);
+    two.say(["ack", [idOf(two, "x")]]);
+    await w.pass(1000);
+    assertEquals([given(one).length, given(two).length], [1, 1]);
+    assertEquals(await log.leases.leases("tries:$user:ada"), []);
+  });
+
   it("to a session is that session's alone, wherever it is", async () => {
     const { w, all: [one, two] } = await shared(2);
     await using _ = w;

@@ -14,7 +14,7 @@ import { MemoryFiles } from "../support/memory_files.ts";
 import { logConformance, type LogWorld } from "./log_conformance.ts";
 import { all, Heard, keeping, message, offsets, say, texts, upTo } from "./log_rules/tools.ts";
 
-const LASTING = { lasts: true, shared: false, loses: true };
+const LASTING = { lasts: true, shared: false, loses: true, forgets: true };
 
 /** Worlds of logs whose files are real ones. */
 async function onDisk(options: FileLogOptions): Promise<LogWorld> {
@@ -381,6 +381,33 @@ describe("fileLog(), room", () => {
     await log.close();
   });
 
+  it("gives the room back of leases that it has forgotten, and finds none of them when it is opened again", async () => {
+    const files = new MemoryFiles();
+    const clock = new VirtualClock();
+    const open = () => fileLog("log", { files, clock, ...SMALL });
+    const log = open();
+    await log.take("always", "n", "value", Infinity);
+    const most: number[] = [];
+    for (const round of upTo(20)) {
+      for (const n of upTo(100)) await log.take(`session:${round}.${n}`, "", "instance", 1_000, 1_000);
+      for (const n of upTo(100)) await log.take("g", `${round}.${n}`, "instance", 1_000, 1_000);
+      await clock.advance(1_000);
+      await settled(files, 12);
+      most.push(files.names.filter((name) => name.endsWith(".log")).length);
+    }
+    assert(Math.max(...most.slice(10)) <= Math.max(...most.slice(0, 10)), `${most}`);
+    await clock.advance(1_000);
+    await log.close();
+    const again = open();
+    assertEquals([await again.leases("g"), await again.leases("session:19.7")], [[], []]);
+    assertEquals((await again.leases("always")).length, 1);
+    // What is left of them in the files goes with the next ones.
+    for (const n of upTo(600)) await again.append("a", message(`${n} ${"x".repeat(100)}`), keep);
+    await settled(files, 3);
+    assertEquals((await again.leases("always")).length, 1);
+    await again.close();
+  });
+
   it("gives no room back that it could not copy to, and tries again", async () => {
     const files = new MemoryFiles();
     const { logger, lines } = collector();
@@ -504,6 +531,32 @@ describe("fileLog(), calls", () => {
     const { entries } = await all(log, "a");
     assertEquals(texts(entries), upTo(entries.length - 1, 0).map(String));
     assert(entries.length > 100);
+    await log.close();
+  });
+
+  it("reads one page at a time for all who ask, and writes meanwhile", async () => {
+    const files = new MemoryFiles();
+    const clock = new VirtualClock();
+    const log = fileLog("log", { clock, files, cacheBytes: 0 });
+    for (const n of upTo(10)) await say(log, `s-${n}`, "1", "2");
+    const begun = files.calls.read ?? 0;
+    let reading = 0;
+    let most = 0;
+    files.faults.delay = (what) => what === "read" ? 20 : 0;
+    const pages = upTo(10).map(async (n) => {
+      const page = await all(log, `s-${n}`);
+      reading++;
+      return texts(page.entries);
+    });
+    await say(log, "a", "meanwhile");
+    assertEquals([reading, files.calls.read ?? 0], [0, begun]);
+    while (reading < pages.length) {
+      const before = reading;
+      await clock.settle();
+      most = Math.max(most, reading - before);
+    }
+    assertEquals(await Promise.all(pages), upTo(10).map(() => ["1", "2"]));
+    assertEquals([most, (files.calls.read ?? 0) - begun], [1, 10]);
     await log.close();
   });
 

@@ -9,6 +9,7 @@ import { appendRules } from "./log_rules/append.ts";
 import { dedupeRules } from "./log_rules/dedupe.ts";
 import { endRules } from "./log_rules/end.ts";
 import { followRules } from "./log_rules/follow.ts";
+import { forgetRules, lastingForgetRules, lingerRules } from "./log_rules/forget.ts";
 import { keepRules } from "./log_rules/keep.ts";
 import { lastingRules, lossRules } from "./log_rules/lasting.ts";
 import { leaseRules } from "./log_rules/leases.ts";
@@ -44,6 +45,8 @@ export interface LogFeatures {
   readonly shared: boolean;
   /** `LogWorld.lose` is there. */
   readonly loses: boolean;
+  /** A lease that it may forget it has forgotten: who keeps them is in order, and grows. */
+  readonly forgets: boolean;
 }
 
 /** Runs the whole suite; `open` makes a new world for each test. */
@@ -66,8 +69,11 @@ export function logConformance(name: string, open: () => Promise<LogWorld>, feat
     nameRules(rule);
     followRules(rule);
     leaseRules(rule);
+    lingerRules(rule);
     endRules(rule);
     if (features.lasts) lastingRules(rule);
+    if (features.forgets) forgetRules(rule);
+    if (features.forgets && features.lasts) lastingForgetRules(rule);
     if (features.shared) peerRules(rule);
     if (features.loses) lossRules(rule);
   });

@@ -1,8 +1,10 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
+import { endsOf, LeaseTable } from "../../src/channels/log/lease_table.ts";
 import { memoryLog, type MemoryLogOptions } from "../../src/channels/log/memory_log.ts";
 import { OptionError } from "../../src/errors.ts";
 import { VirtualClock } from "../../src/testing/mod.ts";
+import { sizeOf } from "../../src/text_size.ts";
 import { logConformance, type LogWorld } from "./log_conformance.ts";
 import { all, Heard, keeping, message, say, upTo } from "./log_rules/tools.ts";
 
@@ -14,7 +16,7 @@ function open(options: MemoryLogOptions = {}): LogWorld & { readonly clock: Virt
   return { log, clock, lapse: 1_000, pass: (ms) => clock.advance(ms), close: () => log.close() };
 }
 
-logConformance("memory", () => Promise.resolve(open()), { lasts: false, shared: false, loses: false });
+logConformance("memory", () => Promise.resolve(open()), { lasts: false, shared: false, loses: false, forgets: true });
 
 describe("memoryLog()", () => {
   it("tells followers before append() returns", async () => {
@@ -131,5 +133,62 @@ describe("memoryLog()", () => {
     assertThrows(() => memoryLog({ maxIdle: 1 } as MemoryLogOptions), OptionError);
     assertThrows(() => memoryLog({ maxIdleStreams: -1 }), OptionError);
     assertThrows(() => memoryLog({ clock: {} as VirtualClock }), OptionError);
+  });
+});
+
+describe("leases in memory", () => {
+  const SECOND = 1_000;
+
+  /** Keeps one for a second, which lingers for another one. */
+  function keepOne(leases: LeaseTable, group: string, name: string, now: number): void {
+    leases.set(group, { name, value: "", generation: 1, ...endsOf(now, SECOND, SECOND) }, now);
+  }
+
+  for (const [what, groupOf] of [["groups of one", (n: number) => `g-${n}`], ["one group", () => "g"]] as const) {
+    it(`that came and went leave nothing behind: ${what}`, () => {
+      const leases = new LeaseTable();
+      for (const n of upTo(100)) {
+        leases.set("always", { name: `${n}`, value: "", generation: 1, ...endsOf(0, SECOND, Infinity) }, 0);
+      }
+      let most = 0;
+      for (let n = 0; n < 100_000; n++) {
+        keepOne(leases, groupOf(n), `${n}`, n);
+        most = Math.max(most, leases.size);
+      }
+      // One comes each ms: 2,000 are there by right.
+      assert(most <= 100 + 3 * 2 * SECOND, `${most}`);
+      for (const n of upTo(most * 2)) keepOne(leases, "last", "one", 200_000 + n);
+      assertEquals([leases.size, leases.list("always", 200_000).length], [101, 100]);
+    });
+  }
+
+  it("that are renewed all the time do not hide those that are over", () => {
+    const leases = new LeaseTable();
+    for (const n of upTo(1_000)) keepOne(leases, "over", `${n}`, 0);
+    for (const n of upTo(20)) keepOne(leases, "busy", `${n}`, 0);
+    for (const round of upTo(100)) for (const n of upTo(20)) keepOne(leases, "busy", `${n}`, 2 * SECOND + round);
+    assertEquals(leases.size, 20);
+  });
+});
+
+describe("the size of data", () => {
+  it("is what an encoder makes of it, halves of surrogate pairs included", () => {
+    const texts = [
+      "",
+      "a",
+      "\u007f\u0080",
+      "\u07ff\u0800",
+      "€",
+      "😀",
+      "a😀b",
+      "\ud83d",
+      "\ude00",
+      "\ud83dx",
+      "\ude00\ud83d",
+    ];
+    for (const text of [...texts, texts.join("|"), `${texts.join("")}\ud83d`]) {
+      assertEquals(sizeOf(text), new TextEncoder().encode(text).length, JSON.stringify(text));
+    }
+    assertEquals(sizeOf(new Uint8Array(7)), 7);
   });
 });

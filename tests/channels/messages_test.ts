@@ -194,6 +194,35 @@ describe("a client publishes", () => {
     const { entries } = await log.streams.read("a", 0, { count: 10, bytes: 1000 });
     assertEquals(entries.map(({ data }) => data), ["1", "2", "3"]);
   });
+
+  it("what fails here that was dealt with elsewhere meanwhile holds back nothing", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    const slow = gate();
+    let asked = 0;
+    const failing: AcceptOptions = {
+      authorize: async () => {
+        if (++asked > 1) return true;
+        await slow.wait;
+        throw new ChannelError("unavailable", "Not now");
+      },
+    };
+    // Word of where the session is does not come.
+    const deaf = log.open({ notice: () => "lost" });
+    const [one, two] = [await w.start({ log: deaf }, failing), await w.start({ log: log.open() }, OPEN)];
+    const client = await w.client({}, one);
+    client.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await w.quiet();
+    const there = await w.client({ ticket: client.ticket }, two);
+    there.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await there.next("ok", 2);
+    const back = await w.client({ ticket: client.ticket }, one);
+    slow.open();
+    await w.quiet();
+    back.say(["pub", 3, "a", 3]);
+    await w.quiet();
+    assertEquals(answers(back).at(-1), ["ok", 3]);
+  });
 });
 
 describe("a message for the application", () => {

@@ -356,6 +356,30 @@ describe("members at several instances", () => {
     }
   });
 
+  for (const wait of [0, 400]) {
+    it(`one that comes back elsewhere ${wait} ms after the log forgot who holds what is there, and nobody ends that`, async () => {
+      const { w, log, ends, all: [one, two] } = await shared(2, { checkEvery: 100 });
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      const id = ada.ticket!.split(".")[0];
+      ada.cut();
+      await w.pass(20);
+      // Its first instance hears of nothing but by its lease.
+      ends[0].faults = { notice: () => "lost" };
+      log.restart(true);
+      await w.pass(wait);
+      const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+      await again.next("members");
+      // Until the time of the one that it had before is over, and what follows is done.
+      await w.pass(5000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+      assertEquals((await log.leases.leases(`session:${id}`)).map(({ value }) => value), ["i2"]);
+      assertEquals(again.closed, null);
+    });
+  }
+
   it("a list of an earlier life of the channel, which was asked for before a gap, is not told behind it", async () => {
     const { w, log, ends, all: [one, two] } = await shared(2, { checkEvery: 100 });
     await using _ = w;

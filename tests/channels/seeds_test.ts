@@ -80,6 +80,7 @@ const WORLDS: readonly (readonly [string, SimOptions])[] = [
     after: 15,
     slow: 100,
     restarts: 6,
+    forgets: true,
     deaths: 8,
     cuts: 10,
     drains: 8,

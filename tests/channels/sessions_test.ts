@@ -29,6 +29,32 @@ function idOf(client: WsTalker): string {
   return client.ticket!.split(".")[0];
 }
 
+describe("a session that was asked nothing", () => {
+  it("is a user of its own, who has a queue and can be revoked", async () => {
+    await using w = await channelsWorld({}, { authorize: () => true });
+    const one = await w.client();
+    const two = await w.client();
+    const user = `anonymous-${idOf(one)}`;
+    assertEquals(one.of("welcome")[0][3], user);
+    await w.channels.sendTo(user, "for one");
+    await one.next("d");
+    await w.channels.revoke({ user });
+    assertEquals(await one.ended(), 4403);
+    await w.quiet();
+    assertEquals([two.of("d").length, two.closed, w.channels.size], [0, null, 1]);
+  });
+
+  it("is not whoever bears that name", async () => {
+    await using w = await channelsWorld({}, { authenticate: ({ token }) => ({ user: token ?? "nobody" }) });
+    const ada = await w.client({ token: "ada" });
+    const other = await w.client({ token: `anonymous-${idOf(ada)}` });
+    await w.channels.revoke({ user: `anonymous-${idOf(ada)}` });
+    assertEquals(await other.ended(), 4403);
+    await w.quiet();
+    assertEquals(ada.closed, null);
+  });
+});
+
 describe("a session with two connections", () => {
   it("goes on in the later one, and closes the earlier", async () => {
     await using w = await channelsWorld({ session: { expiry: 1000 } }, BY_TOKEN);

@@ -6,6 +6,7 @@ import { ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels
 import { SharedLog } from "../support/shared_log.ts";
 import { Feed, type FeedWorld } from "../../src/channels/server/feed.ts";
 import { ChannelCounts } from "../../src/channels/server/counts.ts";
+import { Semaphore } from "../../mod.ts";
 import { Pace } from "../../src/channels/server/pace.ts";
 import type { Peer } from "../../src/channels/server/peer.ts";
 import { Subscription } from "../../src/channels/server/subscription.ts";
@@ -532,9 +533,19 @@ describe("a subscription by itself", () => {
     };
     const signer = { sign: () => made.signing.then(() => "signed") } as unknown as FeedWorld["signer"];
     const failed = (what: string): void => void said.push([what]);
-    const world = { log, signer, pace: new Pace(clock), clock, counts: new ChannelCounts(), maxReplay: 100, failed };
+    const counts = new ChannelCounts();
+    const world = {
+      log,
+      signer,
+      pace: new Pace(clock),
+      reads: new Semaphore(1),
+      clock,
+      counts,
+      maxReplay: 100,
+      failed,
+    };
     const feed = new Feed("a", world, { unused: () => {} });
-    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, () => {}) });
+    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, { gapped: () => {} }) });
   }
 
   async function turns(clock: VirtualClock): Promise<void> {

@@ -58,6 +58,7 @@ describe("the page of sluice demo", () => {
     assertEquals(links.map((link) => link.split("?")[0]), [
       "/echo",
       "#console",
+      "/channels",
       "/slow",
       "/stream",
       "/headers",

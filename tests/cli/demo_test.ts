@@ -29,6 +29,7 @@ describe("sluice demo", () => {
       `try it: nc 127.0.0.1 ${tcpPort}`,
       `http on http://127.0.0.1:${httpPort}/`,
       `websocket echo on ws://127.0.0.1:${httpPort}/ws`,
+      `channels on http://127.0.0.1:${httpPort}/channels, messages in memory (as it was asked for): gone when it ends`,
       `try it: curl http://127.0.0.1:${httpPort}/echo -d hello`,
       "",
     ]);
@@ -153,12 +154,14 @@ describe("sluice demo", () => {
 
   it("says which paths there are", async () => {
     const answer = await ask("/nope?x");
-    const text = 'There is no "/nope" here. There are: / /echo /ws /slow /stream /headers /readyz /livez\n';
+    const text =
+      'There is no "/nope" here. There are: / /echo /ws /channels /channels/client.js /channels/ws /slow /stream ' +
+      "/headers /readyz /livez\n";
     assertEquals([answer.status, bodyText(answer)], [404, text]);
   });
 
   it("says which methods a path takes", async () => {
-    for (const path of ["/", "/ws", "/slow", "/stream", "/headers", "/readyz", "/livez"]) {
+    for (const path of ["/", "/ws", "/channels", "/slow", "/stream", "/headers", "/readyz", "/livez"]) {
       const answer = await ask(path, { method: "POST", body: "x" });
       assertEquals([answer.status, answer.headers.get("allow")], [405, "GET, HEAD"], path);
     }
@@ -338,7 +341,9 @@ async function assertFin(client: LineClient): Promise<void> {
 }
 
 async function assertFails(args: readonly string[], code: number, stderr: RegExp): Promise<void> {
-  await using program = startProgram(CLI, { args: ["demo", ...args], permissions: ["--allow-net"] });
+  // Where it may use files it would make a folder for its messages.
+  const quiet = ["--log", "memory"];
+  await using program = startProgram(CLI, { args: ["demo", ...quiet, ...args], permissions: ["--allow-net"] });
   const exit = await program.exited(LIMIT);
   assertEquals([exit.code, exit.stdout], [code, ""], exit.stderr);
   assertMatch(exit.stderr, stderr);

@@ -14,6 +14,9 @@ const ALL: readonly (readonly [kind: Kind, runtime: Runtime])[] = KINDS.flatMap(
   RUNTIMES.map((runtime) => [kind, runtime] as const)
 );
 
+/** Those of which Kubernetes may have any number. */
+const MANY = ALL.filter(([kind]) => kind !== "channels");
+
 function texts(kind: Kind, runtime: Runtime): Texts {
   return textsOf({ kind, runtime, name: "shop", deploy: DEPLOYS });
 }
@@ -47,6 +50,18 @@ const SPOILED: readonly (readonly [path: string, from: RegExp, to: string, rule:
   ["deploy/nginx.conf", /shutdown_timeout 30s/, "shutdown_timeout 25s", "nginx: an old worker outlives a drain"],
 ];
 
+/** The same of a program that is alone. */
+const SPOILED_SINGLE: typeof SPOILED = [
+  ["deploy/kubernetes/statefulset.yaml", /Seconds: 30\b/, "Seconds: 27", "statefulset: the supervisor's grace <"],
+  ["deploy/kubernetes/statefulset.yaml", /failureThreshold: 3\b/, "failureThreshold: 2", "no liveness probe kills"],
+  [
+    "deploy/systemd/shop.service",
+    /^Environment=LOG/m,
+    "Environment=LAME_DUCK=6000\nEnvironment=LOG",
+    "the lame duck is",
+  ],
+];
+
 describe("the times of a deploy", () => {
   for (const [kind, runtime] of ALL) {
     it(`agree in all files for ${kind} on ${runtime}`, () => {
@@ -61,6 +76,12 @@ describe("the times of a deploy", () => {
       assert(spoiled !== whole[path], `${path} has no ${from}`);
       const broken = disagreements("shop", { ...whole, [path]: spoiled });
       assert(broken.some((one) => one.includes(rule)), `${path}, ${to}: ${rule} was not noticed, but: ${broken}`);
+    }
+    const single = texts("channels", "node");
+    for (const [path, from, to, rule] of SPOILED_SINGLE) {
+      const spoiled = single[path].replace(from, to);
+      assert(spoiled !== single[path], `${path} has no ${from}`);
+      assert(disagreements("shop", { ...single, [path]: spoiled }).some((one) => one.includes(rule)), rule);
     }
     const tunnel = texts("ws", "node");
     const path = "deploy/haproxy.cfg";
@@ -171,6 +192,12 @@ function manifests(all: Texts): Readonly<Record<string, Manifest>> {
   return Object.fromEntries(entries);
 }
 
+/** What makes pods. */
+function workloads(all: Texts): Manifest[] {
+  const { deployment, canary, statefulset } = manifests(all);
+  return statefulset ? [statefulset] : [deployment, canary];
+}
+
 const LABEL = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?$/;
 
 /** What the types leave open: the words of a field, by its name, wherever it stands. */
@@ -222,7 +249,7 @@ describe("the manifests", () => {
     assertEquals([...noted].sort(), Object.keys(WORDS).sort());
   });
 
-  for (const [kind, runtime] of ALL) {
+  for (const [kind, runtime] of MANY) {
     it(`of ${kind} on ${runtime} choose the pods that they mean`, () => {
       const { deployment, canary, service, autoscaler, disruption, network } = manifests(texts(kind, runtime));
       const [stable, early] = [deployment, canary].map(({ spec }) => spec.template.metadata.labels);
@@ -241,16 +268,20 @@ describe("the manifests", () => {
       assertEquals([deployment.spec.replicas, canary.spec.replicas], [undefined, 0]);
       assertEquals(deployment.spec.strategy.rollingUpdate, { maxSurge: 1, maxUnavailable: 0 });
     });
+  }
 
+  for (const [kind, runtime] of ALL) {
     it(`of ${kind} on ${runtime} name ports that the container has, and the program listens on`, () => {
       const all = texts(kind, runtime);
-      const { deployment, canary, service, network } = manifests(all);
-      for (const { spec } of [deployment, canary]) {
+      const { service, network } = manifests(all);
+      for (const { spec } of workloads(all)) {
         const [container] = spec.template.spec.containers;
         const ports: Labels = Object.fromEntries(
           container.ports.map((port: Manifest) => [port.name, String(port.containerPort)]),
         );
-        const env: Labels = Object.fromEntries(container.env.map((one: Manifest) => [one.name, one.value]));
+        const env: Labels = Object.fromEntries(
+          container.env.map((one: Manifest) => [one.name, one.value ?? "a secret"]),
+        );
         const probed = kind === "tcp" ? "health" : "main";
         assertEquals(ports, kind === "tcp" ? { main: env.PORT, health: env.HEALTH_PORT } : { main: env.PORT });
         for (const probe of ["startupProbe", "readinessProbe", "livenessProbe"]) {
@@ -269,7 +300,7 @@ describe("the manifests", () => {
 
     it(`of ${kind} on ${runtime} let a pod do nothing but serve`, () => {
       const all = texts(kind, runtime);
-      for (const { spec: { template } } of [manifests(all).deployment, manifests(all).canary]) {
+      for (const { spec: { template, volumeClaimTemplates = [] } } of workloads(all)) {
         const { securityContext, containers: [container], volumes, automountServiceAccountToken } = template.spec;
         const { uid } = FACTS[runtime];
         assertEquals(securityContext, {
@@ -277,6 +308,7 @@ describe("the manifests", () => {
           runAsUser: uid,
           runAsGroup: uid,
           seccompProfile: { type: "RuntimeDefault" },
+          ...(kind === "channels" ? { fsGroup: uid } : {}),
         });
         assertEquals(container.securityContext, {
           allowPrivilegeEscalation: false,
@@ -286,20 +318,53 @@ describe("the manifests", () => {
         assertEquals(automountServiceAccountToken, false);
         assertEquals(
           container.volumeMounts.map(({ name }: Manifest) => name),
-          volumes.map(({ name }: Manifest) => name),
+          [...volumes, ...volumeClaimTemplates.map(({ metadata }: Manifest) => metadata)].map(({ name }) => name),
         );
       }
       assertEquals(manifests(all).network.spec.policyTypes, ["Ingress", "Egress"]);
     });
 
     it(`of ${kind} on ${runtime} limit what the program was told to keep to`, () => {
-      const { deployment } = manifests(texts(kind, runtime));
-      const [{ resources, args, env }] = deployment.spec.template.spec.containers;
+      const [{ spec }] = workloads(texts(kind, runtime));
+      const [{ resources, args, env }] = spec.template.spec.containers;
       assertEquals([resources.limits.cpu, resources.requests.memory], [args[1], resources.limits.memory]);
-      const heap = env.map(({ value }: Manifest) => /old-space-size=(\d+)/.exec(value)?.[1]).find(Boolean);
+      const heap = env.map(({ value = "" }: Manifest) => /old-space-size=(\d+)/.exec(value)?.[1]).find(Boolean);
       assertEquals(heap === undefined, runtime === "bun");
       // The supervisor and the worker take some 100 MiB each besides the worker's heap.
       if (heap !== undefined) assert(Number(heap) + 200 <= Number(/^(\d+)Mi$/.exec(resources.limits.memory)![1]));
+    });
+  }
+
+  for (const runtime of RUNTIMES) {
+    it(`of channels on ${runtime} have one pod, one process and one volume, which no second one gets`, () => {
+      const all = texts("channels", runtime);
+      const { statefulset, service, network, ...others } = manifests(all);
+      assertEquals(Object.keys(others), []);
+      const { replicas, serviceName, selector, template, volumeClaimTemplates } = statefulset.spec;
+      const { labels } = template.metadata;
+      assertEquals([replicas, serviceName], [1, service.metadata.name]);
+      for (const one of [selector.matchLabels, service.spec.selector, network.spec.podSelector.matchLabels]) {
+        assertGreater(Object.keys(one).length, 0);
+        assert(selects(one, labels));
+      }
+      const [container] = template.spec.containers;
+      assertEquals(container.args, ["--workers", "1"]);
+      assertEquals(volumeClaimTemplates[0].spec.accessModes, ["ReadWriteOncePod"]);
+      const variable = (name: string) => container.env.find((one: Manifest) => one.name === name);
+      const { mountPath } = container.volumeMounts.find((one: Manifest) => one.name === "log");
+      assertEquals([variable("LOG_DIR").value, variable("LAME_DUCK")], [mountPath, undefined]);
+      const { name, key } = variable("CHANNELS_SECRET").valueFrom.secretKeyRef;
+      assert(all["deploy/kubernetes/statefulset.yaml"].includes(`secret generic ${name} --from-literal=${key}=`));
+      const { Dockerfile } = all;
+      assert(Dockerfile.includes(`-v shop-log:${mountPath} `) && Dockerfile.includes(` LOG_DIR=${mountPath}\n`));
+      assert(!Dockerfile.replace(/^#.*/gm, "").includes("SECRET"), "no secret is in an image");
+    });
+
+    it(`of channels on ${runtime} go with a unit that has one process, a folder, and a secret that nobody reads`, () => {
+      const unit = texts("channels", runtime)["deploy/systemd/shop.service"];
+      assert(/^ExecStart=.* --workers 1 /m.test(unit));
+      assert(/^StateDirectory=shop\nEnvironment=LOG_DIR=%S\/shop\nEnvironmentFile=\/etc\/shop\.env$/m.test(unit));
+      assert(!/^Environment=.*SECRET/m.test(unit));
     });
   }
 });

@@ -1,14 +1,15 @@
 /** `sluice init` as a program, and the programs that it writes, on the runtime that runs this. */
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertGreater, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { connect, lines } from "../../mod.ts";
 import { ALL_COMMANDS } from "../../src/cli/args.ts";
-import { connectWebSocket } from "../../src/websocket/mod.ts";
-import type { App } from "../support/apps.ts";
+import { ChannelClient } from "../../src/channels/client/mod.ts";
+import { connectWebSocket, webSocketTransport } from "../../src/websocket/mod.ts";
+import { type App, until } from "../support/apps.ts";
 import { CLI } from "../support/demo.ts";
 import { named, stagesOf } from "../support/dockerfile.ts";
 import { pause } from "../support/http_loads.ts";
@@ -63,11 +64,17 @@ describe("sluice init", () => {
   });
 
   it("names what it can't make sense of: exit 2", async () => {
-    const { code, stderr } = await init(["--kind", "channels"]);
+    const { code, stderr } = await init(["--kind", "udp"]);
     assertEquals([code, stderr.split("\n")[1]], [2, "See: sluice init --help"]);
-    assertStringIncludes(stderr, "--kind must be one of http, ws, tcp");
+    assertStringIncludes(stderr, "--kind must be one of http, ws, tcp, channels");
   });
 });
+
+/** What signs places, in these tests. */
+const SECRET = "the secret of these tests";
+
+/** A client that is there again soon. */
+const QUICK = { transport: webSocketTransport(), minDelay: 50, maxDelay: 500 } as const;
 
 /** How long the programs serve on when they are told to stop, in ms: time to look at them. */
 const LAME_DUCK = 1500;
@@ -134,6 +141,81 @@ describe("the program that it writes", () => {
     await app.ended();
   });
 
+  it("keeps what is said in rooms: SIGKILL and a drain lose nothing, and clients go on where they were", async () => {
+    using project = new Project({ kind: "channels" });
+    const env = { CHANNELS_SECRET: SECRET, PORT: String(await freePort()) };
+    const said = Array.from({ length: 200 }, (_, n) => n);
+    const heard: unknown[] = [];
+    const gaps: string[] = [];
+    let app = await project.start(env);
+    const url = `${app.origin("shop").replace("http", "ws")}/channels`;
+    const [ada, bob] = ["ada", "bob"].map((token) => new ChannelClient(url, { ...QUICK, token }));
+    try {
+      await assertProbed(app, "shop");
+      const room = bob.subscribe("room:lobby", { since: "oldest", member: {} });
+      room.on("message", ({ data }) => heard.push(data));
+      room.on("gap", ({ reason }) => gaps.push(reason));
+      await until(() => `live: ${bob.state}`, () => bob.state === "live");
+      assertMatch(String(await bob.call("time")), /^\d{4}-\d\d-\d\dT/);
+      const published: Promise<unknown>[] = [];
+      for (const n of said) {
+        published.push(ada.publish("room:lobby", n));
+        if (n === 60) await app.program.kill();
+        if (n === 80) app = await project.start(env);
+        if (n === 120) await app.stop();
+        if (n === 140) app = await project.start(env);
+        await pause(2);
+      }
+      await within(Promise.all(published), 60_000, () => `${ada.unacknowledged} unacknowledged`);
+      await until(() => `${heard.length} heard`, () => heard.length >= said.length);
+      assertEquals([heard, gaps], [said, []]);
+      const refused = await assertRejects(() => ada.publish("elsewhere", 1), Error);
+      assertEquals((refused as { reason?: string }).reason, "forbidden");
+    } finally {
+      await Promise.all([ada.close(), bob.close()]);
+      await app.program.kill();
+    }
+  });
+
+  it("has a client that says what is typed when the server is there again, and shows what others say", async () => {
+    using project = new Project({ kind: "channels" });
+    const env = { CHANNELS_SECRET: SECRET, PORT: String(await freePort()) };
+    let app = await project.start(env);
+    try {
+      const server = `${app.origin("shop").replace("http", "ws")}/channels`;
+      await using ada = project.startClient(server, ["ada"]);
+      await using bob = project.startClient(server, ["bob"]);
+      await ada.line("* live");
+      await bob.line("* live");
+      ada.type("one\n");
+      assertMatch(await bob.line(/^\d+ ada: /), /: one$/);
+      await app.program.kill();
+      await ada.line("* offline");
+      ada.type("two\n");
+      // It has gone into the outbox before an attempt, and that has failed.
+      await ada.line("* connecting, 1 not acknowledged");
+      await ada.line("* offline, 1 not acknowledged");
+      await ada.kill();
+      app = await project.start(env);
+      await using again = project.startClient(server, ["ada"]);
+      assertMatch(await bob.line(/^\d+ ada: /), /: two$/);
+      again.type("three\n");
+      again.closeInput();
+      assertEquals((await again.exited()).code, 0, again.stderr);
+      assertMatch(await bob.line(/^\d+ ada: /), /: three$/);
+    } finally {
+      await app.program.kill();
+    }
+  });
+
+  it("refuses to keep channels without a secret, and says how to make one", async () => {
+    using project = new Project({ kind: "channels" });
+    for (const CHANNELS_SECRET of ["", "too short"]) {
+      const error = await assertRejects(() => project.start({ CHANNELS_SECRET }), Error);
+      assertStringIncludes(error.message, "export CHANNELS_SECRET=$(openssl rand -hex 32)");
+    }
+  });
+
   it("ends by itself when PORT is none, and says so", async () => {
     using project = new Project({ kind: "http" });
     const error = await assertRejects(() => project.start({ PORT: "eighty" }), Error);
@@ -141,11 +223,60 @@ describe("the program that it writes", () => {
   });
 });
 
-/** What makes a program the first one of its namespace, as in a container. */
-const NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
-
 /** The supervisor is a command of its own. */
 const supervised = ALL_COMMANDS.includes("run") ? false : "sluice run is not there yet";
+
+describe("channels under the supervisor", { skip: supervised }, () => {
+  it("refuse nobody in a reload, and their clients lose nothing while the log changes hands", async () => {
+    using project = new Project({ kind: "channels" });
+    project.importFromSources();
+    const port = await freePort();
+    const env = { CHANNELS_SECRET: SECRET, PORT: String(port), XDG_RUNTIME_DIR: project.dir };
+    const args = ["run", "server.ts", "--workers", "1"];
+    await using program = startCommand(commandLine(CLI, { args }), { cwd: project.dir, env });
+    const origin = `http://127.0.0.1:${port}`;
+    const ready = async () => {
+      while (await statusOf(origin, "/readyz").catch(() => 0) !== 200) await pause(50);
+    };
+    await within(ready(), 60_000, () => program.stderr);
+    const client = new ChannelClient(`${origin.replace("http", "ws")}/channels`, { ...QUICK, token: "ada" });
+    try {
+      const heard: unknown[] = [];
+      const gaps: string[] = [];
+      const room = client.subscribe("room:lobby", { since: "oldest" });
+      room.on("message", ({ data }) => heard.push(data));
+      room.on("gap", ({ reason }) => gaps.push(reason));
+      let [n, goesOn] = [0, true];
+      const published: Promise<unknown>[] = [];
+      const talking = (async () => {
+        for (; goesOn; n++) {
+          published.push(client.publish("room:lobby", n));
+          assertEquals(await statusOf(origin, "/livez"), 200);
+          await pause(5);
+        }
+      })();
+      await until(() => `${heard.length} heard\n${program.stderr}`, () => heard.length > 50);
+      program.signal("SIGHUP");
+      const report = JSON.parse(await program.line('"kind":"reload"'));
+      assertEquals([report.done, report.clean], [true, true], JSON.stringify(report));
+      const then = heard.length;
+      await until(() => `${heard.length} heard\n${program.stderr}`, () => heard.length > then + 50);
+      goesOn = false;
+      await talking;
+      await within(Promise.all(published), 60_000, () => `${client.unacknowledged} unacknowledged`);
+      await until(() => `${heard.length} of ${n}`, () => heard.length >= n);
+      assertEquals([heard, gaps], [Array.from({ length: n }, (_, i) => i), []]);
+    } finally {
+      await client.close();
+    }
+    program.signal("SIGTERM");
+    const exit = await program.exited();
+    assertEquals(exit.code, 0, exit.stdout + exit.stderr);
+  });
+});
+
+/** What makes a program the first one of its namespace, as in a container. */
+const NAMESPACE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 describe("the Dockerfile that it writes", { skip: supervised }, () => {
   for (const kind of ["http", "tcp"] as const) {

@@ -6,7 +6,8 @@ import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-import { connectWebSocket, type WebSocketConn } from "../../src/websocket/mod.ts";
+import { ChannelClient } from "../../src/channels/client/mod.ts";
+import { connectWebSocket, type WebSocketConn, webSocketTransport } from "../../src/websocket/mod.ts";
 import type { Kind } from "../../src/cli/init/plan.ts";
 import { TIMES } from "../../src/cli/init/times.ts";
 import type { App } from "../support/apps.ts";
@@ -20,6 +21,8 @@ import { within } from "../support/processes.ts";
 type ProxyName = "haproxy" | "nginx";
 
 const CLIENTS = 12;
+
+const CHANNELS_ENV = { CHANNELS_SECRET: "the secret of these tests" };
 
 /** The lines of a configuration that name the program: once for each of these ports. */
 function withServers(name: ProxyName, text: string, plan: Project["plan"], places: readonly Place[]): string {
@@ -196,6 +199,56 @@ for (const name of ["haproxy", "nginx"] as const) {
         assertEquals(goodbyes.filter((code) => code !== 1001), []);
         await Promise.all(sockets.map((ws) => ws.close()));
       });
+    });
+  });
+}
+
+for (const name of ["haproxy", "nginx"] as const) {
+  describe(`channels behind ${name}, as sluice init configures it`, { skip: skipWithout(name) }, () => {
+    it("lose nothing when their server is stopped, or killed, and started again", async () => {
+      using project = new Project({ kind: "channels", deploy: [name] });
+      let app = await project.start(CHANNELS_ENV);
+      const env = { ...CHANNELS_ENV, PORT: String(app.port("shop")) };
+      const file = project.read(name === "haproxy" ? "deploy/haproxy.cfg" : "deploy/nginx.conf");
+      const text = withServers(name, file, project.plan, [placeOf(app, "channels")]);
+      const at = name === "haproxy" ? `bind :${project.plan.proxyPort}` : `listen ${project.plan.proxyPort}`;
+      await using proxy = await proxyOf(name, text, at);
+      const url = `${proxy.origin.replace("http", "ws")}/channels`;
+      const quick = { transport: webSocketTransport(), minDelay: 50, maxDelay: 500 };
+      const clients = Array.from(
+        { length: CLIENTS },
+        (_, i) => new ChannelClient(url, { ...quick, token: `user ${i}` }),
+      );
+      const heard: unknown[] = [];
+      try {
+        const room = clients[0].subscribe("room:lobby", { since: "oldest" });
+        room.on("message", ({ data }) => heard.push(data));
+        room.on("gap", ({ reason }) => heard.push(reason));
+        const traffic = new Traffic(async (client, number) => {
+          await clients[client].publish("room:lobby", `${client}.${number}`);
+        });
+        await traffic.more(100);
+        await app.stop();
+        app = await project.start(env);
+        await traffic.more(100);
+        await app.program.kill();
+        app = await project.start(env);
+        await traffic.more(100);
+        await traffic.stop();
+        assertEquals(traffic.failures, []);
+        const all = async () => {
+          while (heard.length < traffic.answered) await pause(20);
+        };
+        await within(all(), 30_000, () => `${heard.length} of ${traffic.answered}`);
+        for (let client = 0; client < CLIENTS; client++) {
+          const own = heard.filter((one) => String(one).startsWith(`${client}.`));
+          assertEquals(own, own.map((_, number) => `${client}.${number}`));
+        }
+        assertEquals(heard.length, traffic.answered);
+      } finally {
+        await Promise.all(clients.map((client) => client.close()));
+        await app.program.kill();
+      }
     });
   });
 }

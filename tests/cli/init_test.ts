@@ -50,8 +50,8 @@ describe("what sluice init is asked", () => {
 
   it("is refused by name and value", () => {
     const cases: readonly (readonly [args: string, message: string])[] = [
-      ["a --kind channels", '--kind must be one of http, ws, tcp, got "channels"; channels come with a later version'],
-      ["a --kind htp", '--kind must be one of http, ws, tcp, got "htp"'],
+      ["a --kind channel", '--kind must be one of http, ws, tcp, channels, got "channel", did you mean channels?'],
+      ["a --kind htp", '--kind must be one of http, ws, tcp, channels, got "htp"'],
       ["a --runtime go", '--runtime must be one of node, deno, bun, got "go"'],
       ["a --deploy docker,kuberntes", 'got "kuberntes", did you mean kubernetes?'],
       ["a --deploy=", '--deploy takes names out of docker,kubernetes,systemd,haproxy,nginx, got ""'],
@@ -124,7 +124,9 @@ describe("the files of sluice init", () => {
   it("are as many as were asked for, without a gap, and end with one line end", () => {
     for (const [kind, runtime] of ALL) {
       const texts = textsOf({ kind, runtime, deploy: DEPLOYS });
-      assertEquals(Object.keys(texts).length, (runtime === "deno" ? 14 : 15) + (kind === "tcp" ? 1 : 0));
+      // A second socket for probes; a client, and three manifests in place of six.
+      const more = { http: 0, ws: 0, tcp: 1, channels: 1 - 3 } as const;
+      assertEquals(Object.keys(texts).length, (runtime === "deno" ? 14 : 15) + more[kind]);
       for (const [path, text] of Object.entries(texts)) {
         assert(!/undefined|NaN|\[object|PROBED| \n|\n\n\n/.test(text), `${path}\n${text}`);
         assert(/[^\n]\n$/.test(text), path);
@@ -138,7 +140,8 @@ describe("the files of sluice init", () => {
       for (const [path, text] of Object.entries(texts)) {
         assert(!/\b(8080|9000|9001|shop)\b/.test(text), `${path}\n${text}`);
       }
-      const told = ["server.ts", "Dockerfile", "deploy/kubernetes/deployment.yaml", "deploy/systemd/till.socket"];
+      const pods = kind === "channels" ? "statefulset" : "deployment";
+      const told = ["server.ts", "Dockerfile", `deploy/kubernetes/${pods}.yaml`, "deploy/systemd/till.socket"];
       for (const path of [...told, "deploy/haproxy.cfg", "deploy/nginx.conf"]) {
         assertStringIncludes(texts[path], "7411");
       }

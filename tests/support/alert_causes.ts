@@ -81,7 +81,7 @@ export class AlertCauses implements AsyncDisposable {
       },
       get last() {
         const levels = { descriptorLimit: 100, heapLimit: 100, rss: 1, handlers: 0, oldestHandler: 0, connections: 0 };
-        return { at: 0, ...levels, ...use, longestStall: 0 };
+        return { at: 0, ...levels, ...use, longestStall: 0, latency: null, shed: 0, cut: 0 };
       },
     };
     const channels = new Channels({ log: memoryLog() });

@@ -689,9 +689,7 @@ class Sim {
       const there = (await instance.channels.members(channel)).map(name).sort();
       this.#demand(`${there}` === `${wanted}`, `members of ${channel}: [${there}], there are [${wanted}]`);
     }
-    // Whoever held it before the log forgot all leases can't be told from who holds it now: views are true again when
-    // their clients come back.
-    for (const client of this.options.forgets === true ? [] : this.clients) {
+    for (const client of this.clients) {
       const view = client.views.get(channel);
       if (!client.memberOf(channel, isWritten) || view === undefined || !view.isTrue) continue;
       const seen = [...view.members.values()].map(name).sort();

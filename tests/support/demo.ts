@@ -16,10 +16,15 @@ export interface Demo {
   readonly httpPort: number;
 }
 
-/** Starts it with only the permissions that its help asks for; the ports are free ones unless `args` says otherwise. */
+/**
+ * Starts it with only the permissions that its help asks for; the ports are free ones, and nothing is written to the disk,
+ * unless `args` says otherwise.
+ */
 export async function startDemo(args: readonly string[] = []): Promise<Demo> {
-  const ports = ["--tcp-port", "--http-port"].flatMap((flag) => args.includes(flag) ? [] : [flag, "0"]);
-  const program = startProgram(CLI, { args: ["demo", ...ports, ...args], permissions: ["--allow-net"] });
+  const given = [["--tcp-port", "0"], ["--http-port", "0"], ["--log", "memory"]];
+  const defaults = given.flatMap(([flag, value]) => args.includes(flag) ? [] : [flag, value]);
+  const files = args.includes("--log") ? ["--allow-read", "--allow-write"] : [];
+  const program = startProgram(CLI, { args: ["demo", ...defaults, ...args], permissions: ["--allow-net", ...files] });
   try {
     const tcpPort = Number(/:(\d+)$/.exec(await program.line("tcp echo on"))?.[1]);
     const httpPort = Number(/:(\d+)\/$/.exec(await program.line("http on"))?.[1]);

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 import { filesOf, writeFiles } from "../../src/cli/init/files.ts";
 import { type GeneratedFile, type Plan, planOf } from "../../src/cli/init/plan.ts";
 import { App } from "./apps.ts";
-import { type Program, root, runtimeName, startProgram } from "./processes.ts";
+import { type Program, root, runtimeName, type StartOptions, startProgram } from "./processes.ts";
 
 /** A plan as the command line makes it. */
 export function planFor(options: Partial<Plan> & { readonly dir?: string } = {}): Plan {
@@ -56,6 +56,13 @@ export class Project implements Disposable {
     }
   }
 
+  /** Starts the client that comes along, as its own files say. */
+  startClient(server: string, args: readonly string[]): Program {
+    // What Node has from 22 on.
+    const flags = runtimeName() === "node" && !("WebSocket" in globalThis) ? ["--experimental-websocket"] : [];
+    return this.#run("client.ts", "client", { env: { SERVER: server }, args, runtimeFlags: flags });
+  }
+
   /** For programs that are started by others: Deno's own file says where the package is. */
   importFromSources(): void {
     if (this.plan.runtime !== "deno") return;
@@ -68,12 +75,17 @@ export class Project implements Disposable {
   }
 
   #startProgram(env: Readonly<Record<string, string>>): Program {
-    const options = { cwd: this.dir, env };
-    if (runtimeName() !== "deno") return startProgram("server.ts", options);
+    return this.#run("server.ts", "start", { env });
+  }
+
+  /** @param task Of Deno's own file, with the permissions. */
+  #run(file: string, task: string, given: StartOptions): Program {
+    const options = { ...given, cwd: this.dir };
+    if (runtimeName() !== "deno") return startProgram(file, options);
     const { tasks } = JSON.parse(this.read("deno.json"));
-    const permissions = tasks.start.split(" ").filter((word: string) => word.startsWith("--allow-"));
+    const permissions = tasks[task].split(" ").filter((word: string) => word.startsWith("--allow-"));
     const runtimeFlags = ["--no-check", "--import-map", this.path(IMPORT_MAP)];
-    return startProgram("server.ts", { ...options, permissions, runtimeFlags });
+    return startProgram(file, { ...options, permissions, runtimeFlags });
   }
 }
 

@@ -29,10 +29,10 @@ function found(texts: Texts, path: string, pattern: RegExp, unit: "ms" | "s" = "
 
 /** Whether the files with these times lose nothing: each rule that is broken, in words. */
 export function disagreements(name: string, texts: Texts): string[] {
+  const pods = STATEFUL in texts ? ["statefulset"] : ["deployment", "canary"];
   const rules: (readonly [rule: string, holds: boolean])[] = [
     ...programRules(texts),
-    ...podRules(texts, "deployment"),
-    ...podRules(texts, "canary"),
+    ...pods.flatMap((file) => podRules(texts, file)),
     ...unitRules(texts, `deploy/systemd/${name}.service`),
     ...haproxyRules(texts),
     ...nginxRules(texts),
@@ -42,6 +42,9 @@ export function disagreements(name: string, texts: Texts): string[] {
 
 const PROGRAM = "server.ts";
 
+/** Where it is there is one process, which has no lame duck: there is nobody else whom a balancer could send clients to. */
+const STATEFUL = "deploy/kubernetes/statefulset.yaml";
+
 const grace = (texts: Texts): number => found(texts, PROGRAM, /grace: ([\d_]+)/, "ms");
 
 /** The supervisor's in a command line. */
@@ -49,7 +52,9 @@ function supervisorGrace(words: string): number {
   return found({ words }, "words", /--grace"?,? "?(\d+)s/);
 }
 
+/** How long the program serves on; what isn't told it is none. */
 function lameDuckOf(texts: Texts, path: string): number {
+  if (!texts[path].includes("LAME_DUCK")) return 0;
   return path.endsWith(".service")
     ? found(texts, path, /^Environment=LAME_DUCK=(\d+)$/m, "ms")
     : found(texts, path, /name: LAME_DUCK\n +value: "(\d+)"/, "ms");
@@ -77,6 +82,7 @@ function podRules(texts: Texts, file: string): (readonly [string, boolean])[] {
   const all = (probe: Probe) => probe.periodSeconds * probe.failureThreshold * 1000;
   const limit = spec.terminationGracePeriodSeconds * 1000;
   const lameDuck = lameDuckOf(texts, path);
+  const isAlone = STATEFUL in texts;
   const entry = texts.Dockerfile;
   const probes: Probe[] = [startupProbe, readinessProbe, livenessProbe];
   return [
@@ -84,9 +90,9 @@ function podRules(texts: Texts, file: string): (readonly [string, boolean])[] {
     [`${file}: the program's grace < terminationGracePeriodSeconds`, grace(texts) < limit],
     [
       `${file}: lame duck >= readiness period x failures + propagation`,
-      lameDuck >= all(readinessProbe) + TIMES.propagation,
+      isAlone || lameDuck >= all(readinessProbe) + TIMES.propagation,
     ],
-    [`${file}: the lame duck is the program's`, lameDuck === TIMES.lameDuck],
+    [`${file}: the lame duck is the program's`, lameDuck === (isAlone ? 0 : TIMES.lameDuck)],
     [`${file}: no liveness probe kills who drains`, all(livenessProbe) >= supervisorGrace(entry)],
     [
       `${file}: the start has the time that the supervisor gives`,
@@ -104,7 +110,7 @@ function unitRules(texts: Texts, path: string): (readonly [string, boolean])[] {
     ["systemd: the program's grace < the supervisor's", grace(texts) < supervisorGrace(exec)],
     ["systemd: the supervisor's grace < TimeoutStopSec", supervisorGrace(exec) < setting("TimeoutStopSec")],
     ["systemd: --ready-timeout < TimeoutStartSec", ready < setting("TimeoutStartSec")],
-    ["systemd: the lame duck is the program's", lameDuckOf(texts, path) === TIMES.lameDuck],
+    ["systemd: the lame duck is the program's", lameDuckOf(texts, path) === (STATEFUL in texts ? 0 : TIMES.lameDuck)],
     ["systemd: the watchdog outwaits a busy turn", setting("WatchdogSec") >= 10_000],
   ];
 }

@@ -1,5 +1,5 @@
 /** Redis servers that tests start, end, stop and break: on loopback, with their data in a folder of their own. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -86,14 +86,16 @@ export class RedisServer implements AsyncDisposable {
   }
 }
 
-async function launch(port: number, dir: string, args: readonly string[]): Promise<Program> {
-  const program = startCommand([
-    toolPath("redis-server")!,
-    ...["--port", `${port}`, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--daemonize", "no"],
-    ...args,
-  ]);
+function launch(port: number, dir: string, args: readonly string[]): Promise<Program> {
+  const own = ["--port", `${port}`, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--daemonize", "no"];
+  return begin([...own, ...args], "Ready to accept connections");
+}
+
+/** @param line Says that it is there. */
+async function begin(args: readonly string[], line: string): Promise<Program> {
+  const program = startCommand([toolPath("redis-server")!, ...args]);
   try {
-    await program.line("Ready to accept connections", PATIENCE);
+    await program.line(line, PATIENCE);
   } catch (error) {
     await program.kill();
     throw error;
@@ -101,22 +103,164 @@ async function launch(port: number, dir: string, args: readonly string[]): Promi
   return program;
 }
 
-/** Three masters that share the slots; `await using` ends them. */
-export class RedisCluster implements AsyncDisposable {
-  readonly servers: readonly RedisServer[];
+/** What a replica has of its master at once, as far as the two keep up. */
+const REPLICATED = ["--repl-diskless-sync-delay", "0"];
 
-  private constructor(servers: readonly RedisServer[]) {
-    this.servers = servers;
+/** A replica has a connection to its master. */
+export async function linked({ admin }: RedisServer): Promise<void> {
+  await until(async () => (await admin.info("replication")).includes("master_link_status:up"), "a replica");
+}
+
+/** Replicas have all that a master has. */
+export async function even({ admin }: RedisServer, replicas = 1): Promise<void> {
+  // It waits for what this connection has written, and all before that.
+  await admin.publish("even", "1");
+  await until(async () => Number(await admin.call("wait", `${replicas}`, "100")) >= replicas, "replicas");
+}
+
+/** A master, a replica, and sentinels that watch over both; `await using` ends them. */
+export class RedisSentinels implements AsyncDisposable {
+  readonly name = "main";
+  readonly master: RedisServer;
+  readonly replica: RedisServer;
+  readonly sentinels: readonly { readonly host: string; readonly port: number }[];
+  readonly #programs: readonly Program[];
+  readonly #dir: string;
+  readonly #admin: Redis;
+
+  private constructor(
+    parts: Pick<RedisSentinels, "master" | "replica">,
+    ports: number[],
+    programs: Program[],
+    dir: string,
+  ) {
+    this.master = parts.master;
+    this.replica = parts.replica;
+    this.sentinels = ports.map((port) => ({ host: "127.0.0.1", port }));
+    this.#programs = programs;
+    this.#dir = dir;
+    this.#admin = new Redis(ports[0], "127.0.0.1", { maxRetriesPerRequest: null });
+    this.#admin.on("error", () => {});
   }
 
-  static async start(): Promise<RedisCluster> {
-    const servers: RedisServer[] = [];
+  static async start(): Promise<RedisSentinels> {
+    const master = await RedisServer.start(REPLICATED);
+    const replica = await RedisServer.start([...REPLICATED, "--replicaof", "127.0.0.1", `${master.port}`]);
+    await linked(replica);
+    const dir = mkdtempSync(join(tmpdir(), "sluice-sentinels-"));
+    const [ports, programs]: [number[], Program[]] = [[], []];
     for (let i = 0; i < 3; i++) {
-      servers.push(await RedisServer.start(["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"]));
+      const port = await freePort();
+      ports.push(port);
+      programs.push(await launchSentinel(port, join(dir, `${i}.conf`), master.port));
     }
-    const cluster = new RedisCluster(servers);
+    const all = new RedisSentinels({ master, replica }, ports, programs, dir);
+    await all.#meet();
+    return all;
+  }
+
+  /** Asks for a failover, and waits until it is done. */
+  async failOver(): Promise<void> {
+    await until(async () => {
+      // It says no while it has not heard of the replica of late.
+      return await this.#ask("failover", this.name).then((answer) => answer === "OK", () => false);
+    }, "a failover that has begun");
+    await this.promoted();
+  }
+
+  /** Waits until the replica is the master. */
+  async promoted(): Promise<void> {
+    await until(async () => {
+      const [, port] = await this.#ask("get-master-addr-by-name", this.name) as readonly string[];
+      return Number(port) === this.replica.port;
+    }, "another master");
+    await until(async () => (await this.replica.admin.info("replication")).includes("role:master"), "a master");
+  }
+
+  async #meet(): Promise<void> {
+    const fields = async (what: string) => (await this.#ask(what, this.name) as readonly unknown[]).length;
+    await until(
+      async () => await fields("sentinels") === 2 && await fields("replicas") === 1,
+      "sentinels that know all",
+    );
+  }
+
+  #ask(...words: readonly string[]): Promise<unknown> {
+    return this.#admin.call("sentinel", ...words);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#admin.disconnect();
+    for (const program of this.#programs) await program.kill();
+    for (const server of [this.master, this.replica]) await server[Symbol.asyncDispose]();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
+
+/** It writes its settings anew, so they are a file. */
+function launchSentinel(port: number, file: string, master: number): Promise<Program> {
+  const lines = [
+    `port ${port}`,
+    "bind 127.0.0.1",
+    "daemonize no",
+    `sentinel monitor main 127.0.0.1 ${master} 2`,
+    "sentinel down-after-milliseconds main 1000",
+    "sentinel failover-timeout main 6000",
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+  return begin([file, "--sentinel"], "+monitor master");
+}
+
+/** What a cluster is made of. */
+export interface ClusterOptions {
+  /** The first of them has a replica. @default false */
+  readonly replica?: boolean;
+  /** Settings of each server. @default none */
+  readonly args?: readonly string[];
+}
+
+/** Three masters that share the slots; `await using` ends them. */
+export class RedisCluster implements AsyncDisposable {
+  /** The masters. */
+  readonly servers: readonly RedisServer[];
+  /** Of the first master. */
+  readonly replica: RedisServer | null;
+
+  private constructor(servers: readonly RedisServer[], replica: RedisServer | null) {
+    this.servers = servers;
+    this.replica = replica;
+  }
+
+  static async start({ replica = false, args = [] }: ClusterOptions = {}): Promise<RedisCluster> {
+    const servers: RedisServer[] = [];
+    for (let i = 0; i < (replica ? 4 : 3); i++) {
+      const own = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", ...REPLICATED, ...args];
+      servers.push(await RedisServer.start(own));
+    }
+    const cluster = new RedisCluster(servers.slice(0, 3), servers[3] ?? null);
     await cluster.#join();
     return cluster;
+  }
+
+  /** A name of a stream whose keys are on the first master. */
+  async nameOnFirst(prefix: string): Promise<string> {
+    const share = Math.ceil(16_384 / this.servers.length);
+    for (let n = 1;; n++) {
+      const slot = await this.servers[0].admin.cluster("KEYSLOT", `{sluice:${prefix}${n}}`);
+      if (Number(slot) < share) return `${prefix}${n}`;
+    }
+  }
+
+  /** Waits until the replica is the master of what the first master had. */
+  async promoted(): Promise<void> {
+    const { admin } = this.replica!;
+    await until(async () => (await admin.info("replication")).includes("role:master"), "a replica that is promoted");
+    for (const { admin } of [...this.servers.slice(1), this.replica!]) {
+      await until(
+        async () => String(await admin.call("cluster", "info")).includes("cluster_state:ok"),
+        "a whole cluster",
+      );
+    }
   }
 
   get nodes(): { host: string; port: number }[] {
@@ -128,17 +272,41 @@ export class RedisCluster implements AsyncDisposable {
     for (const [index, { admin, port }] of this.servers.entries()) {
       await admin.call("cluster", "addslotsrange", `${index * share}`, `${Math.min(16_384, (index + 1) * share) - 1}`);
       await admin.call("cluster", "set-config-epoch", `${index + 1}`);
-      if (index > 0) await this.servers[0].admin.call("cluster", "meet", "127.0.0.1", `${port}`);
+      if (index > 0) await this.#meet(port);
     }
+    if (this.replica !== null) await this.#meet(this.replica.port);
+    const all = this.#all;
     const isReady = async ({ admin }: RedisServer) => {
       const info = String(await admin.call("cluster", "info"));
-      return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${this.servers.length}`);
+      return info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${all.length}`);
     };
-    await until(async () => (await Promise.all(this.servers.map(isReady))).every(Boolean), "a cluster that is ready");
+    await until(async () => (await Promise.all(all.map(isReady))).every(Boolean), "a cluster that is ready");
+    if (this.replica !== null) await this.#follow(this.replica);
+  }
+
+  get #all(): readonly RedisServer[] {
+    return this.replica === null ? this.servers : [...this.servers, this.replica];
+  }
+
+  async #meet(port: number): Promise<void> {
+    await this.servers[0].admin.call("cluster", "meet", "127.0.0.1", `${port}`);
+  }
+
+  async #follow(replica: RedisServer): Promise<void> {
+    const id = String(await this.servers[0].admin.call("cluster", "myid"));
+    await replica.admin.call("cluster", "replicate", id);
+    await linked(replica);
+    // The others have to know it for one: they will vote.
+    for (const { admin } of this.servers) {
+      await until(
+        async () => String(await admin.call("cluster", "nodes")).includes(`slave ${id}`),
+        "masters that know the replica",
+      );
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.servers) await server[Symbol.asyncDispose]();
+    for (const server of this.#all) await server[Symbol.asyncDispose]();
   }
 }
 

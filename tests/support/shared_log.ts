@@ -155,12 +155,12 @@ export class LogEnd implements ChannelLog {
     return this.#call("streams", prefix, () => this.#log.streams.streams(prefix, limit));
   }
 
-  take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
-    return this.#call("take", group, () => this.#log.leases.take(group, name, value, ttl));
+  take(...[group, ...rest]: Parameters<ChannelLog["take"]>): Promise<Taken> {
+    return this.#call("take", group, () => this.#log.leases.take(group, ...rest));
   }
 
-  renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
-    return this.#call("renew", group, () => this.#log.leases.renew(group, name, generation, ttl, value));
+  renew(...[group, ...rest]: Parameters<ChannelLog["renew"]>): Promise<boolean> {
+    return this.#call("renew", group, () => this.#log.leases.renew(group, ...rest));
   }
 
   release(group: string, name: string, generation: number): Promise<boolean> {

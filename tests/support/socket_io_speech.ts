@@ -37,6 +37,18 @@ class SocketIoSpeaker implements Speaker {
     });
   }
 
+  send(): Promise<never> {
+    throw new Error("Its handlers say nothing of what they have done");
+  }
+
+  call(): Promise<never> {
+    throw new Error("Its calls are not counted");
+  }
+
+  letters(): never {
+    throw new Error("Socket.IO has no direct queues");
+  }
+
   follow(channel: string, heard: Heard): void {
     this.#followed.set(channel, heard);
     if (this.#socket.connected) this.#subscribe(channel, false);
@@ -72,5 +84,6 @@ class SocketIoSpeaker implements Speaker {
 /** Socket.IO's. It has no places in a channel, and nobody is there. */
 export const SOCKET_IO: Speech = {
   hasPresence: false,
+  extras: [],
   speaker: (host, events, position) => new SocketIoSpeaker(`http://${host}`, events, position),
 };

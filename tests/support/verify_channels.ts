@@ -8,6 +8,9 @@ const LIMIT = 90_000;
 const SERVER = "tests/programs/channels/server.ts";
 const QUICK = ["--kind", "channel", "--clients", "9", "--channels", "2", "--rate", "150"];
 
+/** Everything that a server of the tests does its part of. */
+const ALSO = ["--also", "direct,messages,calls,tcp"];
+
 /** What was found, and with which seed. */
 export type Found = ChannelReport & { readonly seed: number };
 
@@ -25,11 +28,18 @@ export async function proof(
 
 /** A proof that nothing is lost, of the server that keeps its messages as these arguments say. */
 export async function provesRight(args: readonly string[], log: readonly string[]): Promise<Found> {
-  const { code, report, words } = await proof(args, programCommand(SERVER, ...log));
+  return await provesCommand([...args, ...ALSO], programCommand(SERVER, ...log));
+}
+
+/** The same of any command. */
+export async function provesCommand(args: readonly string[], command: readonly string[]): Promise<Found> {
+  const { code, report, words } = await proof(args, command);
   assertEquals([countsOf(report), code, report.clean], [{}, 0, true], words);
   assertGreater(report.acknowledged, 100);
   // Three subscribers get all of it.
   if (Object.keys(report.gaps).length === 0) assert(report.delivered >= 3 * report.acknowledged);
   assertGreater(report.presenceChecks, 0);
+  const { letters, calls } = report;
+  for (const count of [letters.dealt, letters.handed - letters.dealt, calls.answered]) assertGreater(count, 0, words);
   return report;
 }

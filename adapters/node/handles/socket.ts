@@ -52,7 +52,7 @@ const OWNER = Symbol("owner");
 type Owned<T> = T & { [OWNER]: HandleSocket };
 
 /** What libuv asks for itself. */
-const READ_SIZE = 65_536;
+const READ_SIZE = 131_072;
 
 /** From so many bytes on it pays not to fill memory with zeros first. */
 const LARGE = 4096;

@@ -102,9 +102,9 @@ export interface Lease {
   readonly name: string;
   /** What its holder says. */
   readonly value: string;
-  /** 1 for the first holder, and one more each time it is taken; it begins anew after a release. */
+  /** What the first holder has said, and one more each time it is taken; it begins anew when it was released or forgotten. */
   readonly generation: number;
-  /** Its time is over; it is there until somebody releases it or takes it. */
+  /** Its time is over; it is there until somebody releases or takes it, or the log forgets it. */
   readonly expired: boolean;
 }
 
@@ -145,10 +145,27 @@ export interface ChannelLog {
   remove(stream: string, offset: number): Promise<boolean>;
   /** Streams that were written and begin with `prefix`, at most `limit` of them, by name. */
   streams(prefix: string, limit: number): Promise<readonly string[]>;
-  /** Takes a lease, whoever has it, for `ttl` ms (Infinity for always). */
-  take(group: string, name: string, value: string, ttl: number): Promise<Taken>;
-  /** Prolongs a lease; false if it has another generation by now, or is gone. A value replaces the one there. */
-  renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean>;
+  /**
+   * Takes a lease, whoever has it, for `ttl` ms (Infinity for always).
+   *
+   * @param linger How long it is told as expired when its time is over, in ms. Then a log may forget it, and no call
+   * knows any more that it was there. Left out, it is there for as long as nobody releases it.
+   * @param first The generation of a first holder. @default 1
+   */
+  take(group: string, name: string, value: string, ttl: number, linger?: number, first?: number): Promise<Taken>;
+  /**
+   * Prolongs a lease; false if it has another generation by now, or is gone. A value replaces the one there.
+   *
+   * @param linger As `take()` has it, from now on.
+   */
+  renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger?: number,
+  ): Promise<boolean>;
   /** Gives a lease back; true for exactly one caller, and only while it has this generation. */
   release(group: string, name: string, generation: number): Promise<boolean>;
   /** Leases of a group, by name; expired ones as well. */

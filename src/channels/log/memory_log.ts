@@ -5,10 +5,11 @@
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { checkNames, type Names } from "../../names.ts";
+import { sizeOf } from "../../text_size.ts";
 import { checkParts, count } from "../../validate.ts";
 import { Followers } from "./followers.ts";
 import type { Kept, Slot } from "./kept.ts";
-import { LeaseTable, renewed, taken } from "./lease_table.ts";
+import { endsOf, LeaseTable, renewed, taken } from "./lease_table.ts";
 import type {
   Appended,
   AppendOptions,
@@ -24,7 +25,6 @@ import type {
 } from "./log_api.ts";
 import { ChannelLogError } from "./log_errors.ts";
 import { newEpoch, StreamTable } from "./stream_table.ts";
-import { sizeOf } from "./text_size.ts";
 
 /** Options of `memoryLog`. */
 export interface MemoryLogOptions {
@@ -150,24 +150,39 @@ class MemoryLog implements ChannelLog {
     return this.#isClosed ? closed() : Promise.resolve(this.#streams.names(prefix, limit));
   }
 
-  take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
+  take(
+    group: string,
+    name: string,
+    value: string,
+    ttl: number,
+    linger: number = Infinity,
+    first: number = 1,
+  ): Promise<Taken> {
     if (this.#isClosed) return closed();
     const now = this.#clock.now();
-    const result = taken(this.#leases.get(group, name), name, value, now + ttl, now);
-    this.#leases.set(group, result.lease);
+    const result = taken(this.#leases.get(group, name, now), { name, value }, endsOf(now, ttl, linger), now, first);
+    this.#leases.set(group, result.lease, now);
     return Promise.resolve(result.taken);
   }
 
-  renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
+  renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger: number = Infinity,
+  ): Promise<boolean> {
     if (this.#isClosed) return closed();
-    const lease = renewed(this.#leases.get(group, name), generation, this.#clock.now() + ttl, value);
-    if (lease !== null) this.#leases.set(group, lease);
+    const now = this.#clock.now();
+    const lease = renewed(this.#leases.get(group, name, now), generation, endsOf(now, ttl, linger), value);
+    if (lease !== null) this.#leases.set(group, lease, now);
     return Promise.resolve(lease !== null);
   }
 
   release(group: string, name: string, generation: number): Promise<boolean> {
     if (this.#isClosed) return closed();
-    const isHeld = this.#leases.get(group, name)?.generation === generation;
+    const isHeld = this.#leases.get(group, name, this.#clock.now())?.generation === generation;
     if (isHeld) this.#leases.delete(group, name);
     return Promise.resolve(isHeld);
   }

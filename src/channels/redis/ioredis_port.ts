@@ -7,8 +7,8 @@
  * @module
  */
 import type { IoRedisClient } from "./redis_api.ts";
+import { isUnknownCommand } from "./redis_errors.ts";
 import {
-  isUnknownCommand,
   later,
   Looks,
   type Outcome,

@@ -63,6 +63,11 @@ export class Keys {
     return `${this.#tag("@", group)}:leases`;
   }
 
+  /** When each of them is forgotten: a sorted set. */
+  forgotten(group: string): string {
+    return `${this.#tag("@", group)}:forgotten`;
+  }
+
   /** The result of one change of a lease. */
   once(group: string, nonce: string): string {
     return `${this.#tag("@", group)}:once:${nonce}`;

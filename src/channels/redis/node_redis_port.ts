@@ -6,8 +6,8 @@
  * @module
  */
 import type { NodeRedisClient } from "./redis_api.ts";
+import { isUnknownCommand } from "./redis_errors.ts";
 import {
-  isUnknownCommand,
   later,
   Looks,
   type Outcome,
@@ -122,6 +122,8 @@ export class NodeRedisPort implements RedisPort {
 
   async pair(key: string, first: readonly string[], second: readonly string[]): Promise<readonly [Outcome, Outcome]> {
     if (!this.isCluster) return await both(this.#client, first, second);
+    // It knows no node before, and one that is not there takes no commands that wait for it.
+    await this.#own?.connected;
     const outcomes = await both(await this.#client.getNodeClientForKey!(key, false), first, second);
     if (outcomes[0].status === "fulfilled" || !/^(MOVED|ASK) /.test(String(outcomes[0].reason?.message))) {
       return outcomes;

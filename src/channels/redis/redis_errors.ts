@@ -17,6 +17,11 @@ export function isAnswer(error: unknown): boolean {
   return error instanceof Error && ANSWER.test(error.message);
 }
 
+/** The server is older than that command. */
+export function isUnknownCommand(error: unknown): boolean {
+  return error instanceof Error && /unknown command/i.test(error.message);
+}
+
 /** Redis does not know a script by its name. */
 export function isScriptUnknown(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith("NOSCRIPT");
@@ -52,6 +57,13 @@ export function unknown(stream: string, why: string, cause?: unknown): ChannelLo
   const message = `Nobody knows whether Redis has appended to ${JSON.stringify(stream)}: ${why}; ` +
     "repeat it with the same id";
   return new ChannelLogError("ERR_LOG_UNKNOWN", message, { cause });
+}
+
+/** The log's error for a server that does not wait for disks as it is told. */
+export function cannotWait(error: unknown): ChannelLogError {
+  const why = isUnknownCommand(error) ? "it does not know WAITAOF, which came with Redis 7.2" : saying(error);
+  const message = `Nothing was appended, Redis can't wait for disks: ${why}; leave waitAof out, or wait for replicas`;
+  return new ChannelLogError("ERR_LOG_FAILED", message, { cause: error });
 }
 
 /** The log's error for what comes too late. */

@@ -35,7 +35,7 @@ import type {
   RedisLogOptions,
   ReplicaWait,
 } from "./redis_api.ts";
-import { bounded, closed, failed, isScriptUnknown, saying, unknown } from "./redis_errors.ts";
+import { bounded, cannotWait, closed, failed, isScriptUnknown, saying, unknown } from "./redis_errors.ts";
 import type { Outcome, RedisPort } from "./redis_port.ts";
 import { entryOfItem, type Place, placeOf } from "./redis_text.ts";
 import { APPEND, HELD, READ, RELEASE, REMOVE, RENEW, type Script, TAKE } from "./scripts.ts";
@@ -68,6 +68,8 @@ const AOF_NAMES: Names<AofWait> = { local: true, replicas: true, timeout: true }
 /** A command behind each append, and whether its answer will do. */
 interface Waiter {
   readonly command: readonly string[];
+  /** Asked before the first append: fails where that command will. Null for one that each server knows. */
+  readonly probe: readonly string[] | null;
   isEnough(answer: unknown): boolean;
   readonly wanted: string;
 }
@@ -134,6 +136,7 @@ function replicaWaiter(wait: ReplicaWait): Waiter {
   const timeout = integer("wait.timeout", wait.timeout, 1_000, 1, 3_600_000);
   return {
     command: ["WAIT", `${replicas}`, `${timeout}`],
+    probe: null,
     isEnough: (answer) => Number(answer) >= replicas,
     wanted: `${replicas} replica${replicas === 1 ? "" : "s"} within ${timeout} ms`,
   };
@@ -147,6 +150,7 @@ function aofWaiter(wait: AofWait): Waiter {
   const timeout = integer("waitAof.timeout", wait.timeout, 1_000, 1, 3_600_000);
   return {
     command: ["WAITAOF", `${local}`, `${replicas}`, `${timeout}`],
+    probe: ["WAITAOF", `${local}`, `${replicas}`, "1"],
     isEnough: (answer) => {
       const [own, others] = answer as readonly unknown[];
       return Number(own) >= local && Number(others) >= replicas;
@@ -173,6 +177,8 @@ class RedisLog implements ChannelLog {
   readonly #writer = nonce();
   /** Where appends go: behind a WAIT on the user's connection, everything else of the user's would wait as well. */
   #appendPort: RedisPort | null = null;
+  /** Whether the server knows how to wait as it is to; null while that was not asked. */
+  #canWait: Promise<void> | null = null;
   #batches = 0;
   #isClosed = false;
   #closing: Promise<void> | null = null;
@@ -250,30 +256,54 @@ class RedisLog implements ChannelLog {
     return found.sort();
   }
 
-  async take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
-    const keys = [this.#keys.leases(group), this.#keys.once(group, nonce())];
-    const reply = await this.#run(`take ${JSON.stringify(name)}`, TAKE, keys, [name, value, ttlOf(ttl)]) as string;
+  async take(
+    group: string,
+    name: string,
+    value: string,
+    ttl: number,
+    linger: number = Infinity,
+    first: number = 1,
+  ): Promise<Taken> {
+    const args = [name, value, ...timesOf(ttl, linger), String(first)];
+    const reply = await this.#run(`take ${JSON.stringify(name)}`, TAKE, this.#leaseKeys(group, true), args) as string;
     const [, own, generation, expired, held] = /^(\d+) (\d+) (\d) ([^]*)$/.exec(reply)!;
     const previous = { name, value: held, generation: Number(generation), expired: expired === "1" };
     return { generation: Number(own), previous: previous.generation === 0 ? null : previous };
   }
 
-  async renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
-    const args = [name, String(generation), ttlOf(ttl), ...(value === undefined ? [] : [value])];
-    return Number(await this.#run(`renew ${JSON.stringify(name)}`, RENEW, [this.#keys.leases(group)], args)) === 1;
+  async renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger: number = Infinity,
+  ): Promise<boolean> {
+    const args = [name, String(generation), ...timesOf(ttl, linger), ...(value === undefined ? [] : [value])];
+    return Number(await this.#run(`renew ${JSON.stringify(name)}`, RENEW, this.#leaseKeys(group, false), args)) === 1;
   }
 
   async release(group: string, name: string, generation: number): Promise<boolean> {
-    const keys = [this.#keys.leases(group), this.#keys.once(group, nonce())];
-    return await this.#run(`release ${JSON.stringify(name)}`, RELEASE, keys, [name, String(generation)]) === "1";
+    const args = [name, String(generation)];
+    return await this.#run(`release ${JSON.stringify(name)}`, RELEASE, this.#leaseKeys(group, true), args) === "1";
   }
 
   async leases(group: string): Promise<readonly Lease[]> {
-    const reply = await this.#run(`list leases of ${JSON.stringify(group)}`, HELD, [this.#keys.leases(group)], []);
-    const [now, held] = reply as readonly [string, readonly string[]];
+    const what = `list leases of ${JSON.stringify(group)}`;
+    const reply = await this.#run(what, HELD, this.#leaseKeys(group, false), []);
+    const [now, held, over] = reply as readonly [string, readonly string[], readonly string[]];
+    const forgotten = new Set(over);
     const leases: Lease[] = [];
-    for (let at = 0; at < held.length; at += 2) leases.push(leaseOf(held[at], held[at + 1], Number(now)));
+    for (let at = 0; at < held.length; at += 2) {
+      if (!forgotten.has(held[at])) leases.push(leaseOf(held[at], held[at + 1], Number(now)));
+    }
     return leases.sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  /** @param isOnce What sends it again must not do it again. */
+  #leaseKeys(group: string, isOnce: boolean): readonly string[] {
+    const keys = [this.#keys.leases(group), this.#keys.forgotten(group)];
+    return isOnce ? [...keys, this.#keys.once(group, nonce())] : keys;
   }
 
   close(): Promise<void> {
@@ -311,7 +341,20 @@ class RedisLog implements ChannelLog {
     const { waiter } = this.#settings;
     if (waiter === null) return await this.#script(this.#port, APPEND, keys, args) as string;
     this.#appendPort ??= this.#port.another();
+    await (this.#canWait ??= this.#checkWait(waiter, keys[0]));
     return await this.#waited(stream, waiter, keys, args);
+  }
+
+  /** Rejects where the server will not wait as it is told: before anything is appended, and not behind each append. */
+  async #checkWait({ probe }: Waiter, key: string): Promise<void> {
+    if (probe === null) return;
+    try {
+      const outcomes = await this.#appendPort!.pair(key, ["EXISTS", key], probe);
+      for (const outcome of outcomes) valueOf(outcome);
+    } catch (error) {
+      this.#canWait = null;
+      throw cannotWait(error);
+    }
   }
 
   /** Appends, and waits for replicas or disks behind it, on the same connection. */
@@ -323,6 +366,8 @@ class RedisLog implements ChannelLog {
     const reply = valueOf(outcomes[0]) as string;
     const [, waited] = outcomes;
     if (waited.status === "rejected") {
+      // Another server may have taken over that can't: the next append asks first.
+      this.#canWait = null;
       throw unknown(stream, `the wait for ${waiter.wanted} failed, ${saying(waited.reason)}`, waited.reason);
     }
     if (waiter.isEnough(waited.value)) return reply;
@@ -451,9 +496,9 @@ function keepArgs({ size, bytes, age }: Retention): readonly string[] {
   ];
 }
 
-/** -1 for a lease that does not end. */
-function ttlOf(ttl: number): string {
-  return ttl > NO_LIMIT / 1_000 ? "-1" : String(Math.ceil(ttl));
+/** When a lease ends, and when it is forgotten, in ms from now; -1 for never. */
+function timesOf(ttl: number, linger: number): readonly string[] {
+  return [ttl, ttl + linger].map((ms) => ms > NO_LIMIT / 1_000 ? "-1" : String(Math.ceil(ms)));
 }
 
 function leaseOf(name: string, text: string, now: number): Lease {

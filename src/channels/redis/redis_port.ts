@@ -53,11 +53,6 @@ export interface RedisSubscriber {
 /** After a node of a cluster came back, its subscriptions follow: these many ms later there is another look. */
 export const LOOK_AGAIN: readonly number[] = [0, 250, 1_000, 3_000];
 
-/** The server is older than sharded channels (Redis 7). */
-export function isUnknownCommand(error: unknown): boolean {
-  return error instanceof Error && /unknown command/i.test(error.message);
-}
-
 /** Runs a function now and then. */
 export class Looks {
   readonly #look: () => void;

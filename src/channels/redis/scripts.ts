@@ -31,6 +31,9 @@ const ONCE = 900_000;
 /** How much longer than its entries a key lives, in ms, so that its expiry is rarely written anew. */
 const SLACK = 60_000;
 
+/** Leases that one call forgets. */
+const SWEEP = 100;
+
 const TIME = `
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
@@ -299,30 +302,67 @@ return 1
 `,
 );
 
-/** A lease in the hash: `generation end value`; -1 for one that does not end. */
+/**
+ * KEYS 1 and 2: leases, a hash of `generation end value` (-1 for one that does not end); and when each is forgotten, a
+ * sorted set without those that are not. A time is given as ms from now, -1 for never.
+ */
 const LEASES = `
+local LEASES, FORGOTTEN = KEYS[1], KEYS[2]
+
 local function held(name)
-  local text = redis.call('HGET', KEYS[1], name)
+  local at = redis.call('ZSCORE', FORGOTTEN, name)
+  if at and tonumber(at) <= now then return end
+  local text = redis.call('HGET', LEASES, name)
   if not text then return end
   return string.match(text, '^(%d+) (%-?%d+) (.*)$')
 end
-local function put(name, generation, ttl, value)
+
+-- Some of those that are over: more than come with one call, and not so many that others wait for it.
+local function tidy()
+  local names = redis.call('ZRANGEBYSCORE', FORGOTTEN, '-inf', int(now), 'LIMIT', 0, ${SWEEP})
+  if #names == 0 then return end
+  redis.call('HDEL', LEASES, unpack(names))
+  redis.call('ZREM', FORGOTTEN, unpack(names))
+end
+
+-- The keys end with the last lease, unless one of them has no end.
+local function bound()
+  local count = redis.call('ZCARD', FORGOTTEN)
+  if count == 0 or count < redis.call('HLEN', LEASES) then
+    redis.call('PERSIST', LEASES)
+    redis.call('PERSIST', FORGOTTEN)
+    return
+  end
+  local last = int(tonumber(redis.call('ZREVRANGE', FORGOTTEN, 0, 0, 'WITHSCORES')[2]))
+  redis.call('PEXPIREAT', LEASES, last)
+  redis.call('PEXPIREAT', FORGOTTEN, last)
+end
+
+local function put(name, generation, ttl, forget, value)
   local ends = ttl == '-1' and '-1' or int(now + tonumber(ttl))
-  redis.call('HSET', KEYS[1], name, generation .. ' ' .. ends .. ' ' .. value)
+  -- First of all what Redis refuses when its memory is full.
+  redis.call('HSET', LEASES, name, generation .. ' ' .. ends .. ' ' .. value)
+  if forget == '-1' then redis.call('ZREM', FORGOTTEN, name)
+  else redis.call('ZADD', FORGOTTEN, int(now + tonumber(forget)), name) end
+  tidy()
+  bound()
 end
 `;
 
-/** KEYS: the hash, and what remembers the result of this very call. */
+/** KEYS 3: what remembers the result of this very call. */
 const ONLY_ONCE = `
-local prior = redis.call('GET', KEYS[2])
+local prior = redis.call('GET', KEYS[3])
 if prior then return prior end
 local function remember(reply)
-  redis.call('SET', KEYS[2], reply, 'PX', ${ONCE})
+  redis.call('SET', KEYS[3], reply, 'PX', ${ONCE})
   return reply
 end
 `;
 
-/** ARGV: name, value, ttl. Gives `generation`, and of who had it `generation expired value`; 0 if nobody had. */
+/**
+ * ARGV: name, value, when it ends, when it is forgotten, generation of a first holder. Gives `generation`, and of who had
+ * it `generation expired value`; 0 if nobody had.
+ */
 export const TAKE: Script = script(
   TIME,
   LEASES,
@@ -330,24 +370,24 @@ export const TAKE: Script = script(
   `
 local generation, ends, value = held(ARGV[1])
 if not generation then
-  put(ARGV[1], '1', ARGV[3], ARGV[2])
-  return remember('1 0 0 ')
+  put(ARGV[1], ARGV[5], ARGV[3], ARGV[4], ARGV[2])
+  return remember(ARGV[5] .. ' 0 0 ')
 end
 local expired = (ends ~= '-1' and tonumber(ends) <= now) and '1' or '0'
 local own = int(tonumber(generation) + 1)
-put(ARGV[1], own, ARGV[3], ARGV[2])
+put(ARGV[1], own, ARGV[3], ARGV[4], ARGV[2])
 return remember(own .. ' ' .. generation .. ' ' .. expired .. ' ' .. value)
 `,
 );
 
-/** ARGV: name, generation, ttl, and a value if it changes. Gives 1 if it is prolonged. */
+/** ARGV: name, generation, when it ends, when it is forgotten, and a value if it changes. Gives 1 if it is prolonged. */
 export const RENEW: Script = script(
   TIME,
   LEASES,
   `
 local generation, ends, value = held(ARGV[1])
 if generation ~= ARGV[2] then return 0 end
-put(ARGV[1], generation, ARGV[3], ARGV[4] or value)
+put(ARGV[1], generation, ARGV[3], ARGV[4], ARGV[5] or value)
 return 1
 `,
 );
@@ -359,10 +399,19 @@ export const RELEASE: Script = script(
   ONLY_ONCE,
   `
 if held(ARGV[1]) ~= ARGV[2] then return remember('0') end
-redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HDEL', LEASES, ARGV[1])
+redis.call('ZREM', FORGOTTEN, ARGV[1])
+tidy()
+bound()
 return remember('1')
 `,
 );
 
-/** Gives the time, and names and leases in turn. */
-export const HELD: Script = script(TIME, `return { int(now), redis.call('HGETALL', KEYS[1]) }`);
+/** Gives the time, names and leases in turn, and names of those that are forgotten. Writes nothing: a replica may be asked. */
+export const HELD: Script = script(
+  TIME,
+  `
+local over = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', int(now))
+return { int(now), redis.call('HGETALL', KEYS[1]), over }
+`,
+);

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { type Clock, idleTimer } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { InstanceState } from "../channels_api.ts";
 import type { ChannelLog, Lease } from "../log/log_api.ts";
 import { ALL, tell } from "./control.ts";
+import { Rounds } from "./rounds.ts";
 import { randomText } from "./signer.ts";
 
+/** These leases are never forgotten: whoever finds one that has expired removes what hangs on it, and then the lease. */
 const GROUP = "instances";
 
 /** What is left of an instance that has left in order. */
@@ -42,11 +44,18 @@ export class Cluster {
   #life = randomText(LIFE_BYTES);
   #generation = 0;
   #state: "up" | "draining" = "up";
-  #cancel: () => void = () => {};
+  readonly #beats: Rounds;
   #isStopped = false;
 
   constructor(world: ClusterWorld) {
     this.#world = world;
+    this.#beats = new Rounds({
+      clock: world.clock,
+      every: world.lease / BEATS,
+      look: () => this.#beat(),
+      isNeeded: () => true,
+      failed: (error) => world.failed("Prolonging the lease of this instance failed", error),
+    });
   }
 
   /** Which life of this instance it is: its name may be that of one that has died. */
@@ -61,7 +70,7 @@ export class Cluster {
     if (!log.shared) await this.#reap(({ value, expired }) => value !== DOWN || expired);
     await this.#take();
     await this.#tell("up");
-    this.#wait();
+    this.#beats.begin();
   }
 
   /** It begins to leave. */
@@ -76,7 +85,7 @@ export class Cluster {
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#cancel();
+    this.#beats.end();
     const { log, expiry } = this.#world;
     if (await log.renew(GROUP, this.#name, this.#generation, expiry, DOWN)) await this.#tell("down");
   }
@@ -109,21 +118,9 @@ export class Cluster {
     return this.#world.log.renew(GROUP, this.#name, this.#generation, this.#ttl, this.#state);
   }
 
-  #wait(): void {
-    if (this.#isStopped) return;
-    const { clock, lease } = this.#world;
-    this.#cancel = idleTimer(clock, () => void this.#beat(), lease / BEATS);
-  }
-
   async #beat(): Promise<void> {
-    const { log } = this.#world;
-    try {
-      if (log.shared && !await this.#renew() && !this.#isStopped) await this.#revive();
-      await this.#reap(({ expired }) => expired);
-    } catch (error) {
-      if (!this.#isStopped) this.#world.failed("Prolonging the lease of this instance failed", error);
-    }
-    this.#wait();
+    if (this.#world.log.shared && !await this.#renew() && !this.#isStopped) await this.#revive();
+    await this.#reap(({ expired }) => expired);
   }
 
   /** It was taken for lost: whoever did so removes what hung on that life, and nothing of the next. */

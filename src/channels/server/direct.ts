@@ -46,6 +46,9 @@ const PAGE_BYTES = 256 * 1024;
 /** Nacked messages come back after so long at the most, in ms. */
 const MAX_DELAY = 24 * 60 * 60 * 1000;
 
+/** Deliveries are counted for so long behind the last one, in ms, even of messages that are kept for ever. */
+const MAX_TRIES_AGE = 30 * MAX_DELAY;
+
 /** A log that failed is asked again after so long, in ms. */
 const RETRY = 1000;
 
@@ -370,8 +373,14 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const { log, keep, attempts } = this.#world;
     const { offset } = entry;
     const { epoch, stream, letter } = queue;
-    const { generation } = await log.take(triesOf(stream), String(offset), "", keep.age);
+    const { generation } = await log.take(triesOf(stream), String(offset), "", triesAge(keep), 0);
     if (!isActive(queue, place) || queue.epoch !== epoch) return;
+    if (log.shared || queue.places.size > 1) {
+      // Another session may have dealt with it since it was read: then nobody counts its deliveries any more.
+      const { entries } = await log.read(stream, offset - 1, ONE);
+      if (entries[0]?.offset !== offset) return await this.#forgetTries(stream, offset, generation);
+      if (!isActive(queue, place) || queue.epoch !== epoch) return;
+    }
     if (generation > attempts) return await this.#bury({ stream, epoch, offset }, entry, generation);
     place.inFlight.set(offset, generation);
     this.#world.counts.direct[generation === 1 ? "delivered" : "redelivered"]++;
@@ -435,7 +444,7 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const group = triesOf(stream);
     if (await log.release(group, String(offset), generation)) return;
     // Another session of this user had it later.
-    const last = await log.take(group, String(offset), "", keep.age);
+    const last = await log.take(group, String(offset), "", triesAge(keep), 0);
     await log.release(group, String(offset), last.generation);
   }
 
@@ -489,6 +498,11 @@ function queuesOf({ user, id }: Session): readonly string[] {
 
 function triesOf(stream: string): string {
   return `tries:${stream}`;
+}
+
+/** A message that is too old to be delivered needs no count any more. */
+function triesAge({ age }: Retention): number {
+  return Math.min(age, MAX_TRIES_AGE);
 }
 
 function keyOf(stream: string, offset: number): string {

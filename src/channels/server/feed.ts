@@ -4,6 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
+import type { Semaphore } from "../../sync.ts";
 import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
 import { FIRST_RETRY, idle, nextRetry, PAGE } from "./asking.ts";
 import { frameOf, type Outgoing } from "./outgoing.ts";
@@ -17,6 +18,8 @@ export interface FeedWorld {
   readonly log: ChannelLog;
   readonly signer: Signer;
   readonly pace: Pace;
+  /** So many pages are read at a time for those who are behind. */
+  readonly reads: Semaphore;
   readonly clock: Clock;
   readonly counts: ChannelCounts;
   /** Missed messages of a channel that are sent again. */
@@ -47,6 +50,8 @@ export class Feed {
   readonly channel: string;
   /** Its name as JSON. */
   readonly nameJson: string;
+  /** Its name alone: by this most ask for it, and share the list. */
+  readonly names: readonly string[];
   /** Fulfils when `epoch` and `top` are known. */
   readonly opened: Promise<void>;
   /** Life of the log. */
@@ -67,10 +72,13 @@ export class Feed {
   #grant: Promise<string> | null = null;
   readonly #frames: Map<number, Outgoing> = new Map();
   #frameBytes = 0;
+  /** What is being read for those who are behind. */
+  #reading: { readonly after: number; readonly top: number; readonly page: Promise<Page> } | null = null;
 
   constructor(channel: string, world: FeedWorld, owner: FeedOwner) {
     this.channel = channel;
     this.nameJson = JSON.stringify(channel);
+    this.names = [channel];
     this.world = world;
     this.#owner = owner;
     this.opened = this.#open();
@@ -120,6 +128,28 @@ export class Feed {
     if (this.#frames.size > 0 && entry.offset < this.top - MAX_FRAMES) return frame;
     this.#keep(entry.offset, frame);
     return frame;
+  }
+
+  /** What the log has behind `after`: many who come back at once are at the same place, and it is read once for them. */
+  page(after: number): Promise<Page> {
+    const { top } = this;
+    if (this.#reading?.after === after && this.#reading.top === top) return this.#reading.page;
+    const reading = { after, top, page: this.#read(after) };
+    const read = (): void => {
+      if (this.#reading === reading) this.#reading = null;
+    };
+    reading.page.then(read, read);
+    this.#reading = reading;
+    return reading.page;
+  }
+
+  async #read(after: number): Promise<Page> {
+    const free = await this.world.reads.acquire();
+    try {
+      return await this.world.log.read(this.channel, after, PAGE);
+    } finally {
+      free();
+    }
   }
 
   /** The log has said something. */

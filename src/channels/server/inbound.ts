@@ -68,6 +68,8 @@ export class Inbound {
   readonly #refused: Map<number, readonly [code: ChannelCode, message: string]> = new Map();
   /** The first that could not be dealt with for now: those behind it wait for it, or they would overtake it. */
   #stuck = Infinity;
+  /** Counts its arrivals here: what was said before one is said again. */
+  #arrivals = 0;
 
   constructor(world: InboundWorld, session: Session) {
     this.#world = world;
@@ -114,6 +116,8 @@ export class Inbound {
   /** The session was elsewhere meanwhile: what could not be dealt with here may have been there. */
   arrived(): void {
     this.#stuck = Infinity;
+    this.#arrivals++;
+    this.#queue.length = 0;
   }
 
   /** Nobody waits for a call any more. */
@@ -145,6 +149,7 @@ export class Inbound {
 
   async #handle(said: Said, options: AcceptOptions, { isDue }: Carrier): Promise<void> {
     const { seq, channel } = said;
+    const arrivals = this.#arrivals;
     // Who always has a message under way would hold its connection until it is cut; this one is said again elsewhere.
     if (isDue) return this.#say(["no", seq, "draining", "This instance is about to leave: say it again"]);
     if (seq > this.#stuck) return this.#say(["no", seq, "unavailable", "One before it has to be said again first"]);
@@ -164,7 +169,10 @@ export class Inbound {
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
       // One that was dealt with before, and told, its client may not say again.
-      if (code === "unavailable") return void (seq > this.#handled && (this.#stuck = seq));
+      if (code === "unavailable") {
+        if (seq > this.#handled && arrivals === this.#arrivals) this.#stuck = seq;
+        return;
+      }
       if (channel === null) this.#refuse(seq, code, message);
     }
     if (seq === this.#stuck) this.#stuck = Infinity;

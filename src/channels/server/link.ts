@@ -43,7 +43,7 @@ type Act = (link: Link, frame: Frame) => void | Promise<void>;
 const ACTS: Readonly<Record<LinkState, Readonly<Record<string, Act>>>> = {
   greeting: { hello: (link, frame) => link.greet(frame) },
   open: {
-    sub: (link, [, wishes]) => link.subscriptions.subscribe(wishes),
+    sub: (link, [, wishes]) => link.subscribe(wishes),
     unsub: (link, [, names]) => link.subscriptions.unsubscribe(names),
     pub: (link, frame) => link.said(frame),
     msg: (link, frame) => link.said(frame),
@@ -66,13 +66,15 @@ export class Link implements SessionLink {
   readonly #options: AcceptOptions;
   readonly #request: Request | null;
   #state: LinkState = "greeting";
-  #cancelExpiry: () => void = () => {};
+  /** Null where its token has no end. */
+  #cancelExpiry: (() => void) | null = null;
 
   constructor(world: LinkWorld, peer: Peer, options: AcceptOptions, request: Request | null) {
     this.#world = world;
     this.#peer = peer;
     this.#options = options;
-    this.#request = request;
+    // Nobody else asks for it, and it has all of its exchange with it.
+    this.#request = options.authenticate === undefined ? null : request;
   }
 
   get isGone(): boolean {
@@ -100,7 +102,7 @@ export class Link implements SessionLink {
   /** The connection has ended. */
   gone(): void {
     if (!this.#move("gone")) return;
-    this.#cancelExpiry();
+    this.#cancelExpiry?.();
     if (this.session === null) return;
     this.subscriptions.end();
     this.#world.sessions.detach(this.session, this);
@@ -129,12 +131,16 @@ export class Link implements SessionLink {
   /** `hello` */
   async greet([, version, token, ticket, wishes]: Frame): Promise<void> {
     if (version !== VERSION) return this.#breach(`This server speaks version ${VERSION}`);
+    const { sessions, instance, pace, counts } = this.#world;
+    await pace.begin();
+    if (this.isGone) return;
     const identity = await this.#authenticate(token ?? null, null);
-    const { sessions, instance, counts } = this.#world;
     if (identity === null) {
       counts.connects.refused++;
       return this.#refuse("unauthorized", "The token is not accepted", CLOSE_CODES.unauthorized);
     }
+    await pace.goOn();
+    if (this.isGone) return;
     let attached: Attached;
     try {
       attached = await sessions.attach(this, identity, ticket ?? null);
@@ -156,6 +162,13 @@ export class Link implements SessionLink {
     sessions.welcomed(session, resumed);
     await this.subscriptions.subscribe(wishes);
     this.#world.presence.confirm(session);
+  }
+
+  /** `sub` */
+  subscribe(wishes: unknown): void | Promise<void> {
+    const turn = this.#world.pace.begin();
+    if (turn === null) return this.subscriptions.subscribe(wishes);
+    return turn.then(() => this.subscriptions.subscribe(wishes));
   }
 
   /** `token` */
@@ -237,7 +250,7 @@ export class Link implements SessionLink {
 
   /** A token has its time: another is asked for before it is over. */
   #expireAt(expires: number | undefined): void {
-    this.#cancelExpiry();
+    this.#cancelExpiry?.();
     if (expires === undefined || expires === Infinity || this.#state !== "open") return;
     const left = Math.max(0, expires - this.#wall);
     const before = Math.min(REFRESH_BEFORE, left / 5);

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { type Clock, idleTimer } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
 import type { ChannelLog, Notice } from "../log/log_api.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Somebody who follows a stream. */
 export interface Follower {
@@ -16,19 +17,19 @@ export interface Follower {
 /** All who follow something in this process. */
 export class Notices {
   readonly #log: ChannelLog;
-  readonly #clock: Clock;
-  readonly #every: number;
-  readonly #failed: (what: string, error: unknown) => void;
   readonly #followers: Set<Follower> = new Set();
-  #cancel: (() => void) | null = null;
-  #isClosed = false;
+  readonly #rounds: Rounds;
 
   /** @param every How often to look, in ms. */
   constructor(log: ChannelLog, clock: Clock, every: number, failed: (what: string, error: unknown) => void) {
     this.#log = log;
-    this.#clock = clock;
-    this.#every = every;
-    this.#failed = failed;
+    this.#rounds = new Rounds({
+      clock,
+      every,
+      look: () => this.#look(),
+      isNeeded: () => this.#followers.size > 0,
+      failed: (error) => failed("Looking for lost notices failed", error),
+    });
   }
 
   /** Looks after this one as well. */
@@ -36,7 +37,7 @@ export class Notices {
     // Where nobody else writes, none is lost.
     if (!this.#log.shared) return;
     this.#followers.add(follower);
-    this.#wait();
+    this.#rounds.begin();
   }
 
   remove(follower: Follower): void {
@@ -44,27 +45,14 @@ export class Notices {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#cancel?.();
-    this.#cancel = null;
-  }
-
-  #wait(): void {
-    if (this.#cancel !== null || this.#isClosed) return;
-    this.#cancel = idleTimer(this.#clock, () => void this.#look(), this.#every);
+    this.#rounds.end();
   }
 
   async #look(): Promise<void> {
     const followers = [...this.#followers];
-    try {
-      const tops = await this.#log.tops(followers.map(({ stream }) => stream));
-      tops.forEach(({ epoch, top }, index) => {
-        if (this.#followers.has(followers[index])) followers[index].heard({ epoch, top, entry: null });
-      });
-    } catch (error) {
-      if (!this.#isClosed) this.#failed("Looking for lost notices failed", error);
-    }
-    this.#cancel = null;
-    if (this.#followers.size > 0) this.#wait();
+    const tops = await this.#log.tops(followers.map(({ stream }) => stream));
+    tops.forEach(({ epoch, top }, index) => {
+      if (this.#followers.has(followers[index])) followers[index].heard({ epoch, top, entry: null });
+    });
   }
 }

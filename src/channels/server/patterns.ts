@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Clock, idleTimer } from "../../clock.ts";
+import type { Clock } from "../../clock.ts";
+import { Rounds } from "./rounds.ts";
 import type { PatternWatcher } from "./subscriptions.ts";
 
 /** What they need. */
@@ -20,17 +21,23 @@ export interface PatternsWorld {
 export class Patterns {
   readonly #world: PatternsWorld;
   readonly #watchers: Set<PatternWatcher> = new Set();
-  #cancel: (() => void) | null = null;
-  #isClosed = false;
+  readonly #rounds: Rounds;
 
   constructor(world: PatternsWorld) {
     this.#world = world;
+    this.#rounds = new Rounds({
+      clock: world.clock,
+      every: world.every,
+      look: () => this.#list(),
+      isNeeded: () => this.#watchers.size > 0,
+      failed: (error) => world.failed("Listing the channels of patterns failed", error),
+    });
   }
 
   /** Tells of new channels. The function that it gives ends it. */
   add(watcher: PatternWatcher): () => void {
     this.#watchers.add(watcher);
-    this.#wait();
+    this.#rounds.begin();
     return () => void this.#watchers.delete(watcher);
   }
 
@@ -40,26 +47,12 @@ export class Patterns {
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#cancel?.();
-    this.#cancel = null;
-  }
-
-  #wait(): void {
-    const { clock, every } = this.#world;
-    if (this.#cancel !== null || this.#isClosed || every === Infinity || this.#watchers.size === 0) return;
-    this.#cancel = idleTimer(clock, () => void this.#list(), every);
+    this.#rounds.end();
   }
 
   async #list(): Promise<void> {
-    try {
-      for (const prefix of new Set([...this.#watchers].map(({ prefix }) => prefix))) {
-        for (const channel of await this.#world.channels(prefix)) this.appeared(channel);
-      }
-    } catch (error) {
-      if (!this.#isClosed) this.#world.failed("Listing the channels of patterns failed", error);
+    for (const prefix of new Set([...this.#watchers].map(({ prefix }) => prefix))) {
+      for (const channel of await this.#world.channels(prefix)) this.appeared(channel);
     }
-    this.#cancel = null;
-    this.#wait();
   }
 }

@@ -35,10 +35,14 @@ export interface SessionInbound {
   cancel(seq: unknown): void;
 }
 
+/** What precedes the id of a session that is a user of its own. */
+export const ANONYMOUS_PREFIX = "anonymous-";
+
 /** A session. Its connections come and go. */
 export class Session implements ChannelSession {
   readonly id: string;
-  readonly user: string;
+  /** Null for one that was asked nothing: it is a user of its own, and its name is made when somebody asks. */
+  readonly #user: string | null;
   data: unknown;
   /** Null while its client is away. */
   link: SessionLink | null = null;
@@ -50,19 +54,28 @@ export class Session implements ChannelSession {
   arrival = 0;
   /** The instance that had it before; null once that one knows of what it is a member here. */
   cameFrom: string | null = null;
-  /** Ends the wait for its client. */
-  cancelExpiry: () => void = () => {};
+  /** Ends the wait for its client; null while nobody waits. */
+  cancelExpiry: (() => void) | null = null;
   /** What its client says to the application. Null until it says something. */
   inbound: SessionInbound | null = null;
   readonly #clock: Clock;
   #ctx: CancelContext | null = null;
   #over: Error | null = null;
 
-  constructor(id: string, user: string, data: unknown, clock: Clock) {
+  constructor(id: string, user: string | null, data: unknown, clock: Clock) {
     this.id = id;
-    this.user = user;
+    this.#user = user;
     this.data = data;
     this.#clock = clock;
+  }
+
+  get user(): string {
+    return this.#user ?? ANONYMOUS_PREFIX + this.id;
+  }
+
+  /** It has no name but its own. */
+  get isAnonymous(): boolean {
+    return this.#user === null;
   }
 
   /** Ends with the session: when it was revoked, went elsewhere, or its client did not come back. */

@@ -6,10 +6,10 @@
 import { type Clock, idleTimer } from "../../clock.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { Identity } from "../channels_api.ts";
-import type { ChannelLog } from "../log/log_api.ts";
+import type { ChannelLog, Taken } from "../log/log_api.ts";
 import { CLOSE_CODES } from "../wire/frames.ts";
 import type { ChannelCounts } from "./counts.ts";
-import { Session, type SessionLink } from "./session.ts";
+import { ANONYMOUS_PREFIX, Session, type SessionLink } from "./session.ts";
 import { randomText, type Signer } from "./signer.ts";
 import { readTicket, ticketOf } from "./tickets.ts";
 
@@ -17,6 +17,12 @@ import { readTicket, ticketOf } from "./tickets.ts";
 const ID_BYTES = 15;
 /** A session that is connected is written so seldom, in ms. */
 const DAY = 24 * 60 * 60 * 1000;
+
+/** How long it is known who had a session that is over, in ms. */
+const LINGER = DAY;
+
+/** Nobody asks for a revocation that is over. */
+const AT_ONCE = 0;
 
 /** Who was asked nothing: each of its sessions is a user of its own. */
 export const ANONYMOUS = "";
@@ -76,7 +82,8 @@ export class Sessions {
   readonly #world: SessionWorld;
   readonly #watchers: readonly SessionWatcher[];
   readonly #sessions: Map<string, Session> = new Map();
-  readonly #byUser: Map<string, Set<Session>> = new Map();
+  /** Most have one: no set of their own is made for it. */
+  readonly #byUser: Map<string, Session | Set<Session>> = new Map();
   readonly #writing: Set<Promise<void>> = new Set();
   readonly #attaching: Set<Attaching> = new Set();
   #cancelRenewal: (() => void) | null = null;
@@ -106,7 +113,10 @@ export class Sessions {
 
   /** Those of a user, of this instance. */
   ofUser(user: string): readonly Session[] {
-    return [...this.#byUser.get(user) ?? []];
+    const found = this.#byUser.get(user) ?? [];
+    const named = found instanceof Session ? [found] : [...found];
+    const own = user.startsWith(ANONYMOUS_PREFIX) ? this.#sessions.get(user.slice(ANONYMOUS_PREFIX.length)) : undefined;
+    return own?.isAnonymous === true ? [...named, own] : named;
   }
 
   /** All of this instance. */
@@ -144,14 +154,15 @@ export class Sessions {
   #put(link: SessionLink, identity: Identity, id: string, elsewhere: Elsewhere): Omit<Attached, "ticket"> {
     const here = this.#sessions.get(id);
     if (here !== undefined && here.generation > elsewhere.generation) throw fenced();
-    const session = here ?? new Session(id, userOf(identity, id), identity.data, this.#world.clock);
+    const user = identity.user === ANONYMOUS ? null : identity.user;
+    const session = here ?? new Session(id, user, identity.data, this.#world.clock);
     session.data = identity.data;
     session.generation = elsewhere.generation;
     session.connections++;
     if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
     if (elsewhere.instance !== null) session.inbound?.arrived();
-    session.cancelExpiry();
+    stopWaiting(session);
     if (session.link !== null) this.#fence(session);
     session.link = link;
     if (here === undefined) this.#add(session);
@@ -186,14 +197,14 @@ export class Sessions {
   /** It is over, by order: its ticket is good for nothing any more. */
   async revoke(id: string): Promise<void> {
     const { log, expiry } = this.#world;
-    await log.take(revokedGroup(id), "", "", DAY + expiry);
+    await log.take(revokedGroup(id), "", "", DAY + expiry, AT_ONCE);
     this.endRevoked(id);
   }
 
   /** All of a user are over, and no ticket that was given before is good for anything. */
   async revokeUser(user: string): Promise<void> {
     const { log, clock, expiry } = this.#world;
-    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry);
+    await log.take(revokedUserGroup(user), "", String(wallOf(clock)), DAY + expiry, AT_ONCE);
     this.endRevokedUser(user);
   }
 
@@ -212,7 +223,7 @@ export class Sessions {
 
   /** The log has forgotten this instance, and perhaps who is connected to it: that is written again. */
   revived(): void {
-    this.#write(this.#renewAll());
+    this.#write(this.#renewAll(true));
   }
 
   /** Whether another instance has it by now. */
@@ -225,7 +236,7 @@ export class Sessions {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#cancelRenewal?.();
-    for (const session of this.#sessions.values()) session.cancelExpiry();
+    for (const session of this.#sessions.values()) stopWaiting(session);
     await Promise.all(this.#writing);
   }
 
@@ -237,8 +248,10 @@ export class Sessions {
   #add(session: Session): void {
     this.#renewLater();
     this.#sessions.set(session.id, session);
+    if (session.isAnonymous) return;
     const others = this.#byUser.get(session.user);
-    if (others === undefined) this.#byUser.set(session.user, new Set([session]));
+    if (others === undefined) this.#byUser.set(session.user, session);
+    else if (others instanceof Session) this.#byUser.set(session.user, new Set([others, session]));
     else others.add(session);
   }
 
@@ -250,7 +263,7 @@ export class Sessions {
   }
 
   #end(session: Session, moved: boolean, code: number, reason: string): void {
-    session.cancelExpiry();
+    stopWaiting(session);
     const { link } = session;
     session.link = null;
     this.#remove(session);
@@ -263,8 +276,8 @@ export class Sessions {
   #remove(session: Session): void {
     if (this.#sessions.get(session.id) === session) this.#sessions.delete(session.id);
     const others = this.#byUser.get(session.user);
-    others?.delete(session);
-    if (others?.size === 0) this.#byUser.delete(session.user);
+    if (others instanceof Set) others.delete(session);
+    if (others === session || (others instanceof Set && others.size === 0)) this.#byUser.delete(session.user);
   }
 
   /** Its client did not come back. */
@@ -286,16 +299,25 @@ export class Sessions {
     const { log, instance, expiry } = this.#world;
     if (isOld && link.isGone) throw fenced();
     if (!log.shared) return { generation: 0, resumed: false, instance: null };
-    const { generation, previous } = await log.take(groupOf(id), "", instance, DAY + expiry);
+    const { generation, previous } = await this.#takeLease(id);
     const isElsewhere = previous !== null && previous.value !== instance;
     if (isElsewhere && link.isGone) {
       // It may be connected there again, which must not end for one that has nobody any more.
-      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value);
+      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value, LINGER);
       throw fenced();
     }
     if (isElsewhere) await this.#world.fence(previous.value, id, generation);
     const resumed = isOld && previous !== null && !previous.expired;
     return { generation, resumed, instance: isElsewhere ? previous.value : null };
+  }
+
+  /**
+   * Turns rise, whatever becomes of the lease: one that the log has lost or forgotten, or that was given back, goes on
+   * with the time of day. Else whoever had it before would take the next one's turn for its own.
+   */
+  #takeLease(id: string, ttl: number = DAY + this.#world.expiry): Promise<Taken> {
+    const { log, clock, instance } = this.#world;
+    return log.take(groupOf(id), "", instance, ttl, LINGER, Math.floor(wallOf(clock)));
   }
 
   async #isRevoked(id: string, user: string): Promise<boolean> {
@@ -309,20 +331,22 @@ export class Sessions {
   #renewLater(): void {
     const { log, clock } = this.#world;
     if (!log.shared || this.#cancelRenewal !== null || this.#isClosed) return;
-    this.#cancelRenewal = idleTimer(clock, () => void this.#renewAll(), DAY / 2);
+    this.#cancelRenewal = idleTimer(clock, () => void this.#renewAll(false), DAY / 2);
   }
 
-  async #renewAll(): Promise<void> {
+  /** @param isLost Those whose clients are away, too, may have to be written again. */
+  async #renewAll(isLost: boolean): Promise<void> {
     const { log, expiry, instance } = this.#world;
     for (const session of this.all()) {
-      if (session.link === null) continue;
+      if (session.link === null && !isLost) continue;
       const { id, generation } = session;
+      const ttl = session.link === null ? expiry : DAY + expiry;
       try {
-        if (await log.renew(groupOf(id), "", generation, DAY + expiry)) continue;
+        if (await log.renew(groupOf(id), "", generation, ttl, undefined, LINGER)) continue;
         const [lease] = await log.leases(groupOf(id));
         // Whoever has it by now may have failed to say so, or has given it back; or the log has lost it.
         if (lease !== undefined && lease.value !== instance) this.moved(id, generation + 1);
-        else session.generation = (await log.take(groupOf(id), "", instance, DAY + expiry)).generation;
+        else session.generation = (await this.#takeLease(id, ttl)).generation;
       } catch (error) {
         this.#world.failed("Prolonging a session failed", error);
       }
@@ -335,14 +359,19 @@ export class Sessions {
   async #renew(session: Session): Promise<void> {
     const { log, expiry } = this.#world;
     if (!log.shared) return;
-    await log.renew(groupOf(session.id), "", session.generation, expiry).catch((error) =>
+    await log.renew(groupOf(session.id), "", session.generation, expiry, undefined, LINGER).catch((error) =>
       this.#world.failed("Writing down that a session's client is away failed", error)
     );
   }
 }
 
+function stopWaiting(session: Session): void {
+  session.cancelExpiry?.();
+  session.cancelExpiry = null;
+}
+
 function userOf({ user }: Identity, session: string): string {
-  return user === ANONYMOUS ? `anonymous-${session}` : user;
+  return user === ANONYMOUS ? ANONYMOUS_PREFIX + session : user;
 }
 
 function groupOf(session: string): string {
@@ -363,7 +392,8 @@ function wallOf(clock: Clock): number {
 
 /** It says when it was made: what was revoked then is known by that. */
 function newId(clock: Clock): string {
-  return `${Math.floor(wallOf(clock)).toString(36)}-${randomText(ID_BYTES)}`;
+  // Joined it is one piece; of a template, which keeps its parts, a map would make another.
+  return [Math.floor(wallOf(clock)).toString(36), randomText(ID_BYTES)].join("-");
 }
 
 function bornAt(id: string): number {

@@ -4,7 +4,7 @@
  * @module
  */
 import type { GapReason } from "../channels_api.ts";
-import { FIRST_RETRY, idle, nextRetry, ONE, PAGE } from "./asking.ts";
+import { FIRST_RETRY, idle, nextRetry, ONE } from "./asking.ts";
 import type { Feed, LiveEnd } from "./feed.ts";
 import type { Outgoing } from "./outgoing.ts";
 import type { Peer } from "./peer.ts";
@@ -25,27 +25,45 @@ export type Start =
 const WHOLE = 1;
 const GAPPED = 2;
 
-/** Sends a channel's messages, each once, in order; where some are gone it says so. */
+/** Whose it is. */
+export interface SubscriptionOwner {
+  /** Its client has been told that messages of a channel are missing. */
+  gapped(channel: string): void;
+}
+
+/** Somebody waits until the client knows where it is. */
+interface Announcing {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+}
+
+const NO_NAMES: readonly string[] = [];
+const DONE: Promise<void> = Promise.resolve();
+
+/**
+ * Sends a channel's messages, each once, in order; where some are gone it says so. There are many thousands of these
+ * that do nothing: what one needs only while it does something is made then.
+ */
 export class Subscription implements LiveEnd {
   readonly feed: Feed;
-  /** Names by which it was asked for: the channel's own, or patterns. */
-  readonly names: Set<string> = new Set();
   readonly #peer: Peer;
-  readonly #gapped: (channel: string) => void;
+  readonly #owner: SubscriptionOwner;
+  /** Names by which it was asked for: the channel's own, or patterns. Lists of names are shared, and never change. */
+  #names: readonly string[] = NO_NAMES;
+  /** Names whose `subbed` is due. */
+  #unsaid: readonly string[] = NO_NAMES;
   #state: SubscriptionState = "opening";
-  #opened: Promise<void> = Promise.resolve();
+  /** Its beginning; null when that is over. */
+  #opening: Promise<void> | null = null;
   /** Epoch and offset of what was sent last, while it is not live; of a live one the feed knows. */
   #epoch = "";
   #offset = 0;
   /** Why it goes on at another place than its client thinks; null where that has been told. */
   #reason: GapReason | null = null;
-  /** Names whose `subbed` is due. */
-  readonly #unsaid: Set<string> = new Set();
   /** The client knows epoch and offset. */
   #isAnnounced = false;
-  #setAnnounced: () => void = () => {};
-  /** Fulfils when the client knows them, or never will. */
-  readonly announced: Promise<void> = new Promise((resolve) => this.#setAnnounced = resolve);
+  /** Null while nobody waits for that. */
+  #announcing: Announcing | null = null;
   /** Its peer did not take something of late: what it misses now it misses because of that. */
   #isSlow = false;
   /** The client has been told that what it misses is on its way, and not yet that it has it. */
@@ -56,11 +74,10 @@ export class Subscription implements LiveEnd {
   /** Until it is live: how a client that came back with a position fares; 0 for all others. */
   #recovery = 0;
 
-  /** @param gapped Called when its client has been told that messages are missing. */
-  constructor(feed: Feed, peer: Peer, gapped: (channel: string) => void) {
+  constructor(feed: Feed, peer: Peer, owner: SubscriptionOwner) {
     this.feed = feed;
     this.#peer = peer;
-    this.#gapped = gapped;
+    this.#owner = owner;
     feed.world.counts.moved(this, null, this.#state);
     feed.acquire();
   }
@@ -86,17 +103,32 @@ export class Subscription implements LiveEnd {
     return { epoch: this.#epoch, change: this.#lastChange };
   }
 
+  /** Names by which it was asked for: the channel's own, or patterns. */
+  get names(): readonly string[] {
+    return this.#names;
+  }
+
+  /** Fulfils when the client knows epoch and offset, or never will. */
+  get announced(): Promise<void> {
+    if (this.#isAnnounced || this.#state === "ended") return DONE;
+    if (this.#announcing === null) {
+      let resolve = (): void => {};
+      const promise = new Promise<void>((fulfil) => resolve = fulfil);
+      this.#announcing = { promise, resolve };
+    }
+    return this.#announcing.promise;
+  }
+
   /** Begins. Rejects with what the log says if it can't. @param name By which it was asked for. */
   open(name: string, start: Start): Promise<void> {
     this.#ask(name);
-    this.#opened = this.#begin(start);
-    return this.#opened;
+    return this.#opening = this.#begin(start);
   }
 
   /** Another name for what is subscribed already. Rejects if that can't begin. */
   async alias(name: string): Promise<void> {
     this.#ask(name);
-    await this.#opened;
+    await this.#opening;
     if (this.#state === "live") this.missed(this.feed.top);
   }
 
@@ -117,6 +149,13 @@ export class Subscription implements LiveEnd {
     void this.#run();
   }
 
+  /** It is not wanted by that name any more; false if it never was. */
+  forget(name: string): boolean {
+    if (!this.#names.includes(name)) return false;
+    this.#names = this.#names.filter((other) => other !== name);
+    return true;
+  }
+
   /** Nobody wants it any more. */
   end(): void {
     if (this.#state === "ended") return;
@@ -128,9 +167,19 @@ export class Subscription implements LiveEnd {
   }
 
   #ask(name: string): void {
-    this.names.add(name);
-    this.#unsaid.add(name);
+    this.#names = this.#with(name, this.#names);
+    this.#unsaid = this.#with(name, this.#unsaid);
     this.#owesLive = true;
+  }
+
+  #with(name: string, names: readonly string[]): readonly string[] {
+    if (names.length === 0 && name === this.feed.channel) return this.feed.names;
+    return names.includes(name) ? names : [...names, name];
+  }
+
+  #setAnnounced(): void {
+    this.#announcing?.resolve();
+    this.#announcing = null;
   }
 
   #move(event: SubscriptionEvent): boolean {
@@ -144,6 +193,7 @@ export class Subscription implements LiveEnd {
   async #begin(start: Start): Promise<void> {
     await this.feed.opened;
     await this.#place(start);
+    this.#opening = null;
     if (this.#move("placed")) void this.#run();
   }
 
@@ -209,10 +259,9 @@ export class Subscription implements LiveEnd {
       this.#isSlow = false;
       this.#lastChange = 0;
     }
-    if (this.#reason !== null || this.#unsaid.size > 0) await this.#announce();
+    if (this.#reason !== null || this.#unsaid.length > 0) await this.#announce();
     else if (this.#offset >= feed.top) this.#joinLive();
-    else if (feed.frameAt(this.#offset + 1) !== undefined) await this.#sendKept();
-    else await this.#sendPage();
+    else await this.#sendMissed();
   }
 
   /** Tells where it goes on, and why not where it was. */
@@ -224,16 +273,16 @@ export class Subscription implements LiveEnd {
     const reason = this.#reason;
     if (this.#isAnnounced && reason !== null) this.#say(["gap", feed.channel, grant, this.#offset, reason]);
     for (const name of this.#unsaid) {
-      if (!this.names.has(name)) continue;
+      if (!this.#names.includes(name)) continue;
       this.#say(["subbed", name, feed.channel, grant, this.#offset, this.#isAnnounced ? null : reason]);
     }
-    this.#unsaid.clear();
+    this.#unsaid = NO_NAMES;
     this.#reason = null;
     if (reason !== null) {
       feed.world.counts.gaps[reason]++;
       if (this.#recovery !== 0) this.#recovery = GAPPED;
     }
-    if (this.#isAnnounced && reason !== null) this.#gapped(feed.channel);
+    if (this.#isAnnounced && reason !== null) this.#owner.gapped(feed.channel);
     this.#isAnnounced = true;
     this.#setAnnounced();
   }
@@ -252,20 +301,33 @@ export class Subscription implements LiveEnd {
     this.#recovery = 0;
   }
 
+  /** Nothing is read, or held, before there is time to send it. */
+  async #sendMissed(): Promise<void> {
+    const { feed } = this;
+    const turn = feed.world.pace.begin();
+    if (turn !== null) await turn;
+    if (this.#state !== "behind" || feed.epoch !== this.#epoch) return;
+    if (feed.frameAt(this.#offset + 1) !== undefined) await this.#sendKept();
+    else await this.#sendPage();
+  }
+
   /** Frames that are at hand. */
   async #sendKept(): Promise<void> {
     const { feed } = this;
     const epoch = this.#epoch;
     for (;;) {
       const frame = feed.frameAt(this.#offset + 1);
-      if (frame === undefined || feed.epoch !== epoch || !await this.#send(frame, this.#offset + 1)) return;
+      if (frame === undefined || feed.epoch !== epoch) return;
+      const sent = this.#send(frame, this.#offset + 1);
+      // Most are sent at once: a promise for each would be much of what they cost.
+      if (typeof sent === "boolean" ? !sent : !await sent) return;
     }
   }
 
   async #sendPage(): Promise<void> {
     const { feed } = this;
     const { top } = feed;
-    const page = await feed.world.log.read(feed.channel, this.#offset, PAGE);
+    const page = await feed.page(this.#offset);
     if (page.epoch !== feed.epoch) return await feed.refresh();
     if (page.top < top) throw new Error(`The log is at ${page.top} where it was at ${top}`);
     if (page.top > feed.top) feed.heard({ epoch: page.epoch, top: page.top, entry: null });
@@ -277,7 +339,8 @@ export class Subscription implements LiveEnd {
     for (const entry of page.entries) {
       if (feed.epoch !== page.epoch) return;
       if (entry.offset > feed.top) break;
-      if (!await this.#send(feed.frameOf(entry), entry.offset)) return;
+      const sent = this.#send(feed.frameOf(entry), entry.offset);
+      if (typeof sent === "boolean" ? !sent : !await sent) return;
     }
     if (feed.epoch !== page.epoch) return;
     const last = page.complete ? page.top : page.entries.at(-1)!.offset;
@@ -286,20 +349,37 @@ export class Subscription implements LiveEnd {
   }
 
   /** Sends one of those that were missed, when the peer takes it; false if this one is over. */
-  async #send(frame: Outgoing, offset: number): Promise<boolean> {
+  #send(frame: Outgoing, offset: number): boolean | Promise<boolean> {
     const turn = this.feed.world.pace.spend();
-    if (turn !== null) await turn;
-    while (this.#state === "behind" && !this.give(frame)) {
-      this.#owesLive = true;
-      // A connection that has ended says so by itself.
-      await this.#peer.drained().catch(ignore);
-      // One that is closing takes nothing, and has nothing to get rid of.
-      await idle(this.feed.world.clock, 10);
-    }
+    if (turn !== null) return this.#sendLater(frame, offset, turn);
+    return this.#sendNow(frame, offset) ?? this.#sendLater(frame, offset, this.#room());
+  }
+
+  /** Null if the peer does not take it. */
+  #sendNow(frame: Outgoing, offset: number): boolean | null {
     if (this.#state !== "behind") return false;
+    if (!this.give(frame)) return null;
     this.#offset = offset;
     this.feed.world.counts.delivered.log++;
     return true;
+  }
+
+  async #sendLater(frame: Outgoing, offset: number, until: Promise<void>): Promise<boolean> {
+    await until;
+    for (;;) {
+      const sent = this.#sendNow(frame, offset);
+      if (sent !== null) return sent;
+      await this.#room();
+    }
+  }
+
+  /** The peer takes something again, or never will. */
+  async #room(): Promise<void> {
+    this.#owesLive = true;
+    // A connection that has ended says so by itself.
+    await this.#peer.drained().catch(ignore);
+    // One that is closing takes nothing, and has nothing to get rid of.
+    await idle(this.feed.world.clock, 10);
   }
 
   #say(frame: readonly unknown[]): void {

@@ -8,10 +8,12 @@ import type { AcceptOptions, AuthorizeRequest } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelCode } from "../wire/frames.ts";
 import type { Feeds } from "./feeds.ts";
+import { Few } from "./few.ts";
+import type { Pace } from "./pace.ts";
 import type { Peer } from "./peer.ts";
 import type { ClientPlace, Session } from "./session.ts";
 import type { Signer } from "./signer.ts";
-import { type Start, Subscription } from "./subscription.ts";
+import { type Start, Subscription, type SubscriptionOwner } from "./subscription.ts";
 import { readPosition } from "./tickets.ts";
 
 /** Hears of channels that are written for the first time. */
@@ -39,6 +41,7 @@ export interface SubscriptionWorld {
   readonly signer: Signer;
   readonly feeds: Feeds;
   readonly presence: PresenceEnd;
+  readonly pace: Pace;
   readonly maxSubscriptions: number;
   readonly maxMatches: number;
   /** Channels that were written and begin with `prefix`, at most `limit`. */
@@ -71,12 +74,12 @@ interface Watched {
 const AT_A_TIME = 64;
 
 /** All of one connection. */
-export class Subscriptions {
+export class Subscriptions implements SubscriptionOwner {
   readonly #world: SubscriptionWorld;
   readonly #peer: Peer;
   readonly #session: Session;
   readonly #options: AcceptOptions;
-  readonly #byChannel: Map<string, Subscription> = new Map();
+  readonly #byChannel: Few<string, Subscription> = new Few();
   #patterns: Map<string, Watched> | null = null;
   /** By channel, the names by which membership was asked for, and what the member says of itself. Null for none. */
   #memberBy: Map<string, Map<string, unknown>> | null = null;
@@ -113,7 +116,7 @@ export class Subscriptions {
 
   /** A fresh token may allow less. */
   async authorizeAgain(): Promise<void> {
-    const names = new Set([...this.#byChannel.values()].flatMap(({ names }) => [...names]));
+    const names = new Set(this.#byChannel.values().flatMap(({ names }) => names));
     for (const name of [...names, ...this.#patterns?.keys() ?? []]) {
       if (await this.#may("resume", name)) continue;
       this.#drop(name);
@@ -125,10 +128,10 @@ export class Subscriptions {
   end(): Record<string, number> {
     this.#isEnded = true;
     const offsets: Record<string, number> = {};
-    for (const [channel, subscription] of this.#byChannel) {
+    for (const subscription of this.#byChannel.values()) {
       subscription.end();
-      const { told } = subscription;
-      if (told !== null) offsets[channel] = told;
+      const { told, feed } = subscription;
+      if (told !== null) offsets[feed.channel] = told;
     }
     for (const watched of this.#patterns?.values() ?? []) watched.stop();
     this.#byChannel.clear();
@@ -149,6 +152,8 @@ export class Subscriptions {
       if (!await this.#may(wish.positions === null ? "subscribe" : "resume", name)) {
         throw new ChannelError("forbidden", "It is not allowed");
       }
+      const turn = this.#world.pace.goOn();
+      if (turn !== null) await turn;
       if (this.#isEnded) return;
       if (isPattern(name)) await this.#beginPattern(wish);
       else await this.#join(name, wish, await this.#startOf(name, wish));
@@ -181,10 +186,10 @@ export class Subscriptions {
   }
 
   /** Joins and leaves may be among what is missing: who is there is told anew. */
-  readonly #gapped = (channel: string): void => {
+  gapped(channel: string): void {
     const said = this.#memberBy?.get(channel);
     if (said !== undefined && !this.#isEnded) this.#enter(channel, [...said.values()].at(-1));
-  };
+  }
 
   #enter(channel: string, member: unknown): void {
     const subscription = this.#byChannel.get(channel);
@@ -193,8 +198,8 @@ export class Subscriptions {
 
   async #open(channel: string, name: string, start: Start): Promise<void> {
     this.#checkRoom();
-    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this.#gapped);
-    this.#byChannel.set(channel, subscription);
+    const subscription = new Subscription(this.#world.feeds.of(channel), this.#peer, this);
+    this.#byChannel.set(subscription.feed.channel, subscription);
     try {
       await subscription.open(name, start);
     } catch (error) {
@@ -282,13 +287,13 @@ export class Subscriptions {
     this.#patterns?.delete(name);
     for (const channel of watched?.channels ?? [name]) {
       const subscription = this.#byChannel.get(channel);
-      if (subscription === undefined || !subscription.names.delete(name)) continue;
+      if (subscription === undefined || !subscription.forget(name)) continue;
       const members = this.#memberBy?.get(channel);
       if (members?.delete(name) && members.size === 0) {
         this.#memberBy!.delete(channel);
         this.#world.presence.leave(this.#session, channel);
       }
-      if (subscription.names.size > 0) continue;
+      if (subscription.names.length > 0) continue;
       subscription.end();
       this.#byChannel.delete(channel);
     }

@@ -25,6 +25,11 @@
  * missing there. A session goes on for as long as its client keeps what `welcome` gave: whoever is welcomed with the
  * same again goes on with its numbers, with another one it begins anew, from 1.
  *
+ * A channel that was asked for by several names, its own and patterns that match it, is sent once. The first of them says
+ * where it begins. Each later one goes on where the channel is by then, whatever `positions` and `since` it has: the
+ * `subbed` that answers it says that place, and no other reason than the first one's. Whoever wants to go back ends all
+ * names of the channel, waits for `unsubbed`, and asks anew. What is sent ends with the last of the names.
+ *
  * From the server:
  *
  * | frame | what it says |

@@ -22,6 +22,7 @@ program's. It asks nothing, and replaces no file unless told to.
 const EXAMPLES = `
 sluice init shop
 sluice init chat --kind ws --deploy docker,kubernetes
+sluice init rooms --kind channels --deploy systemd
 sluice init gateway --kind tcp --runtime deno --port 7400 --deploy systemd,haproxy
 `;
 

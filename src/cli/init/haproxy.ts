@@ -20,13 +20,18 @@ global
 `;
 
 /** A server that drains fails its check well within its lame duck; connections that it has are served to their end. */
-function servers({ port, healthPort }: Plan): string {
+function servers({ kind, port, healthPort }: Plan): string {
+  const more = kind === "channels"
+    ? `  # One server, as one process has the log's folder. Of several that share a log (redisLog) any will do: nobody has to
+  # come back to the one that he was at.
+`
+    : "";
   const health = healthPort === port ? "" : ` port ${healthPort}`;
   return `  option httpchk GET /readyz
   http-check expect status 200
   default-server inter ${withUnit(TIMES.checkInterval)} fall ${TIMES.checkFall} rise ${TIMES.checkRise}
   # send-proxy-v2 at the end of the line tells who the client is; the program must be told to expect it: proxyProtocol.
-  server app1 127.0.0.1:${port} check${health}
+${more}  server app1 127.0.0.1:${port} check${health}
 `;
 }
 

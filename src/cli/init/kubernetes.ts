@@ -4,30 +4,78 @@
  * @module
  */
 import type { GeneratedFile, Plan } from "./plan.ts";
-import { FACTS } from "./runtimes.ts";
-import { inSeconds, SIZES, TIMES } from "./times.ts";
-
-/** Which of the two deployments: both get the Service's traffic. */
-type Track = "stable" | "canary";
+import { indented, LOG_VOLUME, NAME_LABEL, pod, type Track } from "./kubernetes_pod.ts";
+import { inSeconds, TIMES } from "./times.ts";
 
 /** All manifests. */
 export function kubernetesFiles(plan: Plan): GeneratedFile[] {
-  const manifests: Readonly<Record<string, string>> = {
+  const manifests: Readonly<Record<string, string>> = plan.kind === "channels" ? one(plan) : many(plan);
+  return Object.entries(manifests).map(([name, text]) => ({ path: `deploy/kubernetes/${name}.yaml`, text }));
+}
+
+/** Pods of which each may come and go. */
+function many(plan: Plan) {
+  return {
     deployment: deployment(plan),
     canary: canary(plan),
-    service: service(plan),
+    service: service(plan, "Both tracks: the selector leaves the label track out."),
     autoscaler: autoscaler(plan),
     disruption: disruption(plan),
     network: network(plan),
   };
-  return Object.entries(manifests).map(([name, text]) => ({ path: `deploy/kubernetes/${name}.yaml`, text }));
 }
 
-const NAME_LABEL = "app.kubernetes.io/name";
+/** One pod, which has a volume. */
+function one(plan: Plan) {
+  return {
+    statefulset: statefulSet(plan),
+    service: service(plan, "Clients that come while its one pod is started anew try it again by themselves."),
+    network: network(plan),
+  };
+}
 
-/** Lines moved in, for a place within another manifest. */
-function indented(text: string, columns: number): string {
-  return text.trimEnd().split("\n").map((line) => line === "" ? "" : " ".repeat(columns) + line).join("\n");
+function statefulSet(plan: Plan): string {
+  const { name } = plan;
+  return `# kubectl create secret generic ${name} --from-literal=channels-secret=$(openssl rand -hex 32)
+# kubectl apply -f deploy/kubernetes/
+#
+# One pod, and never two: its volume has all messages, and one process has them at a time. So a rollout stops the old pod
+# before the new one starts. For those seconds clients are offline; what they say waits in their outboxes, they come back
+# to where they were, and nothing is lost. There is no lame duck: nobody else could take its clients. If a node dies the
+# pod stays away until Kubernetes knows that it is gone.
+#
+# More replicas would be servers that don't hear of each other. For several, and rollouts without a pause: redisLog() in
+# the program, and a Deployment, as sluice init --kind ws --deploy kubernetes writes it.
+apiVersion: apps/v1
+kind: StatefulSet
+metadata:
+  name: ${name}
+  labels:
+    ${NAME_LABEL}: ${name}
+spec:
+  replicas: 1
+  serviceName: ${name}
+  revisionHistoryLimit: 5
+  updateStrategy:
+    type: RollingUpdate
+  selector:
+    matchLabels:
+      ${NAME_LABEL}: ${name}
+  template:
+    metadata:
+      labels:
+        ${NAME_LABEL}: ${name}
+    spec:
+${indented(pod(plan, "stable"), 6)}
+  volumeClaimTemplates:
+    - metadata:
+        name: ${LOG_VOLUME}
+      spec:
+        accessModes: ["ReadWriteOncePod"]
+        resources:
+          requests:
+            storage: 1Gi
+`;
 }
 
 function deployment(plan: Plan): string {
@@ -94,107 +142,14 @@ ${indented(pod(plan, track), 6)}
 `;
 }
 
-function pod(plan: Plan, track: Track): string {
-  const { uid } = FACTS[plan.runtime];
-  const graces = `the supervisor's --grace (${inSeconds(TIMES.supervisorGrace)} s), which is above the program's (${
-    inSeconds(TIMES.grace)
-  } s)`;
-  return `# Above ${graces}.
-terminationGracePeriodSeconds: ${inSeconds(TIMES.stopLimit)}
-automountServiceAccountToken: false
-enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: ${uid}
-  runAsGroup: ${uid}
-  seccompProfile:
-    type: RuntimeDefault
-topologySpreadConstraints:
-  - maxSkew: 1
-    topologyKey: kubernetes.io/hostname
-    whenUnsatisfiable: ScheduleAnyway
-    labelSelector:
-      matchLabels:
-        ${NAME_LABEL}: ${plan.name}
-containers:
-  - name: ${plan.name}
-${indented(container(plan, track), 4)}
-volumes:
-  - name: tmp
-    emptyDir:
-      sizeLimit: 64Mi
-`;
-}
-
-/** What stands behind its name. */
-function container(plan: Plan, track: Track): string {
-  return `image: ${plan.name}:${track}
-imagePullPolicy: IfNotPresent
-# One for each core of the limit below.
-args: ["--workers", "${SIZES.workers}"]
-${environment(plan)}${ports(plan)}${probes(plan.kind === "tcp" ? "health" : "main")}resources:
-  requests:
-    cpu: 250m
-    memory: ${SIZES.memory}Mi
-  limits:
-    cpu: "${SIZES.workers}"
-    memory: ${SIZES.memory}Mi
-securityContext:
-  allowPrivilegeEscalation: false
-  readOnlyRootFilesystem: true
-  capabilities:
-    drop: ["ALL"]
-volumeMounts:
-  - name: tmp
-    mountPath: /tmp
-`;
-}
-
-function environment({ kind, runtime, port, healthPort }: Plan): string {
-  const variables: Readonly<Record<string, string>> = {
-    PORT: String(port),
-    ...(kind === "tcp" ? { HEALTH_PORT: String(healthPort) } : {}),
-    LAME_DUCK: String(TIMES.lameDuck),
-    ...FACTS[runtime].heap,
-  };
-  const lines = Object.entries(variables).map(([name, value]) => `  - name: ${name}\n    value: "${value}"`);
-  return `env:\n${lines.join("\n")}\n`;
-}
-
-function ports({ kind, port, healthPort }: Plan): string {
-  const lines = `ports:\n  - name: main\n    containerPort: ${port}\n`;
-  return kind === "tcp" ? `${lines}  - name: health\n    containerPort: ${healthPort}\n` : lines;
-}
-
-/** @param port Name of the port that answers HTTP. */
-function probes(port: string): string {
-  return `# Nothing else is asked until it has started.
-startupProbe:
-  httpGet: { path: /livez, port: ${port} }
-  periodSeconds: ${inSeconds(TIMES.startPeriod)}
-  failureThreshold: ${TIMES.startFailures}
-  timeoutSeconds: ${inSeconds(TIMES.probeTimeout)}
-readinessProbe:
-  httpGet: { path: /readyz, port: ${port} }
-  periodSeconds: ${inSeconds(TIMES.probePeriod)}
-  failureThreshold: ${TIMES.probeFailures}
-  timeoutSeconds: ${inSeconds(TIMES.probeTimeout)}
-# Slower than a whole stop: whoever drains is busy, and not dead.
-livenessProbe:
-  httpGet: { path: /livez, port: ${port} }
-  periodSeconds: ${inSeconds(TIMES.livePeriod)}
-  failureThreshold: ${TIMES.liveFailures}
-  timeoutSeconds: ${inSeconds(TIMES.probeTimeout)}
-`;
-}
-
-function service({ name, kind, port }: Plan): string {
+function service({ name, kind, port }: Plan, about: string): string {
   const protocols = {
     http: "\n      appProtocol: http",
     ws: "\n      appProtocol: kubernetes.io/ws",
+    channels: "\n      appProtocol: kubernetes.io/ws",
     tcp: "",
   } as const;
-  return `# Both tracks: the selector leaves the label track out.
+  return `# ${about}
 apiVersion: v1
 kind: Service
 metadata:

@@ -29,7 +29,12 @@ events {
  * nginx asks no server for its health: it learns by a connection that is refused. So it sends connections until the
  * listener closes, and those that wait in its queue then are reset.
  */
-function server({ port }: Plan): string {
+function server({ kind, port }: Plan): string {
+  if (kind === "channels") {
+    return `# One server, as one process has the log's folder: while it is started anew clients get 502, and come back by
+    # themselves. Of several that share a log (redisLog) any will do: nobody has to come back to the one that he was at.
+    server 127.0.0.1:${port};`;
+  }
   return `# To take a server out: write down behind it, and nginx -s reload, before it is stopped. nginx doesn't ask for
     # its health, and what it has just sent there is lost when the port closes, unless it may be done twice. A reload
     # of the program (SIGHUP, sluice reload) closes no port and needs none of that.
@@ -44,7 +49,7 @@ const UPGRADES = `  map $http_upgrade $connection_upgrade {
 `;
 
 function http(plan: Plan): string {
-  const isUpgraded = plan.kind === "ws";
+  const isUpgraded = plan.kind === "ws" || plan.kind === "channels";
   const connection = isUpgraded
     ? `proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection $connection_upgrade;`

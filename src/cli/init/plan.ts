@@ -9,7 +9,7 @@ import type { ToolInput } from "../tool.ts";
 import { UsageError } from "../usage_errors.ts";
 
 /** What the program speaks. */
-export type Kind = "http" | "ws" | "tcp";
+export type Kind = "http" | "ws" | "tcp" | "channels";
 
 /** What runs it. */
 export type Runtime = "node" | "deno" | "bun";
@@ -43,7 +43,7 @@ export interface GeneratedFile {
 }
 
 /** All kinds, the one to begin with first. */
-export const KINDS: readonly Kind[] = ["http", "ws", "tcp"];
+export const KINDS: readonly Kind[] = ["http", "ws", "tcp", "channels"];
 
 /** All runtimes. */
 export const RUNTIMES: readonly Runtime[] = ["node", "deno", "bun"];
@@ -58,6 +58,7 @@ const PORTS: Readonly<Record<Kind, readonly [port: number, proxyPort: number]>> 
   http: [8080, 80],
   ws: [8080, 80],
   tcp: [9000, 7000],
+  channels: [8080, 80],
 };
 
 /** A label of DNS with room behind it: npm, Docker, Kubernetes and systemd take it. */
@@ -67,8 +68,8 @@ const NAME = /^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/;
 export function kind(flag: string, value: string): Kind {
   const found = KINDS.find((name) => name === value);
   if (found !== undefined) return found;
-  const later = value === "channels" ? "; channels come with a later version" : didYouMean(value, KINDS);
-  throw new UsageError(`${flag} must be one of ${KINDS.join(", ")}, got ${JSON.stringify(value)}${later}`);
+  const words = `${flag} must be one of ${KINDS.join(", ")}`;
+  throw new UsageError(`${words}, got ${JSON.stringify(value)}${didYouMean(value, KINDS)}`);
 }
 
 /** Reads `--deploy`: names with commas between them. @throws {UsageError} There is nothing of that name. */
@@ -120,6 +121,11 @@ export function planOf({ operands, options }: ToolInput, runtime: Runtime): Plan
 /** Whether a proxy stands before it on the same machine. */
 export function isProxied({ deploy }: Plan): boolean {
   return deploy.includes("haproxy") || deploy.includes("nginx");
+}
+
+/** Whether one process does all of it: what clients say to each other goes through its memory, or its folder. */
+export function isSingle({ kind }: Pick<Plan, "kind">): boolean {
+  return kind === "ws" || kind === "channels";
 }
 
 function nameOf(dir: string): string {

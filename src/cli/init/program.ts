@@ -3,16 +3,20 @@
  *
  * @module
  */
-import type { GeneratedFile, Plan } from "./plan.ts";
-import { FACTS, PACKAGE, PROGRAM, WANTED } from "./runtimes.ts";
-import { SIZES, TIMES } from "./times.ts";
+import type { GeneratedFile, Kind, Plan } from "./plan.ts";
+import { channelsClient, channelsProgram } from "./channels_program.ts";
+import { CLIENT, FACTS, PACKAGE, PROGRAM, WANTED } from "./runtimes.ts";
+import { digits, SIZES, TIMES } from "./times.ts";
 
 /** The program and the runtime's own files. */
 export function programFiles(plan: Plan): GeneratedFile[] {
-  const program = { path: PROGRAM, text: PROGRAMS[plan.kind](plan) };
-  if (plan.runtime === "deno") return [program, { path: "deno.json", text: json(denoJson(plan)) }];
+  const programs = [
+    { path: PROGRAM, text: PROGRAMS[plan.kind](plan) },
+    ...(hasClient(plan) ? [{ path: CLIENT, text: channelsClient(plan) }] : []),
+  ];
+  if (plan.runtime === "deno") return [...programs, { path: "deno.json", text: json(denoJson(plan)) }];
   return [
-    program,
+    ...programs,
     { path: "package.json", text: json(packageJson(plan)) },
     { path: "tsconfig.json", text: json(tsconfig(plan)) },
   ];
@@ -23,7 +27,12 @@ const CORE = `"${PACKAGE}"`;
 const HTTP = `"${PACKAGE}/http"`;
 const WEBSOCKET = `"${PACKAGE}/websocket"`;
 
-const PROGRAMS = { http: httpProgram, ws: wsProgram, tcp: tcpProgram } as const;
+const PROGRAMS = { http: httpProgram, ws: wsProgram, tcp: tcpProgram, channels: channelsProgram } as const;
+
+/** Whether a program comes along that talks to the server: curl, nc and a browser's console can't. */
+function hasClient({ kind }: Plan): boolean {
+  return kind === "channels";
+}
 
 /** How the program stops: the same for every kind. */
 const STOP = `{ grace: ${digits(TIMES.grace)}, lameDuck: Number(LAME_DUCK) }`;
@@ -126,7 +135,8 @@ await run([server, [probes]], ${STOP});
 `;
 }
 
-function packageJson({ name, runtime }: Plan): unknown {
+function packageJson(plan: Plan): unknown {
+  const { name, runtime } = plan;
   const types = runtime === "node" ? { "@types/node": "^24.0.0" } : { "@types/bun": "^1.3.0" };
   return {
     name,
@@ -135,19 +145,23 @@ function packageJson({ name, runtime }: Plan): unknown {
     type: "module",
     // Below it Node doesn't run TypeScript by itself.
     ...(runtime === "node" ? { engines: { node: ">=22.18" } } : {}),
-    scripts: { start: FACTS[runtime].start, check: "tsc" },
+    scripts: {
+      start: FACTS[runtime].start,
+      ...(hasClient(plan) ? { client: FACTS[runtime].client } : {}),
+      check: "tsc",
+    },
     dependencies: { [PACKAGE]: WANTED },
     devDependencies: { ...types, typescript: "^5.9.0" },
   };
 }
 
-function tsconfig({ runtime }: Plan): unknown {
+function tsconfig(plan: Plan): unknown {
   return {
     compilerOptions: {
       target: "ES2022",
       lib: ["ES2023", "DOM", "DOM.Iterable", "DOM.AsyncIterable", "ESNext.Disposable"],
       module: "NodeNext",
-      types: [runtime],
+      types: [plan.runtime],
       strict: true,
       erasableSyntaxOnly: true,
       verbatimModuleSyntax: true,
@@ -155,26 +169,33 @@ function tsconfig({ runtime }: Plan): unknown {
       noEmit: true,
       skipLibCheck: true,
     },
-    include: [PROGRAM],
+    include: programsOf(plan),
   };
 }
 
 function denoJson(plan: Plan): unknown {
-  const variables = ["PORT", ...(plan.kind === "tcp" ? ["HEALTH_PORT"] : []), "LAME_DUCK"].join(",");
   return {
     imports: { [PACKAGE]: `jsr:${PACKAGE}@${WANTED}` },
     tasks: {
-      start: `deno run --allow-net --allow-env=${variables} ${PROGRAM}`,
-      check: `deno check ${PROGRAM}`,
+      start: `deno run ${PERMISSIONS[plan.kind]} ${PROGRAM}`,
+      ...(hasClient(plan) ? { client: FACTS.deno.client } : {}),
+      check: `deno check ${programsOf(plan).join(" ")}`,
     },
   };
 }
 
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+/** What Deno lets the program do: a log in files wants its folder, which LOG_DIR may put anywhere. */
+const PERMISSIONS: Readonly<Record<Kind, string>> = {
+  http: "--allow-net --allow-env=PORT,LAME_DUCK",
+  ws: "--allow-net --allow-env=PORT,LAME_DUCK",
+  tcp: "--allow-net --allow-env=PORT,HEALTH_PORT,LAME_DUCK",
+  channels: "--allow-net --allow-env=PORT,LOG_DIR,CHANNELS_SECRET,LAME_DUCK --allow-read --allow-write",
+};
+
+function programsOf(plan: Plan): string[] {
+  return hasClient(plan) ? [PROGRAM, CLIENT] : [PROGRAM];
 }
 
-/** `10_000`, as programs write it. */
-function digits(number: number): string {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, "_");
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -17,6 +17,8 @@ export interface RuntimeFacts {
   readonly sluice: readonly string[];
   /** What is typed to try it. */
   readonly start: string;
+  /** What starts the client that comes along, without arguments. */
+  readonly client: string;
   /** What is typed before. */
   readonly install: string;
   /** What tells its memory how much there is, as variables of the environment. */
@@ -30,6 +32,12 @@ export const WANTED: string = `^${VERSION}`;
 /** The program's file. */
 export const PROGRAM = "server.ts";
 
+/** The file of the client that comes along with channels. */
+export const CLIENT = "client.ts";
+
+/** Where a container has what is to outlive it. */
+export const LOG_DIR = "/data";
+
 const INSTALLED = `node_modules/${PACKAGE}/dist/src/cli/main.js`;
 
 /** All runtimes. */
@@ -40,6 +48,7 @@ export const FACTS: Readonly<Record<Runtime, RuntimeFacts>> = {
     sluice: ["node", INSTALLED],
     install: "npm install",
     start: "node server.ts",
+    client: "node client.ts",
     heap: { NODE_OPTIONS: `--max-old-space-size=${SIZES.heap}` },
   },
   deno: {
@@ -48,6 +57,7 @@ export const FACTS: Readonly<Record<Runtime, RuntimeFacts>> = {
     sluice: ["deno", "run", "--allow-all", `jsr:${PACKAGE}@${WANTED}/cli`],
     install: "deno install",
     start: "deno task start",
+    client: "deno run --allow-net --allow-env=SERVER --allow-read --allow-write client.ts",
     heap: { DENO_V8_FLAGS: `--max-old-space-size=${SIZES.heap}` },
   },
   bun: {
@@ -56,6 +66,7 @@ export const FACTS: Readonly<Record<Runtime, RuntimeFacts>> = {
     sluice: ["bun", INSTALLED],
     install: "bun install",
     start: "bun server.ts",
+    client: "bun client.ts",
     heap: {},
   },
 };

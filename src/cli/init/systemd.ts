@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type GeneratedFile, isProxied, type Plan, type Runtime } from "./plan.ts";
+import { type GeneratedFile, isProxied, isSingle, type Plan, type Runtime } from "./plan.ts";
 import { runCommand } from "./runtimes.ts";
 import { inSeconds, SIZES, TIMES } from "./times.ts";
 
@@ -58,7 +58,7 @@ function serviceUnit(plan: Plan, sockets: readonly string[]): string {
   return `# cp deploy/systemd/* /etc/systemd/system/ && systemctl daemon-reload
 # systemctl enable --now ${sockets.join(" ")} ${plan.name}.service
 # systemctl reload ${plan.name}.service: new workers for old ones, and no connection lost
-[Unit]
+${head(plan)}[Unit]
 Description=${plan.name}
 Requires=${sockets.join(" ")}
 After=network-online.target ${sockets.join(" ")}
@@ -70,7 +70,7 @@ Type=notify
 NotifyAccess=all
 Sockets=${sockets.join(" ")}
 WorkingDirectory=/opt/${plan.name}
-${environment(plan)}${PLACES[plan.runtime](plan.name)}ExecStart=${execLine(plan)}
+${environment(plan)}${log(plan)}${PLACES[plan.runtime](plan.name)}ExecStart=${execLine(plan)}
 ExecReload=kill -HUP $MAINPID
 # SIGTERM is the supervisor's alone, which drains its workers; what is left at the end is killed with it.
 KillMode=mixed
@@ -94,15 +94,35 @@ WantedBy=multi-user.target
 function environment(plan: Plan): string {
   const health = plan.kind === "tcp" ? ` HEALTH_PORT=${plan.healthPort}` : "";
   const variables = `Environment=NODE_ENV=production PORT=${plan.port}${health}\n`;
-  return isProxied(plan)
+  return isProxied(plan) && plan.kind !== "channels"
     ? `${variables}# Until the proxy before it has noticed that it is not ready any more.\nEnvironment=LAME_DUCK=${TIMES.lameDuck}\n`
     : variables;
 }
 
+/** What a reload costs where one process has a folder at a time. */
+function head({ kind, name }: Plan): string {
+  if (kind !== "channels") return "";
+  return `#
+# One process has the log's folder: in a reload the new one is let in, and its clients come to live again when the old one
+# has drained. It refuses nobody meanwhile, and nothing is lost.
+# CHANNELS_SECRET stands in /etc/${name}.env, the same at each start, for root's eyes alone:
+# (umask 077; echo "CHANNELS_SECRET=$(openssl rand -hex 32)" > /etc/${name}.env)
+`;
+}
+
+/** The folder of all messages, /var/lib/NAME, and the secret. */
+function log({ kind, name }: Plan): string {
+  if (kind !== "channels") return "";
+  return `StateDirectory=${name}
+Environment=LOG_DIR=%S/${name}
+EnvironmentFile=/etc/${name}.env
+`;
+}
+
 /** systemd looks for a bare name where programs are installed. */
 function execLine(plan: Plan): string {
-  // A hub is its process's own: with more than one, not all would hear.
-  return runCommand(plan, plan.kind === "ws" ? 1 : undefined).join(" ");
+  // With more than one, not all would hear a hub, and only one would have the log.
+  return runCommand(plan, isSingle(plan) ? 1 : undefined).join(" ");
 }
 
 /** What a server needs none of. MemoryDenyWriteExecute is not among it: the runtimes compile while they run. */

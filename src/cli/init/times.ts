@@ -74,6 +74,11 @@ export const SIZES = {
   descriptors: 65_536,
 } as const;
 
+/** `10_000`, as programs write it. */
+export function digits(number: number): string {
+  return String(number).replace(/\B(?=(\d{3})+$)/g, "_");
+}
+
 /** `30`, as Kubernetes and systemd write it. @param ms Whole seconds, in ms. */
 export function inSeconds(ms: number): string {
   return String(ms / 1000);

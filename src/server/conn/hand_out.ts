@@ -28,19 +28,56 @@ interface Waiter {
   readonly reject: (error: unknown) => void;
 }
 
+/** Whom items are pushed to. */
+export interface Sink<T> {
+  /** Takes an item. While a promise of this is pending the next one waits. */
+  take(item: T): void | Promise<void>;
+  /** The last one was taken. @param error Why no more come; null if it ended well. */
+  ended(error: unknown): void;
+  /** `take` has failed, and gets no more. */
+  failed(error: unknown): void;
+}
+
 /** Hears of the end of a `forEach()`, besides those who have its promise: without a promise of its own. */
 export interface PushEar {
   /** Its promise is settled. */
   pushEnded(): void;
 }
 
-/** The function that items are pushed to. */
-interface Sink<T> {
-  readonly fn: (item: T) => void | Promise<void>;
-  readonly ear: PushEar | null;
+/** A function that items are pushed to, and a promise of the end. */
+class Push<T> implements Sink<T> {
   readonly done: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly #fn: (item: T) => void | Promise<void>;
+  readonly #ear: PushEar | null;
+  #resolve!: () => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(fn: (item: T) => void | Promise<void>, ear: PushEar | null) {
+    this.#fn = fn;
+    this.#ear = ear;
+    this.done = new Promise((fulfil, fail) => {
+      this.#resolve = fulfil;
+      this.#reject = fail;
+    });
+  }
+
+  take(item: T): void | Promise<void> {
+    return this.#fn(item);
+  }
+
+  ended(error: unknown): void {
+    // A peer must not end the process of someone who doesn't look at this promise.
+    if (error !== null) this.done.catch(ignore);
+    if (error === null) this.#resolve();
+    else this.#reject(error);
+    this.#ear?.pushEnded();
+  }
+
+  failed(error: unknown): void {
+    if (this.#ear !== null) this.done.catch(ignore);
+    this.#reject(error);
+    this.#ear?.pushEnded();
+  }
 }
 
 /** An iteration's last result. */
@@ -103,15 +140,16 @@ export class Delivery<T> {
    */
   forEach(fn: (item: T) => void | Promise<void>, ear: PushEar | null = null): Promise<void> {
     if (this.isTaken) throw inUse();
-    let resolve!: Sink<T>["resolve"];
-    let reject!: Sink<T>["reject"];
-    const done = new Promise<void>((fulfil, fail) => {
-      resolve = fulfil;
-      reject = fail;
-    });
-    this.#sink = { fn, ear, done, resolve, reject };
+    const push = new Push(fn, ear);
+    this.pushTo(push);
+    return push.done;
+  }
+
+  /** The same for one who needs no promise. */
+  pushTo(sink: Sink<T>): void {
+    if (this.isTaken) throw inUse();
+    this.#sink = sink;
     this.wake();
-    return done;
   }
 
   /** There may be something to take. */
@@ -142,7 +180,7 @@ export class Delivery<T> {
     this.#pumping = true;
     try {
       while (this.#source.size > 0) {
-        const result = sink.fn(this.#source.take());
+        const result = sink.take(this.#source.take());
         if (isThenable(result)) return this.#waitFor(result, sink);
       }
     } catch (error) {
@@ -168,9 +206,7 @@ export class Delivery<T> {
   /** Its function has thrown. */
   #failSink(sink: Sink<T>, error: unknown): void {
     this.#endSink();
-    if (sink.ear !== null) sink.done.catch(ignore);
-    sink.reject(error);
-    sink.ear?.pushEnded();
+    sink.failed(error);
   }
 
   #endSink(): void {
@@ -180,12 +216,7 @@ export class Delivery<T> {
 
   #settle(sink: Sink<T>): void {
     this.#endSink();
-    const error = this.#source.takeEnd();
-    // A peer must not end the process of someone who doesn't look at this promise.
-    if (error !== null) sink.done.catch(ignore);
-    if (error === null) sink.resolve();
-    else sink.reject(error);
-    sink.ear?.pushEnded();
+    sink.ended(this.#source.takeEnd());
   }
 }
 

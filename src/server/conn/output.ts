@@ -45,7 +45,7 @@ const WITHHELD = 32;
 /** Writes, and those who wait for them. */
 export class Output implements Flushable {
   readonly #owner: OutputOwner;
-  /** Null while nothing waits to be given to the socket, and the socket holds no gathering buffer. */
+  /** Null while nothing waits to be given to the socket. */
   #queue: WriteQueue | null = null;
   /** Writers above the high-water mark, and flushers. */
   #waiters: Waiter[] | null = null;
@@ -123,17 +123,13 @@ export class Output implements Flushable {
     if (queue === null || queue.size === 0 || this.#is(WITHHELD | ENDED)) return;
     const { socket, host } = this.#owner;
     this.#moved += queue.moveTo(socket, host.batch, this.#is(SLOW) ? SMALL_BYTES : SCRATCH_BYTES);
-    this.#giveBack();
+    if (queue.size === 0) {
+      this.#queue = null;
+      host.batch.giveQueueBack(queue);
+    }
     const clogged = (this.#flags & CLOGGED) === 0 && socket.unsent > 0;
     if (clogged) this.#flags |= CLOGGED | SLOW;
     this.#owner.gave(clogged);
-  }
-
-  #giveBack(): void {
-    const queue = this.#queue;
-    if (queue === null || !queue.isFree) return;
-    this.#queue = null;
-    this.#owner.host.batch.giveQueueBack(queue);
   }
 
   flushLate(): void {
@@ -153,10 +149,6 @@ export class Output implements Flushable {
   /** The kernel has taken everything. */
   drained(): void {
     this.#flags &= ~CLOGGED;
-    if (this.#queue !== null) {
-      this.#queue.drained(this.#owner.socket, this.#owner.host.batch);
-      this.#giveBack();
-    }
     const waiters = this.#waiters;
     this.#waiters = null;
     if (waiters !== null) { for (const waiter of waiters) waiter.resolve(); }

@@ -8,7 +8,7 @@
  * @module
  */
 import { type Clock, nextTurn } from "../../clock.ts";
-import { SCRATCH_BYTES, WriteQueue } from "./write_queue.ts";
+import { type Gathering, SCRATCH_BYTES, WriteQueue } from "./write_queue.ts";
 
 /** A connection that was written to. */
 export interface Flushable {
@@ -27,14 +27,15 @@ const WRITE_COST = 128;
 const COPY_BYTES = 16 * 1024;
 
 const DONE: Promise<void> = Promise.resolve();
+const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** Collects the connections that one turn wrote to. One per server. */
-export class WriteBatch {
-  /** Gathers small writes; replaced when a socket still holds it. */
-  scratch: Uint8Array = new Uint8Array(0);
+export class WriteBatch implements Gathering {
   readonly #clock: Clock;
+  /** Gathers small writes. What a socket has not given to the kernel at once is behind it: TLS never has. */
+  #scratch: Uint8Array = EMPTY;
   /** Room for copies: each byte is given out once. */
-  #copies: Uint8Array = new Uint8Array(0);
+  #copies: Uint8Array = EMPTY;
   #copied = 0;
   #dirty: Flushable[] = [];
   #spare: Flushable[] = [];
@@ -65,10 +66,13 @@ export class WriteBatch {
     );
   }
 
-  /** The gathering buffer, empty. */
-  takeScratch(): Uint8Array {
-    if (this.scratch.length === 0) this.scratch = new Uint8Array(SCRATCH_BYTES);
-    return this.scratch;
+  takeScratch(size: number): Uint8Array {
+    if (this.#scratch.length < size) this.#scratch = new Uint8Array(SCRATCH_BYTES);
+    return this.#scratch;
+  }
+
+  lend(size: number): void {
+    this.#scratch = this.#scratch.subarray(size);
   }
 
   /** An empty queue for whoever has something to write; most connections have nothing, and need none. */

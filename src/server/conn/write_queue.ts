@@ -16,14 +16,13 @@ export const SMALL_BYTES: number = 16 * 1024;
 
 /** Where small pieces are gathered. */
 export interface Gathering {
-  /** Replaced when a socket still holds it. */
-  scratch: Uint8Array;
-  takeScratch(): Uint8Array;
+  /** Room for `size` bytes, {@linkcode SCRATCH_BYTES} at most, until the next call. */
+  takeScratch(size: number): Uint8Array;
+  /** The first bytes of that room are the socket's from now on. */
+  lend(size: number): void;
 }
 
 const encoder = new TextEncoder();
-
-const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** What small pieces before a large one are filled up to: more than a packet, and a copy that costs little. */
 export const FILLED_BYTES = 2048;
@@ -42,17 +41,10 @@ export class WriteQueue {
   #chunks: Uint8Array[] = [];
   #chunkBytes = 0;
   #text = "";
-  /** A gathering buffer that the socket holds. */
-  #lent: Uint8Array | null = null;
 
   /** Bytes that wait; text counts by its UTF-16 units until it is encoded. */
   get size(): number {
     return this.#lead.length + this.#chunkBytes + this.#text.length;
-  }
-
-  /** Nothing waits, and no socket holds anything of it: it may be another connection's from now on. */
-  get isFree(): boolean {
-    return this.size === 0 && this.#lent === null;
   }
 
   /** Exact number of bytes that wait. */
@@ -99,7 +91,7 @@ export class WriteQueue {
       return socket.writeText(text);
     }
     const most = this.#chunkBytes + (this.#lead.length + text.length) * MAX_BYTES_PER_UNIT;
-    if (most <= gather) return this.#moveGathered(socket, batch);
+    if (most <= gather) return this.#moveGathered(socket, batch, most);
     if (text !== "") this.#encodeText();
     if (socket.writeMany === undefined) this.#moveEach(socket, batch);
     else {
@@ -111,13 +103,6 @@ export class WriteQueue {
     return bytes;
   }
 
-  /** The kernel has taken everything: the next one gathers in the buffer that was lent. */
-  drained(socket: RawSocket, batch: Gathering): void {
-    if (this.#lent === null || socket.unsent > 0) return;
-    if (batch.scratch.length === 0) batch.scratch = this.#lent;
-    this.#lent = null;
-  }
-
   #moveOne(socket: RawSocket): number {
     const chunk = this.#chunks[0];
     this.#forget();
@@ -125,8 +110,8 @@ export class WriteQueue {
     return chunk.length;
   }
 
-  #moveGathered(socket: RawSocket, batch: Gathering): number {
-    const scratch = batch.takeScratch();
+  #moveGathered(socket: RawSocket, batch: Gathering, most: number): number {
+    const scratch = batch.takeScratch(most);
     let end = this.#takeLead(scratch);
     for (const chunk of this.#chunks) {
       scratch.set(chunk, end);
@@ -137,16 +122,14 @@ export class WriteQueue {
       this.#text = "";
     }
     this.#forget();
-    this.#writeScratch(socket, batch, end);
+    this.#writeScratch(socket, batch, scratch, end);
     return end;
   }
 
-  /** The beginning of the gathering buffer, which belongs to the socket if the kernel doesn't take all. */
-  #writeScratch(socket: RawSocket, batch: Gathering, end: number): void {
-    socket.write(batch.scratch.subarray(0, end));
-    if (socket.unsent === 0) return;
-    this.#lent = batch.scratch;
-    batch.scratch = EMPTY;
+  /** The beginning of the gathering room, which belongs to the socket if the kernel doesn't take all. */
+  #writeScratch(socket: RawSocket, batch: Gathering, scratch: Uint8Array, end: number): void {
+    socket.write(scratch.subarray(0, end));
+    if (socket.unsent > 0) batch.lend(end);
   }
 
   #moveEach(socket: RawSocket, batch: Gathering): void {
@@ -164,7 +147,7 @@ export class WriteQueue {
    */
   #moveFilled(socket: RawSocket, batch: Gathering): number {
     const chunks = this.#chunks;
-    const scratch = batch.takeScratch();
+    const scratch = batch.takeScratch(SMALL_BYTES);
     let end = this.#takeLead(scratch);
     let i = 0;
     for (; i < chunks.length && end + chunks[i].length <= SMALL_BYTES; i++) {
@@ -178,7 +161,7 @@ export class WriteQueue {
       chunks[i] = chunks[i].subarray(room);
       end = FILLED_BYTES;
     }
-    this.#writeScratch(socket, batch, end);
+    this.#writeScratch(socket, batch, scratch, end);
     return i;
   }
 

@@ -5,7 +5,11 @@
  */
 export { Account, type AccountLoss, type AnswerState, type EndKind, type Message } from "./account.ts";
 export { addLosses, BLAMED, GOOD_CODES, LOSSES, noLosses } from "./classes.ts";
+export { CallChecker, type CheckedCall } from "./channels/call_checker.ts";
 export type {
+  CallFigures,
+  ChannelClients,
+  ChannelExtra,
   ChannelFault,
   ChannelFigures,
   ChannelLossClass,
@@ -14,10 +18,12 @@ export type {
   ChannelPart,
   ChannelReport,
   ChannelVerdict,
+  LetterFigures,
 } from "./channels/channel_api.ts";
 export { ChannelChecker, type CheckedMessage } from "./channels/channel_checker.ts";
 export { CHANNEL_LOSSES, countChannelLosses, noChannelLosses } from "./channels/channel_classes.ts";
-export { type ChannelStage, type ChannelWorld, startChannels } from "./channels/channel_stage.ts";
+export { type ChannelLine, type ChannelStage, type ChannelWorld, startChannels } from "./channels/channel_stage.ts";
+export { type CheckedLetter, LetterChecker } from "./channels/letter_checker.ts";
 export {
   type Attendance,
   channelSpeech,
@@ -25,7 +31,11 @@ export {
   type Speaker,
   type SpeakerEvents,
   type Speech,
+  type SpokenCall,
+  type SpokenLetter,
+  tcpSpeech,
 } from "./channels/speaker.ts";
+export type { WireEvents } from "./channels/tap.ts";
 export { Ledger } from "./ledger.ts";
 export { startReloads } from "./reload/cast.ts";
 export type {

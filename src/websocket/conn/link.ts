@@ -39,6 +39,8 @@ const REST_MESSAGES = 4;
 export interface LinkOwner {
   /** A drain, or the connection's own graceful end, has found its quiet moment. Fulfils when all is said. */
   sayGoodbye(): Promise<void>;
+  /** It has ended. */
+  over(outcome: WebSocketClose): void;
 }
 
 /** Both directions of one WebSocket. */
@@ -52,8 +54,6 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   roundTrip: number | null = null;
   /** How it ended; null while it has not. */
   outcome: WebSocketClose | null = null;
-  /** Called when it has ended. */
-  onOutcome: ((outcome: WebSocketClose) => void) | null = null;
   readonly #openedAt: number;
   readonly #owner: LinkOwner;
   /** Null while nothing is here to be decoded; with compression, until something was. */
@@ -418,7 +418,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     else this.conn.close();
     this.settings.counts.end(this.outcome.code);
     this.settings.ended(this.outcome, this.conn, this.#openedAt);
-    this.onOutcome?.(this.outcome);
+    this.#owner.over(this.outcome);
   }
 
   /** The peer's Close; or ours, to a peer that broke the protocol and is not listened to any more. */

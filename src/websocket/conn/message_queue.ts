@@ -36,7 +36,7 @@ export class MessageQueue {
   }
 
   clear(): void {
-    this.#messages.length = 0;
+    this.#messages = NONE;
     this.#taken = 0;
     this.volume = 0;
   }

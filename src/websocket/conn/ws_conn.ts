@@ -5,12 +5,13 @@
  */
 import { type Bytes, dataOf } from "../../bytes.ts";
 import type { Connection } from "../../server/conn/connection.ts";
-import { DONE, type PushEar } from "../../server/conn/hand_out.ts";
+import { DONE, type PushEar, type Sink } from "../../server/conn/hand_out.ts";
+import { quietly } from "../../server/conn/output.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { checkCode, GOING_AWAY, NO_STATUS, NORMAL, TRY_AGAIN_LATER } from "../close_code.ts";
 import { WebSocketClosedError } from "../websocket_errors.ts";
 import { goodbyeTo, lastWordsTime } from "./goodbye.ts";
-import { WebSocketLink } from "./link.ts";
+import { type LinkOwner, WebSocketLink } from "./link.ts";
 import { refused } from "./outflow.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "./settings.ts";
 import type { SharedFrame } from "./shared_frame.ts";
@@ -29,17 +30,27 @@ const SEND_NAMES: Names<WebSocketSendOptions> = { compress: true };
 
 const encoder = new TextEncoder();
 
+/** Has a WebSocket for itself, and needs no function and no promise for it: there may be many thousands of these. */
+export interface WebSocketTaker {
+  /** A message came. While a promise of this is pending the next one waits. */
+  received(message: WebSocketMessage): void | Promise<void>;
+  /** The WebSocket is over; called when `closed` would be. */
+  gone(): void;
+}
+
 /** One WebSocket, on either side. */
-export class WsConn implements WebSocketConn, PushEar {
+export class WsConn implements WebSocketConn, PushEar, Sink<WebSocketMessage>, LinkOwner {
   readonly conn: Connection;
   readonly #link: WebSocketLink;
   readonly #agreement: WebSocketAgreement;
   #closed: Promise<WebSocketClose> | null = null;
+  #resolveClosed: ((outcome: WebSocketClose) => void) | null = null;
   /** The last of the messages that wait for a `Blob` to be read; null if none does. */
   #behind: Promise<void> | null = null;
-  /** The last `forEach()`. */
+  /** The last `forEach()`; of a taker that has left, how. */
   pushed: Promise<void> | null = null;
   #ear: PushEar | null = null;
+  #taker: WebSocketTaker | null = null;
 
   constructor(conn: Connection, settings: WebSocketSettings, agreement: WebSocketAgreement) {
     this.conn = conn;
@@ -93,11 +104,11 @@ export class WsConn implements WebSocketConn, PushEar {
 
   /** As `closed`, without a word about anybody's waiting: for parts of ours. */
   get whenOver(): Promise<WebSocketClose> {
-    const link = this.#link;
+    const { outcome } = this.#link;
     if (this.#closed === null) {
-      this.#closed = link.outcome !== null
-        ? Promise.resolve(link.outcome)
-        : new Promise((resolve) => link.onOutcome = resolve);
+      this.#closed = outcome !== null
+        ? Promise.resolve(outcome)
+        : new Promise((resolve) => this.#resolveClosed = resolve);
     }
     return this.#closed;
   }
@@ -190,9 +201,41 @@ export class WsConn implements WebSocketConn, PushEar {
     return this.pushed = delivery.forEach(fn, this);
   }
 
-  /** Lets `ear` hear of the end of `serving`, if that is a `forEach()` that goes on; false if it is something else. */
+  /** As `forEach`, for one who has this WebSocket for itself: the handler returns nothing then. */
+  giveTo(taker: WebSocketTaker): void {
+    this.#taker = taker;
+    if (this.#link.outcome !== null) this.#tellTaker();
+    this.#link.delivery.pushTo(this);
+  }
+
+  /** Who has it for itself; null where that is nobody. */
+  get taker(): WebSocketTaker | null {
+    return this.#taker;
+  }
+
+  take(message: WebSocketMessage): void | Promise<void> {
+    return this.#taker!.received(message);
+  }
+
+  ended(error: unknown): void {
+    this.#left(error === null ? Promise.resolve() : Promise.reject(error));
+  }
+
+  failed(error: unknown): void {
+    this.#left(Promise.reject(error));
+  }
+
+  #left(how: Promise<void>): void {
+    this.pushed = quietly(how);
+    this.pushEnded();
+  }
+
+  /**
+   * Lets `ear` hear of the end of `serving`, if that is a `forEach()` that goes on, or of its taker; false if it is
+   * something else.
+   */
   followPush(serving: unknown, ear: PushEar): boolean {
-    if (serving !== this.pushed || !this.#link.delivery.isPushing) return false;
+    if ((this.#taker === null && serving !== this.pushed) || !this.#link.delivery.isPushing) return false;
     this.#ear = ear;
     return true;
   }
@@ -238,6 +281,17 @@ export class WsConn implements WebSocketConn, PushEar {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  over(outcome: WebSocketClose): void {
+    if (this.#taker !== null) this.#tellTaker();
+    this.#resolveClosed?.(outcome);
+  }
+
+  /** As late as by a promise: what is under way in this moment is done by then. */
+  #tellTaker(): void {
+    const taker = this.#taker!;
+    queueMicrotask(() => taker.gone());
   }
 
   /** The end of a drain, or of this connection alone. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sizeOf } from "../../text_size.ts";
 import { QueueFullError } from "./reconnect_errors.ts";
 import type { WhenFull } from "./reconnect_api.ts";
 
@@ -100,8 +101,4 @@ export class SendQueue {
       ),
     );
   }
-}
-
-function sizeOf(data: string | Uint8Array): number {
-  return typeof data === "string" ? new TextEncoder().encode(data).byteLength : data.byteLength;
 }

@@ -51,6 +51,8 @@ class Shared {
   readonly #known: WeakMap<WebSocketOptions, Checked> = new WeakMap();
   /** The last that were checked, as they were then: most programs write them down anew for each request. */
   #last: readonly [options: WebSocketOptions, checked: Checked] | null = null;
+  /** What was agreed on last, without a compressor: most agree on the same. */
+  #agreed: WebSocketAgreement = PLAIN;
 
   constructor(service: HttpService) {
     this.#service = service;
@@ -89,6 +91,17 @@ class Shared {
     return { settings, handshake: canCompress(adapter!) ? handshake : { ...handshake, compression: null } };
   }
 
+  /** What was agreed on; one object for all who agree on the same. */
+  agree(answer: UpgradeAnswer, deflate: PerMessageDeflate | null): WebSocketAgreement {
+    const { protocol, extensions, farewell, beats } = answer;
+    const last = this.#agreed;
+    const isSame = last.protocol === protocol && last.extensions === extensions;
+    if (deflate === null && isSame && last.farewell === farewell && last.beats === beats) return last;
+    const agreed: WebSocketAgreement = { protocol, extensions, deflate, farewell, beats };
+    if (deflate === null) this.#agreed = agreed;
+    return agreed;
+  }
+
   #failed(what: string, error: unknown, conn: Connection): void {
     const { server } = this.#service;
     server.log.info(what, { server: server.name, conn: conn.id, peer: formatAddress(conn.remote), error });
@@ -107,11 +120,11 @@ function saysTheSame(options: WebSocketOptions, last: WebSocketOptions): boolean
   return names === Object.keys(last).length;
 }
 
-const shared: WeakMap<HttpService, Shared> = new WeakMap();
+const SHARED: WeakMap<HttpService, Shared> = new WeakMap();
 
 function sharedOf(service: HttpService): Shared {
-  let found = shared.get(service);
-  if (found === undefined) shared.set(service, found = new Shared(service));
+  let found = SHARED.get(service);
+  if (found === undefined) SHARED.set(service, found = new Shared(service));
   return found;
 }
 
@@ -148,7 +161,8 @@ export function upgradeWebSocket(
   if (typeof handler !== "function") {
     throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
   }
-  const { settings, handshake } = sharedOf(exchange.http.service).check(options);
+  const shared = sharedOf(exchange.http.service);
+  const { settings, handshake } = shared.check(options);
   exchange.checkFree("upgradeWebSocket()");
   const late = refusalInDrain(exchange);
   if (late !== null) return late;
@@ -162,7 +176,8 @@ export function upgradeWebSocket(
     proof: [ACCEPT, answer.accept],
     take: (handOver) => {
       const deflate = deflateFor(exchange.http.service, settings, answer);
-      const ws = begin(handOver(), settings, answer, deflate);
+      const ws = new WsConn(handOver(), settings, shared.agree(answer, deflate));
+      ws.start();
       return (takeover) => serveWebSocket(ws, handler, takeover);
     },
   }, exchange);
@@ -174,19 +189,6 @@ function deflateFor(
   { deflate }: UpgradeAnswer,
 ): PerMessageDeflate | null {
   return deflate === null ? null : new PerMessageDeflate(server.adapter!, "server", deflate, limits.compression!);
-}
-
-function begin(
-  conn: Connection,
-  settings: WebSocketSettings,
-  answer: UpgradeAnswer,
-  deflate: PerMessageDeflate | null,
-): WsConn {
-  const { protocol, extensions, farewell, beats } = answer;
-  const isPlain = deflate === null && protocol === "" && extensions === "" && !farewell && !beats;
-  const ws = new WsConn(conn, settings, isPlain ? PLAIN : { protocol, extensions, deflate, farewell, beats });
-  ws.start();
-  return ws;
 }
 
 /** Whoever set the server up has to hear of an origin that is not let in: to the page it is a failed connection. */

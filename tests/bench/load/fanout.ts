@@ -115,15 +115,15 @@ class FanoutLoad {
     return this.#job.spread ? `channel-${index}` : "all";
   }
 
-  /** One message to each channel. */
+  /** As many messages to each channel as may be in flight, in turns. */
   #begin(): void {
-    const { conns, spread } = this.#job;
+    const { conns, spread, inFlight } = this.#job;
     const { receipts } = this.#speech;
-    const publishes = spread ? conns : 1;
-    this.#missing = conns + publishes * receipts;
+    const publishes = (spread ? conns : 1) * inFlight;
+    this.#missing = conns * inFlight + publishes * receipts;
     const texts = Array.from(
       { length: publishes },
-      (_, i) => this.#speech.publish(++this.#seq, this.#channelOf(i), this.#message),
+      (_, i) => this.#speech.publish(++this.#seq, this.#channelOf(i % conns), this.#message),
     );
     for (let at = 0; at < texts.length; at += BATCH) say(this.#fds[0], ...texts.slice(at, at + BATCH));
   }

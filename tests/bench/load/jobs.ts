@@ -65,6 +65,8 @@ export interface FanoutJob {
   readonly conns: number;
   readonly size: number;
   readonly spread: boolean;
+  /** Messages that are published to each channel at a time. */
+  readonly inFlight: number;
 }
 
 /** What is done again and again, and counted. */
@@ -105,27 +107,42 @@ export interface PlacesJob {
   readonly channels: number;
 }
 
-/** So many come back at once, each `behind` messages behind in one of the channels, beside some that are live. */
+/** So many come back at once, each `behind` messages behind in one of the channels; `batch` shake hands at a time. */
 export interface RecoverJob {
   readonly job: "recover";
   readonly port: number;
   readonly conns: number;
   readonly channels: number;
   readonly behind: number;
+  readonly batch: number;
+}
+
+/** How long it took until all had all, in ms. */
+export interface Recovered {
+  readonly ms: number;
+}
+
+/** So many are live from now on, in the channel in which the server says when it was due to say so. */
+export interface ListenJob {
+  readonly job: "listen";
+  readonly port: number;
   readonly live: number;
 }
 
-/** How long it took until all had all, and how late the latest message of the live ones was before and meanwhile; ms. */
-export interface Recovered {
-  readonly ms: number;
-  readonly quiet: number;
-  readonly delayed: number;
-  /** Messages of the live ones. */
+/** What they have heard since the last time. */
+export interface HeardJob {
+  readonly job: "heard";
+}
+
+/** How late the latest message was, and how long this process itself heard nothing because it did not run; ms. */
+export interface Heard {
+  readonly latest: number;
+  readonly deaf: number;
   readonly heard: number;
 }
 
 /** Anything the load process does. */
-export type Job = (Work & Target) | HoldJob | PlacesJob | RecoverJob;
+export type Job = (Work & Target) | HoldJob | PlacesJob | RecoverJob | ListenJob | HeardJob;
 
 /** What was counted in a window. */
 export interface Sample {

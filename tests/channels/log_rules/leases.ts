@@ -94,6 +94,16 @@ export function leaseRules(rule: Rule): void {
     assertEquals(await log.take("g", "n", "y", LONG), { generation: 1, previous: null });
   });
 
+  rule("begins with the generation that a first holder says, and goes on from there", async ({ log }) => {
+    const first = 1_800_000_000_000;
+    assertEquals(await log.take("g", "n", "x", LONG, undefined, first), { generation: first, previous: null });
+    assertEquals((await log.take("g", "n", "y", LONG, undefined, 7)).generation, first + 1);
+    assertEquals(await log.renew("g", "n", first + 1, LONG), true);
+    assertEquals(await log.release("g", "n", first), false);
+    assertEquals(await log.release("g", "n", first + 1), true);
+    assertEquals((await log.take("g", "n", "z", LONG, undefined, 7)).generation, 7);
+  });
+
   rule("lets exactly one release an expired lease", async ({ log, lapse, pass }) => {
     await log.take("g", "n", "dead", lapse);
     await pass(lapse * 2);

@@ -2,7 +2,7 @@
 import { Cluster, Redis } from "ioredis";
 import { createClient, createCluster } from "redis";
 import type { RedisLogClient } from "../../../src/channels/redis/mod.ts";
-import type { RedisCluster, RedisServer } from "../../support/redis.ts";
+import type { RedisCluster, RedisSentinels, RedisServer } from "../../support/redis.ts";
 
 /** A client of a user, and how its user ends it. */
 export interface UserClient {
@@ -43,3 +43,11 @@ export const clusterMakers: Readonly<Record<string, (cluster: RedisCluster) => P
     return { client, end: () => client.destroy() };
   },
 };
+
+/** What finds a master by its sentinels; `createSentinel()` of the package `redis` is refused. */
+export function sentinelClient({ sentinels, name }: RedisSentinels): UserClient {
+  const again = { sentinelRetryStrategy: () => 50, retryStrategy: () => 50 };
+  const client = new Redis({ sentinels: [...sentinels], name, ...again });
+  client.on("error", () => {});
+  return { client, end: () => client.disconnect() };
+}

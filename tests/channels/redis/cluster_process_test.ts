@@ -3,9 +3,10 @@ import { describe, it } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { redisLog } from "../../../src/channels/redis/mod.ts";
 import { root, startProgram } from "../../support/processes.ts";
-import { RedisCluster, skipWithoutRedis, until } from "../../support/redis.ts";
+import { even, RedisCluster, skipWithoutRedis, until } from "../../support/redis.ts";
 import { all, Heard, keeping, message, say, texts, upTo } from "../log_rules/tools.ts";
 import { clusterMakers } from "./clients.ts";
+import { errorOf, insist } from "./world.ts";
 
 const PROGRAM = `${root}tests/programs/redis_close.ts`;
 const LIMIT = 20_000;
@@ -64,6 +65,61 @@ for (const [name, make] of Object.entries(clusterMakers)) {
       assertEquals([page.epoch, ...texts(page.entries)], [epoch, "1", "2", "3"]);
       await log.close();
       user.end();
+    });
+
+    it("goes on where it was when a replica takes the place of its master, which was killed", async () => {
+      await using cluster = await RedisCluster.start({ replica: true });
+      const [user, second] = [await make(cluster), await make(cluster)];
+      const [log, other] = [redisLog(user.client), redisLog(second.client)];
+      const name = await cluster.nameOnFirst("s");
+      const heard = new Heard();
+      await log.follow(name, heard.hear);
+      await say(log, name, "1", "2", "3");
+      const { epoch } = await all(log, name);
+      await even(cluster.servers[0]);
+      await cluster.servers[0].kill();
+      await cluster.promoted();
+      assertEquals(await insist(other, name, "4"), { epoch, offset: 4, duplicate: false });
+      await heard.reach(4);
+      heard.check();
+      for (const n of upTo(10, 5)) await insist(log, name, `${n}`);
+      assertEquals(texts((await all(other, name)).entries), upTo(10).map(String));
+      await heard.reach(10);
+      for (const one of [log, other]) await one.close();
+      for (const one of [user, second]) one.end();
+    });
+
+    it("waits for the replica of the master that it has written to", async () => {
+      await using cluster = await RedisCluster.start({ replica: true });
+      const user = await make(cluster);
+      const log = redisLog(user.client, { wait: { replicas: 1, timeout: 300 } });
+      const name = await cluster.nameOnFirst("s");
+      await Promise.all(upTo(20).map((n) => log.append(name, message(`${n}`), keeping({}, `${n}`))));
+      cluster.replica!.signal("SIGSTOP");
+      const error = await errorOf(log.append(name, message("21"), keeping({}, "21")));
+      cluster.replica!.signal("SIGCONT");
+      assertEquals(error.code, "ERR_LOG_UNKNOWN");
+      assertEquals((await insist(log, name, "21")).offset, 21);
+      assertEquals(texts((await all(log, name)).entries), upTo(21).map(String));
+      await log.close();
+      user.end();
+    });
+
+    it("needs no sharded channels: where Redis does not know them, every node tells", async () => {
+      // As Redis 6.2 has it: what is renamed to nothing is unknown, to clients and to scripts.
+      const args = ["spublish", "ssubscribe", "sunsubscribe"].flatMap((name) => ["--rename-command", name, ""]);
+      await using cluster = await RedisCluster.start({ args });
+      const [user, second] = [await make(cluster), await make(cluster)];
+      const [log, other] = [redisLog(user.client), redisLog(second.client)];
+      const heard = upTo(6).map(() => new Heard());
+      const leave: (() => void)[] = [];
+      for (const n of upTo(6)) leave.push(await log.follow(`s${n}`, heard[n - 1].hear));
+      for (const n of upTo(12)) await say(other, `s${n % 6 + 1}`, `${n}`);
+      for (const one of heard) await one.reach(2);
+      for (const one of heard) one.check();
+      for (const one of leave) one();
+      for (const one of [log, other]) await one.close();
+      for (const one of [user, second]) one.end();
     });
   });
 }

@@ -44,7 +44,7 @@ async function world(make: () => Promise<UserClient>, flush: () => Promise<void>
   };
 }
 
-const features = { lasts: true, shared: true, loses: true };
+const features = { lasts: true, shared: true, loses: true, forgets: true };
 
 describe("redisLog() on a server", { skip: skipWithoutRedis() }, () => {
   let server: RedisServer;

@@ -1,7 +1,7 @@
 /** Failovers to a replica that has everything, or has not; and waiting for replicas. */
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { RedisServer, skipWithoutRedis, Switch, until } from "../../support/redis.ts";
+import { even, linked, RedisServer, skipWithoutRedis, Switch, until } from "../../support/redis.ts";
 import { all, Heard, keeping, message, say, texts, upTo } from "../log_rules/tools.ts";
 import { makers } from "./clients.ts";
 import { errorOf, insist, Logs } from "./world.ts";
@@ -23,16 +23,14 @@ class Pair implements AsyncDisposable {
     const replica = await RedisServer.start();
     await replica.admin.replicaof("127.0.0.1", `${master.port}`);
     const pair = new Pair(master, replica, await Switch.open(master.port));
-    await until(async () => (await replica.admin.info("replication")).includes("master_link_status:up"), "a replica");
+    await linked(replica);
     await pair.even();
     return pair;
   }
 
   /** The replica has all that the master has. */
-  async even(): Promise<void> {
-    // It waits for what this connection has written, and all before that.
-    await this.master.admin.set("even", "1");
-    assertEquals(Number(await this.master.admin.call("wait", "1", "10000")), 1);
+  even(): Promise<void> {
+    return even(this.master);
   }
 
   /** The replica is the master of what it has, and still nobody is told. */
@@ -137,25 +135,28 @@ for (const [name, make] of Object.entries(makers)) {
       pair.replica.signal("SIGCONT");
       assertEquals(error.code, "ERR_LOG_UNKNOWN");
       assertMatch(error.message, /did not reach 1 replica within 300 ms; repeat it with the same id/);
-      await until(
-        async () => (await pair.replica.admin.info("replication")).includes("master_link_status:up"),
-        "a replica",
-      );
+      await linked(pair.replica);
       assertEquals(await insist(log, "a", "2").then(({ offset, duplicate }) => [offset, duplicate]), [2, true]);
       assertEquals(texts((await all(log, "a")).entries), ["1", "2"]);
     });
 
-    it("waits for disks where Redis can, and says that it can't where not", async () => {
+    it("waits for disks where Redis can; where it can't it appends nothing, and says so", async () => {
       await using server = await RedisServer.start(["--appendonly", "yes"]);
       await using logs = new Logs(make);
       const log = await logs.open(server, { waitAof: {} });
       const version = /redis_version:(\d+\.\d+)/.exec(await server.admin.info("server"))![1];
-      const appending = log.append("a", message("1"), keeping({}, "1"));
-      if (Number(version) >= 7.2) return assertEquals((await appending).offset, 1);
-      const error = await errorOf(appending);
-      assertEquals(error.code, "ERR_LOG_UNKNOWN");
-      assertMatch(error.message, /WAITAOF/i);
-      assert(error.cause instanceof Error);
+      if (Number(version) >= 7.2) return assertEquals((await log.append("a", message("1"), keeping())).offset, 1);
+      const errors = await Promise.all(upTo(3).map((n) => errorOf(log.append("a", message(`${n}`), keeping({}, "1")))));
+      errors.push(await errorOf(log.append("b", message("1"), keeping())));
+      for (const error of errors) {
+        assertEquals(error.code, "ERR_LOG_FAILED");
+        assertMatch(
+          error.message,
+          /^Nothing was appended.* does not know WAITAOF, which came with Redis 7\.2; leave waitAof/,
+        );
+        assert(error.cause instanceof Error);
+      }
+      assertEquals([(await all(log, "a")).top, (await all(log, "b")).top], [0, 0]);
     });
   });
 }

@@ -142,7 +142,9 @@ for (const [name, make] of Object.entries(makers)) {
         assertMatch(error.message, /OOM /);
         assert(error.cause instanceof Error);
       }
+      assertMatch((await errorOf(log.take("g", "n", "v", 1, 1))).message, /OOM /);
       await server.admin.config("SET", "maxmemory", "0");
+      assertEquals(await server.admin.keys("{sluice@g}*"), []);
       assertEquals(await log.append("a", message("1"), keeping({}, "1")).then(({ offset }) => offset), 1);
       await server.admin.replicaof("127.0.0.1", "1");
       assertMatch((await errorOf(log.append("a", message("2"), keeping()))).message, /READONLY /);
@@ -207,6 +209,48 @@ for (const [name, make] of Object.entries(makers)) {
       assert(await left("id:x") > 0 && await left("id:x") <= 5_000);
       await log.append("a", message("2"), keeping({ age: Infinity }));
       assertEquals([await left("entries"), await left("meta")], [-1, -1]);
+    });
+
+    it("has no key of leases that are forgotten, and none for ever of those that will be", async () => {
+      await using server = await RedisServer.start();
+      await using logs = new Logs(make);
+      const log = await logs.open(server);
+      const { admin } = server;
+      const left = () => Promise.all([admin.keys("*:leases"), admin.keys("*:forgotten")]);
+      await log.take("always", "n", "value", Infinity);
+      await log.take("mixed", "always", "value", Infinity);
+      const taking = upTo(500).flatMap((n) => [
+        ...[log.take(`session:${n}`, "", "instance", 500, 500), log.take("g", `${n}`, "instance", 500, 500)],
+        log.take("mixed", `${n}`, "instance", 500, 500),
+      ]);
+      await Promise.all(taking);
+      for (const key of (await left()).flat()) {
+        const isKept = /always|mixed/.test(key);
+        assert(isKept ? await admin.pttl(key) === -1 : await admin.pttl(key) <= 1_000, key);
+      }
+      await until(async () => (await left()).flat().length === 3, "that the leases are forgotten");
+      assertEquals((await log.leases("mixed")).map(({ name }) => name), ["always"]);
+      // Whoever comes sweeps; the last one of all takes the key with it.
+      for (const n of upTo(30)) await log.take("mixed", `last ${n % 2}`, "value", 500, 500);
+      assertEquals(await admin.hlen("{sluice@mixed}:leases"), 3);
+      await log.release("mixed", "always", 1);
+      await until(async () => (await left()).flat().length === 1, "that the key has ended");
+    });
+
+    it("needs no INFO, and finds out what a failover has lost by offsets alone", async () => {
+      await using server = await RedisServer.start();
+      await using logs = new Logs(make);
+      const { admin } = server;
+      await admin.call("acl", "setuser", "default", "-info");
+      const log = await logs.open(server);
+      await say(log, "a", "1", "2");
+      const { epoch } = await all(log, "a");
+      const keys = ["{sluice:a}:meta", "{sluice:a}:entries"];
+      const older = await Promise.all(keys.map((key) => admin.dumpBuffer(key)));
+      await say(log, "a", "3");
+      // As a replica has them that was behind.
+      for (const [index, key] of keys.entries()) await admin.restore(key, 0, older[index], "REPLACE");
+      assertNotEquals((await all(log, "a")).epoch, epoch);
     });
 
     it("ends its own connections at close(), and not the user's", async () => {

@@ -112,7 +112,10 @@ describe("keys in Redis", () => {
   it("are others for another stream, group or id", () => {
     const names = [...ODD_NAMES, "", "}", "{", "{}", "%7B", "%7D", "%", "%25", "\ud800", "\udc00", "%uD800", "a:id:b"];
     const distinct = (made: readonly string[]) => assertEquals(new Set(made).size, made.length);
-    distinct(names.flatMap((name) => [...Object.values(keys.stream(name)), keys.leases(name), keys.id(name, "")]));
+    distinct(names.flatMap((name) => [
+      ...Object.values(keys.stream(name)),
+      ...[keys.leases(name), keys.forgotten(name), keys.id(name, "")],
+    ]));
     distinct(names.map((id) => keys.id("a", id)));
     distinct([keys.stream("a}:id:b").meta, keys.id("a", "b}:meta")]);
   });

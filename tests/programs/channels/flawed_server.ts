@@ -1,13 +1,22 @@
 /**
- * A server of channels whose log has a flaw, on the port in PORT: `flawed_server.ts loses`, `duplicates`, `reorders`,
- * `hides` a hole, or `forgets` members.
+ * A server of channels with a flaw, on the port in PORT. That of its log: `flawed_server.ts loses`, `duplicates`,
+ * `reorders`, `hides` a hole, `forgets` members; of direct messages it `drops` some, `redelivers` what is acknowledged,
+ * `recounts` deliveries from 1 on, has no `graves` for dead letters. That of its handlers: it `swaps` answers, `mutes` some
+ * callers, `settles` direct messages by itself, publishes `twice` or `backwards` what a message asks for.
  *
  * @module
  */
 import process from "node:process";
 import { run, silentLogger } from "../../../mod.ts";
-import { type ChannelLog, Channels, memoryLog } from "../../../src/channels/mod.ts";
+import {
+  type AcceptOptions,
+  type ChannelLog,
+  Channels,
+  type ClientCall,
+  memoryLog,
+} from "../../../src/channels/mod.ts";
 import { serveHttp } from "../../../src/http/mod.ts";
+import { partOf } from "./part.ts";
 
 const [flaw] = process.argv.slice(2);
 /** One of so many messages meets it. */
@@ -23,6 +32,11 @@ const isDue = (stream: string): boolean =>
 
 function flawed(log: ChannelLog): ChannelLog {
   const append: ChannelLog["append"] = async (stream, entry, options) => {
+    const isLetter = stream.startsWith("$user:") || stream.startsWith("$session:");
+    if ((flaw === "drops" && isLetter && ++count % EACH === 0) || (flaw === "graves" && stream.startsWith("$dead:"))) {
+      const [{ epoch, top }] = await log.tops([stream]);
+      return { epoch, offset: top + 1, duplicate: false };
+    }
     if (flaw === "hides" || !isDue(stream)) return await log.append(stream, entry, options);
     if (flaw === "loses") {
       const [{ epoch, top }] = await log.tops([stream]);
@@ -52,9 +66,12 @@ function flawed(log: ChannelLog): ChannelLog {
       if (flaw !== "hides") return log.follow(stream, heard);
       return log.follow(stream, (notice) => heard({ ...notice, entry: null }));
     },
-    remove: (stream, offset) => log.remove(stream, offset),
+    remove: (stream, offset) => flaw === "redelivers" ? Promise.resolve(true) : log.remove(stream, offset),
     streams: (prefix, limit) => log.streams(prefix, limit),
-    take: (group, name, value, ttl) => log.take(group, name, value, ttl),
+    take: async (...args) => {
+      const taken = await log.take(...args);
+      return flaw === "recounts" && args[0].startsWith("tries:") ? { ...taken, generation: 1 } : taken;
+    },
     renew: (...args) => log.renew(...args),
     release: (group, name, generation) => log.release(group, name, generation),
     close: () => log.close(),
@@ -62,9 +79,41 @@ function flawed(log: ChannelLog): ChannelLog {
   return all;
 }
 
-const channels = new Channels({ log: flawed(memoryLog()), session: { expiry: 1000 } });
+/** What the handlers do wrong. */
+function flawedPart(part: AcceptOptions): AcceptOptions {
+  const { onCall, onMessage } = part;
+  let last: unknown = null;
+  const isSend = ({ method }: ClientCall): boolean => method === "send";
+  return {
+    ...part,
+    onCall: async (call, ctx) => {
+      const question = call.data as { readonly ack: number };
+      if (flaw === "settles" && isSend(call) && question.ack > 0) {
+        await onCall!({ ...call, data: { ...question, ack: 0 } }, ctx);
+        return { acknowledged: true };
+      }
+      if (flaw === "mutes" && call.method === "echo" && ++count % EACH === 0) return await new Promise(() => {});
+      const answer = await onCall!(call, ctx);
+      if (flaw !== "swaps" || call.method !== "echo") return answer;
+      const other = last;
+      last = answer;
+      return ++count % EACH === 0 && other !== null ? other : answer;
+    },
+    onMessage: async (message, ctx) => {
+      const { publish } = message.data as { readonly publish: readonly unknown[] };
+      const isMet = (flaw === "twice" || flaw === "backwards") && ++count % (EACH / 4) === 0;
+      if (!isMet) return await onMessage!(message, ctx);
+      const wrong = flaw === "twice" ? [...publish, ...publish] : [...publish].reverse();
+      await onMessage!({ ...message, data: { publish: wrong } }, ctx);
+    },
+  };
+}
+
+const log = flawed(memoryLog());
+const channels = new Channels({ log, session: { expiry: 1000 }, queue: { attempts: 8 } });
+const part = flawedPart(partOf(channels, log));
 const server = await serveHttp({ hostname: "127.0.0.1", port: Number(process.env.PORT) }, (request) => {
-  return channels.accept(request, { authorize: () => true });
+  return channels.accept(request, part);
 });
 server.onShutdown("channels", () => channels.close());
 await run(server, { grace: 3000, logger: silentLogger });

@@ -88,25 +88,34 @@ describe("what leaves in one turn", () => {
     assertEquals(socket.sizes, [FILLED_BYTES, 100_010 - FILLED_BYTES, 10, 100_000]);
   });
 
-  it("gathers in the same memory again when the kernel has taken what it was given", () => {
-    const socket = new SlowSocket(100);
-    const out = new WriteQueue();
+  it("gathers in the same memory again, behind what the socket holds of it", () => {
     const batch = new WriteBatch(systemClock);
-    const gatherIn = () => {
-      const scratch = batch.takeScratch();
+    const gatherIn = (socket: SlowSocket) => {
+      const { byteOffset, buffer } = batch.takeScratch(310);
+      const out = new WriteQueue();
       for (const size of [10, 300]) out.add(pattern(size));
       move(out, socket, batch);
-      return scratch;
+      assertEquals(out.size, 0);
+      return { byteOffset, buffer };
     };
-    const first = gatherIn();
-    out.drained(socket as Partial<RawSocket> as RawSocket, batch);
-    assert(batch.takeScratch() !== first, "the socket holds it");
-    assert(out.size === 0 && !out.isFree, "another connection would give away what this one's socket holds");
-    batch.scratch = new Uint8Array(0);
-    socket.drain();
-    out.drained(socket as Partial<RawSocket> as RawSocket, batch);
-    assert(out.isFree);
-    assert(gatherIn() === first);
+    const first = gatherIn(new SlowSocket(310));
+    assertEquals([gatherIn(new SlowSocket(100)), gatherIn(new SlowSocket(310))], [first, {
+      ...first,
+      byteOffset: 310,
+    }]);
+    assert(batch.takeScratch(SCRATCH_BYTES).buffer !== first.buffer, "there is not so much room left");
+  });
+
+  it("costs a socket that never takes bytes at once no more memory than they have", () => {
+    const batch = new WriteBatch(systemClock);
+    const buffers = new Set<ArrayBufferLike>();
+    for (let i = 0; i < 3 * SCRATCH_BYTES / 310; i++) {
+      buffers.add(batch.takeScratch(310).buffer);
+      const out = new WriteQueue();
+      for (const size of [10, 300]) out.add(pattern(size));
+      move(out, new SlowSocket(0), batch);
+    }
+    assertEquals(buffers.size, 4);
   });
 
   it("leaves with its first byte alone, and the rest follows", () => {
@@ -154,7 +163,6 @@ describe("what leaves in one turn", () => {
           move(out, socket, batch, gather);
           assertEquals(out.size, 0);
           if (drains) socket.drain();
-          out.drained(socket as Partial<RawSocket> as RawSocket, batch);
         }
         assert(socket.bytes().equals(Buffer.concat(sent)));
       }),

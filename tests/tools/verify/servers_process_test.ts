@@ -10,7 +10,8 @@ const GRACE = ["--grace", "1s"];
 const LAME_DUCK = ["--grace", "3s", "--lame-duck", "1300ms"];
 
 const echo = (...args: string[]) => sluiceCommand("echo", "--port", "{port}", ...args);
-const demo = (...args: string[]) => sluiceCommand("demo", "--http-port", "{port}", "--tcp-port", "0", ...args);
+const demo = (...args: string[]) =>
+  sluiceCommand("demo", "--http-port", "{port}", "--tcp-port", "0", "--log", "memory", ...args);
 
 const SERVERS: readonly (readonly [name: string, command: readonly string[], args: readonly string[]])[] = [
   ["sluice echo", echo(...GRACE), ["--kind", "tcp", "--scenario", "ping-pong,half-closed,second-signal"]],

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { type KeptLease, renewed, taken } from "../lease_table.ts";
+import { sizeOf } from "../../../text_size.ts";
+import { endsOf, type KeptLease, renewed, taken } from "../lease_table.ts";
 import type { Appended, AppendOptions, Entry, NewEntry, Taken } from "../log_api.ts";
 import { newEpoch } from "../stream_table.ts";
-import { sizeOf } from "../text_size.ts";
 import type { Draft, Plan } from "./draft.ts";
 import type { Damage } from "./records.ts";
 import type { FileState } from "./replay.ts";
@@ -58,14 +58,26 @@ export function removing(stream: string, offset: number): Plan<boolean> {
   };
 }
 
-/** Takes a lease. */
-export function taking(group: string, name: string, value: string, ttl: number): Plan<Taken> {
+/** How long a lease lasts, and is remembered behind that, in ms. */
+export interface LeaseTimes {
+  readonly ttl: number;
+  readonly linger: number;
+}
+
+/** Takes a lease. @param first Generation of a first holder. */
+export function taking(
+  group: string,
+  name: string,
+  value: string,
+  { ttl, linger }: LeaseTimes,
+  first: number,
+): Plan<Taken> {
   return (draft) => {
     const { now } = draft;
-    const result = taken(draft.lease(group, name), name, value, now + ttl, now);
+    const result = taken(draft.lease(group, name), { name, value }, endsOf(now, ttl, linger), now, first);
     putLease(draft, group, result.lease);
     return () => {
-      draft.state.leases.set(group, result.lease);
+      draft.state.leases.set(group, result.lease, now);
       return result.taken;
     };
   };
@@ -76,15 +88,16 @@ export function renewing(
   group: string,
   name: string,
   generation: number,
-  ttl: number,
+  { ttl, linger }: LeaseTimes,
   value: string | undefined,
 ): Plan<boolean> {
   return (draft) => {
-    const lease = renewed(draft.lease(group, name), generation, draft.now + ttl, value);
+    const { now } = draft;
+    const lease = renewed(draft.lease(group, name), generation, endsOf(now, ttl, linger), value);
     if (lease === null) return () => false;
     putLease(draft, group, lease);
     return () => {
-      draft.state.leases.set(group, lease);
+      draft.state.leases.set(group, lease, now);
       return true;
     };
   };

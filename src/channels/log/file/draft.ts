@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KeptLease } from "../lease_table.ts";
+import { type KeptLease, remembered } from "../lease_table.ts";
 import type { Kept } from "../kept.ts";
 import type { RecordWriter } from "./records.ts";
 import type { FileState } from "./replay.ts";
@@ -70,7 +70,7 @@ export class Draft {
   /** A lease as it will stand. */
   lease(group: string, name: string): KeptLease | null {
     const drafted = this.#leases.get(keyOf(group, name));
-    return drafted === undefined ? this.state.leases.get(group, name) : drafted;
+    return drafted === undefined ? this.state.leases.get(group, name, this.now) : remembered(drafted, this.now);
   }
 
   /** Sets a lease, or releases it, for those behind in the group. */

@@ -90,12 +90,19 @@ class LazyFileLog implements FileLog {
     return this.#ask((log) => Promise.resolve(log.streams(prefix, limit)));
   }
 
-  take(group: string, name: string, value: string, ttl: number): Promise<Taken> {
-    return this.#ask((log) => log.take(group, name, value, ttl));
+  take(group: string, name: string, value: string, ttl: number, linger?: number, first?: number): Promise<Taken> {
+    return this.#ask((log) => log.take(group, name, value, ttl, linger, first));
   }
 
-  renew(group: string, name: string, generation: number, ttl: number, value?: string): Promise<boolean> {
-    return this.#ask((log) => log.renew(group, name, generation, ttl, value));
+  renew(
+    group: string,
+    name: string,
+    generation: number,
+    ttl: number,
+    value?: string,
+    linger?: number,
+  ): Promise<boolean> {
+    return this.#ask((log) => log.renew(group, name, generation, ttl, value, linger));
   }
 
   release(group: string, name: string, generation: number): Promise<boolean> {

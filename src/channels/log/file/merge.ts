@@ -214,7 +214,7 @@ class Merge {
   async #writeLeases(): Promise<void> {
     for (const [group, names] of this.#leases) {
       for (const name of names) {
-        const lease = this.#state.leases.get(group, name);
+        const lease = this.#state.leases.get(group, name, this.#options.now);
         if (lease !== null) this.#writer.lease(group, lease);
         if (this.#writer.length > PORTION) await this.#flush();
       }

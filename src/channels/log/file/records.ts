@@ -23,7 +23,7 @@ const LEAST = FRAME + 2;
 /** What a record says. */
 export const RECORD = { header: 1, append: 2, remove: 3, lease: 4, release: 5, state: 6, loss: 7, forget: 8 } as const;
 
-const FLAG = { first: 1, bytes: 2, headers: 4, id: 8 } as const;
+const FLAG = { first: 1, bytes: 2, headers: 4, id: 8, mortal: 16 } as const;
 
 const KINDS: readonly EntryKind[] = ["message", "join", "leave", "lost", "control"];
 const REASONS: readonly (TrimReason | null)[] = [null, "trimmed", "expired"];
@@ -192,11 +192,13 @@ export class RecordWriter {
     this.#close();
   }
 
-  lease(group: string, { name, value, generation, until }: KeptLease): void {
-    this.#open(RECORD.lease, 0);
+  lease(group: string, { name, value, generation, until, forgetAt }: KeptLease): void {
+    const isMortal = forgetAt < Infinity;
+    this.#open(RECORD.lease, isMortal ? FLAG.mortal : 0);
     this.#texts([group, name, value]);
     this.#number(generation);
     this.#number(until);
+    if (isMortal) this.#number(forgetAt);
     this.#close();
   }
 
@@ -357,10 +359,8 @@ export function readRecord(frame: Uint8Array): LogRecord | null {
       return appendOf(reader);
     case RECORD.remove:
       return { type: "remove", stream: reader.text(), offset: reader.number() };
-    case RECORD.lease: {
-      const [group, name, value] = reader.texts();
-      return { type: "lease", group, lease: { name, value, generation: reader.number(), until: reader.number() } };
-    }
+    case RECORD.lease:
+      return leaseOf(reader);
     case RECORD.release: {
       const [group, name] = reader.texts();
       return { type: "release", group, name };
@@ -389,6 +389,13 @@ export function readEntry(frame: Uint8Array): Entry {
   const data = reader.has(FLAG.bytes) ? reader.blob() : reader.text();
   const headers = reader.has(FLAG.headers) ? headersOf(reader.texts()) : null;
   return { kind, data, headers, offset, time };
+}
+
+function leaseOf(reader: FieldReader): LogRecord {
+  const [group, name, value] = reader.texts();
+  const [generation, until] = [reader.number(), reader.number()];
+  const forgetAt = reader.has(FLAG.mortal) ? reader.number() : Infinity;
+  return { type: "lease", group, lease: { name, value, generation, until, forgetAt } };
 }
 
 function appendOf(reader: FieldReader): AppendRecord {

@@ -76,7 +76,7 @@ export class Replay {
       case "remove":
         return void this.#state.streams.get(record.stream)?.remove(record.offset);
       case "lease":
-        return this.#state.leases.set(record.group, record.lease);
+        return this.#state.leases.set(record.group, record.lease, this.#state.time);
       case "release":
         return this.#state.leases.delete(record.group, record.name);
       case "state":

@@ -9,6 +9,8 @@ import { formatPlace, freePort, isTaken, type Place } from "./places.ts";
 
 /** What stands for the port in the command. */
 export const PORT_MARK = "{port}";
+/** The same for a second one, of those that speak frames over TCP as well. */
+export const TCP_PORT_MARK = "{tcp-port}";
 /** Wait between two looks whether it listens, in ms. */
 const LOOK_EVERY = 20;
 
@@ -18,6 +20,8 @@ export interface SubjectOptions {
   readonly command: readonly string[];
   /** Where it listens; port 0: a free one is chosen for each start. */
   readonly place: Place;
+  /** Where it listens besides; port 0 as above. @default nowhere */
+  readonly tcpPlace?: Place | null;
   /** Longest wait until it listens, in ms. */
   readonly readyTimeout: number;
 }
@@ -27,6 +31,8 @@ export interface Subject {
   readonly child: Child;
   /** Where it listens. */
   readonly place: Place;
+  /** Where it listens besides; null: nowhere. */
+  readonly tcpPlace: Place | null;
 }
 
 /**
@@ -36,16 +42,22 @@ export interface Subject {
  */
 export async function startSubject(options: SubjectOptions): Promise<Subject> {
   const place = await resolvePlace(options.place);
-  const where = formatPlace(place);
-  if (await isTaken(place)) {
-    throw new StartError(`Somebody listens on ${where} already`, "Stop it, or choose another place with --port");
+  const tcpPlace = options.tcpPlace == null ? null : await resolvePlace(options.tcpPlace);
+  const places = tcpPlace === null ? [place] : [place, tcpPlace];
+  for (const each of places) {
+    if (!(await isTaken(each))) continue;
+    throw new StartError(
+      `Somebody listens on ${formatPlace(each)} already`,
+      "Stop it, or choose another place with --port",
+    );
   }
-  const port = place.port === undefined ? "" : String(place.port);
-  const command = options.command.map((word) => word.replaceAll(PORT_MARK, port));
-  const child = await Child.start({ command, env: port === "" ? {} : { PORT: port } });
+  const [port, tcpPort] = [place, tcpPlace].map((each) => each?.port === undefined ? "" : String(each.port));
+  const command = options.command.map((word) => word.replaceAll(PORT_MARK, port).replaceAll(TCP_PORT_MARK, tcpPort));
+  const env = { ...port === "" ? {} : { PORT: port }, ...tcpPort === "" ? {} : { TCP_PORT: tcpPort } };
+  const child = await Child.start({ command, env });
   try {
-    await listening(child, place, options.readyTimeout);
-    return { child, place };
+    for (const each of places) await listening(child, each, options.readyTimeout);
+    return { child, place, tcpPlace };
   } catch (error) {
     await child.dispose();
     throw error;

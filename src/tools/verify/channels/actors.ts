@@ -3,32 +3,9 @@
  *
  * @module
  */
-import type { Clock } from "@sluice/sluice";
-import type { ChannelChecker } from "./channel_checker.ts";
-import type { PartTally } from "./part_tally.ts";
-import type { Attendance, Speaker, SpeakerEvents, Speech } from "./speaker.ts";
+import { Actor, type ActorWorld, Regular } from "./actor.ts";
+import type { Attendance, Speaker } from "./speaker.ts";
 
-/** What an actor needs. */
-export interface ActorWorld {
-  readonly clock: Clock;
-  readonly random: () => number;
-  /** Where to connect: host and port. */
-  readonly host: string;
-  readonly speech: Speech;
-  readonly checker: ChannelChecker;
-  readonly tally: PartTally;
-  /** Names of all channels with messages. */
-  readonly channels: readonly string[];
-  /** Tells this run's messages from others. */
-  readonly run: string;
-  /** A client does not come back. */
-  gaveUp(name: string, error: Error): void;
-}
-
-/** How often a publisher publishes what is due, in ms. */
-const TICK = 10;
-/** Most messages of a publisher that wait for an answer: while no server answers, no more are begun. */
-const MOST_OPEN = 400;
 /** A slow subscriber rests behind so many messages, so long in ms at the most. */
 const SLOW_AFTER = 300;
 const SLOW_REST = 300;
@@ -44,97 +21,20 @@ export function memberChannel(prefix: string): string {
   return `${prefix}:members`;
 }
 
-/** What an actor has in common with the others. */
-abstract class Actor {
-  readonly name: string;
-  protected readonly world: ActorWorld;
-  #cancel: () => void = () => {};
-  #isOver = false;
-
-  constructor(world: ActorWorld, name: string) {
-    this.world = world;
-    this.name = name;
-  }
-
-  protected get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  /** Ends it at once. */
-  end(): void {
-    this.#isOver = true;
-    this.#cancel();
-  }
-
-  protected later(ms: number, act: () => void): void {
-    if (!this.#isOver) this.#cancel = this.world.clock.setTimer(act, ms);
-  }
-
-  protected stopWaiting(): void {
-    this.#cancel();
-  }
-
-  protected between([least, most]: readonly [number, number]): number {
-    return least + this.world.random() * (most - least);
-  }
-
-  protected speak(position?: unknown): Speaker {
-    const { speech, host, tally, gaveUp } = this.world;
-    const events: SpeakerEvents = {
-      disconnected: () => tally.disconnected(),
-      gaveUp: (error) => this.#isOver ? undefined : gaveUp(this.name, error),
-    };
-    return speech.speaker(host, events, position);
-  }
-}
-
-/** Publishes to all channels, so many messages a second. */
-export class Publisher extends Actor {
+/** Publishes to all channels. */
+export class Publisher extends Regular {
   readonly #speaker: Speaker = this.speak();
-  readonly #rate: number;
-  #due = 0;
-  #at = 0;
-  #open = 0;
-  #isStopped = false;
-
-  constructor(world: ActorWorld, name: string, rate: number) {
-    super(world, name);
-    this.#rate = rate;
-  }
-
-  /** Begins; fulfils when the first message is acknowledged, rejects if it is refused. */
-  begin(): Promise<void> {
-    this.#at = this.world.clock.now();
-    const first = this.#publish();
-    this.later(TICK, () => this.#tick());
-    return first;
-  }
-
-  /** Begins no more. */
-  stop(): void {
-    this.#isStopped = true;
-  }
 
   override end(): void {
     super.end();
     this.#speaker.close();
   }
 
-  #tick(): void {
-    if (this.#isStopped) return;
-    const now = this.world.clock.now();
-    this.#due = Math.min(this.#due + this.#rate * (now - this.#at) / 1000, MOST_OPEN);
-    this.#at = now;
-    for (; this.#due >= 1 && this.#open < MOST_OPEN; this.#due--) this.#publish().catch(() => {});
-    this.later(TICK * (0.5 + this.world.random()), () => this.#tick());
-  }
-
-  async #publish(): Promise<void> {
+  protected override async act(): Promise<void> {
     const { checker, channels, clock, random, run, tally } = this.world;
     const channel = channels[Math.floor(random() * channels.length)];
     const seq = checker.sending(channel, this.name);
     const sentAt = clock.now();
-    this.#open++;
     try {
       const offset = await this.#speaker.publish(channel, { run, from: this.name, seq });
       tally.waited(clock.now() - sentAt);
@@ -142,8 +42,6 @@ export class Publisher extends Actor {
     } catch (error) {
       if (!this.isOver) checker.refused(channel, this.name, seq);
       throw error;
-    } finally {
-      this.#open--;
     }
   }
 }
@@ -185,7 +83,7 @@ export class Subscriber extends Actor {
   #connect(): void {
     const position = this.#speaker?.position;
     this.#speaker?.close();
-    this.#speaker = this.speak(position);
+    this.#speaker = this.speak({ position });
     for (const channel of this.world.channels) this.#follow(this.#speaker, channel);
   }
 

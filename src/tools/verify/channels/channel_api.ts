@@ -16,6 +16,14 @@ export type ChannelLossName =
   | "undeclaredGap"
   | "misplaced"
   | "unanswered"
+  | "letterLost"
+  | "letterAgain"
+  | "letterEarly"
+  | "letterAttempt"
+  | "letterAstray"
+  | "callLost"
+  | "callSwapped"
+  | "callTwice"
   | "memberMissing"
   | "memberZombie"
   | "memberTwice"
@@ -36,6 +44,37 @@ export interface ChannelLossClass {
 /** How many of each class. */
 export type ChannelLossCounts = Readonly<Record<ChannelLossName, number>>;
 
+/** What clients do beside publishing, following and being there: their server has to do its part. */
+export type ChannelExtra = "direct" | "messages" | "calls" | "tcp";
+
+/** Direct messages, as far as they are known. */
+export interface LetterFigures {
+  /** Users and sessions that were sent some. */
+  readonly queues: number;
+  /** Those that somebody began to send. */
+  readonly sent: number;
+  /** Those that were acknowledged to their senders. */
+  readonly kept: number;
+  /** Those that were refused. */
+  readonly refused: number;
+  /** Deliveries to applications, all of them together. */
+  readonly handed: number;
+  /** Messages that an application has acknowledged. */
+  readonly dealt: number;
+  /** Those that became dead letters. */
+  readonly dead: number;
+}
+
+/** Calls, as far as they are known. */
+export interface CallFigures {
+  /** Calls that were made. */
+  readonly made: number;
+  /** Those that were answered. */
+  readonly answered: number;
+  /** Those that have failed: by their deadline, their caller, or the loss of their connection. */
+  readonly failed: number;
+}
+
 /** What the clients saw, as far as it is known. */
 export interface ChannelFigures {
   /** Messages that publishers began to publish. */
@@ -50,6 +89,10 @@ export interface ChannelFigures {
   readonly gaps: Readonly<Record<string, number>>;
   /** Messages that came again behind a declared gap `epoch`: who has lost its log can't know them. Nobody is blamed. */
   readonly repeated: number;
+  /** Direct messages. */
+  readonly letters: LetterFigures;
+  /** Calls. */
+  readonly calls: CallFigures;
 }
 
 /** What the pure checker says. */
@@ -78,6 +121,24 @@ export interface ChannelPart {
   readonly acknowledgeWait: WaitFigures;
 }
 
+/** Clients by what they do. */
+export interface ChannelClients {
+  /** Publish. */
+  readonly publishers: number;
+  /** Say messages, which the server's handler publishes. */
+  readonly sayers: number;
+  /** Follow all channels. */
+  readonly subscribers: number;
+  /** Come and go. */
+  readonly members: number;
+  /** Send direct messages. */
+  readonly senders: number;
+  /** Take them. */
+  readonly receivers: number;
+  /** Make calls. */
+  readonly callers: number;
+}
+
 /** What a proof of channels found. */
 export interface ChannelReport extends ChannelVerdict {
   /** The server's command line. */
@@ -87,7 +148,7 @@ export interface ChannelReport extends ChannelVerdict {
   /** Instances of the server. */
   readonly instances: number;
   /** Clients by what they do. */
-  readonly clients: { readonly publishers: number; readonly subscribers: number; readonly members: number };
+  readonly clients: ChannelClients;
   /** By fault, in the order in which each kind came first, and the time between them last. */
   readonly parts: readonly ChannelPart[];
   /** How often it was asked who is there. */

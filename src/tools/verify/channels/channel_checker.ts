@@ -8,11 +8,11 @@
  *
  * @module
  */
+import { Blamed } from "./blamed.ts";
+import { CallChecker } from "./call_checker.ts";
 import type { ChannelLossName, ChannelVerdict } from "./channel_api.ts";
-import { CHANNEL_LOSSES, noChannelLosses } from "./channel_classes.ts";
+import { LetterChecker } from "./letter_checker.ts";
 
-/** How many losses of a class are told one by one: the others are alike. */
-const MOST_DETAILS = 5;
 /** Acknowledged, by a server that does not say where. */
 const SOMEWHERE = -1;
 
@@ -76,36 +76,15 @@ interface Place {
 /** What a message is to a subscriber. */
 type Arrival = "fresh" | "late" | "again";
 
-/** Losses by class, and words for the first ones of each. */
-class Blamed {
-  readonly losses: Record<ChannelLossName, number>;
-  readonly #details: Map<ChannelLossName, string[]>;
-
-  /** @param others Begins with a copy of these. */
-  constructor(others: Blamed | null = null) {
-    this.losses = others === null ? noChannelLosses() : { ...others.losses };
-    const details = others === null ? [] : others.#details;
-    this.#details = new Map([...details].map(([name, told]) => [name, [...told]]));
-  }
-
-  add(name: ChannelLossName, detail: string): void {
-    this.losses[name]++;
-    const told = this.#details.get(name) ?? [];
-    this.#details.set(name, told);
-    const { words } = CHANNEL_LOSSES.find((each) => each.name === name)!;
-    if (told.length < MOST_DETAILS) told.push(`${words}: ${detail}`);
-  }
-
-  told(): string[] {
-    return CHANNEL_LOSSES.flatMap(({ name }) => this.#details.get(name) ?? []);
-  }
-}
-
 /** Takes events, and gives a verdict. */
 export class ChannelChecker {
   readonly #channels: Map<string, Channel> = new Map();
   readonly #subscribers: Map<string, Map<string, Place>> = new Map();
   readonly #blamed: Blamed = new Blamed();
+  /** Direct messages. */
+  readonly letters: LetterChecker = new LetterChecker(this.#blamed);
+  /** Calls. */
+  readonly calls: CallChecker = new CallChecker(this.#blamed);
   readonly #gaps: Record<string, number> = {};
   readonly #misplaced: Misplaced[] = [];
   #published = 0;
@@ -198,6 +177,7 @@ export class ChannelChecker {
     this.#excuse(place, channel);
     place.at = offset;
     if (reason !== "epoch") return;
+    this.letters.logLost();
     for (const source of this.#channel(channel).sources.values()) source.ambiguousTo = source.sent;
     for (const follow of place.follows.values()) {
       follow.before = Math.max(follow.before, follow.last);
@@ -227,6 +207,7 @@ export class ChannelChecker {
     for (const { sources } of this.#channels.values()) {
       for (const { open } of sources.values()) if (open.size > 0) return false;
     }
+    if (!this.letters.isSettled || !this.calls.isSettled) return false;
     return this.#eachOwed(() => false);
   }
 
@@ -243,7 +224,11 @@ export class ChannelChecker {
         for (const seq of open) all.add("unanswered", nameOf(channel, publisher, seq));
       }
     }
+    this.letters.conclude(all);
+    this.calls.conclude(all);
     return {
+      letters: this.letters.figures,
+      calls: this.calls.figures,
       published: this.#published,
       acknowledged: this.#acknowledged,
       refused: this.#refused,

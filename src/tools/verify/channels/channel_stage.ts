@@ -5,10 +5,13 @@
  */
 import type { Clock } from "@sluice/sluice";
 import { VerifyError } from "../stage.ts";
-import { type ActorWorld, Attendant, memberChannel, Publisher, Subscriber, type SubscriberKind } from "./actors.ts";
-import type { ChannelReport } from "./channel_api.ts";
+import type { ActorWorld, Regular } from "./actor.ts";
+import { Attendant, memberChannel, Publisher, Subscriber, type SubscriberKind } from "./actors.ts";
+import { Caller, Sayer } from "./askers.ts";
+import type { ChannelClients, ChannelExtra, ChannelReport } from "./channel_api.ts";
 import { ChannelChecker } from "./channel_checker.ts";
 import { countChannelLosses } from "./channel_classes.ts";
+import { Clerk, Receiver, Sender } from "./direct_actors.ts";
 import { PartTally } from "./part_tally.ts";
 import type { Speech } from "./speaker.ts";
 
@@ -20,14 +23,31 @@ const LOOK_EVERY = 50;
 /** In turn: of a few subscribers each kind is among them. */
 const KINDS: readonly SubscriberKind[] = ["steady", "renewed", "slow"];
 
+/** Of so many publications there is one message for a handler, one direct message, one call. */
+const MESSAGE_SHARE = 4;
+const DIRECT_SHARE = 5;
+const CALL_SHARE = 5;
+/** Each user is two clients: one that stays, and one that begins anew. */
+const CLIENTS_OF_USER = 2;
+/** How often dead letters are asked for while some are waited for, in ms. */
+const DEAD_EVERY = 500;
+
+/** How clients of one kind find the servers. */
+export interface ChannelLine {
+  /** Where to connect: host and port. */
+  readonly host: string;
+  readonly speech: Speech;
+}
+
 /** Where it takes place. Durations in ms. */
 export interface ChannelWorld {
   readonly clock: Clock;
   readonly random: () => number;
-  /** Where to connect: host and port. */
-  readonly host: string;
-  readonly speech: Speech;
-  /** All of them: publishers, subscribers and members in equal parts. */
+  /** Clients take them in turn. */
+  readonly lines: readonly ChannelLine[];
+  /** What the servers do their part of, beside channels. */
+  readonly extras: readonly ChannelExtra[];
+  /** Publishers, subscribers and members in equal parts; some more for each of the extras. */
   readonly clients: number;
   /** Channels with messages. */
   readonly channels: number;
@@ -51,9 +71,13 @@ export class ChannelStage {
   readonly clients: ChannelReport["clients"];
   readonly #world: ChannelWorld;
   readonly #begunAt: number;
-  readonly #publishers: readonly Publisher[];
   readonly #subscribers: readonly Subscriber[];
   readonly #attendants: readonly Attendant[];
+  readonly #receivers: readonly Receiver[];
+  /** All who begin something again and again. */
+  readonly #regulars: readonly Regular[];
+  readonly #clerk: Clerk | null;
+  readonly #users: readonly string[];
   #isReady = false;
   #isOver = false;
   #failure: VerifyError | null = null;
@@ -64,28 +88,36 @@ export class ChannelStage {
   constructor(world: ChannelWorld) {
     this.#world = world;
     this.#begunAt = world.clock.now();
-    const channels = Array.from({ length: world.channels }, (_, i) => `verify:${i + 1}`);
-    const { clock, random, host, speech, run } = world;
-    const gaveUp = (name: string, error: Error): void => this.#gaveUp(name, error);
-    const actors: ActorWorld = {
-      ...{ clock, random, host, speech, run, channels, gaveUp },
-      checker: this.checker,
-      tally: this.tally,
-    };
-    const third = Math.max(1, Math.floor(world.clients / 3));
-    const others = Math.max(1, world.clients - 2 * third);
-    const clients = { publishers: third, subscribers: others, members: speech.hasPresence ? third : 0 };
-    this.clients = clients;
-    const each = <T>(count: number, make: (index: number) => T): T[] =>
-      Array.from({ length: count }, (_, i) => make(i));
-    this.#subscribers = each(clients.subscribers, (i) => new Subscriber(actors, `s${i + 1}`, KINDS[i % KINDS.length]));
+    this.clients = clientsOf(world);
+    const { publishers, sayers, subscribers, members, senders, receivers, callers } = this.clients;
+    const worlds = this.#worlds();
+    let made = 0;
+    // Each kind is on all lines, as far as it goes.
+    const each = <T>(count: number, make: (world: ActorWorld, index: number) => T): T[] =>
+      Array.from({ length: count }, (_, i) => make(worlds[made++ % worlds.length], i));
+    this.#subscribers = each(subscribers, (on, i) => new Subscriber(on, `s${i + 1}`, KINDS[i % KINDS.length]));
     const where = memberChannel("verify");
     // The first one stays, so that there is always somebody who looks.
-    this.#attendants = each(clients.members, (i) => new Attendant(actors, `m${i + 1}`, where, i > 0));
-    this.#publishers = each(
-      clients.publishers,
-      (i) => new Publisher(actors, `p${i + 1}`, world.rate / clients.publishers),
-    );
+    this.#attendants = each(members, (on, i) => new Attendant(on, `m${i + 1}`, where, i > 0));
+    this.#users = Array.from({ length: receivers / CLIENTS_OF_USER }, (_, i) => `u${i + 1}`);
+    this.#receivers = each(receivers, (on, i) => {
+      const user = this.#users[Math.floor(i / CLIENTS_OF_USER)];
+      return new Receiver(on, `r${i + 1}`, user, i % CLIENTS_OF_USER === 0 ? "steady" : "renewed");
+    });
+    const { rate } = world;
+    const mailboxes = () => this.#receivers.flatMap((receiver) => receiver.mailboxes);
+    const [said, sent, called] = [
+      rate / MESSAGE_SHARE / sayers,
+      rate / DIRECT_SHARE / senders,
+      rate / CALL_SHARE / callers,
+    ];
+    this.#regulars = [
+      ...each(publishers, (on, i) => new Publisher(on, `p${i + 1}`, rate / publishers)),
+      ...each(sayers, (on, i) => new Sayer(on, `h${i + 1}`, said)),
+      ...each(senders, (on, i) => new Sender(on, `d${i + 1}`, sent, mailboxes)),
+      ...each(callers, (on, i) => new Caller(on, `c${i + 1}`, called)),
+    ];
+    this.#clerk = receivers === 0 ? null : new Clerk(worlds[0], "clerk", this.#users);
     this.ready = this.#begin();
     this.ready.catch(() => {});
   }
@@ -108,9 +140,12 @@ export class ChannelStage {
 
   /** The faults are over: nothing more is begun, and what is under way has its time to arrive. */
   async settle(): Promise<void> {
-    for (const publisher of this.#publishers) publisher.stop();
+    for (const regular of this.#regulars) regular.stop();
+    const counting = this.#countDead();
     await this.#until(() => this.checker.isSettled, this.#world.settle);
+    await this.#lookForLetters();
     await this.checkPresence();
+    await counting;
     this.#endedAt = this.#world.clock.now();
   }
 
@@ -119,7 +154,8 @@ export class ChannelStage {
     this.#isOver = true;
     this.#endedAt ??= this.#world.clock.now();
     this.#fail(new VerifyError("The run was ended before its clients were at work"));
-    for (const actor of [...this.#publishers, ...this.#subscribers, ...this.#attendants]) actor.end();
+    for (const actor of [...this.#regulars, ...this.#receivers, ...this.#subscribers, ...this.#attendants]) actor.end();
+    this.#clerk?.end();
   }
 
   /** Waits so many ms, less if it is ended. */
@@ -159,13 +195,54 @@ export class ChannelStage {
   /** Subscribers first: they are owed all that is published. */
   async #warmUp(): Promise<void> {
     await Promise.all(this.#subscribers.map(({ ready }) => ready));
-    try {
-      await Promise.all(this.#publishers.map((publisher) => publisher.begin()));
-    } catch (error) {
-      throw new VerifyError(`Publishing is refused: ${(error as Error).message}`, { cause: error });
-    }
+    await this.#warm("Direct messages are refused", this.#receivers.map(({ ready }) => ready));
+    const all = (kind: new (...args: never[]) => Regular) =>
+      this.#regulars.filter((regular) => regular instanceof kind).map((regular) => regular.begin());
+    await this.#warm("Publishing is refused", all(Publisher));
+    await this.#warm("Messages for the handler are refused", all(Sayer));
+    await this.#warm("Sending direct messages is refused", all(Sender));
+    await this.#warm("Calls are refused", all(Caller));
     const expected = this.#attendants.map(({ member }) => member).filter((name) => name !== null);
     await this.#until(() => this.#seesRight(expected), Infinity);
+  }
+
+  async #warm(what: string, first: readonly Promise<void>[]): Promise<void> {
+    try {
+      await Promise.all(first);
+    } catch (error) {
+      throw new VerifyError(`${what}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  /** While direct messages are owed: some of them may be dead letters by now. */
+  async #countDead(): Promise<void> {
+    const end = this.#world.clock.now() + this.#world.settle;
+    const isOver = (): boolean => this.#isOver || this.checker.letters.isSettled || this.#world.clock.now() >= end;
+    while (this.#clerk !== null && !isOver()) {
+      await this.#clerk.countDead();
+      await this.#until(isOver, DEAD_EVERY);
+    }
+  }
+
+  /** To a newcomer nothing comes that is dealt with, when the last acknowledgements have had their time. */
+  async #lookForLetters(): Promise<void> {
+    if (this.#clerk === null) return;
+    const end = this.#world.clock.now() + this.#world.settle;
+    for (;;) {
+      const left = await this.#clerk.leftOver();
+      if (this.#isOver || left.length === 0) return;
+      if (this.#world.clock.now() < end) continue;
+      for (const [queue, seq] of left) this.checker.letters.left(queue, seq);
+      return;
+    }
+  }
+
+  #worlds(): readonly ActorWorld[] {
+    const { clock, random, run, stretch, lines, channels } = this.#world;
+    const names = Array.from({ length: channels }, (_, i) => `verify:${i + 1}`);
+    const gaveUp = (name: string, error: Error): void => this.#gaveUp(name, error);
+    const common = { clock, random, run, stretch, channels: names, gaveUp, checker: this.checker, tally: this.tally };
+    return lines.map((line) => ({ ...common, ...line }));
   }
 
   #notReady(limit: number): VerifyError {
@@ -198,6 +275,22 @@ export class ChannelStage {
       );
     }
   }
+}
+
+/** How many do what. */
+function clientsOf({ clients, lines: [{ speech }], extras }: ChannelWorld): ChannelClients {
+  const third = Math.max(1, Math.floor(clients / 3));
+  const some = (extra: ChannelExtra): number =>
+    extras.includes(extra) && speech.extras.includes(extra) ? Math.max(1, Math.floor(third / 2)) : 0;
+  return {
+    publishers: third,
+    sayers: some("messages"),
+    subscribers: Math.max(1, clients - 2 * third),
+    members: speech.hasPresence ? third : 0,
+    senders: some("direct"),
+    receivers: some("direct") === 0 ? 0 : CLIENTS_OF_USER * Math.max(1, Math.floor(third / 3)),
+    callers: some("calls"),
+  };
 }
 
 /** Lets clients loose. */

@@ -5,11 +5,16 @@
  */
 import {
   ChannelClient,
+  type ChannelClientOptions,
   type ClientPosition,
   type ReceivedMessage,
   type Subscription,
 } from "@sluice/sluice/channels/client";
 import { webSocketTransport } from "@sluice/sluice/websocket";
+import type { Transport } from "@sluice/sluice/websocket/reconnect";
+import type { ChannelExtra } from "./channel_api.ts";
+import { tapped, type WireEvents } from "./tap.ts";
+import { tcpTransport } from "./tcp_transport.ts";
 
 /** Longest wait before the next attempt to connect, in ms: an instance that is restarted is soon there. */
 const MAX_DELAY = 1000;
@@ -18,11 +23,35 @@ const MIN_DELAY = 50;
 const SLOW_QUEUE = 100;
 
 /** What a client tells. */
-export interface SpeakerEvents {
+export interface SpeakerEvents extends WireEvents {
   /** Its connection has ended. */
   disconnected(): void;
   /** It does not come back. */
   gaveUp(error: Error): void;
+}
+
+/** A direct message, as an application is handed it. */
+export interface SpokenLetter {
+  /** What the server calls it. */
+  readonly id: string;
+  /** Which delivery it is. */
+  readonly attempt: number;
+  /** What was sent. */
+  readonly data: unknown;
+  /** It is dealt with. */
+  ack(): void;
+  /** It is to come again, in so many ms. */
+  nack(delay: number): void;
+}
+
+/** How a call is made. */
+export interface SpokenCall {
+  /** How long to wait for the answer, in ms. */
+  readonly timeout: number;
+  /** It is asked again where a connection is lost. */
+  readonly idempotent?: boolean;
+  /** Gives it up. */
+  readonly signal?: AbortSignal;
 }
 
 /** What a subscriber hears of a channel. */
@@ -49,6 +78,12 @@ export interface Speaker {
   publish(channel: string, data: unknown): Promise<number | null>;
   /** Subscribes from now on, or from where the position of its maker was. @param rest A slow one waits for it behind each message. */
   follow(channel: string, heard: Heard, rest: (() => Promise<void> | null) | null): void;
+  /** Says a message to the server's handler; fulfils when it is handled. */
+  send(data: unknown): Promise<void>;
+  /** Asks; rejects with why there is no answer. */
+  call(method: string, data: unknown, options: SpokenCall): Promise<unknown>;
+  /** Takes direct messages. */
+  letters(handed: (letter: SpokenLetter) => void): void;
   /** Is a member, and follows who else is. */
   attend(channel: string, member: unknown): Attendance;
   /** Where its subscriptions are, for the next one. */
@@ -61,15 +96,38 @@ export interface Speaker {
 export interface Speech {
   /** It tells who is there. */
   readonly hasPresence: boolean;
-  /** Makes a client that connects to a place. @param position Of the one before it; undefined for none. */
-  speaker(host: string, events: SpeakerEvents, position: unknown): Speaker;
+  /** What it can besides. */
+  readonly extras: readonly ChannelExtra[];
+  /**
+   * Makes a client that connects to a place.
+   *
+   * @param position Of the one before it; undefined for none.
+   * @param user Who it says that it is; null: it says nothing.
+   */
+  speaker(host: string, events: SpeakerEvents, position: unknown, user: string | null): Speaker;
 }
+
+/** What clients of channels can do, whatever carries their frames. */
+const EXTRAS: readonly ChannelExtra[] = ["direct", "messages", "calls", "tcp"];
 
 /** That of channels, over WebSockets at a path. */
 export function channelSpeech(path: string, random: () => number): Speech {
+  return speechBy(webSocketTransport(), path, random);
+}
+
+/** The same frames behind their length, over TCP. */
+export function tcpSpeech(random: () => number): Speech {
+  return speechBy(tcpTransport(), "/", random);
+}
+
+function speechBy(transport: Transport, path: string, random: () => number): Speech {
   return {
     hasPresence: true,
-    speaker: (host, events, position) => new ChannelSpeaker(`ws://${host}${path}`, events, position, random),
+    extras: EXTRAS,
+    speaker: (host, events, position, user) => {
+      const options = { transport: tapped(transport, events), random, token: user };
+      return new ChannelSpeaker(`ws://${host}${path}`, options, events, position);
+    },
   };
 }
 
@@ -77,13 +135,17 @@ class ChannelSpeaker implements Speaker {
   readonly #client: ChannelClient;
   #isClosed = false;
 
-  constructor(url: string, events: SpeakerEvents, position: unknown, random: () => number) {
+  constructor(
+    url: string,
+    options: Pick<ChannelClientOptions, "transport" | "random" | "token">,
+    events: SpeakerEvents,
+    position: unknown,
+  ) {
     this.#client = new ChannelClient(url, {
-      transport: webSocketTransport(),
+      ...options,
       page: null,
       minDelay: MIN_DELAY,
       maxDelay: MAX_DELAY,
-      random,
       ...(position === undefined ? {} : { position: position as ClientPosition }),
     });
     let isConnected = false;
@@ -112,6 +174,18 @@ class ChannelSpeaker implements Speaker {
     const message = still(({ data, offset }: ReceivedMessage) => heard.message(data, offset));
     if (rest === null) sub.on("message", message);
     else void take(sub, message, rest);
+  }
+
+  async send(data: unknown): Promise<void> {
+    await this.#client.send(data);
+  }
+
+  call(method: string, data: unknown, options: SpokenCall): Promise<unknown> {
+    return this.#client.call(method, data, options);
+  }
+
+  letters(handed: (letter: SpokenLetter) => void): void {
+    this.#client.on("message", (letter) => void (this.#isClosed || handed(letter)));
   }
 
   attend(channel: string, member: unknown): Attendance {

@@ -1,7 +1,8 @@
 /** Parts of a proof of channels: which faults come, what options say, and what people read. */
 import { describe, it } from "node:test";
-import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../../../src/cli/kit.ts";
+import { CHANNEL_ROWS } from "../../../../src/tools/cli/verify/channels/channel_options.ts";
 import { describeFault, FaultPlan } from "../../../../src/tools/cli/verify/channels/fault_plan.ts";
 import { formatChannels, formatChannelSum } from "../../../../src/tools/cli/verify/channels/channel_table.ts";
 import { diceFor } from "../../../../src/tools/cli/verify/dice.ts";
@@ -44,7 +45,7 @@ describe("a plan of faults", () => {
 describe("options of channels", () => {
   it("have defaults: what one instance can be put to", () => {
     const { channel, clients, reload } = read({});
-    assertEquals([channel!.instances, channel!.path, clients, reload], [1, "/", 18, null]);
+    assertEquals([channel!.instances, channel!.path, channel!.extras, clients, reload], [1, "/", [], 18, null]);
     assertEquals(channel!.faults, ["term", "kill", "stop", "network"]);
   });
 
@@ -53,6 +54,7 @@ describe("options of channels", () => {
     assertEquals(channel!.faults, ["term", "kill", "stop", "network", "roll", "reload", "engine"]);
     assertEquals([channel!.path, reload!.signal], ["/c", "SIGHUP"]);
     assertEquals(read({ faults: [[]] }).channel!.faults, []);
+    assertEquals(read({ also: [["direct", "tcp"], ["tcp"]] }).channel!.extras, ["direct", "tcp"]);
   });
 
   it("refuse what does not belong together, and name it", () => {
@@ -65,6 +67,9 @@ describe("options of channels", () => {
       [{ reloads: 3, reload: true }, /--reloads/],
     ];
     for (const [options, words] of wrong) assertMatch(assertThrows(() => read(options), UsageError).message, words);
+    const rows = new Map(CHANNEL_ROWS.map(({ flag, read }) => [flag, read]));
+    const misspelt = () => rows.get("--also")!("--also", "direct,cals");
+    assertMatch(assertThrows(misspelt, UsageError).message, /--also: no part is called "cals", did you mean calls\?/);
     const alone = () => readSettings({ ...COMMAND, options: { instances: 2 } });
     assertMatch(assertThrows(alone, UsageError).message, /--instances is about --kind channel/);
   });
@@ -77,7 +82,7 @@ describe("what people read", () => {
     kind: "channel",
     command: "server",
     instances: 3,
-    clients: { publishers: 1, subscribers: 1, members: 1 },
+    clients: { publishers: 1, sayers: 0, subscribers: 1, members: 1, senders: 1, receivers: 2, callers: 1 },
     parts: [{ fault: "kill", ...part }, { fault: null, ...part, times: 0 }],
     presenceChecks: 1,
     took: 61_000,
@@ -88,6 +93,8 @@ describe("what people read", () => {
     delivered: 60,
     gaps: { epoch: 2 },
     repeated: 1,
+    letters: { queues: 2, sent: 9, kept: 8, refused: 1, handed: 12, dealt: 7, dead: 1 },
+    calls: { made: 5, answered: 4, failed: 1 },
     losses: noChannelLosses(),
     details: [],
   };
@@ -101,6 +108,11 @@ describe("what people read", () => {
     const sum = formatChannelSum(report, circumstances);
     assertEquals(sum.slice(0, 2), ["Gaps declared: 2 epoch", "Came again behind a gap epoch: 1 message"]);
     assertMatch(sum[2], /^Nothing was lost \(3 instances, 2 faults, .*seed 5\)$/);
+    assertStringIncludes(sum[2], "7 direct messages dealt with and handed out 12 times, 1 dead letter, 4 of 5 calls");
+    const { letters, calls } = { letters: { ...report.letters, dead: 0 }, calls: report.calls };
+    const alone = { ...report.clients, receivers: 0, callers: 0 };
+    const [, , few] = formatChannelSum({ ...report, letters, calls, clients: alone }, circumstances);
+    assertMatch(few, /^(?!.*(direct|call))/);
   });
 
   it("names what was lost", () => {

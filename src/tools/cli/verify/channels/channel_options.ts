@@ -5,7 +5,7 @@
  */
 import { didYouMean } from "@sluice/sluice";
 import { duration, text, type ToolInput, type ToolOption, UsageError } from "@sluice/sluice/cli/kit";
-import type { ChannelFault } from "../../../verify/mod.ts";
+import type { ChannelExtra, ChannelFault } from "../../../verify/mod.ts";
 import { atLeastOne, row } from "../option_readers.ts";
 
 /** How channels are proven. Durations in ms. */
@@ -26,6 +26,8 @@ export interface ChannelSettings {
   readonly engineCommand: string | null;
   /** Target of the WebSockets. */
   readonly path: string;
+  /** What the server does its part of, beside channels. */
+  readonly extras: readonly ChannelExtra[];
 }
 
 /** What `--kind` is called for channels. */
@@ -40,6 +42,7 @@ const DURATION = 30_000;
 const SETTLE = 20_000;
 /** Faults that every server can be put to. */
 const COMMON: readonly ChannelFault[] = ["term", "kill", "stop", "network"];
+const EXTRAS: readonly ChannelExtra[] = ["direct", "messages", "calls", "tcp"];
 const FAULTS: readonly ChannelFault[] = [...COMMON, "roll", "reload", "engine"];
 
 /** All of them, in the order of the help. */
@@ -49,6 +52,7 @@ export const CHANNEL_ROWS: readonly ToolOption[] = [
   row("--rate", "rate", "N", atLeastOne, `messages published in a second, in all (channel; default ${RATE})`),
   row("--duration", "duration", "DURATION", duration, "how long faults are made (channel; default 30s)"),
   row("--faults", "faults", "A,B", faultNames, `only these: ${FAULTS.join(", ")}, or none (channel)`, true),
+  row("--also", "also", "A,B", extraNames, `what the server does besides: ${EXTRAS.join(", ")} (channel)`, true),
   row("--settle", "settle", "DURATION", duration, "longest until all is there and presence is right (channel; 20s)"),
   row("--engine-command", "engineCommand", "TEXT", text, "restarts what messages are kept in, such as Redis (channel)"),
 ];
@@ -104,6 +108,7 @@ export function readChannel(options: ToolInput["options"]): ChannelSettings | nu
     settle: (options.settle as number | undefined) ?? SETTLE,
     engineCommand,
     path: (options.webSocketPath as string | undefined) ?? "/",
+    extras: [...new Set((options.also as ChannelExtra[][] | undefined)?.flat())],
   };
 }
 
@@ -125,11 +130,16 @@ function faultsOf(options: ToolInput["options"], engineCommand: string | null, i
 }
 
 function faultNames(flag: string, value: string): ChannelFault[] {
-  if (value === "none") return [];
-  return value.split(",").map((name) => {
-    const known = FAULTS.find((fault) => fault === name);
-    if (known !== undefined) return known;
-    const hint = didYouMean(name, FAULTS) || `, there are ${FAULTS.join(", ")}`;
-    throw new UsageError(`${flag}: no fault is called ${JSON.stringify(name)}${hint}`);
-  });
+  return value === "none" ? [] : value.split(",").map((name) => known(flag, "fault", name, FAULTS));
+}
+
+function extraNames(flag: string, value: string): ChannelExtra[] {
+  return value.split(",").map((name) => known(flag, "part", name, EXTRAS));
+}
+
+function known<T extends string>(flag: string, what: string, name: string, all: readonly T[]): T {
+  const found = all.find((each) => each === name);
+  if (found !== undefined) return found;
+  const hint = didYouMean(name, all) || `, there are ${all.join(", ")}`;
+  throw new UsageError(`${flag}: no ${what} is called ${JSON.stringify(name)}${hint}`);
 }

@@ -4,18 +4,20 @@
  * @module
  */
 import { systemClock } from "@sluice/sluice";
-import { type FaultProxy, startFaultProxy } from "../../../faults/mod.ts";
+import { type Fault, type FaultProxy, startFaultProxy } from "../../../faults/mod.ts";
 import {
   type ChannelFault,
+  type ChannelLine,
   type ChannelReport,
   channelSpeech,
   type ChannelStage,
   type Speech,
   startChannels,
+  tcpSpeech,
 } from "../../../verify/mod.ts";
 import { BusyProcesses, stretchOf } from "../busy.ts";
 import { diceFor } from "../dice.ts";
-import { formatPlace } from "../places.ts";
+import { formatPlace, type Place } from "../places.ts";
 import { busy, pause } from "../round.ts";
 import { runReloadText, runText } from "../shell_command.ts";
 import type { VerifySettings } from "../verify_options.ts";
@@ -29,7 +31,7 @@ const PRESENCE_EVERY = 4;
 const LAST_REST = 1000;
 
 /** Dice for what is by chance: what happens in one does not change the others. */
-const DICE = { plan: 1, clients: 2, reconnects: 3 } as const;
+const DICE = { plan: 1, clients: 2, reconnects: 3, devices: 4 } as const;
 
 /** Who watches. */
 export interface ChannelEvents {
@@ -53,11 +55,16 @@ export async function runChannels(
   speech: Speech = channelSpeech(settings.channel!.path, diceFor(settings.seed, DICE.reconnects)),
 ): Promise<ChannelReport> {
   const channel = settings.channel!;
+  const { seed } = settings;
   await using _busy = await BusyProcesses.start(settings.busy);
-  await using instances = await Instances.start(settings, channel.instances);
-  await using proxy = await startFaultProxy({ upstream: instances.place, seed: settings.seed });
-  const stage = stageOf(settings, channel, proxy, speech);
-  const run = new ChannelRun(settings, channel, instances, proxy, stage, events);
+  await using instances = await Instances.start(settings, channel.instances, channel.extras.includes("tcp"));
+  await using network = new Network();
+  const lines: ChannelLine[] = [{ host: await network.open(instances.place, seed), speech }];
+  if (instances.tcpPlace !== null) {
+    lines.push({ host: await network.open(instances.tcpPlace, seed), speech: tcpSpeech(diceFor(seed, DICE.devices)) });
+  }
+  const stage = stageOf(settings, channel, lines);
+  const run = new ChannelRun(settings, channel, instances, network, stage, events);
   events.started(() => stage.end());
   try {
     await busy(stage, instances.subjects);
@@ -68,18 +75,37 @@ export async function runChannels(
   }
 }
 
+/** What lies between clients and servers: the same faults on all ways. */
+class Network implements AsyncDisposable {
+  readonly #proxies: FaultProxy[] = [];
+
+  /** A way to a place; gives where it begins. */
+  async open(upstream: Place, seed: number): Promise<string> {
+    const proxy = await startFaultProxy({ upstream, seed });
+    this.#proxies.push(proxy);
+    const { hostname, port } = proxy.address as { readonly hostname: string; readonly port: number };
+    return formatPlace({ hostname, port });
+  }
+
+  set(faults: readonly Fault[]): void {
+    for (const proxy of this.#proxies) proxy.set(faults);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
+  }
+}
+
 function stageOf(
   { clients, seed, busy }: VerifySettings,
-  { channels, rate, settle }: ChannelSettings,
-  { address }: FaultProxy,
-  speech: Speech,
+  { channels, rate, settle, extras }: ChannelSettings,
+  lines: readonly ChannelLine[],
 ): ChannelStage {
-  const { hostname, port } = address as { readonly hostname: string; readonly port: number };
   return startChannels({
     clock: systemClock,
     random: diceFor(seed, DICE.clients),
-    host: formatPlace({ hostname, port }),
-    speech,
+    lines,
+    extras,
     clients,
     channels,
     rate,
@@ -94,7 +120,7 @@ class ChannelRun {
   readonly #settings: VerifySettings;
   readonly #channel: ChannelSettings;
   readonly #instances: Instances;
-  readonly #proxy: FaultProxy;
+  readonly #network: Network;
   readonly #stage: ChannelStage;
   readonly #events: ChannelEvents;
 
@@ -102,14 +128,14 @@ class ChannelRun {
     settings: VerifySettings,
     channel: ChannelSettings,
     instances: Instances,
-    proxy: FaultProxy,
+    network: Network,
     stage: ChannelStage,
     events: ChannelEvents,
   ) {
     this.#settings = settings;
     this.#channel = channel;
     this.#instances = instances;
-    this.#proxy = proxy;
+    this.#network = network;
     this.#stage = stage;
     this.#events = events;
     instances.blame = (name, detail) => stage.checker.blame(name, detail);
@@ -156,9 +182,9 @@ class ChannelRun {
     },
     reload: ({ index }) => this.#reload(index),
     network: async ({ ms, network }) => {
-      this.#proxy.set(network);
+      this.#network.set(network);
       await pause(ms);
-      this.#proxy.set([]);
+      this.#network.set([]);
     },
     engine: () => runText(this.#channel.engineCommand!, {}, stretchOf(this.#settings.busy)),
   };

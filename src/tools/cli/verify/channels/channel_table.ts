@@ -36,6 +36,7 @@ export function formatChannelSum(report: ChannelReport, settings: Circumstances)
     plural(instances, "instance"),
     plural(faults, "fault"),
     `${plural(acknowledged, "message")} acknowledged and ${delivered} delivered in ${formatDuration(took)}`,
+    ...extraWords(report),
     `presence looked at ${plural(presenceChecks, "time")}`,
   ];
   const basis = [...counted, ...circumstances].join(", ");
@@ -45,6 +46,16 @@ export function formatChannelSum(report: ChannelReport, settings: Circumstances)
   const width = Math.max(0, ...named.map(({ name }) => String(losses[name]).length));
   const lost = named.map(({ name, words }) => `  ${String(losses[name]).padStart(width)}  ${words} (${name})`);
   return [...declared, lost.length > 0 ? `Lost (${basis}):` : `Not proven (${basis})`, ...lost];
+}
+
+/** What went beside the channels. */
+function extraWords({ letters, calls, clients }: ChannelReport): string[] {
+  const { dealt, handed, dead } = letters;
+  const direct = `${plural(dealt, "direct message")} dealt with and handed out ${plural(handed, "time")}`;
+  return [
+    ...clients.receivers === 0 ? [] : [dead === 0 ? direct : `${direct}, ${plural(dead, "dead letter")}`],
+    ...clients.callers === 0 ? [] : [`${calls.answered} of ${plural(calls.made, "call")} answered`],
+  ];
 }
 
 function declaredWords({ gaps, repeated, refused }: ChannelReport): string[] {

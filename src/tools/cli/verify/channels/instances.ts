@@ -24,20 +24,25 @@ export type Blame = (name: ChannelLossName, detail: string) => void;
 export class Instances implements AsyncDisposable {
   readonly #settings: VerifySettings;
   readonly #balancer: Balancer;
+  /** For devices; null: there are none. */
+  readonly #tcp: Balancer | null;
   readonly #subjects: Subject[] = [];
   #blame: Blame = () => {};
 
-  private constructor(settings: VerifySettings, balancer: Balancer) {
+  private constructor(settings: VerifySettings, balancer: Balancer, tcp: Balancer | null) {
     this.#settings = settings;
     this.#balancer = balancer;
+    this.#tcp = tcp;
   }
 
-  /** Starts so many. @throws {StartError} One can't be started. */
-  static async start(settings: VerifySettings, count: number): Promise<Instances> {
-    const balancer = await Balancer.listen(settings.place.hostname!, stretchOf(settings.busy));
-    const instances = new Instances(settings, balancer);
+  /** Starts so many. @param onTcp They listen for devices as well. @throws {StartError} One can't be started. */
+  static async start(settings: VerifySettings, count: number, onTcp: boolean = false): Promise<Instances> {
+    const hostname = settings.place.hostname!;
+    const listen = () => Balancer.listen(hostname, stretchOf(settings.busy));
+    const instances = new Instances(settings, await listen(), onTcp ? await listen() : null);
+    const tcpPlace = onTcp ? { hostname, port: 0 } : null;
     try {
-      for (let index = 0; index < count; index++) await instances.#launch(index, settings.place);
+      for (let index = 0; index < count; index++) await instances.#launch(index, settings.place, tcpPlace);
       return instances;
     } catch (error) {
       await instances[Symbol.asyncDispose]();
@@ -55,6 +60,11 @@ export class Instances implements AsyncDisposable {
     return this.#balancer.place;
   }
 
+  /** Where devices find them; null: nowhere. */
+  get tcpPlace(): Place | null {
+    return this.#tcp?.place ?? null;
+  }
+
   /** Who hears from now on what they do wrong. */
   set blame(blame: Blame) {
     this.#blame = blame;
@@ -63,7 +73,7 @@ export class Instances implements AsyncDisposable {
   /** Asks one to go, and starts it again so many ms after it has gone. @param isOut Newcomers go elsewhere before. */
   async restart(index: number, ms: number, isOut: boolean): Promise<void> {
     if (isOut) {
-      await this.#balancer.takeOut(index);
+      await this.#takeOut(index);
       await pause(OUT_BEFORE_SIGNAL);
     }
     await this.#stop(index);
@@ -80,22 +90,25 @@ export class Instances implements AsyncDisposable {
 
   /** Lets one stand still for so long: newcomers go elsewhere, as a health check would see to. */
   async freeze(index: number, ms: number, cuts: boolean): Promise<void> {
-    const { child, place } = this.#subjects[index];
+    const { child } = this.#subjects[index];
     child.signal("SIGSTOP");
-    await this.#balancer.takeOut(index);
-    if (cuts) this.#balancer.cut(index);
+    await this.#takeOut(index);
+    if (cuts) {
+      this.#balancer.cut(index);
+      this.#tcp?.cut(index);
+    }
     await pause(ms);
     child.signal("SIGCONT");
-    this.#balancer.putIn(index, place);
+    this.#putIn(index);
   }
 
   /** Those that have ended by themselves are blamed, and started again; all that run are in. */
   async mend(): Promise<void> {
-    for (const [index, { child, place }] of this.#subjects.entries()) {
+    for (const [index, { child }] of this.#subjects.entries()) {
       if (child.exit !== null) {
         this.#blame("ended", `instance ${index + 1}: ${formatExit(child.exit)}\n${lastWords(child)}`);
         await this.#relaunch(index, 0);
-      } else this.#balancer.putIn(index, place);
+      } else this.#putIn(index);
     }
   }
 
@@ -107,19 +120,30 @@ export class Instances implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(this.#subjects.map(({ child }) => child.dispose()));
     await this.#balancer[Symbol.asyncDispose]();
+    await this.#tcp?.[Symbol.asyncDispose]();
   }
 
-  async #launch(index: number, place: Place): Promise<void> {
-    this.#subjects[index] = await startSubject({ ...this.#settings, place });
-    this.#balancer.putIn(index, this.#subjects[index].place);
+  async #launch(index: number, place: Place, tcpPlace: Place | null): Promise<void> {
+    this.#subjects[index] = await startSubject({ ...this.#settings, place, tcpPlace });
+    this.#putIn(index);
+  }
+
+  #putIn(index: number): void {
+    const { place, tcpPlace } = this.#subjects[index];
+    this.#balancer.putIn(index, place);
+    if (tcpPlace !== null) this.#tcp?.putIn(index, tcpPlace);
+  }
+
+  async #takeOut(index: number): Promise<void> {
+    await Promise.all([this.#balancer.takeOut(index), this.#tcp?.takeOut(index)]);
   }
 
   async #relaunch(index: number, ms: number): Promise<void> {
-    const { child, place } = this.#subjects[index];
-    await this.#balancer.takeOut(index);
+    const { child, place, tcpPlace } = this.#subjects[index];
+    await this.#takeOut(index);
     await child.dispose();
     await pause(ms);
-    await this.#launch(index, place);
+    await this.#launch(index, place, tcpPlace);
   }
 
   async #stop(index: number): Promise<void> {

@@ -3,11 +3,14 @@
  *
  * @module
  */
-import type { Server } from "../../mod.ts";
-import { type HttpContext, type HttpHandler, livez, readyz, reply } from "../http/mod.ts";
-import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../websocket/mod.ts";
-import { demoPage, PAGE_POLICY } from "./demo_page.ts";
-import { formatAddress } from "./print.ts";
+import type { Server } from "../../../mod.ts";
+import { type HttpContext, type HttpHandler, livez, readyz, reply } from "../../http/mod.ts";
+import { upgradeWebSocket, type WebSocketConn, type WebSocketOptions } from "../../websocket/mod.ts";
+import { CLIENT_MODULE } from "./client_module.ts";
+import { demoPage, PAGE_POLICY } from "./page.ts";
+import { type Room, roomRules } from "./room.ts";
+import { CLIENT_PATH, ROOM_PAGE, ROOM_POLICY, SOCKET_PATH } from "./room_page.ts";
+import { formatAddress } from "../print.ts";
 
 type Route = (request: Request, ctx: HttpContext, url: URL) => ReturnType<HttpHandler>;
 
@@ -29,6 +32,7 @@ const STREAM_N: Parameter = { name: "n", fallback: 10, max: 10_000 };
 const MAX_SHOWN = 80;
 
 const TEXT = "text/plain; charset=utf-8";
+const SCRIPT = "text/javascript; charset=utf-8";
 /** What is sent back is what somebody sent: no browser may guess that it is a page. */
 const NO_SNIFFING = { "x-content-type-options": "nosniff" } as const;
 
@@ -38,13 +42,17 @@ const WEB_SOCKET: WebSocketOptions = { compression: true };
 const encoder = new TextEncoder();
 
 /** The routes; `servers` are those that `/readyz` follows and `/` shows, and may grow. */
-export function demoRoutes(servers: readonly Server[]): HttpHandler {
+export function demoRoutes(servers: readonly Server[], room: Room): HttpHandler {
   const began = performance.now();
   const [live, ready] = [livez(), readyz({ servers })];
+  const rules = roomRules(room);
   const routes = new Map<string, Methods>([
     ["/", { GET: (_request, ctx, url) => page(servers, ctx, url, performance.now() - began) }],
     ["/echo", { GET: (_request, _ctx, url) => plain(200, howToEcho(url)), POST: echo }],
     ["/ws", { GET: (request) => upgradeWebSocket(request, echoMessages, WEB_SOCKET) }],
+    ["/channels", { GET: () => html(ROOM_PAGE, ROOM_POLICY) }],
+    [CLIENT_PATH, { GET: () => reply(CLIENT_MODULE, { headers: { ...NO_SNIFFING, "content-type": SCRIPT } }) }],
+    [SOCKET_PATH, { GET: (request) => room.channels.accept(request, rules) }],
     ["/slow", { GET: slow }],
     ["/stream", { GET: stream }],
     ["/headers", { GET: headers }],
@@ -62,12 +70,17 @@ export function demoRoutes(servers: readonly Server[]): HttpHandler {
 }
 
 function page(servers: readonly Server[], ctx: HttpContext, url: URL, uptime: number): Response {
+  const requests = ctx.server.http.requests;
+  return html(demoPage({ servers, requests, origin: url.origin, uptime }), PAGE_POLICY);
+}
+
+function html(text: string, policy: string): Response {
   const headers = {
     "content-type": "text/html; charset=utf-8",
-    "content-security-policy": PAGE_POLICY,
+    "content-security-policy": policy,
     "cache-control": "no-store",
   };
-  return reply(demoPage({ servers, requests: ctx.server.http.requests, origin: url.origin, uptime }), { headers });
+  return reply(text, { headers });
 }
 
 /** The body flows back as it comes. */

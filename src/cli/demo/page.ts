@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import process from "node:process";
-import type { Server } from "../../mod.ts";
-import { CONSOLE_HTML, CONSOLE_SCRIPT, CONSOLE_STYLE } from "./demo_console.ts";
-import { VERSION } from "./version.ts";
-import { formatAddress, formatDuration, plural, tryCommand } from "./print.ts";
+import type { Server } from "../../../mod.ts";
+import { CONSOLE_HTML, CONSOLE_SCRIPT, CONSOLE_STYLE } from "./console.ts";
+import { escape, policyOf, shell, SHELL_STYLE, sourceHash } from "./shell.ts";
+import { VERSION } from "../version.ts";
+import { formatAddress, formatDuration, plural, tryCommand } from "../print.ts";
 
 /** What the page shows. */
 export interface PageContent {
@@ -27,6 +27,7 @@ type Row = readonly [path: string, what: string, link?: string];
 const ROUTES: readonly Row[] = [
   ["/echo", "gives the body of a POST back"],
   ["/ws", "a WebSocket that gives every message back; see the console", "#console"],
+  ["/channels", "a room for two tabs: kill this server, start it again, and nothing that was said is lost"],
   ["/slow?ms=3000", "answers after 3 seconds (at most 60000 ms)"],
   ["/stream?n=10&ms=500", "ten lines, one each half second; a drain sends what is left at once"],
   ["/headers", "what the server sees of your request, as JSON"],
@@ -34,46 +35,14 @@ const ROUTES: readonly Row[] = [
   ["/livez", "200 as long as the process answers"],
 ];
 
-const STYLE = `
-:root { color-scheme: light dark; --line: #8885; --quiet: #888; --blue: light-dark(#0b63a5, #6cb8f0); }
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1.2rem; }
-h1 { margin: 0; font-size: 1.9rem; letter-spacing: -.02em; }
-h2 { margin: 2.2rem 0 .6rem; font-size: 1.05rem; }
-p { margin: .3rem 0; }
-a { color: var(--blue); }
-small { color: var(--quiet); font-size: .9rem; }
-code, pre { font: 14px/1.6 ui-monospace, Menlo, Consolas, monospace; }
-pre { margin: 0; padding: .8rem 1rem; overflow-x: auto; border: 1px solid var(--line); border-radius: 8px; }
-table { width: 100%; border-collapse: collapse; }
-td { padding: .4rem 1rem .4rem 0; border-top: 1px solid var(--line); vertical-align: top; }
-td:first-child { white-space: nowrap; }
-${CONSOLE_STYLE}`;
+const STYLE = SHELL_STYLE + CONSOLE_STYLE;
 
 /** What the page may do: run this one style and this one script, and connect to where it came from. */
-export const PAGE_POLICY: string = [
-  "default-src 'none'",
-  `style-src ${sourceHash(STYLE)}`,
-  `script-src ${sourceHash(CONSOLE_SCRIPT)}`,
-  "connect-src 'self'",
-  "img-src data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
+export const PAGE_POLICY: string = policyOf(STYLE, sourceHash(CONSOLE_SCRIPT));
 
 /** The page as HTML. */
 export function demoPage({ servers, requests, origin, uptime }: PageContent): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>Sluice demo</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<h1>Sluice</h1>
+  const body = `<h1>Sluice</h1>
 <p>Socket servers that stop without losing anything.</p>
 <p><small>${escape(`Sluice ${VERSION} on ${runtime()}, up ${formatDuration(uptime)}, ${plural(requests, "request")}`)}\
 </small></p>
@@ -92,10 +61,8 @@ ${ROUTES.map(routeRow).join("\n")}
 <p>Start a slow request or a stream, then press Ctrl-C in the server's terminal, or send it SIGTERM. Both servers answer
 what they have received, close each connection at a quiet moment (a WebSocket with code 1001), and report what the stop
 cost.</p>
-<script>${CONSOLE_SCRIPT}</script>
-</body>
-</html>
-`;
+<script>${CONSOLE_SCRIPT}</script>`;
+  return shell("Sluice demo", STYLE, body);
 }
 
 /** The runtime and its version. */
@@ -123,13 +90,4 @@ function serverRow({ name, address, state, connections }: Server): string {
 
 function routeRow([path, what, link = path]: Row): string {
   return `<tr><td><a href="${escape(link)}"><code>${escape(path)}</code></a></td><td>${escape(what)}</td></tr>`;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
-}
-
-/** How a Content-Security-Policy names an inline style or script. */
-function sourceHash(text: string): string {
-  return `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
 }

@@ -3,14 +3,15 @@
  *
  * @module
  */
-import { createServer } from "../../mod.ts";
-import { createHttpServer } from "../http/mod.ts";
-import { answerLines } from "./answer_lines.ts";
-import { demoRoutes } from "./demo_routes.ts";
-import { DEFAULT_HOST, DEFAULT_HTTP_PORT, DEFAULT_TCP_PORT, type DemoOptions, limitsOf } from "./command_options.ts";
-import type { Print } from "./output.ts";
-import { formatAddresses, formatUrl, tryCommand } from "./print.ts";
-import { runServices, type Service } from "./services.ts";
+import { createServer } from "../../../mod.ts";
+import { createHttpServer } from "../../http/mod.ts";
+import { answerLines } from "../answer_lines.ts";
+import { demoRoutes } from "./routes.ts";
+import { DEFAULT_HOST, DEFAULT_HTTP_PORT, DEFAULT_TCP_PORT, type DemoOptions, limitsOf } from "../command_options.ts";
+import type { Print } from "../output.ts";
+import { formatAddresses, formatUrl, tryCommand } from "../print.ts";
+import { makeLogger, runServices, type Service } from "../services.ts";
+import { openRoom, type Room } from "./room.ts";
 
 /**
  * Serves until a signal, which drains both servers; prints their reports and ends the process.
@@ -19,7 +20,13 @@ import { runServices, type Service } from "./services.ts";
  * @throws {OptionError} The library refuses an option.
  */
 export async function demo(options: DemoOptions, print: Print): Promise<void> {
-  await runServices([tcpEcho(options), http(options)], options, print);
+  const room = await openRoom(options, makeLogger(options));
+  try {
+    await runServices([tcpEcho(options), http(options, room)], options, print);
+  } finally {
+    // For a start that failed: nothing may keep the process.
+    await room.channels.close();
+  }
 }
 
 function tcpEcho(options: DemoOptions): Service {
@@ -36,16 +43,21 @@ function tcpEcho(options: DemoOptions): Service {
   };
 }
 
-function http(options: DemoOptions): Service {
+function http(options: DemoOptions, room: Room): Service {
   const { hostname = DEFAULT_HOST, httpPort: port = DEFAULT_HTTP_PORT, accessLog } = options;
   return {
     name: "http",
     at: { hostname, port },
     place: "--http-port",
-    make: (common, all) => createHttpServer({ ...limitsOf(options), ...common, accessLog }, demoRoutes(all)),
+    make: (common, all) => {
+      const server = createHttpServer({ ...limitsOf(options), ...common, accessLog }, demoRoutes(all, room));
+      server.onShutdown("channels", () => room.channels.close());
+      return server;
+    },
     greeting: (addresses) => [
       `http on ${formatAddresses(addresses, "http://", "/")}`,
       `websocket echo on ${formatAddresses(addresses, "ws://", "/ws")}`,
+      `channels on ${formatUrl(addresses[0])}channels, messages ${room.where}`,
       `try it: curl ${formatUrl(addresses[0])}echo -d hello   (or open ${
         formatUrl(addresses[0])
       }; Ctrl-C here stops both)`,
