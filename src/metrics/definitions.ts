@@ -290,6 +290,8 @@ export const PROCESS = {
   oldestHandler: gauge("sluice.watch.handler.age", "s", "Time that the oldest handler has been running.", [], "max"),
   stalled: gauge("sluice.watch.waiting_connections", "{connection}", "Connections that wait for something.", []),
   longestStall: gauge("sluice.watch.connection.stall", "s", "Longest that one's bytes have stood still.", [], "max"),
+  shed: gauge("sluice.watch.shed.share", "1", "Share of newcomers that the watch turns away, 0 to 1.", [], "max"),
+  cut: counter("sluice.watch.cut_connections", "{connection}", "Connections that the watch cut: without progress."),
   overloaded: gauge("sluice.watch.overloaded", "1", "1 during an episode of a resource that runs out.", [], "max"),
 } satisfies Readonly<Record<string, MetricDefinition>>;
 

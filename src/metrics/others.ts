@@ -70,6 +70,8 @@ export function watchCollector(watch: MeasuredWatch): Collector {
     emit(PROCESS.oldestHandler, last.oldestHandler / 1000);
     emit(PROCESS.stalled, last.connections);
     emit(PROCESS.longestStall, last.longestStall / 1000);
+    emit(PROCESS.shed, last.shed);
+    emit(PROCESS.cut, last.cut);
   };
 }
 

@@ -54,7 +54,6 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/upstream/README.md", "withTimeout(background(), 500)", /^200 \{"asked":"\/prices\/tea"\}$/m],
   ["src/upstream/README.md", "proxy(request, ctx, app)", /^\{"for":"127\.0\.0\.1","target":"\/cart\?item=7"\}$/m],
   ["src/upstream/README.md", "policies(cockatiel", /^well 3 2 closed\ncall 0$/m],
-  ["src/watch/README.md", "watchResources(", /^$/],
   ["src/metrics/README.md", "metrics.counter(", /^true true$/m],
   ["src/metrics/README.md", "await running", /^true\ntrue$/m],
   ["src/metrics/README.md", "bridgeOpenTelemetry(", /^$/],
