@@ -40,6 +40,10 @@ export interface ObservedRequest {
    * `began`. @throws {OptionError} It is no `traceparent`.
    */
   traceparent: string;
+  /**
+   * The same for `ctx.tracestate`: set it behind `traceparent`. One that is invalid is as none.
+   */
+  tracestate: string;
   /** Status of the answer; 0 as long as there is none. */
   readonly status: number;
   /** From the head's arrival to the answer's last byte, or up to now, in ms. */

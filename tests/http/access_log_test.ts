@@ -25,6 +25,7 @@ const REQUEST = {
   bytesOut: 11,
   remote: { transport: "tcp", hostname: "::1", port: 4000 },
   traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  tracestate: "",
   error: undefined,
   upgrade: "",
   header: (name: string) => FIELDS[name] ?? null,
