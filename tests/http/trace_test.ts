@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { assertEquals, assertMatch, assertNotEquals, assertThrows } from "@std/assert";
 import { jsonLogger, OptionError, withCancel, withValue } from "../../mod.ts";
 import { type HttpContext, reply, traceHeaders } from "../../src/http/mod.ts";
-import { readTracestate } from "../../src/http/extras/tracestate.ts";
+import { readTracestate } from "../../src/tracestate.ts";
 import { httpWorld, request } from "../support/http_world.ts";
 import { echo } from "../support/websocket_world.ts";
 import { upgradeWebSocket } from "../../src/websocket/mod.ts";

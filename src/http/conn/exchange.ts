@@ -21,8 +21,8 @@ import type { HttpService } from "./service.ts";
 import type { Takeover } from "./takeover.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
 import { requestLogger } from "../extras/request_log.ts";
-import { continueTrace, isTraceparent, traceIdOf } from "../extras/traceparent.ts";
-import { readTracestate } from "../extras/tracestate.ts";
+import { continueTrace, isTraceparent, traceIdOf } from "../../traceparent.ts";
+import { readTracestate } from "../../tracestate.ts";
 import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../http_api.ts";
 
 /** Longest name of a route: it is written by a programmer, and becomes a label. */
@@ -107,6 +107,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   heard: readonly HttpObserver[] | null = null;
   /** What made it fail, once it is over. */
   error: unknown = undefined;
+  /** What its handler threw, and is to blame for. */
+  fault: unknown = undefined;
   /** Ms on the clock when it was over; -1 before. */
   #overAt = -1;
   /** Ends the stream that its answer is read from. */

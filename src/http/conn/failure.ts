@@ -32,6 +32,7 @@ export function account(error: unknown, exchange: HttpExchange): Explanation {
   if (explanation.isFault) {
     const { server } = service;
     service.handlerErrors++;
+    exchange.fault = error;
     exchange.log.error("Request failed", { server: server.name, error });
   }
   return explanation;

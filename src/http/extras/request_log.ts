@@ -4,7 +4,7 @@
  * @module
  */
 import type { Logger, LogLevel } from "../../log.ts";
-import { spanIdOf, traceIdOf } from "./traceparent.ts";
+import { spanIdOf, traceIdOf } from "../../traceparent.ts";
 
 /** By what a request is known. */
 interface Known {
