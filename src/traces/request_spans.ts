@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { errorType, OTHER } from "../conventions.ts";
+import { OTHER } from "../conventions.ts";
 import type { EndedUpgrade, HttpObserver, ObservedRequest, RefusedRequest } from "../http/mod.ts";
 import { type CarrierGetter, ERROR, INTERNAL, SERVER, type TraceContext, type TraceSpan } from "./opentelemetry.ts";
 import { attributesOf, peerAttributes, spanName } from "./request_attributes.ts";
@@ -86,11 +86,10 @@ export class RequestSpans implements HttpObserver {
     span.end();
   }
 
-  /** A client's own fault is none of the server's; an answer that it has not got whole is an error of the call. */
+  /** A client's own fault (4xx) is none of the server's; that it has not got its answer whole is an error of the call. */
   #judge(span: TraceSpan, { status, error, fault }: ObservedRequest): void {
     const cause = error ?? fault;
-    if (cause !== undefined && (status < 400 || status >= 500)) return markFailed(span, cause);
-    if (cause !== undefined) span.setAttributes({ "error.type": errorType(cause) });
+    if (cause !== undefined) return markFailed(span, cause);
     if (status < 500) return;
     span.setAttributes({ "error.type": String(status) });
     span.setStatus({ code: ERROR });
