@@ -8,6 +8,7 @@ import { OptionError } from "../errors.ts";
 import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
 import { checkNames, type Names } from "../names.ts";
+import { checkObserver, Observers } from "../observers.ts";
 import { Semaphore } from "../sync.ts";
 import type { Conn } from "../server/conn/conn.ts";
 import type { Connection } from "../server/conn/connection.ts";
@@ -20,6 +21,7 @@ import type {
   ChannelHeaders,
   ChannelReader,
   ChannelsOptions,
+  ChannelsStats,
   InstanceState,
   Member,
   Published,
@@ -29,11 +31,13 @@ import type {
   SendToOptions,
 } from "./channels_api.ts";
 import { ChannelError } from "./channels_errors.ts";
+import { CHANNELS_EVENTS, type ChannelsObserver } from "./channels_observer.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
 import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
 import { sizeOf } from "../text_size.ts";
 import { LogReader } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
+import { ChannelCounts } from "./server/counts.ts";
 import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
 import { areHeaders, HEADERS_RULE } from "./server/headers.ts";
 import { DirectQueues, ownerOf, sessionStream, userStream } from "./server/direct.ts";
@@ -41,6 +45,7 @@ import { Feeds } from "./server/feeds.ts";
 import { Link, type LinkWorld } from "./server/link.ts";
 import type { Publisher } from "./server/message_context.ts";
 import { Notices } from "./server/notices.ts";
+import { type Destination, sendObserved } from "./server/observed.ts";
 import { Pace } from "./server/pace.ts";
 import { Patterns } from "./server/patterns.ts";
 import { ConnPeer, WebSocketPeer } from "./server/peer.ts";
@@ -82,6 +87,8 @@ const MAX_ID = 255;
 export class Channels implements AsyncDisposable {
   readonly #settings: ChannelsSettings;
   readonly #log: ChannelLog;
+  readonly #counts: ChannelCounts = new ChannelCounts();
+  readonly #observers: Observers<ChannelsObserver>;
   readonly #notices: Notices;
   readonly #sessions: Sessions;
   readonly #presence: Presence;
@@ -106,12 +113,20 @@ export class Channels implements AsyncDisposable {
     const settings = this.#settings = channelsSettings(options);
     const { log, clock, instance, limits, logger } = settings;
     this.#log = log;
-    const failed = (what: string, error: unknown): void => void logger.error(what, { instance, error });
+    const counts = this.#counts;
+    const failed = (what: string, error: unknown): void => {
+      counts.failures++;
+      logger.error(what, { instance, error });
+    };
+    this.#observers = new Observers((error) => logger.error("An observer failed", { instance, error }));
     this.#notices = new Notices(log, clock, settings.checkEvery, failed);
     const signer = new Signer(settings.secrets);
     const pace = new Pace(clock);
     const reads = new Semaphore(READS);
-    const feeds = new Feeds({ log, signer, pace, reads, clock, maxReplay: limits.maxReplay, failed }, this.#notices);
+    const feeds = new Feeds(
+      { log, signer, pace, reads, clock, counts, maxReplay: limits.maxReplay, failed },
+      this.#notices,
+    );
     this.#presence = new Presence({
       log,
       clock,
@@ -130,6 +145,7 @@ export class Channels implements AsyncDisposable {
       clock,
       notices: this.#notices,
       instance,
+      counts,
       keep: settings.queue,
       attempts: settings.queue.attempts,
       window: settings.session.window,
@@ -141,6 +157,7 @@ export class Channels implements AsyncDisposable {
       signer,
       clock,
       instance,
+      counts,
       expiry: settings.session.expiry,
       failed,
       ready: () => this.#start(),
@@ -168,6 +185,8 @@ export class Channels implements AsyncDisposable {
       signer,
       pace,
       feeds,
+      counts,
+      observers: this.#observers,
       sessions: this.#sessions,
       presence: this.#presence,
       direct: this.#direct,
@@ -195,6 +214,29 @@ export class Channels implements AsyncDisposable {
   /** Sessions of this instance, those included whose client is away. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Counters of this instance. */
+  get stats(): ChannelsStats {
+    const { ended, connects, subscriptions, lag, published, delivered, recoveries, gaps, slow } = this.#counts;
+    const { direct, received, calls, failures } = this.#counts;
+    return {
+      sessions: this.#sessions.states,
+      ended: { ...ended },
+      connects: { ...connects },
+      subscriptions,
+      lag,
+      published: { ...published },
+      delivered: { ...delivered },
+      recoveries: { ...recoveries },
+      gaps: { ...gaps },
+      slow,
+      direct: { ...direct },
+      unacknowledged: this.#direct.unacknowledged,
+      received: { ...received },
+      calls: { ...calls },
+      failures,
+    };
   }
 
   /**
@@ -304,6 +346,17 @@ export class Channels implements AsyncDisposable {
     throw new OptionError("whom", `revoke() takes { user } or { session }, each a text, got ${nameOf(whom)}`);
   }
 
+  /**
+   * Lets one hear of what is published here, and of what clients say to the application, until the function that this
+   * gives is called.
+   *
+   * @throws {OptionError} It hears of nothing that there is.
+   */
+  observe(observer: ChannelsObserver): () => void {
+    checkObserver(observer, CHANNELS_EVENTS);
+    return this.#observers.add(observer);
+  }
+
   /** Tells the other instances that this one is about to leave. `close()` does it as well. */
   async drain(): Promise<void> {
     await this.#start();
@@ -384,12 +437,20 @@ export class Channels implements AsyncDisposable {
   }
 
   #publish(id: string | null, channel: string, data: ChannelData, { headers }: PublishOptions): Promise<Published> {
-    return this.#append(checkChannel(channel), this.#entryOf(data, headers), id);
+    checkChannel(channel);
+    const entry = this.#entryOf(data, headers);
+    return this.#send({ channel, recipient: null }, entry, (sent) => this.#append(channel, sent, id));
   }
 
   #sendTo(id: string | null, recipient: Recipient, data: ChannelData, options: SendToOptions): Promise<void> {
     const stream = streamOf(recipient);
-    return this.#queue(stream, id, this.#entryOf(data, options.headers), options);
+    const entry = this.#entryOf(data, options.headers);
+    return this.#send({ channel: null, recipient }, entry, (sent) => this.#queue(stream, id, sent, options));
+  }
+
+  #send<T>(to: Omit<Destination, "bytes">, entry: NewEntry, send: (entry: NewEntry) => Promise<T>): Promise<T> {
+    if (this.#observers.list === null) return send(entry);
+    return sendObserved(this.#observers, { ...to, bytes: sizeOf(entry.data) }, entry, send);
   }
 
   async #queue(stream: string, id: string | null, entry: NewEntry, { ack = false, signal }: SendToOptions) {
@@ -403,7 +464,12 @@ export class Channels implements AsyncDisposable {
   async #append(channel: string, entry: NewEntry, id: string | null = null): Promise<Appended> {
     const { history, dedupe } = this.#settings;
     const options = { keep: history(channel), dedupeAge: dedupe, ...(id === null ? {} : { id }) };
-    const appended = await unavailable(this.#log.append(channel, entry, options));
+    const isPublished = entry.kind === "message";
+    const { published } = this.#counts;
+    const appended = await unavailable(this.#log.append(channel, entry, options), () => {
+      if (isPublished) published.failed++;
+    });
+    if (isPublished) published[appended.duplicate ? "duplicate" : "new"]++;
     // Of a repeated one nobody may have been told.
     if (appended.offset === 1) this.#created(channel);
     return appended;
@@ -464,9 +530,14 @@ export class Channels implements AsyncDisposable {
 /** What connections share, put together. */
 function worldOf(
   { clock, instance, limits, log }: ChannelsSettings,
-  parts: Pick<LinkWorld, "signer" | "pace" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
-    readonly publisher: Publisher;
-  },
+  parts:
+    & Pick<
+      LinkWorld,
+      "signer" | "pace" | "feeds" | "counts" | "observers" | "sessions" | "presence" | "direct" | "failed" | "watch"
+    >
+    & {
+      readonly publisher: Publisher;
+    },
 ): LinkWorld {
   const { publisher, ...others } = parts;
   const { maxMessageBytes, maxSubscriptions, maxMatches, maxPending } = limits;
@@ -487,10 +558,11 @@ function worldOf(
 }
 
 /** What the log rejects with, in the words of channels. */
-async function unavailable<T>(given: Promise<T>): Promise<T> {
+async function unavailable<T>(given: Promise<T>, failed: () => void = () => {}): Promise<T> {
   try {
     return await given;
   } catch (error) {
+    failed();
     if (error instanceof ChannelError) throw error;
     throw new ChannelError("unavailable", `The log failed: ${(error as Error).message}`, { cause: error });
   }

@@ -34,6 +34,7 @@ export const BOUNDS = {
   "hello reply to srvx": least(1.5, null, null),
   "hello reply to go": least(1.3, null, null),
   "hello Response": least(1.2, 0.65, 0.9),
+  metrics: least(0.95, 0.95, 0.95),
   json: least(1.3, 0.7, 1),
   hono: least(1.2, 0.75, 0.95),
   https: least(1.2, 0.7, 0.9),

@@ -18,6 +18,7 @@ import { latencyRow } from "./rows/latency.ts";
 import { linesRow } from "./rows/lines.ts";
 import { loadRow } from "./rows/load.ts";
 import { memoryRow } from "./rows/memory.ts";
+import { metricsRow } from "./rows/metrics.ts";
 import { pipelineRow } from "./rows/pipeline.ts";
 import { postRow } from "./rows/post.ts";
 import { proxyRow } from "./rows/proxy.ts";
@@ -54,6 +55,7 @@ export const ROWS = {
   growth: { title: "ping-pong at 1,000 connections against 64", run: growthRow },
   scale: { title: "cost per connection of registry and timers, at 10,000 against 100", run: scaleRow },
   hello: { title: "HTTP: 64 connections, GET answered with hello world", run: helloRow },
+  metrics: { title: "HTTP: the same with metrics, against without", run: metricsRow },
   json: { title: "HTTP: 64 connections, JSON of 200 bytes posted and answered", run: jsonRow },
   hono: { title: "HTTP: 64 connections, a Hono app: JSON behind two middlewares", run: honoRow },
   https: { title: "HTTPS: 64 connections, GET answered with hello world", run: httpsRow },

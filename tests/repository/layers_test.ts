@@ -80,15 +80,17 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/http\/(http_errors|lazy)\.ts$/, [BASE]],
   [/^src\/http\/parser\//, [/^src\/errors\.ts$/, /^src\/http\/(http_errors\.ts$|parser\/)/]],
   [/^src\/http\/client\//, [/^src\/(errors|names)\.ts$/, /^src\/http\/(http_errors\.ts$|parser\/|client\/)/]],
-  [/^src\/http\/http_api\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(http_errors\.ts$|extras\/)/]],
+  [/^src\/http\/http_observer\.ts$/, [BASE, /^src\/server\//, /^src\/http\/http_errors\.ts$/]],
+  [/^src\/http\/http_api\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(http_(errors|observer)\.ts$|extras\/)/]],
   [/^src\/http\/http_options\.ts$/, [BASE, /^src\/server\//, /^src\/http\/(http_api\.ts$|parser\/)/]],
   [/^src\/http\/request\//, [BASE, /^src\/http\/((http_errors|lazy|http_api)\.ts$|parser\/|request\/)/]],
   [/^src\/http\/answer\//, [BASE, /^src\/server\/conn\//, /^src\/http\/((http_errors|lazy|http_api)\.ts$|answer\/)/]],
-  [/^src\/http\/extras\//, [BASE, /^src\/http\/((http_errors|http_api)\.ts$|answer\/|extras\/)/]],
+  [/^src\/http\/extras\//, [BASE, /^src\/http\/((http_errors|http_observer|http_api)\.ts$|answer\/|extras\/)/]],
   [/^src\/http\/conn\//, [
     BASE,
     /^src\/server\/(conn|drain)\//,
-    /^src\/http\/((http_errors|http_api|http_options)\.ts$|(parser|request|answer|extras|conn)\/)/,
+    /^src\/server\/server_observer\.ts$/,
+    /^src\/http\/((http_errors|http_observer|http_api|http_options)\.ts$|(parser|request|answer|extras|conn)\/)/,
   ]],
   [/^src\/http\//, [BASE, RUNTIME, /^src\/(server|http)\//]],
   // WebSocket's: these run in browsers, and need no socket.
@@ -114,17 +116,17 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /^src\/channels\/((wire|client)\/|channels_errors\.ts$)/,
   ]],
   [/^src\/channels\/outbox\//, [BASE, RUNTIME, /^src\/channels\/(outbox|client)\//]],
-  [/^src\/channels\/(channels_api|channels_errors|channel_name)\.ts$/, [
+  [/^src\/channels\/(channels_api|channels_errors|channels_observer|channel_name)\.ts$/, [
     BASE,
     /^src\/websocket\/mod\.ts$/,
-    /^src\/channels\/(wire\/|log\/log_api\.ts$)/,
+    /^src\/channels\/(wire\/|(log\/log_api|channels_api)\.ts$)/,
   ]],
   [/^src\/channels\/server\//, [
     BASE,
     /^src\/server\/conn\/conn\.ts$/,
     /^src\/websocket\/(conn\/|close_code\.ts$)/,
     /^src\/channels\/(wire|server)\//,
-    /^src\/channels\/(log\/log_api|channels_api|channels_errors|channel_name)\.ts$/,
+    /^src\/channels\/(log\/log_api|channels_api|channels_errors|channels_observer|channel_name)\.ts$/,
   ]],
   [/^src\/channels\//, [BASE, /^src\/(server\/conn|framing|websocket|channels)\//]],
   [/^src\/watch\//, [/^mod\.ts$/, /^src\/(clock|address|files)\.ts$/, /^src\/watch\//]],
@@ -146,6 +148,14 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /^src\/upstream\/(http\/|proxy\/|upstream_errors\.ts$)/,
   ]],
   [/^src\/upstream\//, [/^src\/upstream\//]],
+  // What is measured is known by its types alone.
+  [/^src\/metrics\//, [
+    BASE,
+    /^mod\.ts$/,
+    /^src\/(http|websocket|channels|watch|run\/config|run\/supervisor)\/mod\.ts$/,
+    /^src\/metrics\//,
+  ]],
+  [/^src\/traces\//, [BASE, /^mod\.ts$/, /^src\/(http|channels)\/mod\.ts$/, /^src\/traces\//]],
   // Between processes.
   [/^src\/run\/supervisor\//, [
     BASE,
@@ -161,32 +171,38 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
     /^src\/server\/serve_options\.ts$/,
     /^src\/run\/(config|run_config)\//,
   ]],
-  [/^src\/cli\//, [COMMANDS, /^src\/(http|websocket|channels|run\/\w+)\/mod\.ts$/, /^src\/cli\//]],
+  [/^src\/cli\//, [
+    COMMANDS,
+    /^src\/(http|websocket|channels|watch|run\/\w+|metrics|metrics\/deploy)\/mod\.ts$/,
+    /^src\/cli\//,
+  ]],
   // The tools are a package of their own: they stand on what everybody can import.
   [/^src\/tools\/commands\.ts$/, [KIT, /^src\/tools\/cli\/[a-z]+\/command\.ts$/]],
   [/^src\/tools\/load\/recorder/, [/^src\/tools\/load\//, /^hdr-histogram-js$/]],
   [/^src\/tools\/(load|verify|faults)\//, [CORE, /^src\/tools\/(load|verify|faults)\//]],
   [/^src\/tools\/report_page\//, [/^src\/tools\/(load\/load_api|verify\/mod)\.ts$/, /^src\/tools\/report_page\//]],
   [/^src\/tools\/cli\//, [CORE, KIT, /^node:/, /^src\/tools\/((load|verify|faults|report_page)\/mod\.ts$|cli\/)/]],
-  [/^mod\.ts$/, [/^src\/(?!(cli|http|websocket|channels|watch|upstream|testing|tools|run)\b)/]],
+  [/^mod\.ts$/, [/^src\/(?!(cli|http|websocket|channels|watch|metrics|traces|upstream|testing|tools|run)\b)/]],
 ];
 
 /** What importing an entry loads at the most, in KiB of source without comments: it grows on purpose only. */
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
-  ["mod.ts", 261],
-  ["src/http/mod.ts", 357],
-  ["src/websocket/mod.ts", 511],
+  ["mod.ts", 266],
+  ["src/http/mod.ts", 375],
+  ["src/websocket/mod.ts", 532],
   ["src/websocket/reconnect/mod.ts", 49],
-  ["src/channels/mod.ts", 731],
+  ["src/channels/mod.ts", 763],
   ["src/channels/client/mod.ts", 61],
   ["src/channels/redis/mod.ts", 76],
   ["src/framing/codecs/mod.ts", 55],
   ["src/framing/rpc/mod.ts", 60],
-  ["src/watch/mod.ts", 295],
-  ["src/upstream/mod.ts", 308],
+  ["src/watch/mod.ts", 300],
+  ["src/upstream/mod.ts", 310],
   ["src/upstream/policies/mod.ts", 42],
+  ["src/metrics/mod.ts", 90],
+  ["src/traces/mod.ts", 36],
   ["src/testing/mod.ts", 36],
-  ["src/run/supervisor/mod.ts", 73],
+  ["src/run/supervisor/mod.ts", 79],
   ["src/run/config/mod.ts", 60],
 ];
 

@@ -8,13 +8,17 @@ import type { AcceptOptions, ChannelData, ChannelHeaders } from "../channels_api
 import { ChannelError } from "../channels_errors.ts";
 import { isChannel } from "../channel_name.ts";
 import type { ChannelCode } from "../wire/frames.ts";
+import type { ChannelCounts } from "./counts.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
+import { handleObserved, type MessageObservers } from "./observed.ts";
 import type { Session } from "./session.ts";
 
 /** What it needs. */
 export interface InboundWorld extends Publisher {
   readonly clock: Clock;
   readonly maxMessageBytes: number;
+  readonly counts: ChannelCounts;
+  readonly observers: MessageObservers;
   /** A handler failed in a way that its caller is not told. */
   failed(what: string, error: unknown): void;
 }
@@ -46,6 +50,11 @@ export interface Carrier {
 
 /** Refused messages that are remembered: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
+
+/** Whether an error is what was to be said, or a fault of the handler's. */
+function fateOf(error: unknown): "refused" | "failed" {
+  return error instanceof ChannelError ? "refused" : "failed";
+}
 
 /** What one session says, by whichever connection. */
 export class Inbound {
@@ -121,10 +130,15 @@ export class Inbound {
   async #answer({ seq, method, data, headers }: Asked, options: AcceptOptions, ctx: HandlingContext): Promise<void> {
     const session = this.#session;
     try {
-      if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
-      const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
+      const { onCall } = options;
+      if (onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
+      const call = { method, data, headers, session };
+      const { observers } = this.#world;
+      const answer = await handleObserved(observers, call, "call", () => raced(onCall(call, ctx), ctx));
       this.#say(["answer", seq, null, sayable(answer)]);
+      this.#world.counts.calls.answered++;
     } catch (error) {
+      this.#world.counts.calls[fateOf(error)]++;
       this.#say(["failed", seq, ...this.#wordsOf(error, `A call of ${JSON.stringify(method)} failed`)]);
     }
   }
@@ -154,7 +168,9 @@ export class Inbound {
         if (seq > this.#handled) await this.#hand(said, options);
         this.#say(["ok", seq]);
       }
+      this.#world.counts.received.handled++;
     } catch (error) {
+      this.#world.counts.received[fateOf(error)]++;
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       this.#say(["no", seq, code, message]);
       // One that was dealt with before, and told, its client may not say again.
@@ -190,7 +206,8 @@ export class Inbound {
     const session = this.#session;
     const ctx = new HandlingContext(this.#world, session.ctx, `m:${session.id}:${seq}`);
     try {
-      await onMessage({ data, headers, session, seq }, ctx);
+      const message = { data, headers, session, seq };
+      await handleObserved(this.#world.observers, message, "message", () => onMessage(message, ctx));
     } finally {
       ctx.cancel();
     }

@@ -32,7 +32,8 @@ export function account(error: unknown, exchange: HttpExchange): Explanation {
   if (explanation.isFault) {
     const { server } = service;
     service.handlerErrors++;
-    server.log.error("Request failed", { server: server.name, request: exchange.requestId, error });
+    exchange.fault = error;
+    exchange.log.error("Request failed", { server: server.name, error });
   }
   return explanation;
 }

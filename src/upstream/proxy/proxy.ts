@@ -170,9 +170,10 @@ class Passage implements PartSource {
   async #tunnel(answer: UpstreamAnswer): Promise<undefined> {
     const there = answer.takeOver();
     try {
-      const here = this.#exchange.upgrade();
+      const here = this.#exchange.switch();
       const { lines } = fieldsOf(answer.head);
       const upgrade = answer.head.header("upgrade");
+      this.#exchange.upgrade = (upgrade ?? "").toLowerCase();
       void here.write(latin1(`${statusLine(101)}${lines}connection: Upgrade\r\nupgrade: ${upgrade}\r\n\r\n`));
       await join(here, there);
     } finally {
