@@ -311,6 +311,71 @@ describe("a message for the application", () => {
     assertEquals(entries.map(({ data }) => data), ["1", "2"]);
   });
 
+  it("that was held back is not passed over by those that its client has said before it heard of that", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    const end = log.open();
+    await w.start({ log: end }, { ...OPEN, onMessage: async ({ data }, ctx) => void await ctx.publish("a", data) });
+    for (const word of ["msg", "pub"]) {
+      const client = await w.client();
+      const said = (seq: number): [string, number, string, unknown] => [word, seq, "a", `${word} ${seq}`];
+      let left = 1;
+      end.faults = { call: (name, stream) => name === "append" && stream === "a" && left-- > 0 ? "before" : null };
+      // It knows of the first one alone when it says that again, and then something new.
+      client.say(said(1), said(2), said(3), said(1), said(4));
+      await client.next("ok");
+      assertEquals(answers(client).slice(-2), [["ok", 1], ["no", 4, "unavailable"]]);
+      client.say(said(2), said(3), said(4));
+      await client.next("ok", 3);
+      const { entries } = await log.streams.read("a", 0, { count: 10, bytes: 1000 });
+      assertEquals(entries.slice(-4).map(({ data }) => data), [1, 2, 3, 4].map((seq) => `"${word} ${seq}"`));
+    }
+  });
+
+  it("that was refused and is said again behind one that failed is refused again, and holds back nothing", async () => {
+    let isDown = false;
+    await using w = await channelsWorld({}, {
+      onMessage: ({ seq }) => {
+        if (seq === 2) throw new ChannelError("forbidden", "Not two");
+        if (isDown && seq === 1) throw new ChannelError("unavailable", "Not now");
+      },
+    });
+    const client = await w.client();
+    client.say(["msg", 2, null, 2]);
+    await client.next("no");
+    isDown = true;
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2]);
+    await client.next("no", 2);
+    isDown = false;
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2], ["msg", 3, null, 3]);
+    await client.next("ok", 2);
+    assertEquals(answers(client).slice(-3), [["ok", 1], ["no", 2, "forbidden"], ["ok", 3]]);
+  });
+
+  it("that waits behind another is left to its client's next connection, where it is said again", async () => {
+    const slow = gate();
+    const seen: unknown[] = [];
+    await using w = await channelsWorld({}, {
+      onMessage: async ({ data }) => {
+        seen.push(data);
+        if (data !== 1) return;
+        await slow.wait;
+        throw new ChannelError("unavailable", "Not now");
+      },
+    });
+    const client = await w.client();
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2], ["msg", 3, null, 3]);
+    await w.until(() => seen.length === 1);
+    const again = await w.client({ ticket: client.ticket });
+    slow.open();
+    await w.quiet();
+    // Of the old connection's nothing is told: this one has not asked for it yet.
+    assertEquals([seen, answers(again)], [[1], []]);
+    again.say(["msg", 1, null, "1 again"], ["msg", 2, null, 2], ["msg", 3, null, 3]);
+    await again.next("ok", 3);
+    assertEquals(seen, [1, "1 again", 2, 3]);
+  });
+
   it("that is said again while it is handled is handled once", async () => {
     const slow = gate();
     let count = 0;

@@ -152,7 +152,7 @@ export class Sessions {
     session.connections++;
     if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
-    if (elsewhere.instance !== null) session.inbound?.arrived();
+    session.inbound?.arrived();
     stopWaiting(session);
     if (session.link !== null) this.#fence(session);
     session.link = link;
