@@ -225,6 +225,34 @@ describe("a client publishes", () => {
   });
 });
 
+describe("a session that an instance has taken by a call that failed", () => {
+  it("goes on there, holds back nothing that was dealt with elsewhere, and ends where it was", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    // Word of where the session is does not come to the first.
+    const deaf = log.open({ notice: () => "lost" });
+    const [one, two] = [await w.start({ log: deaf }, OPEN), await w.start({ log: log.open() }, OPEN)];
+    let failing = (name: string, what: string): boolean => name === "append" && what === "a";
+    deaf.faults.call = (name, what) => failing(name, what) ? name === "take" ? "after" : "before" : null;
+    const client = await w.client({}, one);
+    client.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await client.next("no", 2);
+    const there = await w.client({ ticket: client.ticket }, two);
+    there.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await there.next("ok", 2);
+    failing = (name) => name === "take";
+    const refused = await w.dial(one);
+    refused.say(["hello", 1, null, client.ticket, []]);
+    await refused.ended();
+    failing = () => false;
+    const back = await w.client({ ticket: client.ticket }, one);
+    back.say(["pub", 3, "a", 3]);
+    await back.next("ok");
+    await w.within(5000, () => two.channels.size === 0);
+    assertEquals([answers(back), await there.ended(), back.closed, one.channels.size], [[["ok", 3]], 4409, null, 1]);
+  });
+});
+
 describe("a message for the application", () => {
   it("comes to onMessage one after the other, and is answered when it is handled", async () => {
     const heard: unknown[] = [];
@@ -258,6 +286,19 @@ describe("a message for the application", () => {
       assertEquals(client.of("no"), [["no", 1, "handler-failed", "The handler failed"]]);
       assertEquals(other.instances[0].failures.length, 1);
     }
+  });
+
+  it("is handled though nobody could be told that the one before it failed", async () => {
+    const logger = { debug() {}, info() {}, warn() {}, error: () => JSON.parse("{"), critical() {} };
+    await using w = await channelsWorld({ logger }, {
+      onMessage: ({ data }) => data === 1 ? JSON.parse("{") : undefined,
+    });
+    const client = await w.client();
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2]);
+    await w.quiet();
+    client.say(["msg", 3, null, 3]);
+    await client.next("ok", 2);
+    assertEquals(answers(client), [["ok", 2], ["ok", 3]]);
   });
 
   it("is told what the handler says with an error of channels", async () => {

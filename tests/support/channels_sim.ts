@@ -69,6 +69,8 @@ const USERS = ["ada", "bob"] as const;
 const EXPIRY = 2000;
 const LEASE = 900;
 const CHECK = 100;
+/** How long a server has a connection whose client has gone, in ms. */
+const HALF_OPEN = 3000;
 
 const ACCEPT: AcceptOptions = {
   authenticate: ({ token }) => ({ user: token! }),
@@ -207,8 +209,10 @@ class SimClient {
     this.sayAll();
   }
 
-  /** It has lost its connection, of which the server knows nothing yet. */
+  /** It has lost its connection, which the server will find out in a while. */
   leave(): void {
+    const { at, sim: { roll, world: { clock } } } = this;
+    if (at !== null) clock.setTimer(() => at.cut(), roll(HALF_OPEN));
     this.at = null;
   }
 
@@ -534,10 +538,11 @@ class Sim {
         if (this.chance(again)) return { again: this.roll(400) };
         return this.chance(late) ? { late: this.roll(200) } : null;
       },
-      call: (_name, _what, kind) => {
+      call: (name, what, kind) => {
+        const isGiven = kind === "message" || (name === "take" && what.startsWith("session:"));
         if (this.chance(before)) return "before";
         if (this.chance(after)) return "after";
-        if (kind === "message" && this.chance(given)) {
+        if (isGiven && this.chance(given)) {
           return { after: this.roll(400), effect: this.roll(3) === 0 ? null : this.roll(800) };
         }
         return this.chance(slow) ? this.roll(60) : null;

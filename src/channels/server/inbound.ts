@@ -137,12 +137,19 @@ export class Inbound {
   }
 
   async #pump(): Promise<void> {
+    const failures: unknown[] = [];
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      // Where the session is now they are said again; and one that is revoked says nothing.
-      if (!this.#session.isOver) await this.#handle(next.said, next.options, next.by);
+      try {
+        // Where the session is now they are said again; and one that is revoked says nothing.
+        if (!this.#session.isOver) await this.#handle(next.said, next.options, next.by);
+      } catch (error) {
+        // A logger that throws must not stop those behind it.
+        failures.push(error);
+      }
       this.#makeRoom();
     }
     this.#pumping = null;
+    if (failures.length > 0) throw failures[0];
   }
 
   async #handle(said: Said, options: AcceptOptions, { isDue }: Carrier): Promise<void> {
