@@ -46,6 +46,7 @@ export type {
   ToWorker,
 } from "./src/parent.ts";
 export type {
+  EndedHandshake,
   HeldSocket,
   ListenerEvents,
   RawSocket,
@@ -143,6 +144,7 @@ export type {
   ShutdownBudget,
   ShutdownOptions,
 } from "./src/server/server_api.ts";
+export type { EndedConn, MetricSource, ServerObserver } from "./src/server/server_observer.ts";
 export { listen, Listener } from "./src/server/accept/listener.ts";
 export { createServer, serve } from "./src/server/serve.ts";
 export { connect, type ConnectOptions, Dialer } from "./src/server/connect.ts";
@@ -183,6 +185,7 @@ export {
   type LineEncoderOptions,
   type LineOptions,
   lines,
+  type SealedFrames,
   textDecoder,
   type TextOptions,
   type Unterminated,

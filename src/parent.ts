@@ -18,6 +18,8 @@ export interface ParentServer {
   readonly stats: { readonly accepted: number; readonly active: number };
   /** Those of its requests, where it speaks of requests. */
   readonly http?: { readonly requests: number };
+  /** Whoever counts what it does, each once. */
+  readonly sources?: readonly { ownSnapshot(): readonly object[] }[];
   /** Fulfils with the drain report when it has stopped. */
   readonly closed: Promise<object>;
   /** Changes its limits. */
@@ -119,6 +121,8 @@ export type FromWorker =
     readonly rss: number | null;
   }
   | { readonly sluice: "report"; readonly report: object }
+  /** What was counted, by each of its sources; `id` is that of the question, 0 for a last word. */
+  | { readonly sluice: "metrics"; readonly id: number; readonly snapshots: readonly (readonly object[])[] }
   | { readonly sluice: "configured"; readonly id: number; readonly error: string | null };
 
 /** What a supervisor tells its workers, one message after the other: the next one when the last was heard. */
@@ -131,7 +135,9 @@ export type ToWorker =
   | { readonly sluice: "succeeded" }
   /** Nobody holds its sockets for it any more. */
   | { readonly sluice: "alone" }
-  | { readonly sluice: "configure"; readonly id: number; readonly limits: object };
+  | { readonly sluice: "configure"; readonly id: number; readonly limits: object }
+  /** Asks for what was counted. */
+  | { readonly sluice: "count"; readonly id: number };
 
 /** Where a server listens, as one text: it is the same in all workers. */
 export function placesOf({ addresses }: Pick<ServerState, "addresses">): string {

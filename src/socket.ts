@@ -106,6 +106,16 @@ export interface RawSocket {
   setKeepAlive(on: boolean, delay: number): void;
 }
 
+/** A TLS handshake that is over. */
+export interface EndedHandshake {
+  /** Since the connection was accepted, in ms. */
+  readonly duration: number;
+  /** What was agreed on, such as `TLSv1.3`; null if nothing was, or the runtime does not tell. */
+  readonly version: string | null;
+  /** Why it failed, in one word; null if it did not. */
+  readonly error: string | null;
+}
+
 /** What a listener tells its owner. */
 export interface ListenerEvents {
   /** A connection; nothing of it is read until its `start`. */
@@ -117,6 +127,8 @@ export interface ListenerEvents {
   failed(error: Error & { readonly code?: string }): void;
   /** A peer has broken what comes before everything else, and was reset; `first` in a burst of such. */
   broke?(peer: Address, error: Error, first: boolean): void;
+  /** A TLS handshake has ended, well or not; where it did well `accepted` follows. */
+  handshook?(ended: EndedHandshake): void;
 }
 
 /** An open listening socket. */

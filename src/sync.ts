@@ -13,12 +13,12 @@ interface Waiter {
 }
 
 /** Why a context has ended, so that any reason can be told from none. */
-interface End {
+export interface End {
   readonly reason: unknown;
 }
 
 /** Why a context or signal has ended; null while it lives. @throws {OptionError} It is neither. */
-function endOf(ctx: ContextParent | undefined): End | null {
+export function endOf(ctx: ContextParent | undefined): End | null {
   if (ctx === undefined) return null;
   const given: unknown = ctx;
   if (typeof given !== "object" || given === null || !("aborted" in given || "signal" in given)) {

@@ -171,7 +171,7 @@ class BunListener extends IdleOwner implements SocketListener {
 
   /** The end of a TLS handshake. */
   greeted(greeting: Greeting, ok: boolean): void {
-    this.#greeting.delete(greeting);
+    if (this.#greeting.delete(greeting)) this.#tell(greeting, ok);
     if (!ok) return;
     if (!this.#stopped) return this.#take(greeting.raw);
     // It was begun before the listener closed: whoever is served out takes it in.
@@ -179,6 +179,11 @@ class BunListener extends IdleOwner implements SocketListener {
     if (this.#events === null) return socket.destroy();
     this.#events.accepted(socket);
     socket.settle();
+  }
+
+  #tell({ began, raw }: Greeting, ok: boolean): void {
+    const version = ok ? raw.getTLSVersion?.() ?? null : null;
+    this.#events?.handshook?.({ duration: performance.now() - began, version, error: ok ? null : "failed" });
   }
 
   #take(raw: NativeSocket): void {
@@ -206,6 +211,7 @@ class BunListener extends IdleOwner implements SocketListener {
 /** One TLS handshake of a listener. */
 class Greeting extends IdleOwner {
   readonly raw: NativeSocket;
+  readonly began: number = performance.now();
   readonly #listener: BunListener;
 
   constructor(raw: NativeSocket, listener: BunListener) {

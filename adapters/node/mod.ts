@@ -134,7 +134,7 @@ export class NodeListener implements SocketListener {
   /** Accepted and not yet given away: before `start`, or between `failed` and `resume`. */
   #waiting: RawSocket[] = [];
   /** TLS handshakes under way. */
-  readonly #greeting = new Set<net.Socket>();
+  readonly #greeting: Map<net.Socket, number> = new Map();
   /** The same where something comes before TLS. */
   readonly #later: BeforeTls | null;
   #events: ListenerEvents | null = null;
@@ -166,7 +166,10 @@ export class NodeListener implements SocketListener {
     server.on("error", (error) => this.fail(error));
     server.on("connection", (socket) => this.#connected(socket));
     // Handshakes that fail cost their own connection only.
-    server.on("tlsClientError", (_error, socket: net.Socket) => void socket.destroy());
+    server.on("tlsClientError", (error, socket: net.Socket) => {
+      this.#handshook(socket, (error as { code?: string }).code ?? "ERR_TLS");
+      socket.destroy();
+    });
     server.on("secureConnection", (socket: net.Socket) => this.#greeted(socket));
   }
 
@@ -195,7 +198,11 @@ export class NodeListener implements SocketListener {
   }
 
   async secure(socket: RawSocket, unread: Uint8Array): Promise<RawSocket | null> {
+    const began = performance.now();
     const secure = await this.#later!.greet(socket, unread);
+    const version = (secure as tls.TLSSocket | null)?.getProtocol() ?? null;
+    const error = secure === null ? "failed" : null;
+    this.#events?.handshook?.({ duration: performance.now() - began, version, error });
     if (secure === null) return null;
     const accepted = this.#wrap(secure);
     if (this.#believe(accepted.tls!, secure as tls.TLSSocket)) return accepted;
@@ -213,9 +220,9 @@ export class NodeListener implements SocketListener {
   }
 
   dropHandshakes(): readonly Address[] {
-    const begun = [...this.#greeting].filter((socket) => socket.bytesRead > 0);
+    const begun = [...this.#greeting.keys()].filter((socket) => socket.bytesRead > 0);
     const peers = begun.map((socket) => addressOf(socket.remoteAddress ?? "", socket.remotePort ?? 0));
-    for (const socket of this.#greeting) socket.destroy();
+    for (const socket of this.#greeting.keys()) socket.destroy();
     return [...peers, ...this.#later?.drop() ?? []];
   }
 
@@ -239,13 +246,23 @@ export class NodeListener implements SocketListener {
   #connected(socket: net.Socket): void {
     if (this.refuses(socket)) return;
     if (!(this.#server instanceof tls.Server)) return this.#accept(socket);
-    this.#greeting.add(socket);
+    this.#greeting.set(socket, performance.now());
     socket.on("error", ignore);
-    socket.once("close", () => this.#greeting.delete(socket));
+    socket.once("close", () => this.#handshook(socket, "closed"));
+  }
+
+  /** The end of a handshake, told once. */
+  #handshook(socket: net.Socket, error: string | null): void {
+    const plain = (socket as { _parent?: net.Socket })._parent ?? socket;
+    const began = this.#greeting.get(plain);
+    if (began === undefined) return;
+    this.#greeting.delete(plain);
+    const version = error === null ? (socket as tls.TLSSocket).getProtocol() : null;
+    this.#events?.handshook?.({ duration: performance.now() - began, version, error });
   }
 
   #greeted(socket: net.Socket): void {
-    this.#greeting.delete((socket as { _parent?: net.Socket })._parent ?? socket);
+    this.#handshook(socket, null);
     const accepted = this.#wrap(socket);
     if (!this.#believe(accepted.tls!, socket as tls.TLSSocket)) return accepted.destroy();
     // It was begun before the listener closed: whoever is served out takes it in.

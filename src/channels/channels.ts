@@ -20,6 +20,7 @@ import type {
   ChannelHeaders,
   ChannelReader,
   ChannelsOptions,
+  ChannelsStats,
   InstanceState,
   Member,
   Published,
@@ -34,6 +35,7 @@ import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
 import { sizeOf } from "../text_size.ts";
 import { LogReader } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
+import { ChannelCounts } from "./server/counts.ts";
 import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
 import { areHeaders, HEADERS_RULE } from "./server/headers.ts";
 import { DirectQueues, ownerOf, sessionStream, userStream } from "./server/direct.ts";
@@ -82,6 +84,7 @@ const MAX_ID = 255;
 export class Channels implements AsyncDisposable {
   readonly #settings: ChannelsSettings;
   readonly #log: ChannelLog;
+  readonly #counts: ChannelCounts = new ChannelCounts();
   readonly #notices: Notices;
   readonly #sessions: Sessions;
   readonly #presence: Presence;
@@ -106,12 +109,19 @@ export class Channels implements AsyncDisposable {
     const settings = this.#settings = channelsSettings(options);
     const { log, clock, instance, limits, logger } = settings;
     this.#log = log;
-    const failed = (what: string, error: unknown): void => void logger.error(what, { instance, error });
+    const counts = this.#counts;
+    const failed = (what: string, error: unknown): void => {
+      counts.failures++;
+      logger.error(what, { instance, error });
+    };
     this.#notices = new Notices(log, clock, settings.checkEvery, failed);
     const signer = new Signer(settings.secrets);
     const pace = new Pace(clock);
     const reads = new Semaphore(READS);
-    const feeds = new Feeds({ log, signer, pace, reads, clock, maxReplay: limits.maxReplay, failed }, this.#notices);
+    const feeds = new Feeds(
+      { log, signer, pace, reads, clock, counts, maxReplay: limits.maxReplay, failed },
+      this.#notices,
+    );
     this.#presence = new Presence({
       log,
       clock,
@@ -130,6 +140,7 @@ export class Channels implements AsyncDisposable {
       clock,
       notices: this.#notices,
       instance,
+      counts,
       keep: settings.queue,
       attempts: settings.queue.attempts,
       window: settings.session.window,
@@ -141,6 +152,7 @@ export class Channels implements AsyncDisposable {
       signer,
       clock,
       instance,
+      counts,
       expiry: settings.session.expiry,
       failed,
       ready: () => this.#start(),
@@ -171,6 +183,7 @@ export class Channels implements AsyncDisposable {
       signer,
       pace,
       feeds,
+      counts,
       sessions: this.#sessions,
       presence: this.#presence,
       direct: this.#direct,
@@ -198,6 +211,29 @@ export class Channels implements AsyncDisposable {
   /** Sessions of this instance, those included whose client is away. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** Counters of this instance. */
+  get stats(): ChannelsStats {
+    const { ended, connects, subscriptions, lag, published, delivered, recoveries, gaps, slow } = this.#counts;
+    const { direct, received, calls, failures } = this.#counts;
+    return {
+      sessions: this.#sessions.states,
+      ended: { ...ended },
+      connects: { ...connects },
+      subscriptions,
+      lag,
+      published: { ...published },
+      delivered: { ...delivered },
+      recoveries: { ...recoveries },
+      gaps: { ...gaps },
+      slow,
+      direct: { ...direct },
+      unacknowledged: this.#direct.unacknowledged,
+      received: { ...received },
+      calls: { ...calls },
+      failures,
+    };
   }
 
   /**
@@ -407,7 +443,12 @@ export class Channels implements AsyncDisposable {
   async #append(channel: string, entry: NewEntry, id: string | null = null): Promise<Appended> {
     const { history, dedupe } = this.#settings;
     const options = { keep: history(channel), dedupeAge: dedupe, ...(id === null ? {} : { id }) };
-    const appended = await unavailable(this.#log.append(channel, entry, options));
+    const isPublished = entry.kind === "message";
+    const { published } = this.#counts;
+    const appended = await unavailable(this.#log.append(channel, entry, options), () => {
+      if (isPublished) published.failed++;
+    });
+    if (isPublished) published[appended.duplicate ? "duplicate" : "new"]++;
     // Of a repeated one nobody may have been told.
     if (appended.offset === 1) this.#created(channel);
     return appended;
@@ -468,9 +509,14 @@ export class Channels implements AsyncDisposable {
 /** What connections share, put together. */
 function worldOf(
   { clock, instance, limits, log }: ChannelsSettings,
-  parts: Pick<LinkWorld, "signer" | "pace" | "feeds" | "sessions" | "presence" | "direct" | "failed" | "watch"> & {
-    readonly publisher: Publisher;
-  },
+  parts:
+    & Pick<
+      LinkWorld,
+      "signer" | "pace" | "feeds" | "counts" | "sessions" | "presence" | "direct" | "failed" | "watch"
+    >
+    & {
+      readonly publisher: Publisher;
+    },
 ): LinkWorld {
   const { publisher, ...others } = parts;
   const { maxMessageBytes, maxSubscriptions, maxMatches, maxPending } = limits;
@@ -491,10 +537,11 @@ function worldOf(
 }
 
 /** What the log rejects with, in the words of channels. */
-async function unavailable<T>(given: Promise<T>): Promise<T> {
+async function unavailable<T>(given: Promise<T>, failed: () => void = () => {}): Promise<T> {
   try {
     return await given;
   } catch (error) {
+    failed();
     if (error instanceof ChannelError) throw error;
     throw new ChannelError("unavailable", `The log failed: ${(error as Error).message}`, { cause: error });
   }

@@ -256,6 +256,42 @@ export interface InstanceState {
   readonly state: "up" | "draining" | "lost" | "down";
 }
 
+/** Counters of one instance's channels, since they began; what is said to be now is of this moment. */
+export interface ChannelsStats {
+  /** Sessions now: those whose client is connected, and those whose client is away. */
+  readonly sessions: Readonly<Record<"connected" | "away", number>>;
+  /** Sessions that are over: not come back in time, revoked, or gone on at another instance. */
+  readonly ended: Readonly<Record<"expired" | "revoked" | "moved", number>>;
+  /** Clients that said hello: as a new session, as one that is still there, or refused. */
+  readonly connects: Readonly<Record<"new" | "resumed" | "refused", number>>;
+  /** Subscriptions of clients now: looking for their place, waiting for what they missed, or live. */
+  readonly subscriptions: Readonly<Record<"opening" | "behind" | "live", number>>;
+  /** Messages that the subscription which is furthest behind still has to get now. */
+  readonly lag: number;
+  /** Messages published here: new, there already under the same id, or not taken by the log. */
+  readonly published: Readonly<Record<"new" | "duplicate" | "failed", number>>;
+  /** Messages given to subscribers: as they were published, or from the log. */
+  readonly delivered: Readonly<Record<"live" | "log", number>>;
+  /** Subscriptions that came back with a position, and are live again: with all that they missed, or with a gap. */
+  readonly recoveries: Readonly<Record<"whole" | "gapped", number>>;
+  /** Gaps that were declared to clients, by reason. */
+  readonly gaps: Readonly<Record<GapReason, number>>;
+  /** Times that a subscriber was too slow for live messages, and is read for from the log. */
+  readonly slow: number;
+  /** Direct messages: queued, given for the first time, given again, acknowledged, refused, given up. */
+  readonly direct: Readonly<
+    Record<"sent" | "delivered" | "redelivered" | "acknowledged" | "refused" | "dead", number>
+  >;
+  /** Direct messages that clients have now, and have not acknowledged. */
+  readonly unacknowledged: number;
+  /** Messages of clients: handled, refused, or failed in their handler. */
+  readonly received: Readonly<Record<"handled" | "refused" | "failed", number>>;
+  /** Calls of clients: answered, refused, or failed in their handler. */
+  readonly calls: Readonly<Record<"answered" | "refused" | "failed", number>>;
+  /** Failures that nobody waited for: of the log, mostly. */
+  readonly failures: number;
+}
+
 /** A message as a subscriber on the server sees it. */
 export interface ChannelMessage {
   /** Where it was published. */

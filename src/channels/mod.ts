@@ -51,6 +51,7 @@ export type {
   ChannelReader,
   ChannelSession,
   ChannelsOptions,
+  ChannelsStats,
   ClientCall,
   ClientMessage,
   GapReason,

@@ -30,6 +30,11 @@ export const BUILT_IN: readonly BuiltIn[] = [
     summary: "says whether a configuration can be used",
     load: async () => (await import("./check.ts")).CHECK,
   },
+  {
+    name: "metrics",
+    summary: "files for Prometheus and Grafana",
+    load: async () => (await import("./metrics.ts")).METRICS,
+  },
 ];
 
 async function control(name: "status" | "reload" | "stop"): Promise<ToolCommand> {

@@ -36,6 +36,23 @@ export function port(flag: string, value: string): number {
   return read;
 }
 
+/** A place to listen: a port, of all addresses, or an address and a port. */
+export interface Place {
+  readonly port: number;
+  readonly hostname?: string;
+}
+
+/** `9464`, `127.0.0.1:9464`, `[::1]:9464`. */
+export function place(flag: string, value: string): Place {
+  const [, bracketed, bare, digits = ""] = /^(?:\[([^\]]+)\]:|([^:]+):)?(\d+)$/.exec(value) ?? [];
+  if (digits === "" || Number(digits) > MAX_PORT) {
+    const forms = "a port, or an address and a port as 127.0.0.1:9464 or [::1]:9464";
+    throw new UsageError(`${flag} must be ${forms}, got ${JSON.stringify(value)}`);
+  }
+  const hostname = bracketed ?? bare;
+  return { port: Number(digits), ...(hostname === undefined ? {} : { hostname }) };
+}
+
 /** A duration, in ms. */
 export function duration(flag: string, value: string): number {
   const [, amount, unit = "ms"] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value) ?? [];

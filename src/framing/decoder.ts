@@ -30,6 +30,19 @@ export interface Decoder<T> {
    * decoder, and tells a takeover where the frames nobody took begin.
    */
   measure(bytes: Uint8Array, count: number): number;
+  /** The same in two steps, for who lets frames wait. @default what waits are frames */
+  readonly sealed?: SealedFrames<unknown, T>;
+}
+
+/**
+ * Frames that wait as they were cut, and are opened when somebody takes them: what they become may be a thousand times
+ * as large.
+ */
+export interface SealedFrames<Raw, T> {
+  /** Cuts what arrives, and opens nothing. */
+  readonly cut: Decoder<Raw>;
+  /** Opens what was cut. @throws {FrameError} It is not what it should be: this frame is where the stream breaks. */
+  open(raw: Raw): T;
 }
 
 /** Turns a frame into the bytes that its decoder cuts out again. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { endOfTurn } from "../clock.ts";
 import type { Names } from "../names.ts";
 import { duration } from "../validate.ts";
 import { Boundary } from "../server/conn/boundary.ts";
@@ -41,6 +42,12 @@ export const STREAM_NAMES: Names<FrameStreamOptions> = { highWaterMark: true, fi
 /** Bytes of waiting frames at which the connection is paused: one large chunk, and a second is on its way. */
 const DEFAULT_HIGH_WATER_MARK = 64 * 1024;
 
+/** Frames opened for one batch, or between two looks at the time: each may be as large as its payload's limit. */
+const MAX_OPENED = 16;
+
+/** Ms after which others have their turn, before more frames of this connection are opened. */
+const MAX_OPENING = 4;
+
 /**
  * The queue between a connection and whoever takes its frames. `wake` is called when there may be something to take.
  * *Busy*, to the connection, lasts from a frame's arrival until its taker asks again and finds nothing.
@@ -52,10 +59,20 @@ export class FrameIntake<T> implements Consumer {
   readonly goodbye?: () => void | Promise<void>;
   readonly firstWithin?: number;
   readonly #conn: FrameConn;
-  readonly #decoder: Decoder<T>;
+  readonly #decoder: Decoder<unknown>;
+  /** Opens a frame when it is taken; null if frames wait as what they are. */
+  readonly #open: ((raw: unknown) => T) | null;
   readonly #wake: () => void;
   readonly #highWaterMark: number;
-  #queue: T[] = [];
+  /** Frames, or what was cut of them. */
+  #queue: unknown[] = [];
+  /** The oldest of them, if it is opened. */
+  #opened: { readonly frame: T } | null = null;
+  /** Frames opened since nothing waited or others had their turn, and since when. */
+  #openings = 0;
+  #openingSince = 0;
+  /** Others have their turn: nothing is opened. */
+  #isResting = false;
   /** Frames at the front of the queue that are taken. */
   #taken = 0;
   /** Takes, of one frame or of all that waited. */
@@ -81,7 +98,9 @@ export class FrameIntake<T> implements Consumer {
   ) {
     this.#conn = conn;
     this.#boundary = new Boundary(conn);
-    this.#decoder = decoder;
+    const { sealed } = decoder;
+    this.#decoder = sealed?.cut ?? decoder;
+    this.#open = sealed === undefined ? null : (raw) => sealed.open(raw);
     this.#wake = wake;
     this.#highWaterMark = positiveInteger("highWaterMark", options.highWaterMark, DEFAULT_HIGH_WATER_MARK);
     const firstWithin = duration("firstFrameTimeout", options.firstFrameTimeout, 0);
@@ -108,14 +127,22 @@ export class FrameIntake<T> implements Consumer {
     return this.#boundary.isBusy ? 1 + this.#takes : 0;
   }
 
-  /** Frames that wait. */
+  /**
+   * Frames that may be taken. Where the oldest has to be opened and can't be, the stream breaks here, and none may; nor
+   * while others have their turn.
+   */
   get size(): number {
+    if (this.#open !== null && this.#opened === null && this.#waiting > 0) this.#openNext(this.#open);
+    return this.#isResting ? 0 : this.#waiting;
+  }
+
+  get #waiting(): number {
     return this.#queue.length - this.#taken;
   }
 
   /** No more frames will be queued. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#ended && !(this.#isResting && this.#waiting > 0);
   }
 
   get paused(): boolean {
@@ -126,18 +153,27 @@ export class FrameIntake<T> implements Consumer {
   take(): T {
     this.#takes++;
     this.#conn.took();
-    const frame = this.#queue[this.#taken++];
+    const waited = this.#queue[this.#taken++];
+    const frame = this.#opened === null ? waited as T : this.#opened.frame;
+    this.#opened = null;
     if (this.#taken === this.#queue.length) this.#emptied();
     return frame;
   }
 
-  /** All frames that wait. */
+  /** All frames that wait; of those that have to be opened a few. Only while `size` is above 0. */
   takeAll(): T[] {
+    if (this.#open !== null) return this.#takeOpened();
     this.#takes++;
-    this.#conn.took(this.size);
+    this.#conn.took(this.#waiting);
     const frames = this.#taken === 0 ? this.#queue : this.#queue.slice(this.#taken);
     this.#queue = [];
     this.#emptied();
+    return frames as T[];
+  }
+
+  #takeOpened(): T[] {
+    const frames: T[] = [];
+    do frames.push(this.take()); while (frames.length < MAX_OPENED && this.size > 0);
     return frames;
   }
 
@@ -155,7 +191,7 @@ export class FrameIntake<T> implements Consumer {
 
   /** The taker wants more and there is nothing: what it took is dealt with. */
   idle(): void {
-    if (this.size === 0 && this.#error === null) this.#report(false);
+    if (this.#waiting === 0 && this.#error === null) this.#report(false);
   }
 
   /** Gives the connection back, with the bytes of all frames that nobody took. */
@@ -177,7 +213,7 @@ export class FrameIntake<T> implements Consumer {
     } catch (error) {
       return this.#fail(error);
     }
-    if (this.size === 0) {
+    if (this.#waiting === 0) {
       this.#dropRaw();
       return this.#report(this.#boundary.isBusy);
     }
@@ -195,7 +231,7 @@ export class FrameIntake<T> implements Consumer {
       return this.#fail(error);
     }
     this.#ended = true;
-    this.#report(this.#boundary.isBusy || this.size > 0);
+    this.#report(this.#boundary.isBusy || this.#waiting > 0);
     this.#wake();
   }
 
@@ -210,7 +246,7 @@ export class FrameIntake<T> implements Consumer {
   afterFin(chunk: Uint8Array): number {
     if (this.#failed) return 0;
     const began = this.#decoder.buffered > 0 ? 1 : 0;
-    const frames: T[] = [];
+    const frames: unknown[] = [];
     try {
       this.#decoder.decode(chunk, frames);
     } catch {
@@ -229,12 +265,38 @@ export class FrameIntake<T> implements Consumer {
     this.#wake();
   }
 
+  #openNext(open: (raw: unknown) => T): void {
+    if (this.#isResting || this.#rests()) return;
+    try {
+      this.#opened = { frame: open(this.#queue[this.#taken]) };
+    } catch (error) {
+      this.#ended = true;
+      this.#failed = true;
+      this.#error = error;
+      this.#emptied();
+    }
+  }
+
+  /** Frames have been opened for so long that whoever else has something to do comes first. */
+  #rests(): boolean {
+    if (this.#openings++ === 0) this.#openingSince = performance.now();
+    if (this.#openings % MAX_OPENED > 0 || performance.now() - this.#openingSince < MAX_OPENING) return false;
+    this.#openings = 0;
+    this.#isResting = true;
+    endOfTurn(() => {
+      this.#isResting = false;
+      this.#wake();
+    });
+    return true;
+  }
+
   #emptied(): void {
     // The bytes of a broken frame are only here: the decoder has let go of them.
     if (this.#failed) this.#raw = [this.#unread()];
     else this.#dropRaw();
     this.#queue.length = 0;
     this.#taken = 0;
+    this.#openings = 0;
     this.#boundary.press(false);
   }
 
@@ -243,6 +305,7 @@ export class FrameIntake<T> implements Consumer {
     this.#detached = true;
     this.#boundary.forget();
     this.#queue = [];
+    this.#opened = null;
     this.#taken = 0;
     this.#dropRaw();
   }

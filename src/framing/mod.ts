@@ -3,7 +3,7 @@
  *
  * @module
  */
-export type { Codec, Decoder, Encoder, FrameErrorCode } from "./decoder.ts";
+export type { Codec, Decoder, Encoder, FrameErrorCode, SealedFrames } from "./decoder.ts";
 export {
   delimiterCodec,
   delimiterDecoder,

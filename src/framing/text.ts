@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { FrameError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { frameError } from "./base_decoder.ts";
 import type { Decoder } from "./decoder.ts";
+import { MappedDecoder } from "./mapped_decoder.ts";
 
 /** How bytes become text. */
 export interface TextOptions {
@@ -47,56 +47,8 @@ export const TEXT_NAMES: Names<TextOptions> = { fatal: true };
  */
 export function textDecoder(frames: Decoder<Uint8Array>, options: TextOptions = {}): Decoder<string> {
   checkNames("textDecoder()", options, TEXT_NAMES);
-  return new TextFrameDecoder(frames, options.fatal ?? false);
-}
-
-class TextFrameDecoder implements Decoder<string> {
-  readonly #frames: Decoder<Uint8Array>;
-  readonly #fatal: boolean;
-  #error: FrameError | null = null;
-
-  constructor(frames: Decoder<Uint8Array>, fatal: boolean) {
-    this.#frames = frames;
-    this.#fatal = fatal;
-  }
-
-  get buffered(): number {
-    return this.#error === null ? this.#frames.buffered : 0;
-  }
-
-  unread(): Uint8Array {
-    return this.#error === null ? this.#frames.unread() : new Uint8Array(0);
-  }
-
-  measure(bytes: Uint8Array, count: number): number {
-    return this.#frames.measure(bytes, count);
-  }
-
-  decode(chunk: Uint8Array, out: string[]): void {
-    this.#convert((frames) => this.#frames.decode(chunk, frames), out);
-  }
-
-  finish(out: string[]): void {
-    this.#convert((frames) => this.#frames.finish(frames), out);
-  }
-
-  #convert(cut: (frames: Uint8Array[]) => void, out: string[]): void {
-    if (this.#error !== null) {
-      throw frameError("ERR_FRAME_DEAD", "The decoder is dead after an earlier error", { cause: this.#error });
-    }
-    const frames: Uint8Array[] = [];
-    try {
-      try {
-        cut(frames);
-      } finally {
-        // Also after an error: what was decoded before it is delivered, and an earlier bad text is the first error.
-        for (const frame of frames) out.push(toText(frame, this.#fatal));
-      }
-    } catch (error) {
-      if (error instanceof FrameError) this.#error = error;
-      throw error;
-    }
-  }
+  const fatal = options.fatal ?? false;
+  return new MappedDecoder(frames, (bytes) => toText(bytes, fatal));
 }
 
 /**

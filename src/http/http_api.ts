@@ -10,6 +10,7 @@ import type { Server } from "../server/server_api.ts";
 import type { Address } from "../endpoint.ts";
 import type { AccessLogOptions } from "./extras/access_log.ts";
 import type { RefusalReason } from "./http_errors.ts";
+import type { HttpObserver } from "./http_observer.ts";
 
 /** What a handler gives; undefined only after `ctx.hijack()`. */
 export type HttpResult = Response | undefined;
@@ -52,6 +53,12 @@ export interface HttpContext extends HandlerContext {
   readonly target: string;
   /** Unique within the server: the connection's number and the request's within it. */
   readonly requestId: string;
+  /**
+   * The route that serves the request, as a router or the handler says it: `"/users/:id"`, never the path, since metrics
+   * count by it, and traces are named by it. Setting it throws an `OptionError` for what is no text of up to 256
+   * printable characters. @default ""
+   */
+  route: string;
   /** W3C Trace Context: the caller's trace continued, or one that begins here. */
   readonly traceparent: string;
   /** Trailer fields of the request; null until its body was read to the end, and if there were none. */
@@ -130,6 +137,22 @@ export interface HttpOptions extends ServeOptions, HttpLimitOptions {
   onConnect?: HttpHandler;
 }
 
+/** Counters of a protocol that connections were handed over to. */
+export interface UpgradeStats {
+  /** Connections that have begun to speak it. */
+  readonly began: number;
+  /** Connections that speak it now. */
+  readonly active: number;
+  /** Messages that came. */
+  readonly received: number;
+  /** Messages that were sent. */
+  readonly sent: number;
+  /** Messages that were not sent: the peer was slow, or had been told goodbye. */
+  readonly dropped: number;
+  /** How connections ended, by the protocol's own code, such as a WebSocket's close code. */
+  readonly ends: Readonly<Record<string, number>>;
+}
+
 /** Counters since the server began. */
 export interface HttpStats {
   /** Requests whose head was accepted. */
@@ -146,12 +169,21 @@ export interface HttpStats {
   readonly handlerErrors: number;
   /** Answers that broke off: the handler's stream failed, or the client went away. */
   readonly aborted: number;
+  /** Protocols that connections were handed over to, by their names: `websocket`, once there was one. */
+  readonly upgraded: Readonly<Record<string, UpgradeStats>>;
 }
 
 /** A running HTTP server. */
 export interface HttpServer extends Server {
   /** Counters of requests. */
   readonly http: HttpStats;
+  /**
+   * Lets an observer hear of requests, and of all else that happens, from now on. The returned function ends it. Where
+   * nobody listens it costs nothing.
+   *
+   * @throws {OptionError} It has none of the functions that are called, or one is none.
+   */
+  observe(observer: HttpObserver): () => void;
   /**
    * Changes limits while it runs; what is not given stays.
    *

@@ -11,7 +11,7 @@
  *
  * @module
  */
-export type { AccessLogOptions, AccessRecord } from "./extras/access_log.ts";
+export type { AccessLogOptions } from "./extras/access_log.ts";
 export {
   RESPONSE_END,
   type ResponseEvent,
@@ -43,6 +43,7 @@ export { END, type ParserEvent, type ParserLimits, RequestHead, RequestParser, t
 export { reply, type ReplyInit } from "./answer/reply.ts";
 export { contextOf } from "./request/context_of.ts";
 export { nativeRequest } from "./request/request.ts";
+export type { EndedUpgrade, HttpObserver, ObservedRequest, RefusedRequest } from "./http_observer.ts";
 export type { Sample } from "./extras/sampling.ts";
 export { createHttpServer, serveHttp } from "./server.ts";
 export type {
@@ -55,4 +56,5 @@ export type {
   HttpResult,
   HttpServer,
   HttpStats,
+  UpgradeStats,
 } from "./http_api.ts";

@@ -5,13 +5,16 @@
  */
 import type { Connection } from "../server/conn/connection.ts";
 import { checkNames } from "../names.ts";
+import { checkObserver, hears, Observers } from "../observers.ts";
+import { isForProbes } from "../probes.ts";
 import { openListener } from "../server/accept/listener.ts";
 import type { ConfigureOptions } from "../server/serve_options.ts";
 import type { BusyConn } from "../server/drain/report.ts";
 import { TcpServer } from "../server/server.ts";
 import { callable, checkServer } from "../validate.ts";
 import { accessLogFrom } from "./extras/access_log.ts";
-import { isHealthHandler } from "./extras/health.ts";
+import { SERVER_EVENTS } from "../server/server_observer.ts";
+import { HTTP_EVENTS, type HttpObserver, REQUEST_EVENTS } from "./http_observer.ts";
 import { HttpConn } from "./conn/http_conn.ts";
 import {
   coreOptions,
@@ -45,10 +48,14 @@ function handlerOf(given: HttpHandler | HttpApp): HttpApp["fetch"] {
 
 class Http1Server extends TcpServer implements HttpServer {
   readonly #service: HttpService;
+  readonly #observers: Observers<HttpObserver>;
 
   constructor(options: HttpOptions, limits: HttpLimits, handler: HttpApp["fetch"]) {
     const ownWord = (): string => overloadAnswer(this.#service.date(), this.#service.limits.retryAfter);
     super(coreOptions(options, ownWord), (conn) => conn.consume(new HttpConn(conn as Connection, this.#service)));
+    this.#observers = new Observers((error) => this.observerFailed(error));
+    const accessLog = accessLogFrom(options.accessLog, this.clock, this.log);
+    if (accessLog !== null) this.#observers.add(accessLog);
     this.#service = new HttpService({
       server: this,
       handler,
@@ -56,7 +63,7 @@ class Http1Server extends TcpServer implements HttpServer {
       limits,
       clock: this.clock,
       trust: new ProxyTrust(options.trustProxy),
-      accessLog: accessLogFrom(options.accessLog, this.clock),
+      observers: this.#observers,
       secure: options.tls !== undefined,
     });
   }
@@ -70,11 +77,23 @@ class Http1Server extends TcpServer implements HttpServer {
   }
 
   override get forProbes(): boolean {
-    return isHealthHandler(this.#service.handler);
+    return isForProbes(this.#service.handler);
   }
 
   override busy(): BusyConn[] {
     return [...super.busy(), ...this.#service.outliving(this.clock.now())];
+  }
+
+  override observe(observer: HttpObserver): () => void {
+    checkObserver(observer, HTTP_EVENTS);
+    // Of requests nothing is made for who doesn't hear of them.
+    const ends = [
+      hears(observer, REQUEST_EVENTS) ? this.#observers.add(observer) : null,
+      hears(observer, SERVER_EVENTS) ? super.observe(observer) : null,
+    ];
+    return () => {
+      for (const end of ends) end?.();
+    };
   }
 
   /** For whoever holds its socket, and has others serve it as well. */

@@ -8,11 +8,12 @@ import { background, CancelContext } from "../context/mod.ts";
 import { ServerClosedError } from "../errors.ts";
 import { checkNames, type Names } from "../names.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
+import { checkObserver, Observers } from "../observers.ts";
 import type { Address, TlsCertificate } from "../endpoint.ts";
 import type { Adapter, Isolated } from "../platform.ts";
-import type { RawSocket } from "../socket.ts";
+import type { EndedHandshake, RawSocket } from "../socket.ts";
 import { AcceptLoop, type AcceptSink } from "./accept/accept_loop.ts";
-import { Admission, longestIdle } from "./accept/admission.ts";
+import { Admission, type AdmissionReason, longestIdle } from "./accept/admission.ts";
 import { AdmissionQueue } from "./accept/admission_queue.ts";
 import { ConnContext } from "./conn/handler_context.ts";
 import { formatAddress, queuedAt, urlOf } from "../address.ts";
@@ -40,6 +41,7 @@ import {
   type ServeOptions,
 } from "./serve_options.ts";
 import type { BusyConn, DrainPhase, DrainReport, Holder } from "./drain/report.ts";
+import { type MetricSource, SERVER_EVENTS, type ServerObserver } from "./server_observer.ts";
 import type { Handler, HookOptions, Server, ServerStats, ShutdownBudget, ShutdownOptions } from "./server_api.ts";
 import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
@@ -75,6 +77,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   isolated: Isolated = (run, given) => run(given);
   limits: ConnLimits;
   state: "running" | "draining" | "closed" = "running";
+  readonly #observers: Observers<ServerObserver> = new Observers((error) => this.observerFailed(error));
   readonly #handler: Handler;
   readonly #options: ServeOptions;
   readonly #admission: Admission;
@@ -159,7 +162,13 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   get stats(): ServerStats {
     const { rejected } = this.#queue;
-    return { ...this.#count, active: this.#admission.total, queued: this.#queue.size, rejected: { ...rejected } };
+    return {
+      ...this.#count,
+      active: this.#admission.total,
+      queued: this.#queue.size,
+      rejected: { ...rejected },
+      handshakes: this.handshakes(),
+    };
   }
 
   serve(listener: Listener): void {
@@ -200,6 +209,17 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.#queue.admit();
   }
 
+  observe(observer: ServerObserver): () => void {
+    checkObserver(observer, SERVER_EVENTS);
+    return this.#observers.add(observer);
+  }
+
+  /** What its observers count with, each once. */
+  get sources(): readonly MetricSource[] {
+    const all = (this.#observers.list ?? []).flatMap(({ source }) => source === undefined ? [] : [source]);
+    return [...new Set(all)];
+  }
+
   onShutdown(name: string, run: HookFunction, options: HookOptions = {}): () => void {
     checkNames("onShutdown()", options, HOOK_NAMES);
     const fallback = Math.min(HOOK_TIMEOUT, this.#drainLimits.grace / 10);
@@ -229,7 +249,20 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
       this.#admission.force(socket);
       return this.#admit(socket);
     }
-    this.#queue.reject(socket, policy === "queue" ? "queueFull" : reason, this);
+    this.#reject(socket, policy === "queue" ? "queueFull" : reason);
+  }
+
+  #reject(socket: RawSocket, reason: AdmissionReason | "queueFull"): void {
+    // A socket that is gone has no addresses any more on some runtimes.
+    if (this.#observers.list !== null) {
+      const { remote } = socket;
+      this.#observers.tell((observer) => observer.rejected?.(reason, remote));
+    }
+    this.#queue.reject(socket, reason, this);
+  }
+
+  handshook(ended: EndedHandshake): void {
+    if (this.#observers.list !== null) this.#observers.tell((observer) => observer.handshake?.(ended));
   }
 
   acceptFailed(error: Error, first: boolean): void {
@@ -254,6 +287,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (!this.limits.noDelay) socket.setNoDelay(false);
     // Who comes in the lame duck is served like all others, and asked to finish when that is over.
     this.#watch?.accepted(conn);
+    if (this.#observers.list !== null) this.#observers.tell((observer) => observer.accepted?.(conn));
     conn.start(ahead);
     this.#handle(conn, ctx);
   }
@@ -314,9 +348,21 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     if (!this.tracked.has(conn)) return;
     this.#admission.leave(conn.socket);
     conn.ctx!.cancel(conn.ending.failure ?? undefined);
+    if (this.#observers.list !== null) this.#tellEnd(conn);
     // First who waits, then who leaves: a drain must not find nobody in between.
     this.#queue.admit();
     this.#forget(conn);
+  }
+
+  #tellEnd(conn: Connection): void {
+    const { messages, bytes } = conn.afterFin ?? { messages: 0, bytes: 0 };
+    const ended = {
+      conn,
+      duration: this.clock.now() - conn.openedAt,
+      error: conn.ending.failure,
+      afterFin: { messages, bytes },
+    };
+    this.#observers.tell((observer) => observer.closed?.(ended));
   }
 
   released(conn: Connection): void {
@@ -401,6 +447,10 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     return this.#drain !== null && this.#drain.resume();
   }
 
+  endLameDuck(): boolean {
+    return this.#drain !== null && this.#drain.endLameDuck();
+  }
+
   close(): Promise<DrainReport> {
     const later = this.#afterCalledOff(() => this.close());
     if (later !== null) return later;
@@ -422,6 +472,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   }
 
   #drained(report: DrainReport): void {
+    this.#observers.tell((observer) => observer.drained?.(report));
     if (report.resumed) {
       this.#drain = null;
       this.#watch = null;
@@ -477,10 +528,16 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   onPhase(phase: DrainPhase): void {
     this.log.info(`Drain: ${phase}`, { server: this.name, connections: this.size });
     this.#guarded(() => this.#options.onDrainPhase?.(phase));
+    this.#observers.tell((observer) => observer.drainPhase?.(phase));
   }
 
   #observer(observe: (conn: Conn, from: ConnState, to: ConnState) => void) {
     return (conn: Conn, from: ConnState, to: ConnState) => this.#guarded(() => observe(conn, from, to));
+  }
+
+  /** What an observer throws is its own affair. */
+  protected observerFailed(error: unknown): void {
+    this.log.error("An observer failed", { server: this.name, error });
   }
 
   /** Runs an observer of the user's: what it throws is its own affair. */
@@ -488,7 +545,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     try {
       call();
     } catch (error) {
-      this.log.error("An observer failed", { server: this.name, error });
+      this.observerFailed(error);
     }
   }
 }

@@ -13,6 +13,7 @@ import type { HookFunction } from "./drain/hooks.ts";
 import type { Listener } from "./accept/listener.ts";
 import type { ConfigureOptions, DrainOptions } from "./serve_options.ts";
 import type { BusyConn, DrainReport, Holder } from "./drain/report.ts";
+import type { ServerObserver } from "./server_observer.ts";
 import type { TlsCertificates } from "./tls/tls_options.ts";
 
 /**
@@ -39,6 +40,8 @@ export interface ServerStats {
   readonly peerErrors: number;
   /** Accepts that failed. */
   readonly acceptErrors: number;
+  /** TLS handshakes, and PROXY headers, that are waited for now. */
+  readonly handshakes: number;
 }
 
 /** How to stop this time; what is not given comes from the server's options. */
@@ -135,6 +138,12 @@ export interface Server extends AsyncDisposable {
    */
   reloadTls(given?: TlsCertificates): Promise<readonly TlsCertificate[]>;
   /**
+   * Lets an observer hear what happens from now on. The returned function ends it. Where nobody listens it costs nothing.
+   *
+   * @throws {OptionError} It has none of the functions that are called, or one is none.
+   */
+  observe(observer: ServerObserver): () => void;
+  /**
    * Registers work for the end of a drain, run in reverse order. The returned function unregisters it.
    *
    * @throws {OptionError} The timeouts of all hooks exceed the grace.
@@ -162,6 +171,8 @@ export interface Server extends AsyncDisposable {
   expectStop(on?: boolean): void;
   /** Calls a drain off during its lame duck; false if it is too late, or there is none. */
   resume(): boolean;
+  /** Goes on with a drain that is in its lame duck, as if that were over; false if none is. */
+  endLameDuck(): boolean;
   /** Stops at once: cuts every connection, or what is left of a running drain (Go: `Server.Close`). */
   close(): Promise<DrainReport>;
   /** Who holds a drain up right now; empty while none runs. */

@@ -4,7 +4,7 @@
  * @module
  */
 import type { BusyConn } from "../../mod.ts";
-import type { WatchedConn, WatchedServer } from "./watch_api.ts";
+import type { WaitsFor, WatchedConn, WatchedServer } from "./watch_api.ts";
 
 /** Ages of one kind at one moment. */
 export interface Ages {
@@ -47,14 +47,15 @@ export class BusyView {
     return this.server.state === "closed" && this.#seen.size === 0;
   }
 
-  /** Looks, and adds ages to `handlers` and `connections`. */
-  look(now: number, handlers: AgeList, connections: AgeList): void {
+  /** Looks, and adds ages of handlers, and of connections to each of the lists. */
+  look(now: number, handlers: AgeList, connections: readonly AgeList[]): void {
     this.#look++;
     for (const conn of this.server.busy()) {
       const isGone = conn.state === "closed";
       const seen = this.#note(isGone ? `${conn.id}/${conn.handling}` : conn.id, conn, now);
       if (conn.handling > 0) handlers.add(this.server, conn, now - seen.handlingSince);
-      if (!isGone) connections.add(this.server, conn, now - seen.bytesSince);
+      if (isGone) continue;
+      for (const list of connections) list.add(this.server, conn, now - seen.bytesSince);
     }
     for (const [key, seen] of this.#seen) if (seen.look !== this.#look) this.#seen.delete(key);
   }
@@ -79,25 +80,40 @@ export class BusyView {
   }
 }
 
+/** One that is over the mark, and whose it is. */
+export interface Aged {
+  readonly server: WatchedServer;
+  readonly conn: WatchedConn;
+}
+
 /** Collects ages. */
 export class AgeList implements Ages {
   count = 0;
   highest = 0;
   readonly #mark: number;
-  readonly #over: WatchedConn[] = [];
+  readonly #waitingFor: readonly WaitsFor[] | null;
+  readonly #over: Aged[] = [];
 
-  /** @param mark Ms from which on a connection is named. */
-  constructor(mark: number) {
+  /** @param mark Ms from which on a connection is named. @param waitingFor Only those that wait for this; null for all. */
+  constructor(mark: number, waitingFor: readonly WaitsFor[] | null = null) {
     this.#mark = mark;
+    this.#waitingFor = waitingFor;
   }
 
   get over(): readonly WatchedConn[] {
-    return this.#over.sort((a, b) => b.age - a.age);
+    return this.entries.map(({ conn }) => conn);
   }
 
-  add(server: WatchedServer, { id, peer }: BusyConn, age: number): void {
+  /** The same, with their servers. */
+  get entries(): readonly Aged[] {
+    return this.#over.sort((a, b) => b.conn.age - a.conn.age);
+  }
+
+  add(server: WatchedServer, { id, peer, waitsFor }: BusyConn, age: number): void {
+    if (this.#waitingFor !== null && !this.#waitingFor.includes(waitsFor)) return;
     this.count++;
     if (age > this.highest) this.highest = age;
-    if (age >= this.#mark) this.#over.push({ server: server.name, id, peer, age });
+    if (age < this.#mark) return;
+    this.#over.push({ server, conn: { server: server.name, id, peer, age, waitsFor } });
   }
 }

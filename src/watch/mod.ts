@@ -1,6 +1,7 @@
 /**
  * Warns before a server runs out: descriptors, heap, memory, the event loop's time, handlers and connections that
- * don't get on.
+ * don't get on. It can act: turn new connections away by degrees, cut those that make no progress, and write down what
+ * the process was busy with.
  *
  * @example
  * ```ts
@@ -14,13 +15,18 @@
  *
  * @module
  */
+export type { FileAccess, FolderLock, OpenFile } from "../files.ts";
+export type { BufferedConn, ResourceReport, ServerReport } from "./report.ts";
 export type {
+  CutOptions,
   ResourceKind,
   ResourceLimit,
+  ResourceReportOptions,
   ResourceSample,
   ResourceWarning,
   ResourceWatch,
   UnavailableResource,
+  WaitsFor,
   WatchedConn,
   WatchedServer,
   WatchOptions,

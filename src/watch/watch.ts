@@ -3,10 +3,25 @@
  *
  * @module
  */
-import { type Adapter, type Clock, defaultAdapter, type Logger, type ResourceUse, safeLogger } from "../../mod.ts";
-import { AgeList, type Ages, BusyView } from "./busy_view.ts";
+import { idleTimer } from "../clock.ts";
+import {
+  type Adapter,
+  type Clock,
+  defaultAdapter,
+  type Logger,
+  type ResourceUse,
+  safeLogger,
+  UnsupportedError,
+} from "../../mod.ts";
+import { AgeList, BusyView } from "./busy_view.ts";
+import { Cutter } from "./cutter.ts";
 import { Gauge } from "./gauge.ts";
+import { LatencyView } from "./latency.ts";
+import type { ReportSources } from "./report.ts";
+import { Reporter } from "./reporter.ts";
+import { Shedder } from "./shedder.ts";
 import { checkServer, type WatchSettings, watchSettings } from "./watch_settings.ts";
+import type { FileAccess } from "../files.ts";
 import type {
   ResourceKind,
   ResourceSample,
@@ -24,9 +39,26 @@ const LAG_PERIOD = 100;
 /** Connections that one warning names. */
 const MAX_NAMED = 20;
 const NOBODY: readonly WatchedConn[] = [];
+/** Samples that a report has of the time before. */
+const MAX_SAMPLES = 60;
+/** What a server that takes fewer connections recovers from, so that it need not refuse all. */
+const BY_DEGREES: readonly ResourceKind[] = ["lag", "latency", "saturation"];
+
+/** What was seen at one sample. */
+interface Look {
+  readonly now: number;
+  readonly use: ResourceUse;
+  readonly lag: number;
+  readonly latency: number | null;
+  readonly handlers: AgeList;
+  readonly connections: AgeList;
+  /** Those that may be cut. */
+  readonly stalled: AgeList;
+}
 
 class Watch implements ResourceWatch {
   readonly ready = (): boolean => !this.overloaded;
+  readonly admit = (): boolean => !this.#isFull && this.#shedder.admits();
   last: ResourceSample | null = null;
   unavailable: readonly UnavailableResource[] = [];
   overloaded = false;
@@ -38,6 +70,14 @@ class Watch implements ResourceWatch {
   readonly #period: number;
   /** Looks of the timer between two samples. */
   readonly #ticks: number;
+  readonly #latency: LatencyView = new LatencyView();
+  readonly #shedder: Shedder = new Shedder();
+  readonly #cutter: Cutter | null;
+  readonly #reporter: Reporter | null;
+  readonly #samples: ResourceSample[] = [];
+  /** An episode is under way that lasts until somebody has left. */
+  #isFull = false;
+  #sampledAt: number;
   #adapter: Adapter | null;
   /** Why there is no adapter. */
   #adapterError = "The runtime's adapter is not loaded yet";
@@ -53,10 +93,21 @@ class Watch implements ResourceWatch {
     this.#gauges = new Map([...settings.marks].map(([kind, marks]) => [kind, new Gauge(marks)]));
     this.#ticks = Math.ceil(settings.interval / LAG_PERIOD);
     this.#period = settings.interval / this.#ticks;
+    const { cut, report } = settings;
+    this.#cutter = cut && new Cutter(cut, (error) => this.#tell("error", "cut.exempt failed", { error }));
+    this.#reporter = report && new Reporter(report, {
+      files: () => this.#files(),
+      tell: (level, message, fields) => this.#tell(level, message, fields),
+    });
+    this.#sampledAt = settings.clock.now();
     this.#adapter = settings.adapter;
     if (this.#adapter === null) this.#loadAdapter();
     for (const server of settings.servers) this.add(server);
     this.#wait();
+  }
+
+  get lastReport(): string | null {
+    return this.#reporter?.last ?? null;
   }
 
   add(server: WatchedServer): () => void {
@@ -71,6 +122,8 @@ class Watch implements ResourceWatch {
     this.#cancel = null;
     this.#views.clear();
     this.overloaded = false;
+    this.#isFull = false;
+    this.#shedder.reset();
   }
 
   [Symbol.dispose](): void {
@@ -85,44 +138,73 @@ class Watch implements ResourceWatch {
   }
 
   #wait(): void {
-    const clock = this.#clock;
-    const wake = (): void => this.#wake();
-    this.#dueAt = clock.now() + this.#period;
-    this.#cancel = clock.setIdleTimer?.(wake, this.#period) ?? clock.setTimer(wake, this.#period);
+    this.#dueAt = this.#clock.now() + this.#period;
+    this.#cancel = idleTimer(this.#clock, () => this.#wake(), this.#period);
   }
 
   #wake(): void {
     const now = this.#clock.now();
     this.#lag = Math.max(this.#lag, now - this.#dueAt);
+    this.#latency.look(this.#servers());
     if (++this.#tick % this.#ticks === 0) this.#sample(now);
     // A warning may have ended it.
     if (this.#cancel !== null) this.#wait();
   }
 
+  #servers(): WatchedServer[] {
+    return Array.from(this.#views, ({ server }) => server);
+  }
+
   #sample(now: number): void {
+    const look = this.#look(now);
+    const warnings = this.#judge(look);
+    const record = this.#cutter?.cut(look.stalled.entries, this.overloaded) ?? null;
+    this.#note(look);
+    for (const each of warnings) this.#reporter?.begin(each.kind, () => this.#sources(each, now));
+    if (record !== null) {
+      const { connections, left } = record;
+      this.#tell("warn", "Connections without progress were cut", { count: connections.length, left, connections });
+    }
+    for (const each of warnings) this.#warn(each);
+  }
+
+  #look(now: number): Look {
+    const { cut } = this.#settings;
     const handlers = new AgeList(this.#mark("handlers"));
     const connections = new AgeList(this.#mark("connections"));
+    const stalled = new AgeList(cut?.after ?? Infinity, cut?.waitingFor);
+    const lists = cut === null ? [connections] : [connections, stalled];
     for (const view of this.#views) {
-      view.look(now, handlers, connections);
+      view.look(now, handlers, lists);
       if (view.isOver) this.#views.delete(view);
     }
-    const use = this.#use();
+    const latency = this.#latency.take(this.#servers(), now - this.#sampledAt, handlers.highest);
     const lag = this.#lag;
     this.#lag = 0;
+    this.#sampledAt = now;
+    return { now, use: this.#use(), lag, latency, handlers, connections, stalled };
+  }
+
+  #note({ now, use, lag, latency, handlers, connections }: Look): void {
     const { missing: _, ...levels } = use;
     this.last = {
       at: now,
       ...levels,
       lag,
+      latency,
       handlers: handlers.count,
       oldestHandler: handlers.highest,
       connections: connections.count,
       longestStall: connections.highest,
+      shed: this.#isFull ? 1 : this.#shedder.share,
+      cut: this.#cutter?.count ?? 0,
     };
-    this.#judge(use, lag, handlers, connections);
+    if (this.#reporter === null) return;
+    this.#samples.push(this.last);
+    if (this.#samples.length > MAX_SAMPLES) this.#samples.shift();
   }
 
-  #judge(use: ResourceUse, lag: number, handlers: Ages, connections: Ages): void {
+  #judge({ use, lag, latency, handlers, connections }: Look): ResourceWarning[] {
     const unavailable: UnavailableResource[] = [];
     const warnings: ResourceWarning[] = [];
     const level = (
@@ -143,16 +225,51 @@ class Watch implements ResourceWatch {
     level("heap", use.heapUsed, use.heapLimit, missing.heapUsed ?? missing.heapLimit);
     level("rss", use.rss, null, missing.rss);
     level("lag", lag, null, undefined);
+    // Where no request came, none was slow.
+    level("latency", latency ?? 0, null, undefined);
+    level("saturation", handlers.count, null, undefined);
     for (const [kind, ages] of [["handlers", handlers], ["connections", connections]] as const) {
       const gauge = this.#gauges.get(kind);
       const limit = gauge?.marks.limit ?? Infinity;
-      if (gauge?.note(ages.highest, limit, ages.over.length)) {
-        warnings.push(warning(kind, ages.highest, limit, ages.over.length, ages.over));
+      const { over } = ages;
+      if (gauge?.note(ages.highest, limit, over.length)) {
+        warnings.push(warning(kind, ages.highest, limit, over.length, over));
       }
     }
     this.unavailable = unavailable;
-    this.overloaded = this.#settings.overloadedBy.some((kind) => this.#gauges.get(kind)?.over === true);
-    for (const each of warnings) this.#warn(each);
+    this.#decide();
+    return warnings;
+  }
+
+  /** What follows from the episodes that are under way. */
+  #decide(): void {
+    const over = this.#settings.overloadedBy.filter((kind) => this.#gauges.get(kind)?.over === true);
+    this.overloaded = over.length > 0;
+    this.#isFull = over.some((kind) => !BY_DEGREES.includes(kind));
+    this.#shedder.note(over.some((kind) => BY_DEGREES.includes(kind)));
+  }
+
+  /** What a report is made of: it names handlers and connections whatever their age. */
+  #sources(warning: ResourceWarning, now: number): ReportSources {
+    const [handlers, stalls] = [new AgeList(0), new AgeList(0)];
+    for (const view of this.#views) view.look(now, handlers, [stalls]);
+    return {
+      wall: this.#clock.wall?.() ?? Date.now(),
+      warning,
+      samples: this.#samples,
+      unavailable: this.unavailable,
+      servers: this.#servers(),
+      handlers: handlers.entries,
+      stalls: stalls.entries,
+    };
+  }
+
+  async #files(): Promise<FileAccess> {
+    const files = this.#settings.report?.files ?? await this.#adapter?.files?.();
+    if (files !== undefined) return files;
+    throw new UnsupportedError(
+      this.#adapter === null ? this.#adapterError : `The adapter ${this.#adapter.name} has no files`,
+    );
   }
 
   /** Age in ms from which on a handler or a connection is named. */

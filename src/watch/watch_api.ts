@@ -3,16 +3,26 @@
  *
  * @module
  */
-import type { Adapter, Clock, Logger, Server } from "../../mod.ts";
+import type { Adapter, BusyConn, Clock, Logger, Server } from "../../mod.ts";
+import type { FileAccess } from "../files.ts";
 
-/** What is watched: counts, bytes, and ages in ms. */
-export type ResourceKind = "descriptors" | "heap" | "rss" | "lag" | "handlers" | "connections";
+/** What is watched: counts, bytes, and times in ms. */
+export type ResourceKind =
+  | "descriptors"
+  | "heap"
+  | "rss"
+  | "lag"
+  | "latency"
+  | "saturation"
+  | "handlers"
+  | "connections";
 
 /** When one resource is worth a warning. */
 export interface ResourceLimit {
   /**
-   * The whole: descriptors, bytes of heap or of resident memory, or ms. @default descriptors: the soft limit; heap: the
-   * runtime's; rss: none, it is only told; lag: 200; handlers: 30000; connections: 60000
+   * The whole: descriptors, bytes of heap or of resident memory, handlers at once (`saturation`), or ms. @default
+   * descriptors: the soft limit; heap: the runtime's; rss, latency, saturation: none, they are only told; lag: 200;
+   * handlers: 30000; connections: 60000
    */
   readonly limit?: number;
   /** Share of the limit at which an episode begins. @default descriptors 0.8, heap and rss 0.9, else 1 */
@@ -21,8 +31,48 @@ export interface ResourceLimit {
   readonly clearAt?: number;
 }
 
-/** What a watch needs of a server; every `Server` and `HttpServer` is one. */
-export type WatchedServer = Pick<Server, "name" | "state" | "busy">;
+/**
+ * What a watch needs of a server; every `Server` and `HttpServer` is one. Without `connections` none can be cut, and a
+ * report knows only those that are busy; without `http` it has no latency.
+ */
+export type WatchedServer =
+  & Pick<Server, "name" | "state" | "busy">
+  & Partial<Pick<Server, "connections" | "stats">>
+  & { readonly http?: { readonly requests: number; readonly active: number; readonly queued: number } };
+
+/** What a connection waits for: see `Holder`. */
+export type WaitsFor = BusyConn["waitsFor"];
+
+/** Which connections are cut, and when: those whose bytes have stood still the longest. */
+export interface CutOptions {
+  /** Ms without progress from which on a connection may be cut. @default 60000 */
+  readonly after?: number;
+  /** Connections that are cut at one sample, at the most. @default 10 */
+  readonly atMost?: number;
+  /** Only during an overload, by `overloadedBy`, or always. @default "overloaded" */
+  readonly when?: "overloaded" | "always";
+  /**
+   * What they wait for. A peer that takes nothing (`"delivery"`) or stops amid a message (`"message"`) is to blame for
+   * that itself; who waits for an answer (`"answer"`, `"work"`) is not. @default ["delivery", "message"]
+   */
+  readonly waitingFor?: readonly WaitsFor[];
+  /** True for a connection that is never cut; if it throws, it is not, and the error is logged. @default none */
+  readonly exempt?: (conn: WatchedConn) => boolean;
+}
+
+/** Where a report of what a process is busy with is written when it runs out of something. */
+export interface ResourceReportOptions {
+  /** A folder; it is made if it is not there. */
+  readonly folder: string;
+  /** Resources whose episodes write one, at their beginning. @default ["descriptors", "heap"] */
+  readonly kinds?: readonly ResourceKind[];
+  /** Reports that are kept in the folder; older ones of that name are removed. @default 5 */
+  readonly keep?: number;
+  /** Longest report, in bytes: lists are cut to fit. @default 262144 */
+  readonly maxBytes?: number;
+  /** Files, for tests. @default those of the runtime */
+  readonly files?: FileAccess;
+}
 
 /** Options of `watchResources`. */
 export interface WatchOptions {
@@ -34,8 +84,12 @@ export interface WatchOptions {
   readonly servers?: readonly WatchedServer[];
   /** Limits by resource; false for one that is never warned of. @default those of `ResourceLimit` */
   readonly limits?: Readonly<Partial<Record<ResourceKind, ResourceLimit | false>>>;
-  /** Resources whose episodes are an overload. @default descriptors, heap, rss and lag */
+  /** Resources whose episodes are an overload. @default descriptors, heap, rss, lag, latency and saturation */
   readonly overloadedBy?: readonly ResourceKind[];
+  /** Cuts connections that make no progress. @default none is cut */
+  readonly cut?: CutOptions;
+  /** Writes a report at the beginning of an episode. @default none is written */
+  readonly report?: ResourceReportOptions;
   /** Where records go. @default JSON lines on stderr */
   readonly logger?: Logger;
   /** What tells of descriptors and memory. @default the runtime that runs this */
@@ -54,6 +108,8 @@ export interface WatchedConn {
   readonly peer: string;
   /** Ms since its handler began, or since its bytes stand still: up to one interval too low, never too high. */
   readonly age: number;
+  /** What it waits for. */
+  readonly waitsFor: WaitsFor;
 }
 
 /** A resource that has come to its mark. */
@@ -90,6 +146,11 @@ export interface ResourceSample {
   readonly rss: number | null;
   /** The most ms that the watch's own timer came late since the sample before. */
   readonly lag: number;
+  /**
+   * Ms that a request took on the average since the sample before, by how many were at work and how many were done
+   * (Little's law); null where no server counts requests, or none came.
+   */
+  readonly latency: number | null;
   /** Handlers that run. */
   readonly handlers: number;
   /** Ms that the oldest of them has been running; 0 if none runs. */
@@ -98,6 +159,10 @@ export interface ResourceSample {
   readonly connections: number;
   /** Ms that the bytes of one of them have stood still, the most of all. */
   readonly longestStall: number;
+  /** Share of new connections that `admit` turns away, from 0 to 1. */
+  readonly shed: number;
+  /** Connections cut since the watch began. */
+  readonly cut: number;
 }
 
 /** What can't be watched here. */
@@ -118,6 +183,14 @@ export interface ResourceWatch extends Disposable {
   readonly unavailable: readonly UnavailableResource[];
   /** `!overloaded`, as a function to hand over: a check of `readyz()`, or the `admit` of a server. */
   readonly ready: () => boolean;
+  /**
+   * The `admit` of a server, by degrees: of new connections as many are turned away as it takes until lag, latency and
+   * saturation are back within their limits, one more share at each sample, and fewer again afterwards; all of them while
+   * another of `overloadedBy` is over its mark.
+   */
+  readonly admit: () => boolean;
+  /** Path of the report that was written last; null before. */
+  readonly lastReport: string | null;
   /** Watches one more server; the returned function stops that. A server that has closed is forgotten by itself. */
   add(server: WatchedServer): () => void;
   /** Ends it: no timer is left, and it is never overloaded again. Idempotent. */

@@ -14,7 +14,17 @@ import {
   OptionError,
   systemClock,
 } from "../../mod.ts";
-import type { ResourceKind, ResourceLimit, ResourceWarning, WatchedServer, WatchOptions } from "./watch_api.ts";
+import type { FileAccess } from "../files.ts";
+import type {
+  CutOptions,
+  ResourceKind,
+  ResourceLimit,
+  ResourceReportOptions,
+  ResourceWarning,
+  WaitsFor,
+  WatchedServer,
+  WatchOptions,
+} from "./watch_api.ts";
 
 /** Checked marks of one resource. */
 export interface Marks {
@@ -22,6 +32,19 @@ export interface Marks {
   readonly limit: number | null;
   readonly warnAt: number;
   readonly clearAt: number;
+}
+
+/** Checked options of what is cut. */
+export type CutSettings = Required<Omit<CutOptions, "exempt">> & Pick<CutOptions, "exempt">;
+
+/** Checked options of reports. */
+export interface ReportSettings {
+  readonly folder: string;
+  readonly kinds: readonly ResourceKind[];
+  readonly keep: number;
+  readonly maxBytes: number;
+  /** Null: the adapter's. */
+  readonly files: FileAccess | null;
 }
 
 /** Checked options. */
@@ -33,6 +56,10 @@ export interface WatchSettings {
   /** Without those that are never warned of. */
   readonly marks: ReadonlyMap<ResourceKind, Marks>;
   readonly overloadedBy: readonly ResourceKind[];
+  /** Null: none is cut. */
+  readonly cut: CutSettings | null;
+  /** Null: none is written. */
+  readonly report: ReportSettings | null;
   readonly logger: Logger;
   /** Null: the runtime's, that has to be loaded. */
   readonly adapter: Adapter | null;
@@ -45,11 +72,21 @@ const NAMES: Names<WatchOptions> = {
   servers: true,
   limits: true,
   overloadedBy: true,
+  cut: true,
+  report: true,
   logger: true,
   adapter: true,
   clock: true,
 };
 const LIMIT_NAMES: Names<ResourceLimit> = { limit: true, warnAt: true, clearAt: true };
+const CUT_NAMES: Names<CutOptions> = { after: true, atMost: true, when: true, waitingFor: true, exempt: true };
+const REPORT_NAMES: Names<ResourceReportOptions> = {
+  folder: true,
+  kinds: true,
+  keep: true,
+  maxBytes: true,
+  files: true,
+};
 
 interface Defaults {
   readonly limit: number | null;
@@ -76,13 +113,21 @@ const DEFAULTS: Readonly<Record<ResourceKind, Defaults>> = {
   rss: { limit: Infinity, warnAt: 0.9, fall: LEVEL_FALL },
   // What a person at the other end notices.
   lag: { limit: 200, warnAt: 1, fall: AGE_FALL },
+  // What is slow, and what is much, nobody but the user knows.
+  latency: { limit: Infinity, warnAt: 1, fall: AGE_FALL },
+  saturation: { limit: Infinity, warnAt: 1, fall: LEVEL_FALL },
   // Balancers and clients have given up by then, mostly.
   handlers: { limit: 30_000, warnAt: 1, fall: AGE_FALL },
   connections: { limit: 60_000, warnAt: 1, fall: AGE_FALL },
 };
 
 const KINDS = Object.keys(DEFAULTS) as ResourceKind[];
-const OVERLOAD: readonly ResourceKind[] = ["descriptors", "heap", "rss", "lag"];
+const OVERLOAD: readonly ResourceKind[] = ["descriptors", "heap", "rss", "lag", "latency", "saturation"];
+/** What `Holder.waitsFor` may be. */
+const WAITS: readonly WaitsFor[] = ["quiet", "answer", "message", "delivery", "peerFin", "handler", "work"];
+/** A report that has room for the sample and a few names. */
+const MIN_REPORT = 4096;
+const MAX_REPORT = 2 ** 26;
 
 /** @throws {OptionError} An option can't be used. */
 export function watchSettings(options: WatchOptions): WatchSettings {
@@ -103,9 +148,44 @@ export function watchSettings(options: WatchOptions): WatchSettings {
     servers,
     marks: new Map(KINDS.flatMap((kind) => marksOf(kind, limits[kind]))),
     overloadedBy,
+    cut: options.cut === undefined ? null : cutSettings(options.cut),
+    report: options.report === undefined ? null : reportSettings(options.report),
     logger: options.logger ?? jsonLogger(),
     adapter: adapter ?? null,
     clock,
+  };
+}
+
+function cutSettings(options: CutOptions): CutSettings {
+  checkNames("cut", options, CUT_NAMES);
+  const { when = "overloaded", waitingFor = ["delivery", "message"], exempt } = options;
+  if (when !== "overloaded" && when !== "always") throw wrong("cut.when", '"overloaded" or "always"', when);
+  if (!Array.isArray(waitingFor) || !waitingFor.every((each) => WAITS.includes(each))) {
+    throw wrong("cut.waitingFor", `a list of ${WAITS.join(", ")}`, waitingFor);
+  }
+  if (exempt !== undefined && typeof exempt !== "function") throw wrong("cut.exempt", "a function", exempt);
+  return {
+    after: number("cut.after", options.after, 60_000, 1, Infinity),
+    atMost: whole("cut.atMost", options.atMost, 10, 1, Infinity),
+    when,
+    waitingFor,
+    exempt,
+  };
+}
+
+function reportSettings(options: ResourceReportOptions): ReportSettings {
+  checkNames("report", options, REPORT_NAMES);
+  const { folder, kinds = ["descriptors", "heap"], files } = options;
+  if (typeof folder !== "string" || folder === "") throw wrong("report.folder", "the path of a folder", folder);
+  if (!Array.isArray(kinds)) throw wrong("report.kinds", `a list of ${KINDS.join(", ")}`, kinds);
+  for (const kind of kinds) checkKind("report.kinds", kind);
+  requireMethods("report.files", files, ["open", "rename", "list", "remove", "makeFolder", "join"]);
+  return {
+    folder,
+    kinds,
+    keep: whole("report.keep", options.keep, 5, 1, 1000),
+    maxBytes: whole("report.maxBytes", options.maxBytes, 256 * 1024, MIN_REPORT, MAX_REPORT),
+    files: files ?? null,
   };
 }
 
@@ -152,6 +232,13 @@ function number(option: string, value: unknown, fallback: number, min: number, m
   if (value === undefined) return fallback;
   if (typeof value === "number" && value >= min && value <= max) return value;
   throw new OptionError(option, `${option} must be a number from ${min} to ${max}, got ${gotNumber(value)}`);
+}
+
+function whole(option: string, value: unknown, fallback: number, min: number, max: number): number {
+  if (value === undefined || value === Infinity || Number.isInteger(value)) {
+    return number(option, value, fallback, min, max);
+  }
+  throw new OptionError(option, `${option} must be a whole number from ${min} to ${max}, got ${gotNumber(value)}`);
 }
 
 function wrong(option: string, wanted: string, value: unknown): OptionError {

@@ -17,6 +17,10 @@ export function describe(kind: ResourceKind, value: number, limit: number, count
       return `The process occupies ${mebibytes(value)} of ${mebibytes(limit)} MiB, ${percent}`;
     case "lag":
       return `The event loop was blocked, a timer came ${Math.round(value)} ms late`;
+    case "latency":
+      return `Requests took ${Math.round(value)} ms on the average, the limit is ${limit}`;
+    case "saturation":
+      return `${value} of ${limit} handlers are at work, ${percent}`;
     case "handlers":
       return `${count} ${count === 1 ? "handler has" : "handlers have"} not come to an end for ${seconds(value)} s`;
     case "connections":

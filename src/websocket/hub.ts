@@ -21,6 +21,22 @@ export interface PublishOptions {
 
 const PUBLISH_NAMES: Names<PublishOptions> = { except: true, compress: true };
 
+/** Counters of a hub. */
+export interface HubStats {
+  /** WebSockets with a subscription. */
+  readonly connections: number;
+  /** Topics with a subscriber. */
+  readonly topics: number;
+  /** Subscriptions. */
+  readonly subscriptions: number;
+  /** Messages published since, those of other processes included. */
+  readonly published: number;
+  /** Messages sent to subscribers since. */
+  readonly delivered: number;
+  /** Messages that subscribers missed since, because they were slow or ending. */
+  readonly dropped: number;
+}
+
 /**
  * Topics, and the WebSockets of this process that are subscribed to them. A message is encoded once, and compressed
  * once for each window size among its receivers. Nobody waits for a slow subscriber: above its `maxBufferedAmount` it
@@ -39,6 +55,7 @@ const PUBLISH_NAMES: Names<PublishOptions> = { except: true, compress: true };
 export class Hub {
   readonly #topics: Map<string, Set<WsConn>> = new Map();
   readonly #members: Map<WsConn, Set<string>> = new Map();
+  readonly #count = { subscriptions: 0, published: 0, delivered: 0, dropped: 0 };
   #bridge: HubBridge | null = null;
   /** Those whose end we hear of, whether they are members or have been. */
   readonly #followed: WeakSet<WsConn> = new WeakSet();
@@ -51,6 +68,11 @@ export class Hub {
   /** Topics with a subscriber. */
   get topics(): string[] {
     return [...this.#topics.keys()];
+  }
+
+  /** Counters. */
+  get stats(): HubStats {
+    return { ...this.#count, connections: this.#members.size, topics: this.#topics.size };
   }
 
   /** Number of a topic's subscribers. */
@@ -75,6 +97,7 @@ export class Hub {
       this.#members.set(ws, topics);
       this.#follow(ws);
     }
+    if (!topics.has(topic)) this.#count.subscriptions++;
     topics.add(topic);
     const members = this.#topics.get(topic);
     if (members !== undefined) return void members.add(ws);
@@ -123,13 +146,18 @@ export class Hub {
   }
 
   #deliver(topic: string, data: string | Uint8Array, { except, compress = true }: PublishOptions): number {
+    this.#count.published++;
     const members = this.#topics.get(topic);
     if (members === undefined) return 0;
     const frame = new SharedFrame(data, compress);
-    let sent = 0;
+    let [sent, dropped] = [0, 0];
     for (const ws of members) {
-      if (ws !== except && ws.sendShared(frame)) sent++;
+      if (ws === except) continue;
+      if (ws.sendShared(frame)) sent++;
+      else dropped++;
     }
+    this.#count.delivered += sent;
+    this.#count.dropped += dropped;
     return sent;
   }
 
@@ -141,6 +169,7 @@ export class Hub {
 
   #leave(ws: WsConn, topic: string): void {
     const members = this.#topics.get(topic)!;
+    this.#count.subscriptions--;
     members.delete(ws);
     if (members.size > 0) return;
     this.#topics.delete(topic);

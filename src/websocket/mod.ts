@@ -13,7 +13,7 @@ export {
   WebSocketError,
 } from "./websocket_errors.ts";
 export { type Farewell, type FarewellFlag, parseFarewell } from "./farewell.ts";
-export { Hub, type PublishOptions } from "./hub.ts";
+export { Hub, type HubStats, type PublishOptions } from "./hub.ts";
 export type { HubBridgeOptions, HubChannels, HubMessage } from "./hub_bridge.ts";
 export { webSocketTransport } from "./client/transport.ts";
 export { upgradeWebSocket } from "./server/upgrade.ts";

@@ -3,9 +3,9 @@
  *
  *     PORT=8080 DEVICE_PORT=9000 node --import tsx tests/apps/device_gateway.ts
  *
- * A frame is JSON behind its length in two bytes. A device begins with `{"hello":"pump-7"}`. Then both sides ask when
- * they like and answer in any order: `{"id":1,…}` is answered by `{"re":1,…}`. Whoever says nothing for three
- * heartbeats is dropped. On SIGTERM the operators' side stops first, because what it has promised needs the devices.
+ * A frame is JSON behind its length in two bytes, and both sides call each other as `rpc()` has it. A device begins with
+ * `{"id":1,"method":"hello","params":"pump-7"}` and calls `reading`; the gateway calls `command`. Whoever says nothing for
+ * three heartbeats is dropped. On SIGTERM the operators' side stops first, because what it has promised needs the devices.
  *
  * @module
  */
@@ -13,31 +13,25 @@ import { appendFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import {
-  type Conn,
-  type Framed,
-  framed,
-  heartbeat,
-  lengthPrefixCodec,
-  run,
-  Semaphore,
-  serve,
-  withTimeout,
-} from "../../mod.ts";
+import { type Conn, DeadlineExceeded, framed, type HandlerContext, heartbeat, run, serve } from "../../mod.ts";
+import { json, lengthPrefix } from "../../src/framing/codecs/mod.ts";
+import { type Rpc, rpc, RPC_PING, RpcError } from "../../src/framing/rpc/mod.ts";
 import { type HttpContext, type HttpHandler, readyz, serveHttp } from "../../src/http/mod.ts";
 
-type Json = Readonly<Record<string, unknown>>;
-type Frames = Framed<Uint8Array, Uint8Array | string>;
+/** What a device can be asked. */
+interface DeviceMethods {
+  command(params: unknown): unknown;
+}
 
 const { READINGS = join(tmpdir(), "readings.jsonl") } = process.env;
 const HEARTBEAT = numberFrom("HEARTBEAT", 10_000, 60_000);
 const COMMAND_TIMEOUT = numberFrom("COMMAND_TIMEOUT", 3000, 5000);
 
-/** How long a device may take for its hello, in ms. */
+/** How long a device may take for its first frame, in ms. */
 const HELLO_TIMEOUT = 10_000;
 
-/** Readings of one device that are being kept at once; then it has to wait. */
-const SLOTS = 16;
+/** Readings of one device that are being kept at once, and those that wait. */
+const SLOTS = { maxConcurrent: 16, maxQueued: 1000 };
 
 const devices: Map<string, Device> = new Map();
 
@@ -51,101 +45,61 @@ class Refusal extends Error {
   }
 }
 
-const gone = (): Refusal => new Refusal(502, "the device has gone");
-
-/** One device while it is connected. */
+/** One connection of a device. */
 class Device {
-  readonly name: string;
   readonly #conn: Conn;
-  readonly #frames: Frames;
-  readonly #waiting: Map<number, (result: unknown) => void> = new Map();
-  readonly #slots: Semaphore = new Semaphore(SLOTS);
-  #lastId = 0;
+  readonly #peer: Rpc<DeviceMethods>;
+  /** Null until it has said hello. */
+  #name: string | null = null;
 
-  constructor(name: string, conn: Conn, frames: Frames) {
-    this.name = name;
+  constructor(conn: Conn, ctx: HandlerContext) {
     this.#conn = conn;
-    this.#frames = frames;
+    const codec = lengthPrefix(json(), { size: 2, maxLength: 4096 });
+    const frames = framed(conn, codec, { firstFrameTimeout: HELLO_TIMEOUT });
+    heartbeat(frames, { ping: RPC_PING, interval: HEARTBEAT });
+    const methods = { hello: (name: unknown) => this.#hello(name), reading: (value: unknown) => this.#keep(value) };
+    this.#peer = rpc(frames, { ctx, methods, ...SLOTS });
   }
 
-  send(message: Json): Promise<void> {
-    return this.#frames.send(JSON.stringify(message));
-  }
-
-  /** Sends a command and waits for its own answer, whatever comes before that. */
-  async ask(command: unknown, ctx: HttpContext): Promise<unknown> {
-    const [limit, cancel] = withTimeout(ctx, COMMAND_TIMEOUT, new Refusal(504, "the device doesn't answer"));
-    const id = ++this.#lastId;
-    try {
-      return await new Promise((resolve, reject) => {
-        this.#waiting.set(id, resolve);
-        limit.signal.addEventListener("abort", () => reject(limit.cause()), { once: true });
-        this.send({ id, command }).catch(() => reject(gone()));
-      });
-    } finally {
-      this.#waiting.delete(id);
-      cancel();
-    }
-  }
-
-  /** Takes frames until the connection ends. Some readings are kept side by side, each is answered when it is kept. */
+  /** Until the connection ends. What is no frame, or no call, costs the device its connection. */
   async serve(): Promise<void> {
-    for await (const frame of this.#frames) {
-      const { id, reading, re, result } = parse(frame);
-      if (id === undefined) {
-        // An answer of the device, or its word on a ping: nothing follows from us.
-        this.#conn.answered();
-        this.#waiting.get(Number(re))?.(result);
-      } else {
-        const release = await this.#slots.acquire();
-        this.#conn.waitUntil(this.#answer(id, reading).finally(release));
-      }
+    try {
+      await this.#peer.done;
+    } finally {
+      if (this.#name !== null && devices.get(this.#name) === this) devices.delete(this.#name);
     }
   }
 
-  leave(): void {
-    for (const settle of this.#waiting.values()) settle(Promise.reject(gone()));
-    if (devices.get(this.name) === this) devices.delete(this.name);
+  /** Sends a command and waits for its own answer. */
+  async ask(command: unknown, ctx: HttpContext): Promise<unknown> {
+    try {
+      return await this.#peer.call("command", command, { ctx, timeout: COMMAND_TIMEOUT });
+    } catch (error) {
+      if (error instanceof DeadlineExceeded) throw new Refusal(504, "the device doesn't answer");
+      if (!(error instanceof RpcError)) throw error;
+      throw new Refusal(502, error.code === "ERR_RPC_GONE" ? "the device has gone" : error.message);
+    }
   }
 
-  /** The same device is here on a new connection. */
-  replace(): void {
-    this.#conn.abort(new Error(`${this.name} has connected again`));
+  /** Ends the connection, for good. */
+  drop(why: string): RpcError {
+    this.#conn.abort(new Error(why));
+    return new RpcError("DROPPED", why);
   }
 
-  async #answer(id: unknown, reading: unknown): Promise<void> {
-    if (typeof reading !== "number") return await this.send({ re: id, error: "reading must be a number" });
-    await appendFile(READINGS, `${JSON.stringify({ device: this.name, reading })}\n`);
-    await this.send({ re: id, ok: true });
+  #hello(name: unknown): void {
+    if (typeof name !== "string" || !/^[\w-]{1,64}$/.test(name)) throw this.drop("A device has not said hello");
+    // The same device is here on a new connection.
+    devices.get(name)?.drop(`${name} has connected again`);
+    this.#name = name;
+    devices.set(name, this);
   }
-}
 
-/** One connection of a device. What is no frame, or no JSON, costs the device its connection. */
-async function serveDevice(conn: Conn): Promise<void> {
-  const frames = framed(conn, lengthPrefixCodec({ size: 2, maxLength: 4096 }), {
-    firstFrameTimeout: HELLO_TIMEOUT,
-    goodbye: (stream) => stream.send('{"bye":true}'),
-  });
-  heartbeat(frames, { ping: '{"ping":true}', interval: HEARTBEAT });
-  const { value, done } = await frames.next();
-  if (done) return;
-  const { hello } = parse(value);
-  if (typeof hello !== "string" || !/^[\w-]{1,64}$/.test(hello)) throw new Error("A device has not said hello");
-  const device = new Device(hello, conn, frames);
-  devices.get(hello)?.replace();
-  devices.set(hello, device);
-  conn.answered();
-  try {
-    await device.serve();
-  } finally {
-    device.leave();
+  async #keep(reading: unknown): Promise<void> {
+    if (this.#name === null) throw this.drop("A device has not said hello");
+    if (typeof reading !== "number") throw new RpcError("WRONG_READING", "reading must be a number");
+    await appendFile(READINGS, `${JSON.stringify({ device: this.#name, reading })}\n`);
   }
-}
-
-function parse(frame: Uint8Array): Json {
-  const message: unknown = JSON.parse(new TextDecoder().decode(frame));
-  if (typeof message === "object" && message !== null) return message as Json;
-  throw new TypeError("A frame must be a JSON object");
 }
 
 /** `GET /devices`, and `POST /devices/<name>/commands` with the command as JSON. */
@@ -179,7 +133,10 @@ function numberFrom(name: string, fallback: number, most: number): number {
 }
 
 const limits = { maxConnections: 10_000, maxConnectionsPerIp: 1000, readTimeout: 10_000 };
-const gateway = await serve({ name: "devices", port: numberFrom("DEVICE_PORT", 9000, 65_535), ...limits }, serveDevice);
+const gateway = await serve(
+  { name: "devices", port: numberFrom("DEVICE_PORT", 9000, 65_535), ...limits },
+  (conn, ctx) => new Device(conn, ctx).serve(),
+);
 const ready = readyz({ servers: [gateway] });
 const operators = await serveHttp({ name: "operators", port: numberFrom("PORT", 8080, 65_535) }, handler);
 await run([operators, [gateway]], { grace: 10_000, lameDuck: 300 });

@@ -12,12 +12,15 @@ import { NetClient } from "../support/swarm.ts";
 interface Frame {
   readonly id?: number;
   readonly re?: number;
-  readonly command?: { readonly echo?: unknown; readonly after?: number; readonly never?: boolean };
-  readonly ok?: boolean;
-  readonly error?: string;
+  readonly method?: string;
+  readonly params?: { readonly echo?: unknown; readonly after?: number; readonly never?: boolean };
+  readonly error?: { readonly code: string; readonly message: string };
   readonly ping?: boolean;
-  readonly bye?: boolean;
+  readonly goodbye?: boolean;
 }
+
+/** Number of a device's hello; its readings have numbers from 1 on. */
+const HELLO = 1_000_000;
 
 const folder = mkdtempSync(join(tmpdir(), "sluice-devices-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -32,12 +35,12 @@ function framed(payload: string): Buffer {
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes]);
 }
 
-/** A device on a bare socket. It echoes commands, each after the time that the command says. */
+/** A device on a bare socket, as one in any language. It echoes commands, each after the time that the command says. */
 class FakeDevice {
   readonly name: string;
   readonly net: NetClient;
   readonly frames: Frame[] = [];
-  /** Readings sent, in order; each one's id is its place here, and `answers` has the answers in the order they came. */
+  /** Readings sent, in order; each one's id is its place here, from 1, and `answers` has those to them as they came. */
   readonly readings: number[] = [];
   readonly answers: Frame[] = [];
   /** It answers commands, and pings. */
@@ -49,7 +52,12 @@ class FakeDevice {
     this.name = name;
     this.net = new NetClient(app.port("devices"));
     this.net.socket.prependListener("data", (chunk: Uint8Array) => this.#read(chunk));
-    this.send({ hello: name });
+    this.send({ id: HELLO, method: "hello", params: name });
+  }
+
+  /** It has been told to make no more calls. */
+  get isTold(): boolean {
+    return this.frames.some(({ goodbye }) => goodbye);
   }
 
   send(message: object): void {
@@ -57,7 +65,7 @@ class FakeDevice {
   }
 
   report(reading: unknown): void {
-    this.send({ id: this.readings.push(Number(reading)) - 1, reading });
+    this.send({ id: this.readings.push(Number(reading)), method: "reading", params: reading });
   }
 
   #read(chunk: Uint8Array): void {
@@ -71,15 +79,17 @@ class FakeDevice {
 
   #take(frame: Frame): void {
     this.frames.push(frame);
+    if (frame.re === HELLO) return;
     if (frame.re !== undefined) {
       this.answers.push(frame);
       return this.onAnswer?.();
     }
     if (!this.isAlive) return;
     if (frame.ping) return this.send({ pong: true });
-    const { id, command } = frame;
-    if (command !== undefined && command.never !== true) {
-      setTimeout(() => this.send({ re: id, result: command.echo }), command.after ?? 0);
+    if (frame.goodbye) return this.send({ seen: true });
+    const { id, params } = frame;
+    if (params !== undefined && params.never !== true) {
+      setTimeout(() => this.send({ re: id, result: params.echo }), params.after ?? 0);
     }
   }
 }
@@ -123,20 +133,23 @@ describe("The device gateway", () => {
       order.push(wait);
     });
     await Promise.all(asked);
-    assertEquals(pump.frames.filter(({ command }) => command !== undefined).length, waits.length);
+    assertEquals(pump.frames.filter(({ method }) => method === "command").length, waits.length);
     assert(order.join() !== waits.join(), "the answers came in the order of the commands");
   });
 
   it("answers a device's readings with their own ids, when they are kept", async () => {
     const meter = await device("meter");
-    for (let i = 0; i < 100; i++) meter.report(i);
+    for (let i = 1; i <= 100; i++) meter.report(i);
     await meter.net.until("the answers", () => meter.answers.length === 100);
     assertEquals(meter.answers.map(({ re }) => re).sort((a, b) => a! - b!), meter.readings);
-    assert(meter.answers.every(({ ok }) => ok === true));
+    assert(meter.answers.every(({ error }) => error === undefined));
     assertEquals(kept(readings, "meter").sort((a, b) => a - b), meter.readings);
     meter.report("hot");
     await meter.net.until("the answer", () => meter.answers.length === 101);
-    assertEquals(meter.answers[100], { re: 100, error: "reading must be a number" });
+    assertEquals(meter.answers[100], {
+      re: 101,
+      error: { code: "WRONG_READING", message: "reading must be a number" },
+    });
   });
 
   it("says 504 where a device leaves a command unanswered, 502 where it goes, 404 where there is none", async () => {
@@ -144,7 +157,7 @@ describe("The device gateway", () => {
     assertEquals(await command("deaf", { never: true }), [504, { error: "the device doesn't answer" }]);
     assertEquals(await command("deaf", { echo: "on time" }), [200, { result: "on time" }]);
     const asked = command("deaf", { never: true });
-    await deaf.net.until("the command", () => deaf.frames.filter(({ command }) => command !== undefined).length === 3);
+    await deaf.net.until("the command", () => deaf.frames.filter(({ method }) => method === "command").length === 3);
     deaf.net.reset();
     assertEquals(await asked, [502, { error: "the device has gone" }]);
     assertEquals(await command("deaf", {}), [404, { error: "no such device" }]);
@@ -165,7 +178,15 @@ describe("The device gateway", () => {
 
   it("drops who never says hello, who says it wrongly, and who breaks the framing", async () => {
     const silent = new NetClient(app.port("devices"));
-    for (const wrong of [framed('{"hello":"no name"}'), framed("hello"), framed("null"), Buffer.from([255, 255, 0])]) {
+    const wrongs = [
+      framed('{"id":1,"method":"hello","params":"no name"}'),
+      framed('{"id":1,"method":"reading","params":5}'),
+      framed('{"hello":"pump"}'),
+      framed("hello"),
+      framed("null"),
+      Buffer.from([255, 255, 0]),
+    ];
+    for (const wrong of wrongs) {
       const net = new NetClient(app.port("devices"));
       net.socket.write(wrong);
       assertMatch(await net.over(), /reset|fin/);
@@ -179,7 +200,7 @@ describe("The device gateway", () => {
     const again = await device("twice");
     assertEquals(await old.net.over(), "reset");
     assertEquals(await command("twice", { echo: "new" }), [200, { result: "new" }]);
-    assertEquals(again.frames.some(({ command }) => command?.echo === "new"), true);
+    assertEquals(again.frames.some(({ params }) => params?.echo === "new"), true);
   });
 });
 
@@ -211,8 +232,9 @@ describe("The device gateway on SIGTERM", () => {
     for (const { net } of devices) await net.over(20_000);
     await app.ended();
     for (const { name, net, frames, answers, readings: sent } of devices) {
-      assertEquals([net.end, frames.at(-1)], ["fin", { bye: true }], name);
-      assert(answers.length >= net.owed && answers.every(({ ok }) => ok === true), `${answers.length} of ${net.owed}`);
+      assertEquals([net.end, frames.filter(({ goodbye }) => goodbye).length], ["fin", 1], name);
+      const [owed, failed] = [sent.length - answers.length, answers.filter(({ error }) => error !== undefined)];
+      assertEquals([owed, failed], [0, []], name);
       assertEquals(kept(readings, name).slice(0, answers.length), sent.slice(0, answers.length));
     }
   });
@@ -225,7 +247,7 @@ describe("The device gateway on SIGTERM", () => {
 /** Sends a reading, waits for its answer, thinks, and so on until the goodbye. */
 function keepReporting(device: FakeDevice): void {
   const report = () => {
-    if (!device.net.isOpen || device.frames.at(-1)?.bye) return;
+    if (!device.net.isOpen || device.isTold) return;
     device.report(device.readings.length);
     device.net.confirm(1);
   };

@@ -11,8 +11,9 @@
  * @module
  */
 import process from "node:process";
-import { background, DeadlineExceeded, run, Semaphore, SingleFlight, withCancelCause, withTimeout } from "../../mod.ts";
-import { type HttpContext, type HttpHandler, readyz, serveHttp } from "../../src/http/mod.ts";
+import { background, DeadlineExceeded, run, SingleFlight, withTimeout } from "../../mod.ts";
+import { type HttpContext, type HttpHandler, type HttpResult, readyz, serveHttp } from "../../src/http/mod.ts";
+import { proxy, type ProxyOptions, upstream, UpstreamError } from "../../src/upstream/mod.ts";
 
 /** An answer of the upstream that is kept. */
 interface Kept {
@@ -36,13 +37,12 @@ const TIMEOUT = numberFrom("TIMEOUT", 2000, 5000);
 /** Ages in ms: below `FRESH` nobody is asked, above `STALE` nothing is given. */
 const FRESH = numberFrom("FRESH", 1000, 3_600_000);
 const STALE = 60_000;
-/** Items that are kept, and requests that the upstream gets at once. */
 const MAX_KEPT = 10_000;
-const MAX_AT_ONCE = 16;
 
 const kept: Map<string, Kept> = new Map();
 const flights: SingleFlight<string, Kept> = new SingleFlight();
-const slots: Semaphore = new Semaphore(MAX_AT_ONCE);
+/** It gets sixteen requests at once, and each answer has to begin in time. */
+const shop = upstream(UPSTREAM.origin, { max: 16, acquireTimeout: TIMEOUT, headTimeout: TIMEOUT });
 const ready = readyz();
 
 /** The price of an item: a fresh one, or the last one known while the upstream has none. A client that leaves waits no more. */
@@ -72,12 +72,7 @@ async function askTwice(item: string): Promise<Kept> {
 async function ask(item: string): Promise<Kept> {
   const [limit, cancel] = withTimeout(background(), TIMEOUT);
   try {
-    const release = await slots.acquire(limit);
-    try {
-      return keep(item, await priceIn(await fetch(new URL(`/prices/${item}`, UPSTREAM), { signal: limit.signal })));
-    } finally {
-      release();
-    }
+    return keep(item, await priceIn(await shop.fetch(`/prices/${item}`, { context: limit })));
   } catch (error) {
     throw refusalOf(error, limit.cause());
   } finally {
@@ -102,27 +97,25 @@ function keep(item: string, price: unknown): Kept {
 /** What went wrong, as a client is told; `cause` is why the call was ended by us. */
 function refusalOf(error: unknown, cause: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  return cause instanceof DeadlineExceeded
+  const isLate = error instanceof UpstreamError && error.failure === "timeout";
+  return isLate || cause instanceof DeadlineExceeded
     ? new Refusal(504, "the upstream is too slow")
     : new Refusal(502, "the upstream fails");
 }
 
+/** How orders are passed on; a client is told of a failure as of any other. */
+const ORDERS: ProxyOptions = {
+  onError: (error) => {
+    throw refusalOf(error, undefined);
+  },
+};
+
 /**
- * Passes an order on when all of it is here, and the answer back as it streams. `TIMEOUT` is for the beginning of the
- * answer; the rest may take as long as the client waits.
+ * Passes an order on as it comes, and the answer back as it streams. `TIMEOUT` is for the beginning of the answer; the
+ * rest may take as long as the client waits.
  */
-async function order(request: Request, ctx: HttpContext): Promise<Response> {
-  const headers = { "content-type": request.headers.get("content-type") ?? "application/octet-stream" };
-  const body = await request.arrayBuffer();
-  const [call, cancel] = withCancelCause(ctx);
-  const timer = setTimeout(() => cancel(new DeadlineExceeded()), TIMEOUT);
-  try {
-    return await fetch(new URL("/orders", UPSTREAM), { method: "POST", headers, body, signal: call.signal });
-  } catch (error) {
-    throw ctx.signal.aborted ? error : refusalOf(error, call.cause());
-  } finally {
-    clearTimeout(timer);
-  }
+function order(request: Request, ctx: HttpContext): Promise<HttpResult> {
+  return proxy(request, ctx, shop, ORDERS);
 }
 
 const handler: HttpHandler = async (request, ctx) => {
@@ -154,5 +147,7 @@ function urlFrom(name: string, fallback: string): URL {
 }
 
 const limits = { maxConcurrentRequests: 1000, maxBodyBytes: 1024 * 1024 };
-const server = serveHttp({ name: "prices", port: numberFrom("PORT", 8080, 65_535), ...limits }, handler);
+const server = await serveHttp({ name: "prices", port: numberFrom("PORT", 8080, 65_535), ...limits }, handler);
+// When all who use it have left.
+server.onShutdown("shop", async (signal) => void await shop.drain(signal));
 await run(server, { grace: 10_000, lameDuck: 300 });

@@ -25,6 +25,7 @@ import { createHttpServer, eventStream, readyz, reply, ResponseParser, serveHttp
 import { memoryAdapter, VirtualClock } from "../../src/testing/mod.ts";
 import { type FaultProxyOptions, startFaultProxy } from "../../src/tools/faults/mod.ts";
 import { runLoad } from "../../src/tools/load/mod.ts";
+import { pool, upstream } from "../../src/upstream/mod.ts";
 import { watchResources } from "../../src/watch/mod.ts";
 import { connectWebSocket } from "../../src/websocket/mod.ts";
 import { ReconnectingWebSocket } from "../../src/websocket/reconnect/mod.ts";
@@ -88,6 +89,12 @@ const TAKERS: readonly (readonly [path: string, name: string, take: Take])[] = [
     (heartbeat) => new ReconnectingWebSocket(nobody, { heartbeat }),
   ],
   ["src/websocket/reconnect/reconnect_api.ts", "ReconnectOptions", (o) => new ReconnectingWebSocket(nobody, o)],
+  ["src/upstream/pool/pool_api.ts", "PoolOptions", (o: object) => pool(() => ({ close() {} }), o)],
+  [
+    "src/upstream/http/upstream_api.ts",
+    "UpstreamOptions",
+    (o: object) => upstream("http://127.0.0.1:1", { adapter, ...o }),
+  ],
   ["src/watch/watch_api.ts", "ResourceLimit", (heap) => watchResources({ adapter, limits: { heap } })],
   ["src/watch/watch_api.ts", "WatchOptions", (o: object) => watchResources({ adapter, ...o })],
   ["src/tools/load/load_api.ts", "LoadOptions", (o) => runLoad("tcp://127.0.0.1:1", o)],

@@ -32,6 +32,7 @@ import { createHttpServer, eventStream, healthHandler, livez, readyz, serveHttp 
 import { runLoad } from "../../src/tools/load/mod.ts";
 import { memoryAdapter, VirtualClock } from "../../src/testing/mod.ts";
 import { startFaultProxy } from "../../src/tools/faults/mod.ts";
+import { pool, upstream } from "../../src/upstream/mod.ts";
 import { watchResources } from "../../src/watch/mod.ts";
 import { connectWebSocket, Hub, upgradeWebSocket } from "../../src/websocket/mod.ts";
 import { ReconnectingWebSocket } from "../../src/websocket/reconnect/mod.ts";
@@ -84,6 +85,9 @@ const TAKERS: readonly Row[] = [
   ["configure() of HTTP", (options) => http.configure(options), "maxHeader", "maxHeaders"],
   ["accessLog", (accessLog) => createHttpServer({ adapter, accessLog }, answer), "sampel", "sample"],
   ["sample", (sample) => createHttpServer({ adapter, accessLog: { sample } }, answer), "persecond", "perSecond"],
+  ["pool()", (options) => pool(() => ({}), options), "maxLifetme", "maxLifetime"],
+  ["upstream()", (options) => upstream("http://127.0.0.1:1", options), "headTimout", "headTimeout"],
+  ["request() of an upstream", (options) => upstream("http://127.0.0.1:1").request("/", options), "methd", "method"],
   ["livez()", (options) => livez(options), "timeot", "timeout"],
   ["readyz()", (options) => readyz(options), "check", "checks"],
   ["healthHandler()", (options) => healthHandler(options), "server", "servers"],

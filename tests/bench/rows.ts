@@ -18,8 +18,10 @@ import { latencyRow } from "./rows/latency.ts";
 import { linesRow } from "./rows/lines.ts";
 import { loadRow } from "./rows/load.ts";
 import { memoryRow } from "./rows/memory.ts";
+import { metricsRow } from "./rows/metrics.ts";
 import { pipelineRow } from "./rows/pipeline.ts";
 import { postRow } from "./rows/post.ts";
+import { proxyRow } from "./rows/proxy.ts";
 import { recoveryRow } from "./rows/recovery.ts";
 import { rateRow } from "./rows/rate.ts";
 import { rawRow } from "./rows/raw.ts";
@@ -53,10 +55,12 @@ export const ROWS = {
   growth: { title: "ping-pong at 1,000 connections against 64", run: growthRow },
   scale: { title: "cost per connection of registry and timers, at 10,000 against 100", run: scaleRow },
   hello: { title: "HTTP: 64 connections, GET answered with hello world", run: helloRow },
+  metrics: { title: "HTTP: the same with metrics, against without", run: metricsRow },
   json: { title: "HTTP: 64 connections, JSON of 200 bytes posted and answered", run: jsonRow },
   hono: { title: "HTTP: 64 connections, a Hono app: JSON behind two middlewares", run: honoRow },
   https: { title: "HTTPS: 64 connections, GET answered with hello world", run: httpsRow },
   post: { title: "HTTP: 16 connections, POST of 64 KiB echoed", run: postRow },
+  proxy: { title: "HTTP: 64 connections, GET through a reverse proxy on one core with what it asks", run: proxyRow },
   pipeline: { title: "HTTP: 4 connections, 16 requests in flight each", run: pipelineRow },
   stream: { title: "HTTP: answers of 100 MiB from a ReadableStream of 64 KiB chunks", run: streamRow },
   latency: { title: "HTTP: p99 latency at 70 % of the peak of the runtime's own server", run: latencyRow },

@@ -23,6 +23,11 @@ const HTTP_NAMES = {
 /** An HTTP server that can be measured; a runtime's own has the runtime's name. */
 export type HttpServerName = keyof typeof HTTP_NAMES;
 
+const PROXY_NAMES = { ours: "sluice proxy", httpproxy: "http-proxy", undici: "undici by hand" } as const;
+
+/** A reverse proxy that can be measured. */
+export type ProxyServerName = keyof typeof PROXY_NAMES;
+
 const WEBSOCKET_NAMES = { ours: "sluice", node: "ws", deno: "Deno socket", bun: "Bun.serve" } as const;
 
 /** A WebSocket server that can be measured; `node` is the package ws. */
@@ -79,6 +84,12 @@ export class Rig implements AsyncDisposable {
   /** An HTTP server in a mode of `servers/http_SERVER.ts`. */
   http(server: HttpServerName, runtime: RuntimeName, mode: string): Promise<Server> {
     return this.#started(`${HTTP_NAMES[server]} ${mode}`, this.program(`servers/http_${server}.ts`, runtime, [mode]));
+  }
+
+  /** A reverse proxy, `servers/proxy_SERVER.ts`, in front of another server. */
+  proxy(server: ProxyServerName, runtime: RuntimeName, behind: Server): Promise<Server> {
+    const program = this.program(`servers/proxy_${server}.ts`, runtime, [`${behind.port}`]);
+    return this.#started(PROXY_NAMES[server], program);
   }
 
   /** The same over TLS. */

@@ -65,6 +65,16 @@ describe(`the benchmark's servers on ${runtime}`, () => {
     });
   }
 
+  for (const server of runtime === "node" ? ["ours", "httpproxy", "undici"] : ["ours", "httpproxy"]) {
+    it(`proxy_${server} passes on what the server behind it answers`, async () => {
+      await using behind = startProgram("tests/bench/servers/http_ours.ts", { args: ["hello reply"] });
+      const port = (await behind.line(/^port /)).slice("port ".length);
+      const { status, type, text } = await ask(`proxy_${server}`, [port]);
+      assertEquals([status, text], [200, HELLO]);
+      assertMatch(type!, /^text\/plain/);
+    });
+  }
+
   for (const server of ["start_ours", `start_${runtime}`]) {
     it(`${server} answers`, async () => {
       const { status, text } = await ask(server, []);

@@ -6,6 +6,7 @@ import { ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels
 import { SharedLog } from "../support/shared_log.ts";
 import { Feed, type FeedWorld } from "../../src/channels/server/feed.ts";
 import { Semaphore } from "../../mod.ts";
+import { ChannelCounts } from "../../src/channels/server/counts.ts";
 import { Pace } from "../../src/channels/server/pace.ts";
 import type { Peer } from "../../src/channels/server/peer.ts";
 import { Subscription } from "../../src/channels/server/subscription.ts";
@@ -532,7 +533,9 @@ describe("a subscription by itself", () => {
     };
     const signer = { sign: () => made.signing.then(() => "signed") } as unknown as FeedWorld["signer"];
     const failed = (what: string): void => void said.push([what]);
-    const world = { log, signer, pace: new Pace(clock), reads: new Semaphore(1), clock, maxReplay: 100, failed };
+    const counts = new ChannelCounts();
+    const reads = new Semaphore(1);
+    const world = { log, signer, pace: new Pace(clock), reads, clock, counts, maxReplay: 100, failed };
     const feed = new Feed("a", world, { unused: () => {} });
     return Object.assign(made, { feed, subscription: new Subscription(feed, peer, { gapped: () => {} }) });
   }

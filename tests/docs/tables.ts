@@ -7,13 +7,19 @@
  *     <!-- names mod.ts -->
  *     <!-- end -->
  *
+ * Those of metrics and alerts come from their definitions: `<!-- metrics HTTP -->`, `<!-- alerts all -->`.
+ *
  * @module
  */
 import { posix } from "node:path";
+import { GROUPS } from "../../src/metrics/definitions.ts";
+import { ALERTS } from "../../src/metrics/deploy/mod.ts";
+import { promName, underscored } from "../../src/metrics/spelling.ts";
+import type { MetricDefinition } from "../../src/metric_snapshot.ts";
 import type { Manual } from "../support/manuals.ts";
 import { exportsOf, type Field, fieldsOf } from "./declarations.ts";
 
-const MARKED = /(<!-- (options|names) (\S+)(?: (\S+))? -->)\n[\s\S]*?(<!-- end -->)/g;
+const MARKED = /(<!-- (options|names|metrics|alerts) (\S+)(?: (\S+))? -->)\n[\s\S]*?(<!-- end -->)/g;
 
 /** A default that is code, not words. */
 const LITERAL =
@@ -23,7 +29,13 @@ const LITERAL =
 export function renewed({ path, text }: Manual): string {
   const here = (file: string) => posix.join(posix.dirname(path), file);
   return text.replace(MARKED, (_, begin: string, what: string, first: string, second: string, end: string) => {
-    const rows = what === "options" ? optionRows(fieldsOf(here(second), first)) : nameRows(here(first), path);
+    const rows = what === "options"
+      ? optionRows(fieldsOf(here(second), first))
+      : what === "names"
+      ? nameRows(here(first), path)
+      : what === "metrics"
+      ? metricRows(GROUPS[first as keyof typeof GROUPS])
+      : alertRows();
     return `${begin}\n\n${table(rows)}\n\n${end}`;
   });
 }
@@ -66,6 +78,19 @@ function nameRows(entry: string, manual: string): string[][] {
   const own = entry === "mod.ts" ? all.filter(({ from }) => roomOf(from) === manual) : all;
   const rows = own.map(({ name, kind, summary }) => [`\`${name}${kind === "function" ? "()" : ""}\``, kind, summary]);
   return [["name", "kind", "what it is"], ...rows];
+}
+
+function metricRows(group: Readonly<Record<string, MetricDefinition>>): string[][] {
+  const rows = Object.values(group).map((definition) => {
+    const labels = definition.labels.map((label) => `\`${underscored(label)}\``).join(", ");
+    return [`\`${promName(definition)}\``, definition.kind, labels, definition.help];
+  });
+  return [["metric", "kind", "labels", "what it says"], ...rows];
+}
+
+function alertRows(): string[][] {
+  const rows = ALERTS.map(({ name, severity, summary, advice }) => [`\`${name}\``, severity, summary, advice]);
+  return [["alert", "severity", "what is the case", "what to do"], ...rows];
 }
 
 /** As the formatter has it: columns of one width. */

@@ -205,7 +205,9 @@ describe("handlers that fail", () => {
       const peer = await w.ask([request("/1"), request("/bad"), request("/3")]);
       assertEquals(peer.told, ["200 fine", "500 internal server error", "200 fine"]);
       const { name, message, stack } = boom;
-      assertEquals(errors, [{ server: "http", request: "1-2", error: { name, message, stack } }]);
+      const [{ trace_id: trace, span_id: span, ...record }] = errors as Record<string, unknown>[];
+      assertEquals([errors.length, record], [1, { server: "http", request: "1-2", error: { name, message, stack } }]);
+      assertMatch(`${trace} ${span}`, /^[0-9a-f]{32} [0-9a-f]{16}$/);
       assertEquals([w.server.http.handlerErrors, w.server.http.statuses["5xx"]], [1, 1]);
       assertEquals(peer.text.includes("secret"), false);
     });

@@ -2,7 +2,7 @@
  * An HTTP server under a watch, for a parent that makes it run out of things. Takes one JSON argument, `WatchSetup`;
  * prints its port, the port of a second server for its parent, and each warning as JSON.
  *
- * `/block?ms=` blocks the loop, `/hang` never returns, `/big` is an answer of many megabytes. The second server answers
+ * `/block?ms=` blocks the loop, `/hang` never returns, `/big?bytes=` is an answer of many megabytes. The second server answers
  * `/readyz`, `/sample` with the watch's view, and `/end`, after which nothing keeps the process alive but the watch.
  *
  * @module
@@ -38,7 +38,8 @@ const server = await serveHttp({ port: 0, hostname: "127.0.0.1", ...setup.http, 
   const { pathname, searchParams } = new URL(request.url);
   if (pathname === "/block") return block(Number(searchParams.get("ms")));
   if (pathname === "/hang") return new Promise(() => {});
-  return reply(pathname === "/big" ? big : "ok\n");
+  if (pathname !== "/big") return reply("ok\n");
+  return reply(big.subarray(0, Number(searchParams.get("bytes") ?? big.length)));
 });
 watch.add(server);
 
@@ -46,8 +47,8 @@ const health = healthHandler({ checks: { resources: watch.ready }, servers: [ser
 const parent: HttpServer = await serveHttp({ port: 0, hostname: "127.0.0.1", idleTimeout: 0 }, (request, ctx) => {
   const { pathname } = new URL(request.url);
   if (pathname === "/sample") {
-    const { last, overloaded, unavailable } = watch;
-    return reply(JSON.stringify({ last, overloaded, unavailable }));
+    const { last, overloaded, unavailable, lastReport } = watch;
+    return reply(JSON.stringify({ last, overloaded, unavailable, lastReport }));
   }
   if (pathname !== "/end") return health(request, ctx);
   for (const each of [server, parent]) each.close();

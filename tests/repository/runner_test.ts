@@ -49,7 +49,7 @@ async function affected(changes: readonly (readonly string[])[]): Promise<string
 describe("the runner of the tests", () => {
   it("runs what does not depend on the runtime once, and the rest everywhere", async () => {
     const files = (await list("--day", "1")).filter(({ scope }) => scope !== "long" && scope !== "repeated");
-    assertEquals(files.filter(({ scope }) => scope === "sampled").length, 7);
+    assertEquals(files.filter(({ scope }) => scope === "sampled").length, 9);
     for (const { file, scope, runtimes } of files) {
       assertEquals(runtimes, scope === "one" ? ["node"] : RUNTIMES, file);
     }

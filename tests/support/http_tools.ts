@@ -33,6 +33,7 @@ function skipped(name: string, debian: string): string {
 
 const DEBIAN: Readonly<Record<string, string>> = {
   nginx: "nginx-light",
+  promtool: "prometheus",
   "systemd-analyze": "systemd",
   "systemd-socket-activate": "systemd",
 };

@@ -57,7 +57,7 @@ describe("watchResources() and handlers", () => {
     assertEquals([limit, share, count], [5000, value / limit, 1]);
     assert(value >= 5000 && value <= 5500, `${value}`);
     const { remote } = w.peers[1].conn;
-    assertEquals(connections, [{ server: "http", id: 2, peer: connections[0].peer, age: value }]);
+    assertEquals(connections, [{ server: "http", id: 2, peer: connections[0].peer, age: value, waitsFor: "answer" }]);
     assertEquals(remote.transport, "tcp");
     assertEquals(message, `1 handler has not come to an end for ${(value / 1000).toFixed(1)} s`);
     assertEquals(fine.statuses.length, 11);

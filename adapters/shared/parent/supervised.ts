@@ -76,6 +76,7 @@ export class Supervised implements ProcessParent {
     this.#servedAt = performance.now();
     server.closed.then((report) => {
       this.#say({ sluice: "report", report });
+      this.#count(0);
       this.#servers.splice(this.#servers.indexOf(server), 1);
     });
     this.#watch();
@@ -114,6 +115,7 @@ export class Supervised implements ProcessParent {
     if (said.sluice === "succeeded") this.isSucceeded = this.#isStopping = true;
     else if (said.sluice === "alone") [this.holdsSockets, this.#isStopping] = [false, true];
     else if (said.sluice === "configure") this.#configure(said.id, said.limits);
+    else if (said.sluice === "count") this.#count(said.id);
     else if (said.sluice === "opened") await this.#opened(said.id, said.address, handle);
     else if (said.sluice === "refused") this.#take(said.id)?.reject(new ListenError(said.code, said.message));
   }
@@ -154,6 +156,14 @@ export class Supervised implements ProcessParent {
       error = (fault as Error).message;
     }
     this.#say({ sluice: "configured", id, error });
+  }
+
+  /** Tells what was counted. */
+  #count(id: number): void {
+    const sources = new Set(this.#servers.flatMap(({ sources = [] }) => sources));
+    // Who counts nothing need not be heard at the end.
+    if (id === 0 && sources.size === 0) return;
+    this.#say({ sluice: "metrics", id, snapshots: Array.from(sources, (source) => source.ownSnapshot()) });
   }
 
   /** Until all are ready. */

@@ -10,6 +10,7 @@ import { ChannelError } from "../channels_errors.ts";
 import type { Appended, ChannelLog, Entry, NewEntry, Notice, Retention } from "../log/log_api.ts";
 import { type ControlMessage, instanceStream, tell } from "./control.ts";
 import { idle, ONE } from "./asking.ts";
+import type { ChannelCounts } from "./counts.ts";
 import type { DirectEnd } from "./link.ts";
 import type { Follower, Notices } from "./notices.ts";
 import type { Session } from "./session.ts";
@@ -21,6 +22,7 @@ export interface DirectWorld {
   readonly clock: Clock;
   readonly notices: Notices;
   readonly instance: string;
+  readonly counts: ChannelCounts;
   readonly keep: Retention;
   /** Deliveries, after which it is a dead letter. */
   readonly attempts: number;
@@ -117,12 +119,21 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     this.#world = world;
   }
 
+  /** Messages that clients have, and have not acknowledged. */
+  get unacknowledged(): number {
+    let count = 0;
+    for (const { places } of this.#queues.values()) for (const { inFlight } of places.values()) count += inFlight.size;
+    return count;
+  }
+
   /** Queues a message. @param id Makes it idempotent; null for none. */
-  send(stream: string, id: string | null, entry: NewEntry, dedupeAge: number, waits: boolean): Promise<Appended> {
-    const { log, keep, instance } = this.#world;
+  async send(stream: string, id: string | null, entry: NewEntry, dedupeAge: number, waits: boolean): Promise<Appended> {
+    const { log, keep, instance, counts } = this.#world;
     const headers = waits ? { ...entry.headers, [WAITS]: instance } : entry.headers;
     const options = { keep, dedupeAge, ...(id === null ? {} : { id }) };
-    return log.append(stream, { ...entry, headers }, options);
+    const appended = await log.append(stream, { ...entry, headers }, options);
+    if (!appended.duplicate) counts.direct.sent++;
+    return appended;
   }
 
   /**
@@ -228,6 +239,7 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     if (letter === null || queue === undefined || place === undefined || queue.epoch !== letter.epoch) return;
     const { offset } = letter;
     if (!place.inFlight.delete(offset)) return;
+    this.#world.counts.direct.refused++;
     const wait = typeof delay === "number" && delay >= 0 ? Math.min(delay, MAX_DELAY) : 0;
     const { clock } = this.#world;
     const cancel = idleTimer(clock, () => {
@@ -386,6 +398,7 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     }
     if (generation > attempts) return await this.#bury({ stream, epoch, offset }, entry, generation);
     place.inFlight.set(offset, generation);
+    this.#world.counts.direct[generation === 1 ? "delivered" : "redelivered"]++;
     const { [WAITS]: _, ...headers } = entry.headers ?? {};
     const data = typeof entry.data === "string" ? JSON.parse(entry.data) : entry.data;
     place.session.link?.say(["d", `${letter}${offset}.${epoch}`, generation, data, headers]);
@@ -398,6 +411,7 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const id = wasOf(epoch, offset);
     const told = { ...headers, [WAS]: id };
     await log.append(deadStream(stream), { kind, data, headers: told }, { keep, dedupeAge: keep.age, id });
+    this.#world.counts.direct.dead++;
     this.#world.failed(
       "A direct message is a dead letter",
       new Error(`It was given to its receiver ${generation - 1} times and not acknowledged (${stream})`),
@@ -411,7 +425,8 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     for (;;) {
       try {
         const generation = this.#queues.get(letter.stream)?.places.get(session)?.inFlight.get(letter.offset) ?? 0;
-        return await this.#settle(letter, generation, false);
+        await this.#settle(letter, generation, false);
+        return void this.#world.counts.direct.acknowledged++;
       } catch (error) {
         this.#world.failed("Acknowledging a direct message failed", error);
       }

@@ -9,6 +9,7 @@ import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
 import { FIRST_RETRY, idle, nextRetry, PAGE } from "./asking.ts";
 import { frameOf, type Outgoing } from "./outgoing.ts";
 import type { Pace } from "./pace.ts";
+import type { ChannelCounts } from "./counts.ts";
 import type { Signer } from "./signer.ts";
 import { grantOf } from "./tickets.ts";
 
@@ -20,6 +21,7 @@ export interface FeedWorld {
   /** So many pages are read at a time for those who are behind. */
   readonly reads: Semaphore;
   readonly clock: Clock;
+  readonly counts: ChannelCounts;
   /** Missed messages of a channel that are sent again. */
   readonly maxReplay: number;
   /** Something failed that nobody waits for. */
@@ -246,8 +248,13 @@ export class Feed {
     if (this.#live.size === 0) return;
     const frame = frameOf(this.nameJson, entry);
     this.#keep(offset, frame);
+    const { counts } = this.world;
     for (const subscription of this.#live) {
-      if (!subscription.give(frame)) subscription.missed(before);
+      if (subscription.give(frame)) counts.delivered.live++;
+      else {
+        counts.slow++;
+        subscription.missed(before);
+      }
     }
   }
 

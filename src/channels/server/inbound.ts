@@ -8,6 +8,7 @@ import type { AcceptOptions, ChannelData, ChannelHeaders } from "../channels_api
 import { ChannelError } from "../channels_errors.ts";
 import { isChannel } from "../channel_name.ts";
 import type { ChannelCode } from "../wire/frames.ts";
+import type { ChannelCounts } from "./counts.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
 import { Numbers } from "./numbers.ts";
 import type { Session } from "./session.ts";
@@ -16,6 +17,7 @@ import type { Session } from "./session.ts";
 export interface InboundWorld extends Publisher {
   readonly clock: Clock;
   readonly maxMessageBytes: number;
+  readonly counts: ChannelCounts;
   /** A handler failed in a way that its caller is not told. */
   failed(what: string, error: unknown): void;
 }
@@ -47,6 +49,11 @@ export interface Carrier {
 
 /** Refused messages that are remembered, and those that have to be said again: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
+
+/** Whether an error is what was to be said, or a fault of the handler's. */
+function fateOf(error: unknown): "refused" | "failed" {
+  return error instanceof ChannelError ? "refused" : "failed";
+}
 
 /** What one session says, by whichever connection. */
 export class Inbound {
@@ -131,7 +138,9 @@ export class Inbound {
       if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
       const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
       this.#say(["answer", seq, null, sayable(answer)]);
+      this.#world.counts.calls.answered++;
     } catch (error) {
+      this.#world.counts.calls[fateOf(error)]++;
       this.#say(["failed", seq, ...this.#wordsOf(error, `A call of ${JSON.stringify(method)} failed`)]);
     }
   }
@@ -164,12 +173,17 @@ export class Inbound {
         this.#say(["ok", seq, offset, duplicate]);
       } else {
         const refused = this.#refused.get(seq);
-        if (refused !== undefined) throw new ChannelError(...refused);
+        if (refused !== undefined) {
+          this.#owed.delete(seq);
+          return this.#say(["no", seq, ...refused]);
+        }
         if (!this.#done.has(seq)) await this.#hand(said, options);
         this.#say(["ok", seq]);
       }
       this.#done.add(seq);
+      this.#world.counts.received.handled++;
     } catch (error) {
+      this.#world.counts.received[fateOf(error)]++;
       const [code, message] = this.#wordsOf(error, "A client's message failed");
       if (code === "unavailable") return this.#unavailable(seq, message, arrivals);
       this.#say(["no", seq, code, message]);

@@ -13,7 +13,7 @@ import { Inbound, type InboundWorld } from "./inbound.ts";
 import { LINK_STATES, type LinkEvent, type LinkState } from "./link_states.ts";
 import type { Peer } from "./peer.ts";
 import type { ClientPlace, Session, SessionLink } from "./session.ts";
-import { ANONYMOUS, type Sessions } from "./sessions.ts";
+import { ANONYMOUS, type Attached, type Sessions } from "./sessions.ts";
 import { Subscriptions, type SubscriptionWorld } from "./subscriptions.ts";
 
 /** What a client does with its direct messages. */
@@ -131,15 +131,25 @@ export class Link implements SessionLink {
   /** `hello` */
   async greet([, version, token, ticket, wishes]: Frame): Promise<void> {
     if (version !== VERSION) return this.#breach(`This server speaks version ${VERSION}`);
-    const { sessions, instance, pace } = this.#world;
+    const { sessions, instance, pace, counts } = this.#world;
     await pace.begin();
     if (this.isGone) return;
     const identity = await this.#authenticate(token ?? null, null);
-    if (identity === null) return this.#refuse("unauthorized", "The token is not accepted", CLOSE_CODES.unauthorized);
+    if (identity === null) {
+      counts.connects.refused++;
+      return this.#refuse("unauthorized", "The token is not accepted", CLOSE_CODES.unauthorized);
+    }
     await pace.goOn();
     if (this.isGone) return;
-    const attached = await sessions.attach(this, identity, ticket ?? null);
+    let attached: Attached;
+    try {
+      attached = await sessions.attach(this, identity, ticket ?? null);
+    } catch (error) {
+      counts.connects.refused++;
+      throw error;
+    }
     const { session, resumed } = attached;
+    counts.connects[resumed ? "resumed" : "new"]++;
     this.session = session;
     this.subscriptions = new Subscriptions(this.#world, this.#peer, session, this.#options);
     if (!this.#move("welcomed")) {

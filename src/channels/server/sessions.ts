@@ -8,6 +8,7 @@ import { ChannelError } from "../channels_errors.ts";
 import type { Identity } from "../channels_api.ts";
 import type { ChannelLog, Taken } from "../log/log_api.ts";
 import { CLOSE_CODES } from "../wire/frames.ts";
+import type { ChannelCounts } from "./counts.ts";
 import { ANONYMOUS_PREFIX, Session, type SessionLink } from "./session.ts";
 import { randomText, type Signer } from "./signer.ts";
 import { readTicket, ticketOf } from "./tickets.ts";
@@ -42,6 +43,7 @@ export interface SessionWorld {
   readonly signer: Signer;
   readonly clock: Clock;
   readonly instance: string;
+  readonly counts: ChannelCounts;
   /** How long a session waits for its client, in ms. */
   readonly expiry: number;
   failed(what: string, error: unknown): void;
@@ -99,6 +101,13 @@ export class Sessions {
   /** Sessions of this instance, those included whose client is away. */
   get size(): number {
     return this.#sessions.size;
+  }
+
+  /** How many of them have their client, and of how many it is away. */
+  get states(): Record<"connected" | "away", number> {
+    let connected = 0;
+    for (const { link } of this.#sessions.values()) if (link !== null) connected++;
+    return { connected, away: this.#sessions.size - connected };
   }
 
   /** A session of this instance. */
@@ -262,6 +271,7 @@ export class Sessions {
     const { link } = session;
     session.link = null;
     this.#remove(session);
+    this.#world.counts.ended[moved ? "moved" : "revoked"]++;
     session.end(new ChannelError(moved ? "fenced" : "revoked", reason));
     for (const watcher of this.#watchers) watcher.ended(session, moved);
     link?.end(code, reason);
@@ -278,6 +288,7 @@ export class Sessions {
   async #expire(session: Session): Promise<void> {
     if (session.link !== null) return;
     this.#remove(session);
+    this.#world.counts.ended.expired++;
     session.end(new ChannelError("expired", "The session has expired"));
     for (const watcher of this.#watchers) watcher.ended(session, false);
     const { log } = this.#world;

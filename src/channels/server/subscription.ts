@@ -33,6 +33,10 @@ interface Announcing {
   readonly resolve: () => void;
 }
 
+/** Whether a client came back with a position, and has everything from there on. */
+const WHOLE = 1;
+const GAPPED = 2;
+
 const NO_NAMES: readonly string[] = [];
 const DONE: Promise<void> = Promise.resolve();
 
@@ -67,11 +71,14 @@ export class Subscription implements LiveEnd {
   #isRunning = false;
   /** Offset of the last join, leave or loss that was sent. */
   #lastChange = 0;
+  /** Until it is live: how a client that came back with a position fares; 0 for all others. */
+  #recovery = 0;
 
   constructor(feed: Feed, peer: Peer, owner: SubscriptionOwner) {
     this.feed = feed;
     this.#peer = peer;
     this.#owner = owner;
+    feed.world.counts.moved(this, null, this.#state);
     feed.acquire();
   }
 
@@ -84,6 +91,11 @@ export class Subscription implements LiveEnd {
   get told(): number | null {
     if (this.#state === "live") return this.feed.top;
     return this.#isAnnounced && this.#reason === null ? this.#offset : null;
+  }
+
+  /** Messages that it still has to get. */
+  get lag(): number {
+    return this.#epoch === this.feed.epoch ? this.feed.top - this.#offset : this.feed.top;
   }
 
   /** Where its client is, or is about to be told that it is. */
@@ -173,6 +185,7 @@ export class Subscription implements LiveEnd {
   #move(event: SubscriptionEvent): boolean {
     const next = SUBSCRIPTION_STATES[this.#state][event];
     const moved = next !== this.#state;
+    if (moved) this.feed.world.counts.moved(this, this.#state, next);
     this.#state = next;
     return moved;
   }
@@ -192,6 +205,7 @@ export class Subscription implements LiveEnd {
     this.#epoch = feed.epoch;
     this.#offset = feed.top;
     if (start === "now") return;
+    if (start !== "oldest") this.#recovery = WHOLE;
     if (typeof start !== "string" && isWithin(feed, start)) {
       this.#offset = start.offset;
     } else {
@@ -264,6 +278,10 @@ export class Subscription implements LiveEnd {
     }
     this.#unsaid = NO_NAMES;
     this.#reason = null;
+    if (reason !== null) {
+      feed.world.counts.gaps[reason]++;
+      if (this.#recovery !== 0) this.#recovery = GAPPED;
+    }
     if (this.#isAnnounced && reason !== null) this.#owner.gapped(feed.channel);
     this.#isAnnounced = true;
     this.#setAnnounced();
@@ -271,10 +289,16 @@ export class Subscription implements LiveEnd {
 
   #joinLive(): void {
     this.#move("caughtUp");
+    this.#countRecovery();
     this.#isSlow = false;
     this.feed.join(this);
     if (this.#owesLive) this.#say(["live", this.feed.channel]);
     this.#owesLive = false;
+  }
+
+  #countRecovery(): void {
+    if (this.#recovery !== 0) this.feed.world.counts.recoveries[this.#recovery === WHOLE ? "whole" : "gapped"]++;
+    this.#recovery = 0;
   }
 
   /** Nothing is read, or held, before there is time to send it. */
@@ -336,6 +360,7 @@ export class Subscription implements LiveEnd {
     if (this.#state !== "behind") return false;
     if (!this.give(frame)) return null;
     this.#offset = offset;
+    this.feed.world.counts.delivered.log++;
     return true;
   }
 

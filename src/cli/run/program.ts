@@ -22,6 +22,8 @@ export interface ModulePlace {
   readonly certFile?: string;
   readonly keyFile?: string;
   readonly grace?: number;
+  /** What it does is counted, for the supervisor's metrics. */
+  readonly counted?: boolean;
 }
 
 /** What to start. */

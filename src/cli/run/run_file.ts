@@ -51,6 +51,11 @@ export class RunFile {
     }
   }
 
+  /** How it fares, for metrics. */
+  get measured(): Pick<Config<RunConfig>, "status"> {
+    return this.#config;
+  }
+
   get value(): RunConfig {
     return this.#config.value;
   }

@@ -28,6 +28,9 @@ export interface RunOptions extends ModulePlace {
   readonly name?: string;
   readonly control?: string;
   readonly report?: string;
+  /** As it is written: `9464`, `127.0.0.1:9464`. */
+  readonly metrics?: string;
+  readonly lastScrape?: number;
   readonly level?: LogLevel;
   readonly format?: LogFormat;
 }
@@ -96,7 +99,7 @@ export function changeable(settings: RunSettings): ChangeOptions {
  */
 export function commandOf(settings: RunSettings): WorkerCommand {
   const { program, args, port, host, path, certFile, keyFile, grace, runtimeArgs = [], noFastResponse } = settings;
-  const place = { port, host, path, certFile, keyFile, grace };
+  const place = { port, host, path, certFile, keyFile, grace, counted: settings.metrics !== undefined };
   const started = programCommand({ program, args, runtimeArgs, place, fastResponse: noFastResponse !== true });
   return {
     command: started.command,

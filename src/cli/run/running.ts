@@ -16,6 +16,7 @@ import {
 import type { Print } from "../output.ts";
 import { StartError } from "../usage_errors.ts";
 import type { RunFile } from "./run_file.ts";
+import { MetricsPort } from "./metrics_port.ts";
 import type { RunSettings } from "./run_settings.ts";
 import { formatSuperviseReport } from "./supervise_report.ts";
 import { watchFiles } from "./watch_files.ts";
@@ -43,6 +44,7 @@ export class Running {
   /** Until it has stopped; gives the exit code. */
   async run(controlAt: string): Promise<number> {
     this.#checkReport();
+    const metrics = await MetricsPort.open(this.#supervisor, this.#file, this.#settings);
     const control = await ControlServer.open(controlAt, (command) => this.#answer(command));
     const unhear = await onStopSignals((signal) => void this.#stopBy(signal));
     const onReload = (): void => this.#reloadUnasked("SIGHUP");
@@ -54,6 +56,7 @@ export class Running {
     try {
       await this.#supervisor.start();
       const { clean } = await this.#end;
+      if (this.#forcedBy === null) await metrics?.lastScraped();
       if (this.#forcedBy !== null) return signalExitCode(this.#forcedBy);
       return clean ? 0 : 1;
     } catch (error) {
@@ -62,6 +65,7 @@ export class Running {
       return error.exitCode;
     } finally {
       unwatch?.();
+      void metrics?.close();
       control.close();
       unhear();
       process.off("SIGHUP", onReload);

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 import { run } from "../../../mod.ts";
-import { type HttpApp, type HttpHandler, type HttpOptions, serveHttp } from "../../http/mod.ts";
+import { type HttpApp, type HttpHandler, type HttpOptions, type HttpServer, serveHttp } from "../../http/mod.ts";
 import { type ModulePlace, SERVE_VARIABLE } from "./program.ts";
 import { StartError } from "../usage_errors.ts";
 
@@ -28,8 +28,28 @@ export async function serveModule(file: string): Promise<void> {
       "Export a function (request) => Response, or an object with fetch",
     );
   }
-  const { grace } = place;
-  await run(await serveHttp({ ...placeOf(place), ...(grace === undefined ? {} : { grace }) }, exported));
+  const { grace, counted } = place;
+  const server = await serveHttp({ ...placeOf(place), ...(grace === undefined ? {} : { grace }) }, exported);
+  if (counted === true) await count(server);
+  await run(server);
+}
+
+/** Its program can't do so: it has no server. */
+async function count(server: HttpServer): Promise<void> {
+  const [{ Metrics }, { watchResources }] = await Promise.all([
+    import("../../metrics/mod.ts"),
+    import("../../watch/mod.ts"),
+  ]);
+  // Nobody has asked for warnings.
+  const limits = {
+    descriptors: false,
+    heap: false,
+    rss: false,
+    lag: false,
+    handlers: false,
+    connections: false,
+  } as const;
+  new Metrics({ servers: [server], watch: watchResources({ servers: [server], limits }) });
 }
 
 function isHandler(exported: unknown): exported is HttpHandler | HttpApp {

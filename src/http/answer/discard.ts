@@ -6,7 +6,7 @@
 import type { OwnFields } from "./fields.ts";
 import type { HttpResult } from "../http_api.ts";
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
+type Reader = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
 /** A form's body, by the fields that the runtime gives it. */
 const FORM = /(?:^|\n)content-type: multipart\/form-data/i;

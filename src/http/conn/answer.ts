@@ -5,8 +5,9 @@
  */
 import type { HttpExchange } from "./exchange.ts";
 import { decodedFields, fieldsOf } from "../answer/fields.ts";
+import { PASSED_ON, type Passing } from "../answer/passing.ts";
 import { Reply } from "../answer/reply.ts";
-import { sendStream } from "./stream_answer.ts";
+import { sendParts, sendStream } from "./stream_answer.ts";
 import type { HttpResult } from "../http_api.ts";
 import { sendWhole } from "./whole_answer.ts";
 
@@ -26,6 +27,11 @@ export function answer(exchange: HttpExchange, given: HttpResult): void {
   if (response instanceof Reply) {
     const { status, fields, content } = response as Reply;
     return sendWhole(exchange, status, "", fields, content);
+  }
+  const passing = response as Partial<Passing> | undefined;
+  if (passing?.[PASSED_ON] === true) {
+    if (passing.isTouched === false) return sendParts(exchange, passing as Passing);
+    response = passing.native!();
   }
   if (!isResponse(response)) throw new TypeError(`A handler must give a Response, got ${nameOf(response)}`);
   const { status } = response;

@@ -4,14 +4,14 @@
  * @module
  */
 import { CancelContext, DeadlineExceeded } from "../../context/mod.ts";
-import { DrainTimeoutError, SluiceError } from "../../errors.ts";
+import { DrainTimeoutError, OptionError, SluiceError } from "../../errors.ts";
 import { formatAddress } from "../../address.ts";
 import type { Conn } from "../../server/conn/conn.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Address } from "../../endpoint.ts";
 import { type AnswerEvent, type AnswerState, TRANSITIONS } from "./answering.ts";
-import type { AccessRecord } from "../extras/access_log.ts";
 import { BodyError } from "../http_errors.ts";
+import type { HttpObserver, ObservedRequest } from "../http_observer.ts";
 import { fieldLine, pairsOf } from "../answer/fields.ts";
 import type { RequestHead, RequestParser } from "../parser/mod.ts";
 import type { ProxyView } from "../request/proxy.ts";
@@ -19,8 +19,15 @@ import type { QueuePlace } from "./request_limit.ts";
 import type { HttpService } from "./service.ts";
 import type { Takeover } from "./takeover.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
-import { continueTrace } from "../extras/traceparent.ts";
+import { continueTrace, isTraceparent } from "../extras/traceparent.ts";
 import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../http_api.ts";
+
+/** Longest name of a route: it is written by a programmer, and becomes a label. */
+const MAX_ROUTE = 256;
+
+/** A route is one line of printable characters. */
+// deno-lint-ignore no-control-regex -- these are what it must not have
+const UNPRINTABLE = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/;
 
 /** A protocol that the connection may be handed over to. */
 export interface Upgrading {
@@ -68,7 +75,7 @@ export interface ExchangeHost {
 }
 
 /** The context of one request. */
-export class HttpExchange extends CancelContext implements HttpContext, BodySource {
+export class HttpExchange extends CancelContext implements HttpContext, BodySource, ObservedRequest {
   readonly http: ExchangeHost;
   readonly head: RequestHead;
   /** Number within its connection, from 1. */
@@ -91,6 +98,14 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   handling: Promise<unknown> | null = null;
   /** Another protocol, once the handler returns the answer that begins it. */
   upgrading: Upgrading | null = null;
+  /** Name of the protocol that has the connection; empty for none. */
+  upgrade = "";
+  /** Observers that have heard of its beginning; null for none. */
+  heard: readonly HttpObserver[] | null = null;
+  /** What made it fail, once it is over. */
+  error: unknown = undefined;
+  /** Ms on the clock when it was over; -1 before. */
+  #overAt = -1;
   /** Ends the stream that its answer is read from. */
   stop: ((reason: unknown) => void) | null = null;
   /** Its answer is a stream, and how long that will be nobody has said. */
@@ -101,6 +116,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   dueAt = Infinity;
   #deadline: number | null = null;
   #traceparent = "";
+  #route = "";
   #view: ProxyView | null = null;
   #trailers: Headers | null = null;
   #draining: AbortController | null = null;
@@ -199,6 +215,29 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
       : this.#traceparent;
   }
 
+  /** Who records a span of it says so. @throws {OptionError} It is none. */
+  set traceparent(value: string) {
+    if (typeof value !== "string" || !isTraceparent(value)) {
+      throw new OptionError(
+        "traceparent",
+        `traceparent must be one of W3C Trace Context, got ${JSON.stringify(value)}`,
+      );
+    }
+    this.#traceparent = value;
+  }
+
+  get route(): string {
+    return this.#route;
+  }
+
+  set route(value: string) {
+    if (typeof value !== "string" || value.length > MAX_ROUTE || UNPRINTABLE.test(value)) {
+      const rule = `up to ${MAX_ROUTE} printable characters, such as "/users/:id"`;
+      throw new OptionError("route", `ctx.route must be text of ${rule}, got ${JSON.stringify(value)}`);
+    }
+    this.#route = value;
+  }
+
   get trailers(): Headers | null {
     return this.#trailers;
   }
@@ -249,7 +288,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   }
 
   /** Takes the connection for another protocol, whose answer the caller writes. */
-  upgrade(): Connection {
+  switch(): Connection {
     const conn = this.hijack();
     this.status = 101;
     this.http.service.answered(this.status);
@@ -273,7 +312,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     return this.#lost.signal;
   }
 
-  get scheme(): string {
+  get scheme(): "http" | "https" {
     return this.#proxied()?.scheme ?? this.http.service.schemeOf(this.http.conn);
   }
 
@@ -329,28 +368,40 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
   }
 
-  /** What the access log says of it; its getters run if its line is written. */
-  record(error: unknown): AccessRecord {
-    // deno-lint-ignore no-this-alias
-    const exchange = this;
-    const { http, head } = this;
-    return {
-      method: head.method,
-      target: head.target,
-      status: this.status,
-      duration: http.service.clock.now() - this.startedAt,
-      bytesIn: this.body?.size ?? 0,
-      bytesOut: this.bytesOut,
-      conn: http.conn.id,
-      request: this.requestId,
-      get remote() {
-        return exchange.remote;
-      },
-      get traceparent() {
-        return exchange.traceparent;
-      },
-      error,
-    };
+  // For observers.
+
+  get ctx(): HttpContext {
+    return this;
+  }
+
+  get id(): string {
+    return this.requestId;
+  }
+
+  get method(): string {
+    return this.head.method;
+  }
+
+  get protocol(): "1.0" | "1.1" {
+    return this.head.minor === 0 ? "1.0" : "1.1";
+  }
+
+  get duration(): number {
+    return (this.#overAt < 0 ? this.http.service.clock.now() : this.#overAt) - this.startedAt;
+  }
+
+  get bytesIn(): number {
+    return this.body?.size ?? 0;
+  }
+
+  header(name: string): string | null {
+    return this.head.header(name.toLowerCase());
+  }
+
+  /** It is over, well or not. @param now Ms on the clock. */
+  over(now: number, error: unknown): void {
+    this.#overAt = now;
+    this.error = error;
   }
 
   /** The handler's time is over. */

@@ -274,6 +274,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.exchange = exchange;
     if (!head.hasBody) this.parser.next();
     service.requests++;
+    if (service.observers.list !== null) service.began(exchange);
     const { limit, limits: { handlerTimeout } } = service;
     if (handlerTimeout > 0) {
       exchange.limitTo(exchange.startedAt + handlerTimeout);
@@ -369,7 +370,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   #refuse(error: HttpError): void {
     this.#out.writeWithheld(false);
     this.service.refused(error);
-    this.service.answered(error.status);
+    this.service.refusedHead(error, this.conn);
     this.conn.write(refusalAnswer(error, this.service.date(), this.service.limits.retryAfter));
     this.#sayGoodbye();
   }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { HttpExchange } from "./exchange.ts";
+import { runWithin, surround } from "./observed.ts";
 import { LazyRequest } from "../request/request.ts";
 import type { HttpResult } from "../http_api.ts";
 
@@ -27,7 +28,10 @@ export function runHandler(exchange: HttpExchange, to: HandlerOutcome): void {
   service.active++;
   let result: HttpResult | Promise<HttpResult>;
   try {
-    result = service.server.isolated(callHandler, exchange);
+    result = service.server.isolated(
+      exchange.heard !== null && surround(exchange.heard) ? callObserved : callHandler,
+      exchange,
+    );
   } catch (error) {
     return exchange.state === "handed" ? to.attend(exchange, Promise.reject(error)) : to.failed(exchange, error);
   }
@@ -53,6 +57,11 @@ function callHandler(exchange: HttpExchange): HttpResult | Promise<HttpResult> {
   const { service } = exchange.http;
   const handler = exchange.head.isConnect ? service.onConnect! : service.handler;
   return handler(new LazyRequest(exchange) as unknown as Request, exchange, exchange);
+}
+
+/** Who observes it may want to be around its handler. */
+function callObserved(exchange: HttpExchange): HttpResult | Promise<HttpResult> {
+  return runWithin(exchange, exchange.heard!, exchange.http.service.observers, () => callHandler(exchange));
 }
 
 function isPromise(value: HttpResult | Promise<HttpResult>): value is Promise<HttpResult> {

@@ -5,20 +5,22 @@
  */
 import type { Clock } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
+import type { Observers } from "../../observers.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Conn } from "../../server/conn/conn.ts";
 import { holderOf } from "../../server/drain/holders.ts";
 import type { BusyConn } from "../../server/drain/report.ts";
 import type { Adapter, Isolated } from "../../platform.ts";
-import type { AccessLog, AccessRecord } from "../extras/access_log.ts";
 import { type HttpError, REFUSAL_REASONS, type RefusalReason } from "../http_errors.ts";
+import type { EndedUpgrade, HttpObserver, ObservedRequest } from "../http_observer.ts";
 import type { HttpLimits } from "../http_options.ts";
+import { tellBegin, tellEnd } from "./observed.ts";
 import type { ProxyTrust } from "../request/proxy.ts";
 import { RequestLimit } from "./request_limit.ts";
 import { Opening } from "./opening.ts";
 import type { HandlerKeeper } from "./takeover.ts";
 import { DateField } from "../answer/status.ts";
-import type { HttpApp, HttpServer, HttpStats } from "../http_api.ts";
+import type { HttpApp, HttpServer, HttpStats, UpgradeStats } from "../http_api.ts";
 
 /** An eighth more than others is no reason to move anybody. */
 const LEVEL_SLACK = 8;
@@ -35,7 +37,7 @@ export interface ServiceServer extends HttpServer, HandlerKeeper {
 }
 
 /** An exchange, as far as it is counted. */
-export interface Accounted {
+export interface Accounted extends ObservedRequest {
   readonly conn: Conn;
   /** Number within its connection, from 1. */
   readonly number: number;
@@ -43,7 +45,10 @@ export interface Accounted {
   running: boolean;
   /** The handler, while it goes on. */
   readonly handling: Promise<unknown> | null;
-  record(error: unknown): AccessRecord;
+  /** Observers that have heard of its beginning; null for none. */
+  heard: readonly HttpObserver[] | null;
+  /** It is over. @param now Ms on the clock. */
+  over(now: number, error: unknown): void;
 }
 
 /** Parts that a service is made of. */
@@ -55,7 +60,8 @@ export interface ServiceParts {
   readonly limits: HttpLimits;
   readonly clock: Clock;
   readonly trust: ProxyTrust;
-  readonly accessLog: AccessLog | null;
+  /** Who hears of requests. */
+  readonly observers: Observers<HttpObserver>;
   /** Every connection is TLS. */
   readonly secure: boolean;
 }
@@ -68,7 +74,7 @@ export class HttpService {
   readonly clock: Clock;
   readonly trust: ProxyTrust;
   readonly secure: boolean;
-  readonly accessLog: AccessLog | null;
+  readonly observers: Observers<HttpObserver>;
   limits: HttpLimits;
   /** Null while handlers are not limited. */
   limit: RequestLimit | null = null;
@@ -77,6 +83,8 @@ export class HttpService {
   handlerErrors = 0;
   aborted = 0;
   readonly opening: Opening = new Opening();
+  /** Counters of those that connections were handed over to, by their names. */
+  readonly upgrades: Map<string, UpgradeStats> = new Map();
   /** Connections that are to be given away by their next answers. */
   #surplus = 0;
   /** Those whose handlers go on though no connection waits for them. */
@@ -91,7 +99,7 @@ export class HttpService {
     this.onConnect = parts.onConnect;
     this.clock = parts.clock;
     this.trust = parts.trust;
-    this.accessLog = parts.accessLog;
+    this.observers = parts.observers;
     this.secure = parts.secure;
     this.limits = parts.limits;
     this.#refused = Object.fromEntries(REFUSAL_REASONS.map((reason) => [reason, 0])) as Record<RefusalReason, number>;
@@ -108,6 +116,7 @@ export class HttpService {
       refused: { ...this.#refused },
       handlerErrors: this.handlerErrors,
       aborted: this.aborted,
+      upgraded: Object.fromEntries(Array.from(this.upgrades, ([name, stats]) => [name, snapshotOf(stats)])),
     };
   }
 
@@ -130,7 +139,7 @@ export class HttpService {
 
   /** Whether each request notes when it began. */
   get isTimed(): boolean {
-    return this.accessLog !== null || this.limits.handlerTimeout > 0;
+    return this.observers.list !== null || this.limits.handlerTimeout > 0;
   }
 
   schemeOf(conn: Connection): "http" | "https" {
@@ -151,6 +160,25 @@ export class HttpService {
     this.#refused[error.reason]++;
   }
 
+  /** Something that was no request is answered. */
+  refusedHead({ reason, status }: HttpError, conn: Conn): void {
+    this.answered(status);
+    this.observers.tell((observer) => observer.refused?.({ reason, status, conn }));
+  }
+
+  /** A request has begun: whoever listens is told, and of its end as well. */
+  began(exchange: Accounted): void {
+    const { list } = this.observers;
+    if (list === null) return;
+    exchange.heard = list;
+    tellBegin(exchange, list, this.observers);
+  }
+
+  /** What a connection was handed over to is over. */
+  upgradeEnded(ended: EndedUpgrade): void {
+    this.observers.tell((observer) => observer.upgradeEnded?.(ended));
+  }
+
   /** An exchange is over, well or not. */
   finished(exchange: Accounted, error?: unknown): void {
     if (exchange.running) {
@@ -159,7 +187,9 @@ export class HttpService {
       if (handling === null) this.#left(exchange);
       else this.#outlived(exchange, handling);
     }
-    if (this.accessLog !== null) this.accessLog.record(exchange.record(error));
+    if (exchange.heard === null) return;
+    exchange.over(this.clock.now(), error);
+    tellEnd(exchange, exchange.heard, this.observers);
   }
 
   /** The handlers that go on though their connection doesn't wait for them. */
@@ -184,4 +214,9 @@ export class HttpService {
     this.active--;
     this.limit?.leave();
   }
+}
+
+/** The counters go on. */
+function snapshotOf({ began, active, received, sent, dropped, ends }: UpgradeStats): UpgradeStats {
+  return { began, active, received, sent, dropped, ends };
 }

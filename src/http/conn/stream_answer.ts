@@ -9,10 +9,15 @@ import type { HttpExchange } from "./exchange.ts";
 import { latin1, type OwnFields } from "../answer/fields.ts";
 import { discardReader } from "../answer/discard.ts";
 import { endOf } from "../answer/outgoing.ts";
+import type { PartSource, Passing } from "../answer/passing.ts";
 import { isBodyless } from "../answer/reply.ts";
 import { openHead, sendWhole } from "./whole_answer.ts";
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>;
+/** Whoever gives the parts of a body: a stream's reader, or what is as good as one. */
+interface Reader extends Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel"> {
+  /** Trailer fields behind the end, each with its CRLF. */
+  trailers?(): string;
+}
 type Part = ReadableStreamReadResult<Uint8Array>;
 
 /** Microtasks that a stream gets to show a body that is in memory already. */
@@ -39,19 +44,58 @@ export function sendStream(
   own: OwnFields,
   stream: ReadableStream<Uint8Array>,
 ): void {
-  const { http, head } = exchange;
+  const { head } = exchange;
   if (isBodyless(status) || (head.isHead && !isMeasured(exchange, own, stream))) {
     discardReader(stream.getReader(), own);
     return sendWhole(exchange, status, phrase, own, null);
   }
-  const reader = stream.getReader();
+  sendFrom(exchange, stream.getReader(), status, phrase, own, head.isHead ? sendHead : pump);
+}
+
+/** Sends what is passed on from elsewhere: whole if all of it is here, else as it comes. */
+export function sendParts(exchange: HttpExchange, { status, statusText, fields, source }: Passing): void {
+  if (isBodyless(status) || exchange.head.isHead) {
+    source.cancel(undefined);
+    return sendWhole(exchange, status, statusText, fields, null);
+  }
+  const first = source.take();
+  const second = first instanceof Uint8Array ? source.take() : first;
+  if (second === null && source.trailers() === "") {
+    return sendWhole(exchange, status, statusText, fields, first ?? null);
+  }
+  sendFrom(exchange, readerOf(source, [first, second]), status, statusText, fields, pump);
+}
+
+/** As a stream's reader reads, without a stream. @param here What was taken; undefined for nothing. */
+function readerOf(source: PartSource, here: (Uint8Array | null | undefined)[]): Reader {
+  const taken = here.filter((part) => part instanceof Uint8Array);
+  return {
+    async read(): Promise<Part> {
+      const value = taken.shift() ?? await source.read();
+      return value === null
+        ? { done: true, value: undefined }
+        : { done: false, value: value as Uint8Array<ArrayBuffer> };
+    },
+    cancel: (reason) => Promise.resolve(source.cancel(reason)),
+    trailers: () => source.trailers(),
+  };
+}
+
+function sendFrom(
+  exchange: HttpExchange,
+  reader: Reader,
+  status: number,
+  phrase: string,
+  own: OwnFields,
+  sending: typeof pump,
+): void {
+  const { http } = exchange;
   let stopped = false;
   exchange.stop = (reason) => {
     if (stopped) return;
     stopped = true;
     discardReader(reader, own, reason);
   };
-  const sending = head.isHead ? sendHead : pump;
   sending(exchange, reader, status, phrase, own)
     .catch((error) => http.outside(() => http.failed(exchange, error)))
     .catch((error) => http.conn.abort(error));
@@ -94,7 +138,7 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
     }
     const second = first === undefined || first.done ? first : await promptly(next);
     if (exchange.state !== "none") return;
-    if (second?.done) {
+    if (second?.done && trailersOf(reader) === "") {
       return exchange.http.outside(() => sendWhole(exchange, status, phrase, own, opening));
     }
   }
@@ -107,7 +151,11 @@ async function pump(exchange: HttpExchange, reader: Reader, status: number, phra
   if (framing.length >= 0 && exchange.bytesOut < framing.length) {
     throw new TypeError(`The body has ${exchange.bytesOut} bytes, its Content-Length says ${framing.length}`);
   }
-  exchange.http.sent(exchange, framing.chunked ? `${framing.owed}0\r\n\r\n` : "", framing.close);
+  exchange.http.sent(exchange, framing.chunked ? `${framing.owed}0\r\n${trailersOf(reader)}\r\n` : "", framing.close);
+}
+
+function trailersOf(reader: Reader): string {
+  return reader.trailers?.() ?? "";
 }
 
 /** What the promise has within a few microtasks; undefined if it needs longer. @throws What it rejects with by then. */

@@ -21,6 +21,8 @@ const OWN = ["connection", "upgrade", "content-type"];
 
 /** The protocol that a request asked for, and that is willing. */
 export interface NextProtocol {
+  /** Its name. */
+  readonly name: string;
   /** Fields of the 101, each with its CRLF: what middleware adds or takes away doesn't change them. */
   readonly lines: string;
   /** The same for fields that middleware may change. */
@@ -78,8 +80,9 @@ export function switchingTo(protocol: NextProtocol, exchange: HttpExchange): Res
   return response;
 }
 
-function handOver(exchange: HttpExchange, { lines }: NextProtocol, extra: string): Connection {
-  const conn = exchange.upgrade();
+function handOver(exchange: HttpExchange, { name, lines }: NextProtocol, extra: string): Connection {
+  const conn = exchange.switch();
+  exchange.upgrade = name;
   // Begun in the lame duck, it is asked to finish when that is over, though its connection was asked already.
   if (exchange.http.service.server.isLameDuck) conn.ctx!.endDraining();
   const text = `${statusLine(SWITCHING_PROTOCOLS)}${lines}${extra}\r\n`;

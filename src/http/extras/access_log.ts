@@ -1,80 +1,80 @@
 /**
- * The access log: one line of JSON per request.
+ * The access log: one line of JSON, or a record of a logger, for each request.
  *
  * @module
  */
 import { type Clock, systemClock } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
-import { checkNames, type Names } from "../../names.ts";
+import { type Logger, safeLogger, silentLogger } from "../../log.ts";
+import { checkNames, gotNumber, type Names } from "../../names.ts";
 import { formatAddress } from "../../address.ts";
-import type { Address } from "../../endpoint.ts";
+import { checkParts } from "../../validate.ts";
+import type { HttpObserver, ObservedRequest } from "../http_observer.ts";
 import { type Sample, Sampler } from "./sampling.ts";
-import { traceIdOf } from "./traceparent.ts";
+import { spanIdOf, traceIdOf } from "./traceparent.ts";
 
 /** Options of the access log. */
 export interface AccessLogOptions {
   /**
    * Which lines are written: all, a share of them (0 to 1), or a budget of lines per second. Errors (a status from 500
-   * on, or a request that failed) always are; what was left out is counted in the next line's `suppressed`.
+   * on, or a request that failed) and slow ones always are; what was left out is counted in the next line's `suppressed`.
    * @default "all"
    */
   readonly sample?: Sample;
-  /** Receives each line, without a line end. What it throws reaches nobody. @default `console.error`: standard error */
+  /** A request that took at least so long is written whatever `sample` says, in ms; Infinity for none. @default 1000 */
+  readonly slow?: number;
+  /**
+   * Receives each line, without a line end. What it throws reaches nobody. @default `console.error`: standard error
+   */
   readonly write?: (line: string) => void;
+  /**
+   * Gets each request as a record instead of a line, errors as `error` and all others as `info`: true for the server's
+   * logger, or another one. @default false
+   */
+  readonly logger?: boolean | Logger;
 }
 
-const NAMES: Names<AccessLogOptions> = { sample: true, write: true };
-
-/** A request that is over. Its members are read only if its line is written: getters are welcome. */
-export interface AccessRecord {
-  /** Method as sent. */
-  readonly method: string;
-  /** Target as sent, with its query. */
-  readonly target: string;
-  /** Status of the answer; 0 if none was sent. */
-  readonly status: number;
-  /** From the head's first byte to the answer's last, in ms. */
-  readonly duration: number;
-  /** Bytes of the request's body. */
-  readonly bytesIn: number;
-  /** Bytes of the answer's body. */
-  readonly bytesOut: number;
-  /** Number of the connection. */
-  readonly conn: number;
-  /** Id of the request. */
-  readonly request: string;
-  /** The client. */
-  readonly remote: Address;
-  /** W3C Trace Context. */
-  readonly traceparent: string;
-  /** What made the request fail, if something did. */
-  readonly error?: unknown;
-}
+const NAMES: Names<AccessLogOptions> = { sample: true, slow: true, write: true, logger: true };
 
 /** An error is named here, and told in full by the server's logger. */
 const MAX_ERROR_LENGTH = 200;
+/** Names of browsers are longer than one would think, and nobody else's have to be. */
+const MAX_AGENT_LENGTH = 400;
+/** Nobody waits for so long without noticing, in ms. */
+const SLOW = 1000;
 
-/** Writes records as lines of JSON. */
-export class AccessLog {
-  readonly #write: (line: string) => unknown;
-  readonly #clock: Clock;
+/** The message of a record: what is told of the request is in its fields. */
+const MESSAGE = "Request";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** Writes each request as a line of JSON, or as a record of a logger. */
+export class AccessLog implements HttpObserver {
+  readonly #put: (fields: Fields, failed: boolean) => unknown;
+  readonly #slow: number;
   readonly #sampler: Sampler;
 
   /**
    * Makes an access log.
    *
+   * @param logger The server's, for who asks for it.
    * @param random From 0 up to, but not including, 1; for tests.
    * @throws {OptionError} An option can't be used.
    */
-  constructor(options: AccessLogOptions = {}, clock: Clock = systemClock, random: () => number = Math.random) {
+  constructor(
+    options: AccessLogOptions = {},
+    clock: Clock = systemClock,
+    logger: Logger = silentLogger,
+    random: () => number = Math.random,
+  ) {
     checkNames("accessLog", options, NAMES);
-    const { sample = "all", write = (line: string) => console.error(line) } = options;
-    if (typeof write !== "function") {
-      throw new OptionError("write", `write must be a function, got ${typeof write}`);
+    const { sample = "all", slow = SLOW } = options;
+    if (typeof slow !== "number" || !(slow >= 0)) {
+      throw new OptionError("slow", `slow must be 0 or more milliseconds, or Infinity, got ${gotNumber(slow)}`);
     }
-    this.#write = write;
-    this.#clock = clock;
+    this.#slow = slow;
     this.#sampler = new Sampler(sample, clock, random);
+    this.#put = writerOf(options, clock, logger);
   }
 
   /** Lines left out and not yet reported in a line. */
@@ -82,11 +82,12 @@ export class AccessLog {
     return this.#sampler.suppressed;
   }
 
-  /** Writes the record's line, unless sampling leaves it out; never throws. */
-  record(entry: AccessRecord): void {
+  /** Writes the request's line, unless sampling leaves it out; never throws. */
+  ended(request: ObservedRequest): void {
     try {
-      if (!this.#sampler.pass(entry.status >= 500 || entry.error !== undefined)) return;
-      const pending = this.#write(this.#line(entry));
+      const failed = request.status >= 500 || request.error !== undefined;
+      if (!this.#sampler.pass(failed || request.duration >= this.#slow)) return;
+      const pending = this.#put(this.#fields(request), failed);
       this.#sampler.written();
       if (pending instanceof Promise) pending.catch(() => {});
     } catch {
@@ -94,26 +95,64 @@ export class AccessLog {
     }
   }
 
-  #line(entry: AccessRecord): string {
+  #fields(request: ObservedRequest): Fields {
     const { suppressed } = this.#sampler;
-    const { traceparent, error } = entry;
-    return JSON.stringify({
-      time: new Date(this.#clock.wall?.() ?? Date.now()).toISOString(),
-      method: entry.method,
-      target: entry.target,
-      status: entry.status,
-      duration: Math.round(entry.duration * 1000) / 1000,
-      bytesIn: entry.bytesIn,
-      bytesOut: entry.bytesOut,
-      conn: entry.conn,
-      request: entry.request,
-      remote: formatAddress(entry.remote),
-      traceId: traceIdOf(traceparent),
-      traceparent,
+    const { traceparent, error, route, upgrade } = request;
+    const agent = request.header("user-agent");
+    return {
+      method: request.method,
+      scheme: request.scheme,
+      host: request.host,
+      target: request.target,
+      route: route === "" ? undefined : route,
+      protocol: `HTTP/${request.protocol}`,
+      upgrade: upgrade === "" ? undefined : upgrade,
+      status: request.status,
+      duration: Math.round(request.duration * 1000) / 1000,
+      bytesIn: request.bytesIn,
+      bytesOut: request.bytesOut,
+      conn: request.conn.id,
+      request: request.id,
+      remote: formatAddress(request.remote),
+      userAgent: agent === null ? undefined : shortened(agent, MAX_AGENT_LENGTH),
+      trace_id: traceIdOf(traceparent),
+      span_id: spanIdOf(traceparent),
       error: error === undefined ? undefined : shortError(error),
       suppressed: suppressed === 0 ? undefined : suppressed,
-    });
+    };
   }
+}
+
+/** Where the lines go. @throws {OptionError} An option can't be used. */
+function writerOf(
+  options: AccessLogOptions,
+  clock: Clock,
+  serversLogger: Logger,
+): (fields: Fields, failed: boolean) => unknown {
+  const { write, logger = false } = options;
+  if (write !== undefined && typeof write !== "function") {
+    throw new OptionError("write", `write must be a function, got ${typeof write}`);
+  }
+  if (typeof logger === "boolean") {
+    if (!logger) {
+      const writeLine = write ?? ((line: string) => console.error(line));
+      return (fields) => writeLine(JSON.stringify({ time: timeOf(clock), ...fields }));
+    }
+  } else checkParts({ logger });
+  if (write !== undefined) {
+    throw new OptionError("write", "write excludes logger: the one gets lines, the other gets records");
+  }
+  const to = logger === true ? serversLogger : safeLogger(logger as Logger);
+  return (fields, failed) => failed ? to.error(MESSAGE, withoutGaps(fields)) : to.info(MESSAGE, withoutGaps(fields));
+}
+
+function timeOf(clock: Clock): string {
+  return new Date(clock.wall?.() ?? Date.now()).toISOString();
+}
+
+/** JSON leaves out what is undefined; loggers for people would print it. */
+function withoutGaps(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 /**
@@ -121,13 +160,17 @@ export class AccessLog {
  *
  * @throws {OptionError} The option can't be used.
  */
-export function accessLogFrom(option: boolean | AccessLogOptions | undefined, clock: Clock): AccessLog | null {
+export function accessLogFrom(
+  option: boolean | AccessLogOptions | undefined,
+  clock: Clock,
+  logger: Logger,
+): AccessLog | null {
   if (option === undefined || option === false) return null;
   if (option === true) return new AccessLog({}, clock);
   if (typeof option !== "object" || option === null) {
     throw new OptionError("accessLog", `accessLog must be true, false or options, got ${JSON.stringify(option)}`);
   }
-  return new AccessLog(option, clock);
+  return new AccessLog(option, clock, logger);
 }
 
 function shortError(error: unknown): string {
@@ -137,5 +180,9 @@ function shortError(error: unknown): string {
   } catch {
     text = "[unreadable]";
   }
-  return text.length <= MAX_ERROR_LENGTH ? text : `${text.slice(0, MAX_ERROR_LENGTH)}…`;
+  return shortened(text, MAX_ERROR_LENGTH);
+}
+
+function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
 }

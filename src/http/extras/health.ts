@@ -8,6 +8,7 @@ import { background, withTimeout } from "../../context/mod.ts";
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { duration } from "../../validate.ts";
+import { forProbes } from "../../probes.ts";
 import { reply } from "../answer/reply.ts";
 
 /** What readiness is about; every `Server` is one. */
@@ -54,18 +55,6 @@ export type HealthHandler = (request: HealthRequest, ctx?: HealthContext) => Pro
 
 const DEFAULT_TIMEOUT = 1_000;
 
-/** On the handlers that are made here. */
-const HEALTH: unique symbol = Symbol("health");
-
-/** Whether a handler was made here: a server that has nothing else to answer is stopped after all others. */
-export function isHealthHandler(handler: object): boolean {
-  return HEALTH in handler;
-}
-
-function marked(handler: HealthHandler): HealthHandler {
-  return Object.assign(handler, { [HEALTH]: true });
-}
-
 /**
  * Liveness: 200 while the process answers and the checks hold, else 503. A drain doesn't matter: a server that
  * finishes its work must not be killed for it.
@@ -75,7 +64,7 @@ function marked(handler: HealthHandler): HealthHandler {
 export function livez(options: HealthOptions = {}): HealthHandler {
   checkNames("livez()", options, NAMES);
   const failing = checker(options);
-  return marked(async (request) => wrongMethod(request) ?? answer(await failing()));
+  return forProbes(async (request) => wrongMethod(request) ?? answer(await failing()));
 }
 
 /**
@@ -93,7 +82,7 @@ export function livez(options: HealthOptions = {}): HealthHandler {
 export function readyz(options: HealthOptions = {}): HealthHandler {
   checkNames("readyz()", options, NAMES);
   const failing = checker(options);
-  return marked(async (request, ctx) => {
+  return forProbes(async (request, ctx) => {
     const refusal = wrongMethod(request);
     if (refusal !== null) return refusal;
     const stopping = serversOf(options, ctx).filter((server) => !server.ready);
@@ -112,7 +101,7 @@ export function healthHandler(options: HealthOptions = {}): HealthHandler {
   checkNames("healthHandler()", options, NAMES);
   const { checks: _, ...rest } = options;
   const handlers = new Map([["/livez", livez(rest)], ["/readyz", readyz(options)]]);
-  return marked(async (request, ctx) => {
+  return forProbes(async (request, ctx) => {
     const handler = handlers.get(new URL(request.url).pathname);
     return handler === undefined ? plain(404, "not found\n") : await handler(request, ctx);
   });

@@ -51,6 +51,11 @@ export function traceIdOf(traceparent: string): string {
   return traceparent.slice(TRACE_ID_AT, TRACE_ID_AT + 32);
 }
 
+/** The parent id (16 hex digits) of a valid `traceparent`: of our own it is the span of the request. */
+export function spanIdOf(traceparent: string): string {
+  return traceparent.slice(PARENT_ID_AT, PARENT_ID_AT + 16);
+}
+
 /** Whether a field's value may be continued (section 3.2.2). */
 export function isTraceparent(value: string): boolean {
   if (value.length < LENGTH || !hasShape(value)) return false;

@@ -33,6 +33,8 @@ export const CHANGE_EFFECTS: Readonly<Record<keyof RunConfig, ChangeEffect>> = {
   tls: "tls",
   control: "restart",
   report: "reload",
+  metrics: "restart",
+  lastScrape: "restart",
   sockets: "reload",
   limits: "live",
 };

@@ -71,6 +71,10 @@ export interface RunConfig {
   control?: string;
   /** File for the reports of reloads and the stop. @default none */
   report?: string;
+  /** Where it serves what workers count with `Metrics`, added up: a port, or an address and a port. @default nowhere */
+  metrics?: string;
+  /** At the stop it waits so long for one more scrape of them. @default 0 */
+  lastScrape?: number;
   /** Sockets that workers find by name. @default none */
   sockets?: readonly RunSocket[];
   /** Limits of all servers. @default those of the program */

@@ -85,6 +85,8 @@ function supervisorKeys(path: Schema<string>) {
     watch: yesOrNo,
     control: path,
     report: path,
+    metrics: words,
+    lastScrape: duration,
   });
 }
 

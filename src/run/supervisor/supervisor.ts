@@ -6,6 +6,7 @@
 import { systemClock } from "../../clock.ts";
 import { formatAddress } from "../../address.ts";
 import type { Logger } from "../../log.ts";
+import { type FamilySnapshot, MetricSum } from "../../metric_snapshot.ts";
 import type { HeldSockets } from "./held_sockets.ts";
 import { sharesOf } from "./shares.ts";
 import type { SuperviseSettings } from "./supervise_options.ts";
@@ -81,6 +82,10 @@ export class SlotSupervisor implements Supervisor {
   /** Those that were asked to leave, and what becomes of them. */
   readonly #leaving: Map<Worker, Promise<LeftWorker>> = new Map();
   #cancelPing: () => void = () => {};
+  /** What those have counted that are gone. */
+  readonly #goneCounts: MetricSum = new MetricSum();
+  readonly #reloads = { clean: 0, unclean: 0, calledOff: 0, time: 0 };
+  #restarts = 0;
   /** What workers that start are told of; null for what their program says. */
   #limits: object | null = null;
 
@@ -152,6 +157,18 @@ export class SlotSupervisor implements Supervisor {
     return faults.find((fault) => fault !== null) ?? null;
   }
 
+  async metrics(): Promise<readonly FamilySnapshot[]> {
+    const alive = this.#alive();
+    const counted = await Promise.all(alive.map((worker) => worker.count()));
+    const sum = new MetricSum();
+    // Of one that has gone meanwhile all is among theirs.
+    for (const [i, worker] of alive.entries()) {
+      if (worker.state !== "gone") sum.add(counted[i], String(worker.slot + 1));
+    }
+    sum.add(this.#goneCounts.families, "");
+    return sum.families;
+  }
+
   status(): SuperviseStatus {
     const { name } = this.#settings;
     const { pid, sockets } = this.#parts;
@@ -164,6 +181,9 @@ export class SlotSupervisor implements Supervisor {
       age: Math.round(systemClock.now() - this.#startedAt),
       addresses: sockets.addresses,
       workers: this.#slots.flatMap((slot) => this.#statusOf(slot)),
+      wanted: this.#settings.workers,
+      restarts: this.#restarts,
+      reloads: { ...this.#reloads },
       lastReload: last === null ? null : withoutWorkers(last),
     };
   }
@@ -209,6 +229,7 @@ export class SlotSupervisor implements Supervisor {
 
   #ended(slot: Slot, worker: Worker): void {
     this.#leaving.delete(worker);
+    this.#goneCounts.retire(worker.counted);
     // Whoever has begun to start all sees to those that die then.
     if (slot.worker !== worker || this.#stop !== null || this.#state === "starting") return;
     const place = { worker: slot.number + 1, pid: worker.pid };
@@ -225,6 +246,7 @@ export class SlotSupervisor implements Supervisor {
       slot.cancelRestart = null;
       if (this.#stop !== null || slot.candidate !== null || !this.#slots.includes(slot)) return;
       slot.restarts++;
+      this.#restarts++;
       void this.#tryOn(slot);
     }, wait);
   }
@@ -267,6 +289,8 @@ export class SlotSupervisor implements Supervisor {
     else if (left.length === 0 && !this.#hasGeneration(this.#generation)) this.#generation--;
     const report = this.#report("reload", cause, systemClock.now() - began, left, reason);
     this.#lastReload = report;
+    this.#reloads[!report.done ? "calledOff" : report.clean ? "clean" : "unclean"]++;
+    this.#reloads.time += report.duration;
     this.#reload = null;
     if (this.#stop === null) {
       this.#state = "running";

@@ -5,6 +5,7 @@
  */
 import { SluiceError } from "../../errors.ts";
 import type { Address } from "../../endpoint.ts";
+import type { FamilySnapshot } from "../../metric_snapshot.ts";
 import type { SuperviseOptions } from "./supervise_options.ts";
 
 /** The program could not be started: no worker became ready. */
@@ -101,6 +102,12 @@ export interface SuperviseStatus {
   readonly addresses: readonly Address[];
   /** Those there are, the newest of a slot last. */
   readonly workers: readonly WorkerStatus[];
+  /** Workers that there should be. */
+  readonly wanted: number;
+  /** How often a worker was replaced because it had died. */
+  readonly restarts: number;
+  /** How many reloads lost nothing, lost something, or were called off; and how long all took, in ms. */
+  readonly reloads: Readonly<Record<"clean" | "unclean" | "calledOff" | "time", number>>;
   /** How the last reload went; null if there was none. */
   readonly lastReload: Omit<SuperviseReport, "workers"> | null;
 }
@@ -145,4 +152,9 @@ export interface Supervisor {
   change(options: ChangeOptions): void;
   /** How it is. */
   status(): SuperviseStatus;
+  /**
+   * What workers have counted with `Metrics`, added up: also those that are gone, so that counters don't fall when one is
+   * replaced. `new Metrics({ supervisor })` serves it.
+   */
+  metrics(): Promise<readonly FamilySnapshot[]>;
 }

@@ -6,6 +6,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import type { SluiceError } from "../../errors.ts";
+import type { FamilySnapshot } from "../../metric_snapshot.ts";
 import type { FromWorker, ServerState, SocketLane, ToWorker } from "../../parent.ts";
 import { SUPERVISOR_VARIABLE, WORKER_VARIABLE } from "../../parent.ts";
 import type { HeldSockets } from "./held_sockets.ts";
@@ -17,6 +18,8 @@ import { WORKER_STATES, type WorkerEvent, type WorkerState } from "./worker_stat
 const KEPT_LINES = 12;
 /** A line of a stack. */
 const FRAME = /^\s+at \S/;
+/** Longest wait for what a worker has counted, in ms: then it is what it said last. */
+const COUNTED_IN_TIME = 1000;
 /** Longest wait until a worker has heard why it is to leave, in ms: one that hangs hears nothing. */
 const HEARD_IN_TIME = 500;
 
@@ -76,6 +79,8 @@ export class Worker {
   heardAt: number = performance.now();
   /** Of its servers. */
   readonly reports: object[] = [];
+  /** What it has counted, as it said last. */
+  counted: readonly FamilySnapshot[] = [];
   readonly #child: ChildProcess;
   readonly #lane: SocketLane;
   readonly #sockets: HeldSockets;
@@ -87,6 +92,7 @@ export class Worker {
   /** That have not been told yet. */
   #limits: object | null;
   readonly #configuring: Map<number, (error: string | null) => void> = new Map();
+  readonly #counting: Map<number, () => void> = new Map();
 
   constructor(
     place: WorkerPlace,
@@ -173,6 +179,22 @@ export class Worker {
     });
   }
 
+  /** Fulfils with what it has counted, or had when it said so last. */
+  count(): Promise<readonly FamilySnapshot[]> {
+    if (this.state === "gone" || this.state === "killed" || !this.#outbox.isIdle) return Promise.resolve(this.counted);
+    return new Promise((resolve) => {
+      const id = ++this.#lastId;
+      const settle = (): void => {
+        clearTimeout(late);
+        this.#counting.delete(id);
+        resolve(this.counted);
+      };
+      const late = setTimeout(settle, COUNTED_IN_TIME);
+      this.#counting.set(id, settle);
+      this.#say({ sluice: "count", id });
+    });
+  }
+
   #follow(): Promise<WorkerExit> {
     const child = this.#child;
     for (const stream of ["stdout", "stderr"] as const) this.#read(stream);
@@ -219,7 +241,10 @@ export class Worker {
     if (message.sluice === "heard") this.#outbox.heard();
     else if (message.sluice === "open") void this.#open(message);
     else if (message.sluice === "report") this.reports.push(message.report);
-    else if (message.sluice === "configured") {
+    else if (message.sluice === "metrics") {
+      this.counted = (message.snapshots as readonly (readonly FamilySnapshot[])[]).flat();
+      this.#counting.get(message.id)?.();
+    } else if (message.sluice === "configured") {
       this.#configuring.get(message.id)?.(message.error);
       this.#configuring.delete(message.id);
     } else if (message.sluice === "state") {
@@ -272,6 +297,7 @@ export class Worker {
     this.#outbox.close();
     for (const settle of this.#configuring.values()) settle(null);
     this.#configuring.clear();
+    for (const settle of [...this.#counting.values()]) settle();
     this.#go("exit");
     this.#events.ended(this);
     return exit;

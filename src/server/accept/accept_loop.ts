@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../clock.ts";
 import type { Address } from "../../endpoint.ts";
-import type { ListenerEvents, RawSocket, SocketListener } from "../../socket.ts";
+import type { EndedHandshake, ListenerEvents, RawSocket, SocketListener } from "../../socket.ts";
 
 /** First pause after descriptors ran out, in ms (Go: `net/http`). */
 const BACKOFF_MIN = 5;
@@ -21,6 +21,8 @@ export interface AcceptSink {
   acceptFailed(error: Error, first: boolean): void;
   /** A peer has broken what comes before everything else; `first` in a burst of such. */
   peerBroke(peer: Address, error: Error, first: boolean): void;
+  /** A TLS handshake has ended. */
+  handshook?(ended: EndedHandshake): void;
 }
 
 /** Accepts until it is closed; backs off while descriptors are short. */
@@ -57,6 +59,10 @@ export class AcceptLoop implements ListenerEvents {
 
   broke(peer: Address, error: Error, first: boolean): void {
     this.#sink.peerBroke(peer, error, first);
+  }
+
+  handshook(ended: EndedHandshake): void {
+    this.#sink.handshook?.(ended);
   }
 
   /** Stops accepting; interrupts the pause. Resolves when the port is free. */

@@ -124,6 +124,8 @@ export class Drain {
   readonly #schedule: DrainSchedule;
   #forced = false;
   #calledOff = false;
+  /** The lame duck is over, whatever its time says. */
+  #hurried = false;
   #queueLeft: number | null = null;
   #queueShared = false;
   #acceptedBefore = 0;
@@ -159,6 +161,14 @@ export class Drain {
     return this.#calledOff;
   }
 
+  /** Ends the lame duck; false if it is over. */
+  endLameDuck(): boolean {
+    if (!this.watch.isLameDuck || this.#calledOff) return false;
+    this.#hurried = true;
+    this.#gate.tell("hurried");
+    return true;
+  }
+
   /** Skips what is left of the budget. */
   force(): void {
     this.#forced = true;
@@ -186,10 +196,10 @@ export class Drain {
   /** Still accepting, and ready to be called off. */
   async #lameDuck(): Promise<void> {
     const end = this.#began + this.#limits.lameDuck;
-    while (!this.#forced && !this.#calledOff && this.#now() < end) {
+    while (!this.#forced && !this.#calledOff && !this.#hurried && this.#now() < end) {
       const quietAt = this.watch.acceptedAt + this.#limits.acceptQuiet;
       if (this.#now() >= quietAt) break;
-      await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed"]);
+      await this.#gate.wait(Math.min(end, quietAt), ["forced", "resumed", "hurried"]);
     }
     // A queue that others empty is theirs.
     if (!this.#target.sharesQueue) await this.#emptyQueue();

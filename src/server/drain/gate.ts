@@ -6,7 +6,7 @@
 import type { Clock } from "../../clock.ts";
 
 /** Why a wait ended. */
-export type GateEvent = "time" | "empty" | "forced" | "resumed";
+export type GateEvent = "time" | "empty" | "forced" | "resumed" | "hurried";
 
 /** One waiter at a time, woken by whichever comes first. */
 export class DrainGate {

@@ -6,7 +6,7 @@
 import type { Clock } from "../../clock.ts";
 import type { Address, TlsListenOptions } from "../../endpoint.ts";
 import type { ProxyHeader } from "../../proxied.ts";
-import type { ListenerEvents, RawSocket, SocketListener } from "../../socket.ts";
+import type { EndedHandshake, ListenerEvents, RawSocket, SocketListener } from "../../socket.ts";
 import { Arrival, type ArrivalSink } from "./arrival.ts";
 import { broken } from "./header.ts";
 import { ProxiedSocket } from "./proxied_socket.ts";
@@ -89,6 +89,10 @@ export class ProxiedListener implements SocketListener, ListenerEvents, ArrivalS
 
   failed(error: Error): void {
     this.#events!.failed(error);
+  }
+
+  handshook(ended: EndedHandshake): void {
+    this.#events!.handshook?.(ended);
   }
 
   // What arrivals say.

@@ -5,6 +5,7 @@
  */
 import type { Connection } from "../../server/conn/connection.ts";
 import { Decoders, FrameEncoder } from "../codec/mod.ts";
+import { WebSocketCounts } from "../conn/counts.ts";
 import { PerMessageDeflate } from "../deflate/mod.ts";
 import { type ConnectWebSocketOptions, type Dialled, dialWebSocket } from "./dial.ts";
 import { farewellOptions } from "../websocket_options.ts";
@@ -44,6 +45,8 @@ function open({ conn, agreement, limits, adapter }: Dialled): WebSocketConn {
     encoder: new FrameEncoder("client"),
     decoders: new Decoders({ role: "client", ...limits }),
     manners: farewellOptions({}),
+    counts: new WebSocketCounts(),
+    ended: () => {},
     failed: () => {},
   };
   const ws = new WsConn(conn as Connection, settings, { ...agreement, deflate, beats: false });

@@ -54,6 +54,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
   roundTrip: number | null = null;
   /** How it ended; null while it has not. */
   outcome: WebSocketClose | null = null;
+  readonly #openedAt: number;
   readonly #owner: LinkOwner;
   /** Null while nothing is here to be decoded; with compression, until something was. */
   #decoder: FrameDecoder | null = null;
@@ -87,6 +88,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const { limits } = settings;
     const { deflate } = agreement;
     this.conn = conn;
+    this.#openedAt = Math.floor(conn.host.clock.now());
     this.#boundary = new Boundary(conn);
     this.settings = settings;
     conn.work.expectAnswers(limits.answers);
@@ -102,6 +104,7 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     const { heartbeat } = this.settings.limits;
     const { clock, timers } = this.conn.host;
     if (heartbeat !== null) timers.arm(this, clock.now() + heartbeat.interval);
+    this.settings.counts.begin();
     this.conn.consume(this);
     this.#boundary.begin();
   }
@@ -286,9 +289,14 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     if (event === null) return false;
     if (typeof event === "string" || event instanceof Uint8Array) {
       if (this.#beats && event === BEAT) this.sayBeat();
-      else this.#inbox.push(event);
+      else this.#arrived(event);
     } else this.#control(event);
     return true;
+  }
+
+  #arrived(message: WebSocketMessage): void {
+    this.settings.counts.received++;
+    this.#inbox.push(message);
   }
 
   /** Nothing more comes. What waits for room in the inbox is decoded as that gets free: a Close may be behind it. */
@@ -408,6 +416,8 @@ export class WebSocketLink implements Consumer, ItemSource<WebSocketMessage>, Ti
     // A client leaves the end of the connection to its server (RFC 6455 §7.1.1).
     if (this.settings.role === "client" && wasClean && !this.conn.input.isEnded) this.#timed().expectClose();
     else this.conn.close();
+    this.settings.counts.end(this.outcome.code);
+    this.settings.ended(this.outcome, this.conn, this.#openedAt);
     this.#owner.over(this.outcome);
   }
 

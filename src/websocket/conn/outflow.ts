@@ -112,6 +112,7 @@ export class Outflow {
   /** Counts a message that is not sent. */
   drop(): Promise<void> {
     this.dropped++;
+    this.#settings.counts.dropped++;
     return this.#conn.host.batch.spend(0);
   }
 

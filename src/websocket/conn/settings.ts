@@ -6,7 +6,9 @@
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Decoders, FrameEncoder, Role } from "../codec/mod.ts";
 import type { PerMessageDeflate } from "../deflate/mod.ts";
+import type { WebSocketClose } from "../websocket_api.ts";
 import type { FarewellOptions, WebSocketLimits } from "../websocket_options.ts";
+import type { WebSocketCounts } from "./counts.ts";
 
 /** What many WebSockets have in common. */
 export interface WebSocketSettings {
@@ -16,6 +18,10 @@ export interface WebSocketSettings {
   readonly decoders: Decoders;
   /** How a drain ends it. */
   readonly manners: FarewellOptions;
+  /** What they have done. */
+  readonly counts: WebSocketCounts;
+  /** Hears of the end of one that began at `openedAt`, in ms on the clock. */
+  readonly ended: (outcome: WebSocketClose, conn: Connection, openedAt: number) => void;
   /** Hears of what can't be told to anybody else. */
   readonly failed: (what: string, error: unknown, conn: Connection) => void;
 }

@@ -143,6 +143,7 @@ export class WsConn implements WebSocketConn, PushEar, Sink<WebSocketMessage>, L
     // As in the browser: nothing may follow a Close, and who still answers what came before must not fail at it.
     if (sentClose) return this.#link.refuse(data);
     if (out.isSlow && this.#dropsSlow()) return out.drop();
+    this.#link.settings.counts.sent++;
     const sent = out.message(data, options?.compress !== false);
     this.#link.gave();
     return sent;
@@ -157,6 +158,7 @@ export class WsConn implements WebSocketConn, PushEar, Sink<WebSocketMessage>, L
       out.drop();
       return false;
     }
+    this.#link.settings.counts.sent++;
     out.shared(frame);
     this.#link.gave();
     return true;

@@ -12,6 +12,7 @@ import { reply } from "../../http/mod.ts";
 import { checkNames } from "../../names.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import { Decoders, FrameEncoder } from "../codec/mod.ts";
+import { WebSocketCounts } from "../conn/counts.ts";
 import type { WebSocketAgreement, WebSocketSettings } from "../conn/settings.ts";
 import { WsConn } from "../conn/ws_conn.ts";
 import { canCompress, PerMessageDeflate } from "../deflate/mod.ts";
@@ -21,6 +22,8 @@ import { farewellOptions, handshakeOptions, WEBSOCKET_NAMES, webSocketLimits } f
 import type { WebSocketHandler, WebSocketOptions } from "../websocket_api.ts";
 import { serveWebSocket } from "./run_handler.ts";
 
+/** By this name metrics and logs know it. */
+const PROTOCOL = "websocket";
 const FORBIDDEN = 403;
 const ACCEPT = "sec-websocket-accept";
 /** Fields that are the handshake's. */
@@ -44,6 +47,7 @@ const PLAIN: WebSocketAgreement = { protocol: "", extensions: "", deflate: null,
 class Shared {
   readonly #service: HttpService;
   readonly #encoder: FrameEncoder = new FrameEncoder("server");
+  readonly #counts: WebSocketCounts = new WebSocketCounts();
   readonly #known: WeakMap<WebSocketOptions, Checked> = new WeakMap();
   /** The last that were checked, as they were then: most programs write them down anew for each request. */
   #last: readonly [options: WebSocketOptions, checked: Checked] | null = null;
@@ -52,6 +56,7 @@ class Shared {
 
   constructor(service: HttpService) {
     this.#service = service;
+    service.upgrades.set(PROTOCOL, this.#counts);
   }
 
   /** @throws {OptionError} An option can't be used. */
@@ -74,6 +79,11 @@ class Shared {
       encoder: this.#encoder,
       decoders: new Decoders({ role: "server", ...limits }),
       manners: farewellOptions(options),
+      counts: this.#counts,
+      ended: ({ code, error }, conn, openedAt) => {
+        const duration = conn.host.clock.now() - openedAt;
+        this.#service.upgradeEnded({ protocol: PROTOCOL, conn, duration, code, error });
+      },
       failed: (what, error, conn) => this.#failed(what, error, conn),
     };
     const handshake = handshakeOptions(options);
@@ -159,6 +169,7 @@ export function upgradeWebSocket(
   const answer = checkUpgrade(requestOf(exchange), handshake);
   if ("status" in answer) return refusal(exchange, answer);
   return switchingTo({
+    name: PROTOCOL,
     lines: answer.lines,
     extra: answer.extra,
     owns: OWN,

@@ -15,6 +15,7 @@ const places = new Map<string, string>();
 
 /** Asks for a position in each of so many channels. */
 export function takePlaces({ port, channels }: PlacesJob): { readonly places: number } {
+  places.clear();
   const fd = open(port);
   shakeHands(port, [fd]);
   say(fd, ["hello", 1, null, null, channelNames(channels).map((name) => [name, null])]);

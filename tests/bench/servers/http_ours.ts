@@ -1,6 +1,6 @@
 /**
  * Sluice's HTTP server under load: `http_ours.ts MODE [tls]`; SIGTERM drains it. A mode that ends in " fast" has
- * `FastResponse` in the place of the global one.
+ * `FastResponse` in the place of the global one, one that ends in " metrics" is counted.
  *
  * @module
  */
@@ -25,8 +25,9 @@ const handlers: Record<string, HttpHandler | HttpApp> = {
 
 const logger = silentLogger;
 const tls = secure ?? undefined;
-const [, mode, fast] = /^(.*?)( fast)?$/.exec(process.argv[2])!;
+const [, mode, fast, metrics] = /^(.*?)( fast)?( metrics)?$/.exec(process.argv[2])!;
 if (fast !== undefined) await import("../../../src/http/answer/fast_global.ts");
 const server = await serveHttp({ hostname: "127.0.0.1", logger, tls }, handlers[mode]);
+if (metrics !== undefined) new (await import("../../../src/metrics/mod.ts")).Metrics({ servers: [server] });
 if (server.address.transport === "tcp") console.log(`port ${server.address.port}`);
 await run(server, { logger });

@@ -26,7 +26,7 @@ const WHOLE: readonly [text: string, read: Required<RunConfig>] = [
     "grace": "10s", "readyTimeout": "1m", "stable": 500, "hangTimeout": "0", "replaceHung": true, "watch": false,
     "envFile": ".env", "env": { "MODE": "production" }, "runtimeArgs": ["--no-warnings"], "args": ["-v"],
     "port": 8080, "host": "::", "unix": "run/app.sock", "tls": { "certFile": "/etc/tls/c.pem", "keyFile": "k.pem" },
-    "control": "run/control.sock", "report": "report.json",
+    "control": "run/control.sock", "report": "report.json", "metrics": "127.0.0.1:9464", "lastScrape": "15s",
     "sockets": [{ "name": "http", "port": "80", "host": "::1" }, { "name": "admin", "unix": "admin.sock" }],
     "limits": {
       "readTimeout": "30s", "writeTimeout": 1, "idleTimeout": "1.5s", "maxLifetime": "1h", "lifetimeJitter": 0.5,
@@ -55,6 +55,8 @@ const WHOLE: readonly [text: string, read: Required<RunConfig>] = [
     tls: { certFile: "/etc/tls/c.pem", keyFile: "/app/k.pem" },
     control: "/app/run/control.sock",
     report: "/app/report.json",
+    metrics: "127.0.0.1:9464",
+    lastScrape: 15_000,
     sockets: [{ name: "http", port: 80, host: "::1" }, { name: "admin", unix: "/app/admin.sock" }],
     limits: {
       readTimeout: 30_000,
