@@ -11,6 +11,7 @@ import type { ChannelCode } from "../wire/frames.ts";
 import type { ChannelCounts } from "./counts.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
 import { Numbers } from "./numbers.ts";
+import { handleObserved, type MessageObservers } from "./observed.ts";
 import type { Session } from "./session.ts";
 
 /** What it needs. */
@@ -18,6 +19,7 @@ export interface InboundWorld extends Publisher {
   readonly clock: Clock;
   readonly maxMessageBytes: number;
   readonly counts: ChannelCounts;
+  readonly observers: MessageObservers;
   /** A handler failed in a way that its caller is not told. */
   failed(what: string, error: unknown): void;
 }
@@ -135,8 +137,11 @@ export class Inbound {
   async #answer({ seq, method, data, headers }: Asked, options: AcceptOptions, ctx: HandlingContext): Promise<void> {
     const session = this.#session;
     try {
-      if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
-      const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
+      const { onCall } = options;
+      if (onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
+      const call = { method, data, headers, session };
+      const { observers } = this.#world;
+      const answer = await handleObserved(observers, call, "call", () => raced(onCall(call, ctx), ctx));
       this.#say(["answer", seq, null, sayable(answer)]);
       this.#world.counts.calls.answered++;
     } catch (error) {
@@ -233,7 +238,8 @@ export class Inbound {
     const session = this.#session;
     const ctx = new HandlingContext(this.#world, session.ctx, `m:${session.id}:${seq}`);
     try {
-      await onMessage({ data, headers, session, seq }, ctx);
+      const message = { data, headers, session, seq };
+      await handleObserved(this.#world.observers, message, "message", () => onMessage(message, ctx));
     } finally {
       ctx.cancel();
     }
