@@ -161,7 +161,10 @@ export class Channels implements AsyncDisposable {
       expiry: settings.session.expiry,
       failed,
       ready: () => this.#start(),
-      fence: (other, session, generation) => tell(log, instanceStream(other), { type: "fence", session, generation }),
+      fence: (other, session, generation) => {
+        const fence = { type: "fence", session, generation } as const;
+        return other === null ? tell(log, ALL, { ...fence, at: instance }) : tell(log, instanceStream(other), fence);
+      },
     }, [this.#direct, this.#presence]);
     this.#cluster = new Cluster({
       log,
@@ -406,13 +409,17 @@ export class Channels implements AsyncDisposable {
   }
 
   #heard(message: ControlMessage): void {
-    if (message.type === "fence") this.#sessions.moved(message.session, message.generation);
+    if (message.type === "fence") this.#heardFence(message);
     else if (message.type === "revoke") this.#sessions.endRevoked(message.session);
     else if (message.type === "revokeUser") this.#sessions.endRevokedUser(message.user);
     else if (message.type === "arrived") this.#presence.arrived(message.session, message.turn, message.channels);
     else if (message.type === "created") this.#patterns.appeared(message.channel);
     else if (message.type === "settled") this.#direct.heard(message);
     else this.#heardOf({ instance: message.instance, state: message.state });
+  }
+
+  #heardFence({ session, generation, at }: Extract<ControlMessage, { type: "fence" }>): void {
+    if (at !== this.instance) this.#sessions.moved(session, generation);
   }
 
   #heardOf(state: InstanceState): void {

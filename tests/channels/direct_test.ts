@@ -343,6 +343,28 @@ describe("sendTo() with ack", () => {
     assertEquals(given(ada), ["1 1"]);
   });
 
+  it("rejects where it is a dead letter already, of which word was lost or had come before", async () => {
+    for (const isHeard of [true, false]) {
+      const { w, ends, all } = await shared(2, { queue: { attempts: 1 } });
+      await using _ = w;
+      const ada = await w.client({ token: "ada" }, all[1]);
+      for (const id of ["other", "x"]) {
+        const sent = followed(all[0].channels.sendTo("ada", id, { id, ack: true }));
+        await w.within(1000, () => given(ada).includes(`${id} 1`));
+        if (!isHeard) ends[0].faults = { notice: () => "lost" };
+        ada.say([id === "x" ? "nack" : "ack", id === "x" ? idOf(ada, id) : [idOf(ada, id)]]);
+        await w.within(10_000, () => sent.state !== "pending");
+        assertEquals(sent.state, id === "x" ? "too-many" : "done");
+      }
+      for (const { channels } of all) {
+        const again = ["x", "other"].map((id) => followed(channels.sendTo("ada", id, { id, ack: true })));
+        await w.within(10_000, () => again.every(({ state }) => state !== "pending"));
+        assertEquals(again.map(({ state }) => state), ["too-many", "done"]);
+      }
+      assertEquals(given(ada), ["other 1", "x 1"]);
+    }
+  });
+
   it("fulfils though word of the acknowledgement is lost", async () => {
     const { w, ends, all } = await shared(2);
     await using _ = w;

@@ -37,12 +37,16 @@ export interface DirectWorld {
 /** The instance that waits for the acknowledgement; no client sees it. */
 const WAITS = "sluice-waits";
 
+/** Which message of its queue a dead letter was. */
+const WAS = "sluice-was";
+
 /** Queues of users, and of sessions. */
 const USER = `${OWN}user:`;
 const SESSION = `${OWN}session:`;
 
 /** What is read at once. */
 const PAGE_BYTES = 256 * 1024;
+const DEAD_PAGE = { count: 1000, bytes: PAGE_BYTES } as const;
 
 /** Nacked messages come back after so long at the most, in ms. */
 const MAX_DELAY = 24 * 60 * 60 * 1000;
@@ -187,9 +191,20 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
         waiter.failed(new ChannelError("unavailable", "The log was lost, and the message with it"));
       } else if (page.first > offset) {
         waiter.failed(new ChannelError("expired", "The message was not kept until somebody acknowledged it"));
-      } else if (page.entries[0]?.offset !== offset) waiter.settled(false);
+      } else if (page.entries[0]?.offset !== offset) waiter.settled(await this.#isDead(stream, wasOf(epoch, offset)));
     } catch (error) {
       this.#world.failed("Looking for an acknowledgement failed", error);
+    }
+  }
+
+  /** What is not in its queue any more was acknowledged, or is among its dead letters. */
+  async #isDead(stream: string, was: string): Promise<boolean> {
+    const { log } = this.#world;
+    for (let after = 0;;) {
+      const { entries, complete } = await log.read(deadStream(stream), after, DEAD_PAGE);
+      if (entries.some(({ headers }) => headers?.[WAS] === was)) return true;
+      if (complete || entries.length === 0) return false;
+      after = entries[entries.length - 1].offset;
     }
   }
 
@@ -405,8 +420,9 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const { log, keep } = this.#world;
     const { stream, epoch, offset } = letter;
     const { kind, data, headers } = entry;
-    const id = `${epoch}:${offset}`;
-    await log.append(deadStream(stream), { kind, data, headers }, { keep, dedupeAge: keep.age, id });
+    const id = wasOf(epoch, offset);
+    const told = { ...headers, [WAS]: id };
+    await log.append(deadStream(stream), { kind, data, headers: told }, { keep, dedupeAge: keep.age, id });
     this.#world.counts.direct.dead++;
     this.#world.failed(
       "A direct message is a dead letter",
@@ -515,6 +531,10 @@ function triesOf(stream: string): string {
 /** A message that is too old to be delivered needs no count any more. */
 function triesAge({ age }: Retention): number {
   return Math.min(age, MAX_TRIES_AGE);
+}
+
+function wasOf(epoch: string, offset: number): string {
+  return `${epoch}:${offset}`;
 }
 
 function keyOf(stream: string, offset: number): string {
