@@ -319,6 +319,45 @@ describe("members at several instances", () => {
     assertEquals((await three.channels.instances()).map(({ instance }) => instance), ["i2", "i3"]);
   });
 
+  it("an instance that left in order is never told as lost: who came elsewhere stays, who did not leaves in the end", async () => {
+    const { w, all: [one, two, three] } = await shared(3);
+    await using _ = w;
+    const heard: string[] = [];
+    three.channels.onInstance(({ instance, state }) => heard.push(`${instance} ${state}`));
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    const ada = await w.client({ token: "ada", subs: [member("a"), member("b")] }, one);
+    const bob = await w.client({ token: "bob", subs: [member("a")] }, one);
+    await bob.next("members");
+    await watcher.next("p", 3);
+    await w.finish(one.http.shutdown());
+    await w.finish(one.channels.close());
+    const moved = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+    await moved.next("members");
+    await w.pass(1000);
+    assertEquals([seenBy(watcher, "a"), heard.includes("i1 down")], [["ada i2", "bob i1", "eve i2"], true]);
+    await w.pass(4000);
+    assertEquals(changes(watcher, "a").slice(3), ["join ada i2", "leave bob i1"]);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+    assertEquals([await there(two, "b"), heard.includes("i1 lost")], [[], false]);
+  });
+
+  it("who comes back while the rest of an instance that left in order is cleared stays a member", async () => {
+    for (let ms = 1900; ms < 2700; ms += 25) {
+      const { w, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      await w.finish(one.http.shutdown());
+      await w.finish(one.channels.close());
+      await w.pass(ms, 25);
+      await (await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two)).next("members");
+      await w.pass(3000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+      assertEquals(changes(watcher, "a").filter((what) => what.startsWith("lost")), []);
+    }
+  });
+
   it("one that was only taken for lost has its members again", async () => {
     const { w, ends, all: [one, two] } = await shared(2);
     await using _ = w;

@@ -111,7 +111,25 @@ describe("the channels of sluice demo", () => {
     await using program = startProgram(CLI, { args: ["demo", "--log", file], permissions });
     const { code, stderr } = await program.exited(LIMIT);
     assertEquals(code, 1, stderr);
-    assertMatch(stderr, /^sluice: channels: .*EEXIST|already exists|ENOTDIR/);
+    assertStringIncludes(stderr, `sluice: channels: Cannot open the log in ${join(file, "log")}: `);
+    assertStringIncludes(stderr, "Choose another folder with --log\n");
+  });
+
+  it("say so within a moment where no folder can be made, where none is named, and where its path is too long", async () => {
+    const permissions = ["--allow-net", "--allow-read", "--allow-write"];
+    const long = join(folder, "x".repeat(100));
+    const wrong = [
+      ["/proc/nope", "Cannot open the log in /proc/nope/log: ", "Choose another folder with --log\n"],
+      ["", '--log must be a folder, or memory, got ""', "leave it out"],
+      [long, "use a folder with a shorter path", "Choose a folder with a shorter path with --log\n"],
+    ];
+    for (const [path, words, hint] of wrong) {
+      await using program = startProgram(CLI, { args: ["demo", "--http-port", "0", "--log", path], permissions });
+      const { code, stderr } = await program.exited(LIMIT);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, words);
+      assertStringIncludes(stderr, hint);
+    }
   });
 
   it("leave the log when the process is told to stop, and say goodbye", async () => {

@@ -190,7 +190,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/http/mod.ts", 374],
   ["src/websocket/mod.ts", 528],
   ["src/websocket/reconnect/mod.ts", 49],
-  ["src/channels/mod.ts", 753],
+  ["src/channels/mod.ts", 759],
   ["src/channels/client/mod.ts", 61],
   ["src/channels/redis/mod.ts", 76],
   ["src/framing/codecs/mod.ts", 55],
