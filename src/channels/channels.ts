@@ -18,7 +18,6 @@ import { checkChannel, OWN } from "./channel_name.ts";
 import type {
   AcceptOptions,
   ChannelData,
-  ChannelHeaders,
   ChannelReader,
   ChannelsOptions,
   ChannelsStats,

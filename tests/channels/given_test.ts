@@ -15,7 +15,6 @@ const UNSAYABLE: readonly (readonly [string, ChannelData, got: string])[] = [
   ["a promise", Promise.resolve(1), "a Promise: await it"],
   ["an Error", new Error("x"), "Error"],
   ["a RegExp", /x/, "RegExp"],
-  ["Headers", new Headers({ a: "b" }), "Headers"],
   ["nothing", undefined, "undefined"],
   ["a function", () => {}, "function"],
 ];
