@@ -64,7 +64,7 @@ export const CHANNEL_ROWS: readonly ToolOption[] = [
     "settle",
     "DURATION",
     duration,
-    "longest until all is there and presence is right: above the server's session.expiry and lease (channel; 20s)",
+    "until presence is right: above the server's session.expiry and lease (channel; 20s)",
   ),
   row("--engine-command", "engineCommand", "TEXT", text, "restarts what messages are kept in, such as Redis (channel)"),
 ];
