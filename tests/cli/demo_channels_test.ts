@@ -17,9 +17,9 @@ import { startProgram } from "../support/processes.ts";
 const LIMIT = 60_000;
 
 /** A client that speaks as the page does, and is there again soon. */
-function clientOf(port: number, token: string | null = "user"): ChannelClient {
+function clientOf(port: number, token: string | null = "user", path: string = "/channels/ws"): ChannelClient {
   const options = { transport: webSocketTransport(), minDelay: 50, maxDelay: 500 };
-  return new ChannelClient(`ws://127.0.0.1:${port}/channels/ws`, { ...options, token });
+  return new ChannelClient(`ws://127.0.0.1:${port}${path}`, { ...options, token });
 }
 
 describe("the channels of sluice demo", () => {
@@ -49,6 +49,12 @@ describe("the channels of sluice demo", () => {
     assert(policy.includes(`style-src ${hash(style)}`) && policy.includes(`script-src ${hash(script)} 'self'`));
     assert(policy.includes("default-src 'none'") && policy.includes("connect-src 'self'"));
     assert(!/https?:|src=|url\(|@import|fetch\(|\bon\w+="/.test(page), page);
+  });
+
+  it("are spoken to at the page's own path as well, which is what a client is given first", async () => {
+    const client = clientOf(demo.httpPort, "user", "/channels");
+    await client.call("server");
+    await client.close();
   });
 
   it("have the client as one script", async () => {
