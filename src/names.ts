@@ -23,9 +23,13 @@ const TYPOS = 2;
  * ```
  */
 export function checkNames(what: string, options: unknown, names: Readonly<Record<string, true>>): void {
-  if (typeof options !== "object" || options === null) {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
     const option = what.endsWith("()") ? "options" : what;
-    const got = typeof options === "string" ? JSON.stringify(options) : String(options);
+    const got = typeof options === "string"
+      ? JSON.stringify(options)
+      : Array.isArray(options)
+      ? "a list"
+      : String(options);
     throw new OptionError(option, `${option} must be an object, such as { ${Object.keys(names)[0]} }, got ${got}`);
   }
   // Inherited ones count as well: they are read as well.
@@ -52,6 +56,7 @@ function unknown(what: string, name: string, known: readonly string[]): OptionEr
  */
 export function gotNumber(value: unknown): string {
   if (Number.isNaN(value)) return "NaN, as Number() makes of what is not set or no number: check what it was given";
+  if (typeof value === "bigint") return `${value}n, a bigint: pass Number(${value}n)`;
   if (typeof value !== "string") return String(value);
   const shown = JSON.stringify(value);
   return value.trim() !== "" && Number.isFinite(Number(value)) ? `${shown}: pass Number(${shown})` : shown;

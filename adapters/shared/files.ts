@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { FileAccess, FolderLock, OpenFile } from "../../src/files.ts";
 import { lockFolder } from "./folder_lock.ts";
 
@@ -16,13 +16,42 @@ export function fileAccess(): FileAccess {
   return new NodeFiles();
 }
 
+/**
+ * One folder at a time: the `recursive` of Node 20 asks for ever where a parent is there that takes none, as `/proc`.
+ *
+ * @throws The system's error; `ENOTDIR` where something stands there that is no folder.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as { code?: string }).code !== "ENOENT" || path === "" || parent === path) throw error;
+    await makeFolder(parent);
+    await makeOne(path);
+  }
+}
+
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ENOENT" || code === "ENOTDIR") throw error;
+    // What is there is left as it is, whatever the system says to another of its name: EEXIST, EROFS, EACCES.
+    const found = await stat(path).catch(() => null);
+    if (found === null) throw error;
+    if (!found.isDirectory()) throw Object.assign(new Error(`${path} is a file, no folder`), { code: "ENOTDIR" });
+  }
+}
+
 class NodeFiles implements FileAccess {
   join(folder: string, name: string): string {
     return join(folder, name);
   }
 
-  async makeFolder(path: string): Promise<void> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+  makeFolder(path: string): Promise<void> {
+    return makeFolder(path);
   }
 
   list(folder: string): Promise<readonly string[]> {

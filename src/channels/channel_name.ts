@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { nameOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
 
 /** Longest name, in UTF-16 units. */
@@ -13,6 +14,12 @@ export const OWN = "$";
 
 /** Ends a pattern: every channel that begins with what is before it. */
 const ANY = "*";
+
+/** In words, for whoever had another one. */
+const RULE = `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
+
+/** So much of a name is shown. */
+const SHOWN = 64;
 
 /** Half of a character is none, and not the same text at the other end. */
 const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
@@ -35,10 +42,20 @@ export function prefixOf(pattern: string): string {
 /** @throws {OptionError} It is no name of a channel. */
 export function checkChannel(name: unknown): string {
   if (isChannel(name)) return name;
-  const got = typeof name === "string" ? JSON.stringify(name.slice(0, 64)) : String(name);
-  const rule =
-    `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
-  throw new OptionError("channel", `channel must be a name of ${rule}, got ${got}`);
+  throw new OptionError("channel", `channel must be a name of ${RULE}, got ${shown(name)}`);
+}
+
+/** In words, for a client: what is wrong with the name that it gave. */
+export function noChannel(name: unknown): string {
+  return `${shown(name)} is no name of a channel, which has ${RULE}`;
+}
+
+/** A long one by its beginning and its length. */
+function shown(name: unknown): string {
+  if (typeof name !== "string") return name === null || typeof name !== "object" ? String(name) : nameOf(name);
+  return name.length <= SHOWN
+    ? JSON.stringify(name)
+    : `${JSON.stringify(name.slice(0, SHOWN))}… (${name.length} characters)`;
 }
 
 function isName(name: unknown): name is string {

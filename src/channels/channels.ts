@@ -3,22 +3,22 @@
  *
  * @module
  */
-import { dataOf, nameOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
 import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
 import { checkNames, type Names } from "../names.ts";
 import { checkObserver, Observers } from "../observers.ts";
 import { Semaphore } from "../sync.ts";
+import { yesOrNo } from "../validate.ts";
 import type { Conn } from "../server/conn/conn.ts";
 import type { Connection } from "../server/conn/connection.ts";
 import type { WsConn } from "../websocket/conn/ws_conn.ts";
+import { exchangeFor } from "../websocket/server/upgrade.ts";
 import { upgradeWebSocket, type WebSocketHandler, type WebSocketOptions } from "../websocket/mod.ts";
 import { checkChannel, OWN } from "./channel_name.ts";
 import type {
   AcceptOptions,
   ChannelData,
-  ChannelHeaders,
   ChannelReader,
   ChannelsOptions,
   ChannelsStats,
@@ -35,13 +35,14 @@ import { CHANNELS_EVENTS, type ChannelsObserver } from "./channels_observer.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
 import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
 import { sizeOf } from "../text_size.ts";
+import { CLOSED, unavailable } from "./server/asking.ts";
 import { LogReader } from "./server/channel_reader.ts";
 import { Cluster } from "./server/cluster.ts";
 import { ChannelCounts } from "./server/counts.ts";
 import { ALL, type ControlMessage, instanceStream, Listening, tell } from "./server/control.ts";
-import { areHeaders, HEADERS_RULE } from "./server/headers.ts";
 import { DirectQueues, ownerOf, sessionStream, userStream } from "./server/direct.ts";
 import { Feeds } from "./server/feeds.ts";
+import { headersOf, idOf, keptOf, ownerNamed } from "./server/given.ts";
 import { Link, type LinkWorld } from "./server/link.ts";
 import type { Publisher } from "./server/message_context.ts";
 import { Notices } from "./server/notices.ts";
@@ -70,9 +71,6 @@ const PUBLISH_NAMES: Names<PublishOptions> = { id: true, headers: true };
 const SEND_TO_NAMES: Names<SendToOptions> = { ...PUBLISH_NAMES, ack: true, signal: true };
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Longest `id` of a message. */
-const MAX_ID = 255;
 
 /**
  * Ordered channels with history, and clients that come back to where they left off.
@@ -174,6 +172,7 @@ export class Channels implements AsyncDisposable {
       expiry: settings.session.expiry,
       failed,
       lost: (other, life) => this.#presence.lost(other, life),
+      left: (life) => this.#presence.left(life),
       revived: () => {
         this.#sessions.revived();
         this.#presence.revived();
@@ -251,6 +250,7 @@ export class Channels implements AsyncDisposable {
    */
   accept(request: Request, options: AcceptOptions = {}): Response {
     checkAccept("accept()", options);
+    exchangeFor("accept()", request);
     const handler: WebSocketHandler = (ws) =>
       (ws as WsConn).giveTo(new Link(this.#world, new WebSocketPeer(ws as WsConn), options, request));
     return upgradeWebSocket(request, handler, this.#webSocketOptionsFor(options.webSocket));
@@ -304,6 +304,7 @@ export class Channels implements AsyncDisposable {
    */
   sendTo(recipient: Recipient, data: ChannelData, options: SendToOptions = {}): Promise<void> {
     checkNames("sendTo()", options, SEND_TO_NAMES);
+    yesOrNo("ack", options.ack, false);
     return this.#sendTo(idOf(options), recipient, data, options);
   }
 
@@ -318,7 +319,7 @@ export class Channels implements AsyncDisposable {
 
   /** Members of a channel, of all instances. */
   members(channel: string): Promise<Member[]> {
-    return this.#presence.members(checkChannel(channel));
+    return unavailable(this.#presence.members(checkChannel(channel)));
   }
 
   /** Instances that share the log. */
@@ -343,10 +344,11 @@ export class Channels implements AsyncDisposable {
    * @throws {ChannelError} `unavailable`: the log failed, and some may not have heard.
    */
   revoke(whom: { readonly user: string } | { readonly session: string }): Promise<void> {
-    const { user, session } = (whom ?? {}) as { readonly user?: unknown; readonly session?: unknown };
-    if (typeof session === "string") return unavailable(this.#revokeSession(session));
-    if (typeof user === "string") return unavailable(this.#revokeUser(user));
-    throw new OptionError("whom", `revoke() takes { user } or { session }, each a text, got ${nameOf(whom)}`);
+    if (typeof whom === "string") {
+      throw new OptionError("whom", `whom must be { user } or { session }, got ${JSON.stringify(whom)}`);
+    }
+    const { user, session } = ownerNamed("whom", whom, "{ user } or { session }, a text");
+    return unavailable(user !== null ? this.#revokeUser(user) : this.#revokeSession(session!));
   }
 
   /**
@@ -396,7 +398,7 @@ export class Channels implements AsyncDisposable {
 
   /** What only a server needs, and no program that only publishes. */
   #start(): Promise<void> {
-    if (this.#closed !== null) return Promise.reject(new ChannelError("unavailable", "The channels are closed"));
+    if (this.#closed !== null) return Promise.reject(new ChannelError("unavailable", CLOSED));
     return this.#started ??= this.#begin().catch((error) => {
       this.#started = null;
       throw error;
@@ -492,7 +494,7 @@ export class Channels implements AsyncDisposable {
   }
 
   /** What is kept of data. @throws {OptionError} It can't be. */
-  #entryOf(data: ChannelData, headers: ChannelHeaders | undefined): NewEntry {
+  #entryOf(data: ChannelData, headers: PublishOptions["headers"]): NewEntry {
     const { maxMessageBytes } = this.#settings.limits;
     const kept = keptOf(data);
     const size = sizeOf(kept);
@@ -564,17 +566,6 @@ function worldOf(
   };
 }
 
-/** What the log rejects with, in the words of channels. */
-async function unavailable<T>(given: Promise<T>, failed: () => void = () => {}): Promise<T> {
-  try {
-    return await given;
-  } catch (error) {
-    failed();
-    if (error instanceof ChannelError) throw error;
-    throw new ChannelError("unavailable", `The log failed: ${(error as Error).message}`, { cause: error });
-  }
-}
-
 /** A frame over TCP: its first byte says which it is. What is neither is no frame to whoever reads it. */
 function messageOf(frame: Uint8Array): string | Uint8Array {
   const [kind] = frame;
@@ -587,46 +578,8 @@ function messageOf(frame: Uint8Array): string | Uint8Array {
   }
 }
 
-function idOf({ id }: PublishOptions): string | null {
-  if (id === undefined) return null;
-  if (typeof id === "string" && id.length > 0 && id.length <= MAX_ID) return `a:${id}`;
-  throw new OptionError("id", `id must be a text of 1 to ${MAX_ID} characters, got ${nameOf(id)}`);
-}
-
+/** @throws {OptionError} It is no recipient. */
 function streamOf(recipient: Recipient): string {
-  if (typeof recipient === "string" && recipient !== "") return userStream(recipient);
-  const { user, session } = (recipient ?? {}) as { readonly user?: unknown; readonly session?: unknown };
-  if (typeof user === "string" && user !== "") return userStream(user);
-  if (typeof session === "string" && session !== "") return sessionStream(session);
-  throw new OptionError(
-    "recipient",
-    `recipient must be a user's name, { user } or { session }, got ${nameOf(recipient)}`,
-  );
-}
-
-/** JSON text, or the bytes that were given: nobody changes them before the log has them. @throws {OptionError} It is neither. */
-function keptOf(data: ChannelData): string | Uint8Array {
-  if (ArrayBuffer.isView(data) || data instanceof ArrayBuffer) return dataOf(data, "publish()");
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(data);
-  } catch (error) {
-    throw new OptionError("data", `data must be what JSON can say, or bytes: ${(error as Error).message}`);
-  }
-  if (json !== undefined) return json;
-  throw new OptionError("data", `data must be what JSON can say, or bytes, got ${typeof data}`);
-}
-
-function headersOf(headers: ChannelHeaders | undefined): ChannelHeaders | null {
-  if (headers === undefined) return null;
-  if (typeof headers !== "object" || headers === null) {
-    throw new OptionError("headers", `headers must be an object of texts, got ${nameOf(headers)}`);
-  }
-  for (const [name, value] of Object.entries(headers)) {
-    if (typeof value !== "string") {
-      throw new OptionError("headers", `headers.${name} must be a text, got ${nameOf(value)}`);
-    }
-  }
-  if (!areHeaders(headers)) throw new OptionError("headers", `headers may have ${HEADERS_RULE}`);
-  return Object.keys(headers).length === 0 ? null : { ...headers };
+  const { user, session } = ownerNamed("recipient", recipient, "a user's name, { user } or { session }");
+  return user !== null ? userStream(user) : sessionStream(session!);
 }

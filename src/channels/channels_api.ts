@@ -98,7 +98,7 @@ export interface ChannelsOptions {
   readonly lease?: number;
   /** How often channels of a shared log are looked at for notices that were lost. @default 1000 */
   readonly checkEvery?: number;
-  /** Hears of what goes wrong. @default nobody */
+  /** Hears of what goes wrong, handlers that throw included. @default jsonLogger() */
   readonly logger?: Logger;
   /** Time. @default the machine's */
   readonly clock?: Clock;
@@ -106,10 +106,10 @@ export interface ChannelsOptions {
 
 /** How one message is published. */
 export interface PublishOptions {
-  /** Makes it idempotent: the same id within `dedupe` is the same message. @default none */
+  /** Makes it idempotent: the same id, of 1 to 255 characters, within `dedupe` is the same message. @default none */
   readonly id?: string;
-  /** Small texts that go along. @default none */
-  readonly headers?: ChannelHeaders;
+  /** Small texts that go along: at most 32 names, and 4096 characters in all. @default none */
+  readonly headers?: ChannelHeaders | Headers;
 }
 
 /** Where a published message stands. */

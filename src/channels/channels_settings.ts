@@ -6,9 +6,9 @@
 import { nameOf } from "../bytes.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
-import { type Logger, silentLogger } from "../log.ts";
+import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import { checkNames, type Names } from "../names.ts";
-import { callable, count, duration, integer, text } from "../validate.ts";
+import { callable, checkParts, count, duration, integer, text } from "../validate.ts";
 import type {
   AcceptOptions,
   ChannelLimits,
@@ -40,6 +40,8 @@ const MAX_MATCHES = 100;
 const MAX_PENDING = 256;
 /** Whoever guesses a secret reads and writes positions. */
 const MIN_SECRET = 16;
+/** Longest name of an instance: beside it a stream's name has little. */
+const MAX_INSTANCE = 200;
 
 /** Names of `ChannelsOptions`. */
 export const CHANNELS_NAMES: Names<ChannelsOptions> = {
@@ -95,7 +97,8 @@ export interface ChannelsSettings {
 /** Checks what `Channels` is given. @throws {OptionError} An option can't be used. */
 export function channelsSettings(options: ChannelsOptions): ChannelsSettings {
   checkNames("Channels()", options, CHANNELS_NAMES);
-  const { session = {}, queue = {}, limits = {}, clock = systemClock, logger = silentLogger } = options;
+  const { session = {}, queue = {}, limits = {}, clock = systemClock } = options;
+  checkParts({ logger: options.logger, clock: options.clock });
   checkNames("session", session, SESSION_NAMES);
   checkNames("queue", queue, QUEUE_NAMES);
   checkNames("limits", limits, LIMIT_NAMES);
@@ -103,7 +106,7 @@ export function channelsSettings(options: ChannelsOptions): ChannelsSettings {
   return Object.freeze({
     log,
     secrets: secretsOf(options.secret, log),
-    instance: text("instance", options.instance, randomText(9)),
+    instance: instanceOf(options.instance),
     history: historyOf(options.history),
     session: {
       expiry: duration("session.expiry", session.expiry, EXPIRY),
@@ -120,7 +123,7 @@ export function channelsSettings(options: ChannelsOptions): ChannelsSettings {
     },
     lease: integer("lease", options.lease, LEASE, 100, 600_000),
     checkEvery: integer("checkEvery", options.checkEvery, CHECK_EVERY, 10, 600_000),
-    logger,
+    logger: safeLogger(options.logger ?? jsonLogger()),
     clock,
   });
 }
@@ -132,6 +135,15 @@ export function checkAccept(what: string, options: AcceptOptions): void {
   callable("authorize", options.authorize);
   callable("onMessage", options.onMessage);
   callable("onCall", options.onCall);
+}
+
+/** It is part of a stream's name, and stands in logs. */
+function instanceOf(given: string | undefined): string {
+  const name = text("instance", given, randomText(9));
+  // deno-lint-ignore no-control-regex
+  if (name.length <= MAX_INSTANCE && !/[\x00-\x1f\x7f]/.test(name)) return name;
+  const rule = `1 to ${MAX_INSTANCE} characters, none of them a control character`;
+  throw new OptionError("instance", `instance must have ${rule}, got ${JSON.stringify(name.slice(0, MAX_INSTANCE))}`);
 }
 
 function logOf(log: ChannelLog | undefined, clock: Clock): ChannelLog {
@@ -169,7 +181,7 @@ function historyOf(history: ChannelsOptions["history"]): (channel: string) => Re
     const all = retention("history", history ?? {}, HISTORY);
     return () => all;
   }
-  return (channel) => retention("history()", history(channel), HISTORY);
+  return (channel) => retention(`history(${JSON.stringify(channel)})`, history(channel), HISTORY);
 }
 
 function retention(option: string, given: HistoryOptions, fallback: Retention): Retention {

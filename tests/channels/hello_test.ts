@@ -161,6 +161,33 @@ describe("a client's first word", () => {
     }
   });
 
+  it("a token whose time is over lets nobody in, and needs no timer to be found out", async () => {
+    await using w = await world({
+      authenticate: ({ token }) => ({ user: "ada", expires: w.clock.wall() + Number(token) }),
+      authorize: () => true,
+    });
+    for (const ms of ["0", "-1", "-1000000"]) {
+      const client = await w.dial();
+      client.say(["hello", 1, ms, null, []], ["pub", 1, "a", 1]);
+      assertEquals(await client.ended(), 4402);
+      assertEquals([client.of("error")[0][1], client.of("welcome"), client.of("ok")], ["expired", [], []]);
+    }
+    assertEquals([w.channels.size, w.channels.stats.connects.refused], [0, 3]);
+    const good = await w.client({ token: "1000" });
+    good.say(["token", "-1"]);
+    assertEquals([await good.ended(), good.of("error")[0][1]], [4402, "expired"]);
+  });
+
+  it("a token's end in seconds by mistake is told to who wrote it, and to its client as a failure", async () => {
+    await using w = await world({
+      authenticate: () => ({ user: "ada", expires: Math.floor(w.clock.wall() / 1000) + 3600 }),
+    });
+    const client = await w.dial();
+    client.say(["hello", 1, null, null, []]);
+    assertEquals([await client.ended(), client.of("error")[0][1]], [1013, "unavailable"]);
+    assertMatch(String((w.instances[0].failures[0].error as Error).message), /seconds: multiply it by 1000$/);
+  });
+
   it("a token that is no text is refused without a question", async () => {
     let asked = 0;
     await using w = await world({ authenticate: () => (asked++, { user: "a" }) });

@@ -485,6 +485,52 @@ describe("a message for the application", () => {
   });
 });
 
+describe("authorize() that fails", () => {
+  it("refuses no message: it is to be said again, and what was said behind it waits", async () => {
+    let fails = 3;
+    await using w = await channelsWorld({}, {
+      authorize: () => {
+        if (fails-- > 0) throw new Error("no database");
+        return true;
+      },
+    });
+    const client = await w.client();
+    client.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await client.next("no", 2);
+    assertEquals(answers(client), [["no", 1, "unavailable"], ["no", 2, "unavailable"]]);
+    client.say(["pub", 1, "a", 1], ["pub", 1, "a", 1], ["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await client.next("ok", 2);
+    assertEquals(answers(client).slice(2), [["no", 1, "unavailable"], ["no", 1, "unavailable"], ["ok", 1], ["ok", 2]]);
+    assertEquals(w.instances[0].failures.length, 3);
+  });
+
+  it("refuses a message after ten failures, and those behind it go on", async () => {
+    await using w = await channelsWorld({}, {
+      authorize: ({ channel }) => channel === "b" || Promise.reject(new Error("no database")),
+    });
+    const client = await w.client();
+    for (let i = 0; i < 10; i++) client.say(["pub", 1, "a", 1]);
+    client.say(["pub", 2, "b", 2]);
+    await client.next("ok");
+    assertEquals(answers(client).map(([, , code]) => code), [
+      ...Array.from({ length: 9 }, () => "unavailable"),
+      "handler-failed",
+      undefined,
+    ]);
+  });
+
+  it("and says so by an error of channels is heard at once", async () => {
+    await using w = await channelsWorld({}, {
+      authorize: () => {
+        throw new ChannelError("forbidden", "Not on Sundays");
+      },
+    });
+    const client = await w.client();
+    client.say(["pub", 1, "a", 1]);
+    assertEquals((await client.next("no")).slice(2), ["forbidden", "Not on Sundays"]);
+  });
+});
+
 describe("a call", () => {
   const accept: AcceptOptions = {
     onCall: async ({ method, data, headers, session }, ctx) => {

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
 import type { AcceptOptions, ChannelsOptions, InstanceState, Member } from "../../src/channels/channels_api.ts";
-import { memoryLog } from "../../src/channels/mod.ts";
+import { type ChannelLog, memoryLog } from "../../src/channels/mod.ts";
 import { ChannelsWorld, channelsWorld, type Instance, type Talker } from "../support/channels_world.ts";
 import { type LogEnd, SharedLog } from "../support/shared_log.ts";
 
@@ -27,6 +27,17 @@ async function shared(count: number, options: ChannelsOptions = {}): Promise<{
     );
   }
   return { w, log, ends, all };
+}
+
+/** A log that outlives who closes it, as a folder does. */
+function outliving(log: ChannelLog): ChannelLog {
+  return new Proxy(log, {
+    get: (target, name) => {
+      if (name === "close") return () => Promise.resolve();
+      const value = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** A wish to be a member. */
@@ -338,6 +349,64 @@ describe("members at several instances", () => {
     assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["eve i2"], ["eve i2"]]);
     assertEquals(heard.filter((what) => what === "i1 lost"), ["i1 lost"]);
     assertEquals((await three.channels.instances()).map(({ instance }) => instance), ["i2", "i3"]);
+  });
+
+  it("an instance that left in order is never told as lost: who came elsewhere stays, who did not leaves in the end", async () => {
+    const { w, all: [one, two, three] } = await shared(3);
+    await using _ = w;
+    const heard: string[] = [];
+    three.channels.onInstance(({ instance, state }) => heard.push(`${instance} ${state}`));
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    const ada = await w.client({ token: "ada", subs: [member("a"), member("b")] }, one);
+    const bob = await w.client({ token: "bob", subs: [member("a")] }, one);
+    await bob.next("members");
+    await watcher.next("p", 3);
+    await w.finish(one.http.shutdown());
+    await w.finish(one.channels.close());
+    const moved = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two);
+    await moved.next("members");
+    await w.pass(1000);
+    assertEquals([seenBy(watcher, "a"), heard.includes("i1 down")], [["ada i2", "bob i1", "eve i2"], true]);
+    await w.pass(4000);
+    assertEquals(changes(watcher, "a").slice(3), ["join ada i2", "leave bob i1"]);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+    assertEquals([await there(two, "b"), heard.includes("i1 lost")], [[], false]);
+  });
+
+  it("a process that is started anew on its log after a stop in order loses nobody, and tells of nobody as lost", async () => {
+    await using w = new ChannelsWorld();
+    const log = memoryLog({ clock: w.clock });
+    const options = { lease: 900, session: { expiry: 2000 } };
+    const one = await w.start({ log: outliving(log), instance: "i1", ...options }, BY_TOKEN);
+    const talkers = [];
+    for (const token of ["ada", "bob"]) talkers.push(await w.client({ token, subs: [member("a")] }, one));
+    await talkers[1].next("members");
+    await w.finish(one.http.shutdown());
+    await w.finish(one.channels.close());
+    const two = await w.start({ log: outliving(log), instance: "i2", ...options }, BY_TOKEN);
+    const ada = await w.client({ token: "ada", ticket: talkers[0].ticket, subs: [member("a")] }, two);
+    await ada.next("members");
+    assertEquals(seenBy(ada, "a"), ["ada i2", "bob i1"]);
+    await w.pass(5000);
+    assertEquals(changes(ada, "a").filter((what) => what !== "join ada i2"), ["leave bob i1"]);
+    assertEquals([seenBy(ada, "a"), await there(two, "a")], [["ada i2"], ["ada i2"]]);
+  });
+
+  it("who comes back while the rest of an instance that left in order is cleared stays a member", async () => {
+    for (let ms = 1900; ms < 2700; ms += 25) {
+      const { w, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      await ada.next("members");
+      await w.finish(one.http.shutdown());
+      await w.finish(one.channels.close());
+      await w.pass(ms, 25);
+      await (await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, two)).next("members");
+      await w.pass(3000);
+      assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i2", "eve i2"], ["ada i2", "eve i2"]]);
+      assertEquals(changes(watcher, "a").filter((what) => what.startsWith("lost")), []);
+    }
   });
 
   it("one that was only taken for lost has its members again", async () => {

@@ -17,9 +17,9 @@ import { startProgram } from "../support/processes.ts";
 const LIMIT = 60_000;
 
 /** A client that speaks as the page does, and is there again soon. */
-function clientOf(port: number, token: string | null = "user"): ChannelClient {
+function clientOf(port: number, token: string | null = "user", path: string = "/channels/ws"): ChannelClient {
   const options = { transport: webSocketTransport(), minDelay: 50, maxDelay: 500 };
-  return new ChannelClient(`ws://127.0.0.1:${port}/channels/ws`, { ...options, token });
+  return new ChannelClient(`ws://127.0.0.1:${port}${path}`, { ...options, token });
 }
 
 describe("the channels of sluice demo", () => {
@@ -49,6 +49,12 @@ describe("the channels of sluice demo", () => {
     assert(policy.includes(`style-src ${hash(style)}`) && policy.includes(`script-src ${hash(script)} 'self'`));
     assert(policy.includes("default-src 'none'") && policy.includes("connect-src 'self'"));
     assert(!/https?:|src=|url\(|@import|fetch\(|\bon\w+="/.test(page), page);
+  });
+
+  it("are spoken to at the page's own path as well, which is what a client is given first", async () => {
+    const client = clientOf(demo.httpPort, "user", "/channels");
+    await client.call("server");
+    await client.close();
   });
 
   it("have the client as one script", async () => {
@@ -111,7 +117,25 @@ describe("the channels of sluice demo", () => {
     await using program = startProgram(CLI, { args: ["demo", "--log", file], permissions });
     const { code, stderr } = await program.exited(LIMIT);
     assertEquals(code, 1, stderr);
-    assertMatch(stderr, /^sluice: channels: .*EEXIST|already exists|ENOTDIR/);
+    assertStringIncludes(stderr, `sluice: channels: Cannot open the log in ${join(file, "log")}: `);
+    assertStringIncludes(stderr, "Choose another folder with --log\n");
+  });
+
+  it("say so within a moment where no folder can be made, where none is named, and where its path is too long", async () => {
+    const permissions = ["--allow-net", "--allow-read", "--allow-write"];
+    const long = join(folder, "x".repeat(100));
+    const wrong = [
+      ["/proc/nope", "Cannot open the log in /proc/nope/log: ", "Choose another folder with --log\n"],
+      ["", '--log must be a folder, or memory, got ""', "leave it out"],
+      [long, "use a folder with a shorter path", "Choose a folder with a shorter path with --log\n"],
+    ];
+    for (const [path, words, hint] of wrong) {
+      await using program = startProgram(CLI, { args: ["demo", "--http-port", "0", "--log", path], permissions });
+      const { code, stderr } = await program.exited(LIMIT);
+      assertEquals(code, 1, stderr);
+      assertStringIncludes(stderr, words);
+      assertStringIncludes(stderr, hint);
+    }
   });
 
   it("leave the log when the process is told to stop, and say goodbye", async () => {

@@ -7,6 +7,10 @@ import { join } from "node:path";
 import process from "node:process";
 import { connect, lines } from "../../mod.ts";
 import { ALL_COMMANDS } from "../../src/cli/args.ts";
+import { PROOF } from "../../src/cli/init/command.ts";
+import { readArgs } from "../../src/cli/read_args.ts";
+import { loadCommand } from "../../src/cli/tools.ts";
+import { readChannel } from "../../src/tools/cli/verify/channels/channel_options.ts";
 import { ChannelClient } from "../../src/channels/client/mod.ts";
 import { connectWebSocket, webSocketTransport } from "../../src/websocket/mod.ts";
 import { type App, until } from "../support/apps.ts";
@@ -42,6 +46,25 @@ describe("sluice init", () => {
       );
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it("says of channels how they are started, and with which options they are proven", async () => {
+    const dir = mkdtempSync(join(tmpdir(), "sluice-init-"));
+    try {
+      const { code, stdout, stderr } = await init([dir, "--kind", "channels", "--name", "rooms", "--runtime", "bun"]);
+      assertEquals([code, stderr], [0, ""]);
+      const secret = "export CHANNELS_SECRET=$(openssl rand -hex 32)";
+      assertStringIncludes(stdout, `bun install && ${secret} && bun server.ts\n`);
+      const proof = `LOG_DIR=$(mktemp -d) sluice verify ${PROOF.join(" ")} -- bun server.ts\n`;
+      assertStringIncludes(stdout, `prove it with @sluice/tools: ${secret}; ${proof}`);
+      const said = readChannel(readArgs([...PROOF, "--", "x"], await loadCommand("verify")).options)!;
+      assertEquals([said.path, said.token, said.prefix, said.settle], ["/channels", "verify", "room:", 150_000]);
+      // A session of the program lives for 120 s, which is the default; its stop has 25 s.
+      assert(said.settle > 120_000 + 10_000);
+      assertStringIncludes(readFileSync(join(dir, "server.ts"), "utf8"), "grace: 25_000");
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
     }
   });
 

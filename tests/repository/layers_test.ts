@@ -191,7 +191,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/http/mod.ts", 375],
   ["src/websocket/mod.ts", 532],
   ["src/websocket/reconnect/mod.ts", 49],
-  ["src/channels/mod.ts", 769],
+  ["src/channels/mod.ts", 776],
   ["src/channels/client/mod.ts", 61],
   ["src/channels/redis/mod.ts", 76],
   ["src/framing/codecs/mod.ts", 55],

@@ -46,6 +46,7 @@ export const CLASSES = [
   ["cli/init_files_process_test.ts", "process", "one"],
   ["cli/init_proxies_process_test.ts", "process", "long"],
   ["cli/init_test.ts", "pure", "one"],
+  ["cli/init_verify_process_test.ts", "process", "long"],
   ["framing/", "pure", "everywhere"],
   ["framing/rpc_process_test.ts", "process", "everywhere"],
   ["framing/rpc_seeds_test.ts", "pure", "sampled"],

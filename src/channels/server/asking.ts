@@ -4,6 +4,7 @@
  * @module
  */
 import { type Clock, idleTimer } from "../../clock.ts";
+import { ChannelError } from "../channels_errors.ts";
 import type { ReadLimit } from "../log/log_api.ts";
 
 /** What is read at once: some ms of work. */
@@ -26,4 +27,20 @@ export function nextRetry(delay: number): number {
 /** Waits, and keeps no process alive by it. */
 export function idle(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void idleTimer(clock, resolve, ms));
+}
+
+/** Whoever asks for something behind `close()` hears it. */
+export const CLOSED = "The channels are closed: close() was called";
+
+/** What the log rejects with, in the words of channels. */
+export async function unavailable<T>(given: Promise<T>, failed: () => void = () => {}): Promise<T> {
+  try {
+    return await given;
+  } catch (error) {
+    failed();
+    if (error instanceof ChannelError) throw error;
+    const { code, message } = error as { readonly code?: string; readonly message: string };
+    const words = code === "ERR_LOG_CLOSED" ? CLOSED : `The log failed: ${message}`;
+    throw new ChannelError("unavailable", words, { cause: error });
+  }
 }

@@ -7,15 +7,20 @@ import { nameOf } from "../../bytes.ts";
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { callable } from "../../validate.ts";
-import type { ChannelGap, ChannelMessage, ChannelReader, ReadOptions } from "../channels_api.ts";
+import type { ChannelGap, ChannelMessage, ChannelReader, Published, ReadOptions } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelLog, Entry, Notice, Page } from "../log/log_api.ts";
-import { ONE } from "./asking.ts";
+import { ONE, unavailable } from "./asking.ts";
 import { NO_HEADERS } from "./headers.ts";
 import type { Follower, Notices } from "./notices.ts";
 
 const NAMES: Names<ReadOptions> = { since: true, onGap: true, signal: true };
 const PAGE = { count: 64, bytes: 256 * 1024 };
+
+/** An offset says nothing without its epoch. */
+function isPlace(since: Partial<Published> | null): boolean {
+  return Number.isSafeInteger(since?.offset) && typeof since?.epoch === "string";
+}
 
 /** Each message once, in order; take them with `for await`. */
 export class LogReader implements ChannelReader, Follower {
@@ -40,7 +45,7 @@ export class LogReader implements ChannelReader, Follower {
     checkNames("subscribe()", options, NAMES);
     callable("onGap", options.onGap);
     const { since } = options;
-    if (since !== undefined && since !== "oldest" && !Number.isSafeInteger(since?.offset)) {
+    if (since !== undefined && since !== "oldest" && !isPlace(since)) {
       const got = typeof since === "string" ? JSON.stringify(since) : nameOf(since);
       throw new OptionError("since", `since must be "oldest", or what publish() gave: { epoch, offset }, got ${got}`);
     }
@@ -48,7 +53,7 @@ export class LogReader implements ChannelReader, Follower {
     this.#log = log;
     this.#notices = notices;
     this.#options = options;
-    this.#opened = this.#open();
+    this.#opened = unavailable(this.#open());
     this.#opened.catch(() => {});
     if (options.signal?.aborted === true) this.#end();
     else options.signal?.addEventListener("abort", this.#aborted, { once: true });
@@ -85,7 +90,7 @@ export class LogReader implements ChannelReader, Follower {
         continue;
       }
       const woken = new Promise<void>((resolve) => this.#wake = resolve);
-      const page = await this.#log.read(this.stream, this.#offset, PAGE);
+      const page = await unavailable(this.#log.read(this.stream, this.#offset, PAGE));
       if (!this.#take(page) && !this.#isEnded) await woken;
     }
     return { done: true, value: undefined };

@@ -34,6 +34,8 @@ export interface ClusterWorld {
   failed(what: string, error: unknown): void;
   /** A life of an instance is over: removes all that hung on it. Rejects if it could not; then another one tries. */
   lost(instance: string, life: string): Promise<void>;
+  /** The same of one that has left in order: what hung on it may hang on another one by now. */
+  left(life: string): Promise<void>;
   /** This one was taken for lost: what hung on it is gone. */
   revived(): void;
 }
@@ -81,7 +83,7 @@ export class Cluster {
     await this.#tell("draining");
   }
 
-  /** It leaves. What hangs on it is held for those who come back elsewhere; then it is lost. */
+  /** It leaves. What hangs on it is held for those who come back elsewhere; then the rest of it ends. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
@@ -145,9 +147,10 @@ export class Cluster {
     const { generation, previous } = await log.take(GROUP, lease.name, lease.value, 0);
     const [life, instance] = livesOf(lease);
     // First what hangs on it: if this process dies meanwhile, another one finds it lost all the same.
-    if (previous !== null) await this.#world.lost(instance, life);
+    const isDown = lease.value === DOWN;
+    if (previous !== null) await (isDown ? this.#world.left(life) : this.#world.lost(instance, life));
     const isMine = await log.release(GROUP, lease.name, generation);
-    if (isMine && previous !== null && lease.value !== DOWN) await this.#tell("lost", instance);
+    if (isMine && previous !== null && !isDown) await this.#tell("lost", instance);
   }
 
   async #tell(state: InstanceState["state"], instance: string = this.#world.instance): Promise<void> {

@@ -6,9 +6,10 @@
 import type { Clock } from "../../clock.ts";
 import type { AcceptOptions, ChannelData, ChannelHeaders } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
-import { isChannel } from "../channel_name.ts";
+import { isChannel, noChannel } from "../channel_name.ts";
 import type { ChannelCode } from "../wire/frames.ts";
 import type { ChannelCounts } from "./counts.ts";
+import { answerOf } from "./given.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
 import { Numbers } from "./numbers.ts";
 import { handleObserved, type MessageObservers } from "./observed.ts";
@@ -52,6 +53,9 @@ export interface Carrier {
 /** Refused messages that are remembered, and those that have to be said again: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
 
+/** So often whether a message may be published is asked where asking fails: clients wait between, for longer each time. */
+const MAX_ASKED = 10;
+
 /** Whether an error is what was to be said, or a fault of the handler's. */
 function fateOf(error: unknown): "refused" | "failed" {
   return error instanceof ChannelError ? "refused" : "failed";
@@ -77,6 +81,8 @@ export class Inbound {
    * is behind it waits, or would overtake it. Its client may not know yet that they were refused.
    */
   readonly #owed: Set<number> = new Set();
+  /** The last one of which it could not be told whether it may be published, and how often it could not. */
+  #asked: { readonly seq: number; readonly times: number } = { seq: 0, times: 0 };
   /** Counts its connections here: what was said by another is said again. */
   #arrivals = 0;
 
@@ -142,7 +148,7 @@ export class Inbound {
       const call = { method, data, headers, session };
       const { observers } = this.#world;
       const answer = await handleObserved(observers, call, "call", () => raced(onCall(call, ctx), ctx));
-      this.#say(["answer", seq, null, sayable(answer)]);
+      this.#say(["answer", seq, null, answerOf(answer)]);
       this.#world.counts.calls.answered++;
     } catch (error) {
       this.#world.counts.calls[fateOf(error)]++;
@@ -225,12 +231,28 @@ export class Inbound {
 
   async #publish({ seq, channel, data, headers }: Said, { authorize }: AcceptOptions) {
     const session = this.#session;
-    if (!isChannel(channel)) throw new ChannelError("bad-channel", "That is no name of a channel");
-    const may = authorize?.({ action: "publish", channel, session }) ?? false;
-    if (may !== true && await may !== true) {
+    if (!isChannel(channel)) throw new ChannelError("bad-channel", noChannel(channel));
+    let may: boolean | Promise<boolean>;
+    try {
+      may = authorize?.({ action: "publish", channel, session }) ?? false;
+      if (may !== true) may = await may;
+    } catch (error) {
+      throw this.#unasked(seq, error);
+    }
+    if (may !== true) {
       throw new ChannelError("forbidden", `Publishing to ${JSON.stringify(channel)} is not allowed`);
     }
     return await this.#world.publishAs(`m:${session.id}:${seq}`, channel, data, { headers });
+  }
+
+  /** Nobody knows whether it may: that is no refusal, for a while. One at a time: those behind it wait for it. */
+  #unasked(seq: number, error: unknown): ChannelError {
+    if (error instanceof ChannelError) return error;
+    this.#world.failed("Asking whether a client may publish failed", error);
+    this.#asked = this.#asked.seq === seq ? { seq, times: this.#asked.times + 1 } : { seq, times: 1 };
+    return this.#asked.times < MAX_ASKED
+      ? new ChannelError("unavailable", "Whether it may be published can't be told now: say it again")
+      : new ChannelError("handler-failed", `Whether it may be published could not be told ${MAX_ASKED} times`);
   }
 
   async #hand({ seq, data, headers }: Said, { onMessage }: AcceptOptions): Promise<void> {
@@ -271,10 +293,4 @@ function raced<T>(given: T | Promise<T>, ctx: HandlingContext): Promise<T> {
     ctx.signal.addEventListener("abort", ended, { once: true });
     Promise.resolve(given).then(resolve, reject).finally(() => ctx.signal.removeEventListener("abort", ended));
   });
-}
-
-/** Bytes of any kind as those that a frame has. */
-function sayable(answer: unknown): unknown {
-  if (ArrayBuffer.isView(answer)) return new Uint8Array(answer.buffer, answer.byteOffset, answer.byteLength);
-  return answer instanceof ArrayBuffer ? new Uint8Array(answer) : answer ?? null;
 }

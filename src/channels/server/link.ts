@@ -35,6 +35,9 @@ export interface LinkWorld extends InboundWorld, SubscriptionWorld {
 /** A token is asked for so long before it ends, in ms, or in the last fifth of its life. */
 const REFRESH_BEFORE = 30_000;
 
+/** What is so many times less than the time of day, in ms since 1970, is meant in seconds. */
+const FAR_PAST = 100;
+
 /** Longest name of a user: it is part of a stream's name. */
 const MAX_USER = 200;
 
@@ -140,6 +143,10 @@ export class Link implements SessionLink {
       counts.connects.refused++;
       return this.#refuse("unauthorized", "The token is not accepted", CLOSE_CODES.unauthorized);
     }
+    if (this.#isOver(identity)) {
+      counts.connects.refused++;
+      return this.#refuseExpired();
+    }
     await pace.goOn();
     if (this.isGone) return;
     let attached: Attached;
@@ -179,6 +186,7 @@ export class Link implements SessionLink {
     if (identity === null || (identity.user !== session.user && this.#options.authenticate !== undefined)) {
       return this.#refuse("unauthorized", "The fresh token is not accepted", CLOSE_CODES.unauthorized);
     }
+    if (this.#isOver(identity)) return this.#refuseExpired();
     session.data = identity.data;
     this.#expireAt(identity.expires);
     await this.subscriptions.authorizeAgain();
@@ -244,9 +252,13 @@ export class Link implements SessionLink {
     if (authenticate === undefined) return { user: session?.user ?? ANONYMOUS };
     const identity = await authenticate({ token, request: this.#request, session });
     if (identity === null || identity === undefined || identity === false || !isUser(identity.user)) return null;
-    const { expires } = identity;
-    if (expires === undefined || (typeof expires === "number" && !Number.isNaN(expires))) return identity;
-    throw new TypeError(`authenticate() gives expires in ms since 1970, got ${String(expires)}`);
+    checkExpires(identity.expires, this.#wall);
+    return identity;
+  }
+
+  /** A token whose time is over lets nobody in, whatever `authenticate()` thinks of it. */
+  #isOver({ expires = Infinity }: Identity): boolean {
+    return expires <= this.#wall;
   }
 
   /** A token has its time: another is asked for before it is over. */
@@ -257,8 +269,12 @@ export class Link implements SessionLink {
     const before = Math.min(REFRESH_BEFORE, left / 5);
     this.#expireIn(left - before, () => {
       this.say(["token"]);
-      this.#expireIn(before, () => this.#refuse("expired", "The token's time is over", CLOSE_CODES.expired));
+      this.#expireIn(before, () => this.#refuseExpired());
     });
+  }
+
+  #refuseExpired(): void {
+    this.#refuse("expired", "The token's time is over", CLOSE_CODES.expired);
   }
 
   #expireIn(ms: number, then: () => void): void {
@@ -302,6 +318,15 @@ const CLOSED_FOR: Readonly<Partial<Record<ChannelCode, number>>> = {
 /** What is kept must not share memory with what was received. */
 function own(data: unknown): unknown {
   return data instanceof Uint8Array ? data.slice() : data;
+}
+
+/** @throws {TypeError} It is no time in ms. */
+function checkExpires(expires: unknown, wall: number): void {
+  const isTime = expires === undefined || (typeof expires === "number" && !Number.isNaN(expires));
+  const isSeconds = isTime && expires !== undefined && expires > 0 && expires < wall / FAR_PAST;
+  if (isTime && !isSeconds) return;
+  const got = isSeconds ? `${expires}, which looks like seconds: multiply it by 1000` : String(expires);
+  throw new TypeError(`authenticate() gives expires in ms since 1970, got ${got}`);
 }
 
 function isUser(user: unknown): boolean {

@@ -173,6 +173,29 @@ export class Presence implements PresenceEnd, SessionWatcher {
     }
   }
 
+  /** A life of an instance that has left in order is over: who did not go on elsewhere since leaves, one by one. */
+  async left(life: string): Promise<void> {
+    const { log } = this.#world;
+    for (const { name: channel, generation } of await log.leases(roomsOf(life))) {
+      for (const lease of await log.leases(groupOf(channel))) {
+        if (!lease.name.startsWith(`${life}:`)) continue;
+        // First the word: if this process dies meanwhile, another one finds the lease all the same.
+        await this.#sayGone(channel, life, keptOf(lease));
+        await log.release(groupOf(channel), lease.name, lease.generation);
+      }
+      await log.release(roomsOf(life), channel, generation);
+    }
+  }
+
+  async #sayGone(channel: string, life: string, { member, user, instance, id }: Kept): Promise<void> {
+    const isHere = (await this.#countedIn(channel)).some((kept) => kept.id === id);
+    if (!isHere) return;
+    const leave: PresenceChange = { type: "leave", member, user, instance };
+    await this.#world.append(channel, "leave", JSON.stringify(leave), `left:${id}`);
+    // Who came back before this was written would be gone for all who read it.
+    await this.#sayAgain(channel, `left:${id}`, (kept) => kept.member === member, life);
+  }
+
   /** This instance was taken for lost: its members are there all the same. */
   revived(): void {
     this.#next("Coming back failed", async () => {

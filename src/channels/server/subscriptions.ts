@@ -4,7 +4,7 @@
  * @module
  */
 import { Semaphore } from "../../sync.ts";
-import { isChannel, isPattern, prefixOf } from "../channel_name.ts";
+import { isChannel, isPattern, noChannel, prefixOf } from "../channel_name.ts";
 import type { AcceptOptions, AuthorizeRequest } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelCode } from "../wire/frames.ts";
@@ -132,7 +132,7 @@ export class Subscriptions implements SubscriptionOwner {
     for (const name of [...names, ...this.#patterns?.keys() ?? []]) {
       if (await this.#may("resume", name)) continue;
       this.#drop(name);
-      this.#refuse(name, "forbidden", "It is not allowed any more");
+      this.#refuse(name, "forbidden", `Subscribing to ${JSON.stringify(name)} is not allowed any more`);
     }
   }
 
@@ -162,9 +162,9 @@ export class Subscriptions implements SubscriptionOwner {
   async #begin(wish: Wish): Promise<void> {
     const { name } = wish;
     try {
-      if (!isChannel(name) && !isPattern(name)) throw new ChannelError("bad-channel", "That is no name of a channel");
+      if (!isChannel(name) && !isPattern(name)) throw new ChannelError("bad-channel", noChannel(name));
       if (!await this.#may(wish.positions === null ? "subscribe" : "resume", name)) {
-        throw new ChannelError("forbidden", "It is not allowed");
+        throw new ChannelError("forbidden", `Subscribing to ${JSON.stringify(name)} is not allowed`);
       }
       const turn = this.#world.pace.goOn();
       if (turn !== null) await turn;

@@ -39,10 +39,16 @@ export interface Room {
  */
 export async function openRoom(options: DemoOptions, logger: Logger): Promise<Room> {
   const { log: folder, httpPort = DEFAULT_HTTP_PORT } = options;
+  if (folder?.trim() === "") {
+    throw new StartError(
+      `--log must be a folder, or ${IN_MEMORY}, got ${JSON.stringify(folder)}`,
+      "Name one, or leave it out",
+    );
+  }
   if (folder === IN_MEMORY) return inMemory("as it was asked for", logger);
   if (folder !== undefined) {
     return await inFolder(folder, logger).catch((error) => {
-      throw new StartError(`channels: ${reason(error)}`, "Choose another folder with --log", { cause: error });
+      throw new StartError(`channels: ${reason(error)}`, hintOf(error), { cause: error });
     });
   }
   if (httpPort === 0) return inMemory("as the next start has another port", logger);
@@ -70,7 +76,6 @@ function inMemory(why: string, logger: Logger): Room {
 
 /** The log, and what signs its places, which must outlive the process as well. */
 async function inFolder(folder: string, logger: Logger): Promise<Room> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const log = fileLog(join(folder, "log"), { logger });
   await log.open();
   // Whoever has the log is alone with the secret.
@@ -95,7 +100,7 @@ function secretIn(folder: string): string {
 /** Anybody may make a folder among the temporary ones: one of another user's, or a link, is not for us. */
 function ownFolder(name: string): string {
   const folder = join(tmpdir(), name);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   const found = lstatSync(folder);
   if (found.isDirectory() && found.uid === userInfo().uid) return folder;
   throw new Error(`${folder} is another user's`);
@@ -110,6 +115,11 @@ async function mayUseFiles(): Promise<boolean> {
   if (Deno === undefined) return true;
   const wanted = ["read", "write", "env", "sys"].map((name) => Deno.permissions.query({ name }));
   return (await Promise.all(wanted)).every(({ state }) => state === "granted");
+}
+
+function hintOf(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: string } };
+  return `Choose ${cause?.code === "ENAMETOOLONG" ? "a folder with a shorter path" : "another folder"} with --log`;
 }
 
 function reason(error: unknown): string {

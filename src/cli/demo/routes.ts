@@ -46,13 +46,14 @@ export function demoRoutes(servers: readonly Server[], room: Room): HttpHandler 
   const began = performance.now();
   const [live, ready] = [livez(), readyz({ servers })];
   const rules = roomRules(room);
+  const talk = (request: Request): Response => room.channels.accept(request, rules);
   const routes = new Map<string, Methods>([
     ["/", { GET: (_request, ctx, url) => page(servers, ctx, url, performance.now() - began) }],
     ["/echo", { GET: (_request, _ctx, url) => plain(200, howToEcho(url)), POST: echo }],
     ["/ws", { GET: (request) => upgradeWebSocket(request, echoMessages, WEB_SOCKET) }],
-    ["/channels", { GET: () => html(ROOM_PAGE, ROOM_POLICY) }],
+    ["/channels", { GET: (request) => request.headers.has("upgrade") ? talk(request) : html(ROOM_PAGE, ROOM_POLICY) }],
     [CLIENT_PATH, { GET: () => reply(CLIENT_MODULE, { headers: { ...NO_SNIFFING, "content-type": SCRIPT } }) }],
-    [SOCKET_PATH, { GET: (request) => room.channels.accept(request, rules) }],
+    [SOCKET_PATH, { GET: talk }],
     ["/slow", { GET: slow }],
     ["/stream", { GET: stream }],
     ["/headers", { GET: headers }],

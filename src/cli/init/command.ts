@@ -9,7 +9,18 @@ import type { Print } from "../output.ts";
 import { plural } from "../print.ts";
 import type { ToolCommand, ToolInput } from "../tool.ts";
 import { filesOf, writeFiles } from "./files.ts";
-import { type Deploy, deployments, DEPLOYS, kind, KINDS, type Plan, planOf, projectName, RUNTIMES } from "./plan.ts";
+import {
+  type Deploy,
+  deployments,
+  DEPLOYS,
+  kind,
+  KINDS,
+  type Plan,
+  planOf,
+  projectName,
+  type Runtime,
+  RUNTIMES,
+} from "./plan.ts";
 import { takesTypeScript } from "../run/program.ts";
 import { FACTS, PROGRAM, runtimeName } from "./runtimes.ts";
 
@@ -25,6 +36,9 @@ sluice init chat --kind ws --deploy docker,kubernetes
 sluice init rooms --kind channels --deploy systemd
 sluice init gateway --kind tcp --runtime deno --port 7400 --deploy systemd,haproxy
 `;
+
+/** The program of channels does not start without one. */
+const SECRET = "export CHANNELS_SECRET=$(openssl rand -hex 32)";
 
 /** The command. */
 export const INIT: ToolCommand = {
@@ -73,18 +87,38 @@ async function init(input: ToolInput, print: Print): Promise<number> {
   return 0;
 }
 
-function nextSteps({ dir, runtime }: Plan): string[] {
+/** What `sluice verify` wants to know of the program of channels. */
+export const PROOF: readonly string[] = [
+  ...["--kind", "channel", "--ws-path", "/channels", "--token", "verify", "--prefix", "room:"],
+  // Longer than the program's grace, and than it keeps a session.
+  ...["--grace", "30s", "--settle", "150s"],
+];
+
+function proofOf(runtime: Runtime): string {
+  return `LOG_DIR=$(mktemp -d) sluice verify ${PROOF.join(" ")} -- ${FACTS[runtime].start}`;
+}
+
+function nextSteps({ dir, runtime, kind }: Plan): string[] {
   const { install, start } = FACTS[runtime];
-  return [...(dir === "." ? [] : [`cd ${/^[\w./-]+$/.test(dir) ? dir : `'${dir}'`}`]), install, start];
+  return [
+    ...(dir === "." ? [] : [`cd ${/^[\w./-]+$/.test(dir) ? dir : `'${dir}'`}`]),
+    install,
+    ...(kind === "channels" ? [SECRET] : []),
+    start,
+  ];
 }
 
 /** What the files that were asked for can't do alone. */
-function notes({ deploy, runtime }: Plan): string[] {
+function notes({ deploy, runtime, kind }: Plan): string[] {
   const has = (name: Deploy) => deploy.includes(name);
   return [
     ...(runtime === "node" && runtimeName() === "node" && !takesTypeScript()
-      ? [`it wants Node 22.18 on, and this is ${process.versions.node}: here by tsx, node --import tsx ${PROGRAM}`]
+      ? [
+        `it wants Node 22.18 on, and this is ${process.versions.node}: here by tsx, npm install --save-dev tsx && node ` +
+        `--import tsx ${PROGRAM}`,
+      ]
       : []),
+    ...(kind === "channels" ? [`prove it with @sluice/tools: ${SECRET}; ${proofOf(runtime)}`] : []),
     ...(has("kubernetes") && !has("docker") ? ["kubernetes needs an image: --deploy docker writes a Dockerfile"] : []),
     ...(has("docker") && runtime !== "deno"
       ? [`the Dockerfile wants the lock file that ${FACTS[runtime].install} writes`]

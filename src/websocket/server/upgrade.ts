@@ -129,6 +129,23 @@ function sharedOf(service: HttpService): Shared {
 }
 
 /**
+ * The exchange that a request belongs to.
+ *
+ * @param what Who needs it, for the message.
+ * @throws {TypeError} The request has no connection: it is a copy, or another server's.
+ */
+export function exchangeFor(what: string, request: Request): HttpExchange {
+  const exchange = exchangeOf(request);
+  if (exchange !== undefined) return exchange;
+  throw new TypeError(
+    `${what} needs the request that the handler of serveHttp() was given, got ${
+      nameOf(request)
+    }; a copy of it has no ` +
+      "connection",
+  );
+}
+
+/**
  * Answers a WebSocket's handshake (RFC 6455 §4.2) and serves it with `handler`: return the `Response` that it gives, of
  * status 101. The handshake's answer leaves when the HTTP handler returns it, with the fields that middleware has added,
  * on it or on a copy; whoever returns another answer refuses the WebSocket. A request that is no handshake is answered
@@ -151,13 +168,7 @@ export function upgradeWebSocket(
   handler: WebSocketHandler,
   options: WebSocketOptions = DEFAULTS,
 ): Response {
-  const exchange = exchangeOf(request);
-  if (exchange === undefined) {
-    throw new TypeError(
-      "upgradeWebSocket() needs the request that the handler of serveHttp() was given, " +
-        `got ${nameOf(request)}; a copy of it has no connection`,
-    );
-  }
+  const exchange = exchangeFor("upgradeWebSocket()", request);
   if (typeof handler !== "function") {
     throw new OptionError("handler", `upgradeWebSocket() needs a function to serve with, got ${typeof handler}`);
   }

@@ -31,7 +31,7 @@ export async function openLog(folder: string, limits: FileLogLimits): Promise<Op
   try {
     const files = limits.files ?? await filesOfRuntime();
     await files.makeFolder(folder);
-    const lock = await files.lock(folder);
+    const lock = await lockOf(files, folder);
     if (lock === null) throw held(folder);
     try {
       return await openHeld({ folder, limits, files, lock });
@@ -41,6 +41,18 @@ export async function openLog(folder: string, limits: FileLogLimits): Promise<Op
     }
   } catch (error) {
     throw failed("open", folder, error);
+  }
+}
+
+/** @throws {ChannelLogError} The folder's path leaves no room for the name of a socket in it. */
+async function lockOf(files: FileAccess, folder: string): Promise<FolderLock | null> {
+  try {
+    return await files.lock(folder);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENAMETOOLONG") throw error;
+    const words =
+      `Cannot open the log in ${folder}: its path is too long for the Unix socket in it that says whose it is`;
+    throw new ChannelLogError("ERR_LOG_FAILED", `${words}, use a folder with a shorter path`, { cause: error });
   }
 }
 
@@ -330,7 +342,8 @@ function newMarker(): number {
 function held(folder: string): ChannelLogError {
   return new ChannelLogError(
     "ERR_LOG_HELD",
-    `Another process has the log in ${folder}: one has it at a time, stop that one or use a folder of its own`,
+    `Another process has the log in ${folder}, or another fileLog() of this one: one has it at a time, close that one ` +
+      "or use a folder of its own",
   );
 }
 

@@ -19,6 +19,8 @@ export interface ActorWorld {
   readonly tally: PartTally;
   /** Names of all channels with messages. */
   readonly channels: readonly string[];
+  /** What clients say that are no user of their own; null: nothing. */
+  readonly token: string | null;
   /** Tells this run's messages from others. */
   readonly run: string;
   /** How many times longer waits are than on a machine that has time. */
@@ -31,7 +33,7 @@ export interface ActorWorld {
 export interface Speaking {
   /** Where the one before it was. */
   readonly position?: unknown;
-  /** Who it says that it is. */
+  /** Who it says that it is. @default the token of all */
   readonly user?: string | null;
   /** Its name in the account. */
   readonly client?: string;
@@ -89,7 +91,7 @@ export abstract class Actor {
   }
 
   /** Makes a client. @param client Its name, where it is another one each time. */
-  protected speak({ position, user = null, client = this.name }: Speaking = {}): Speaker {
+  protected speak({ position, user = this.world.token, client = this.name }: Speaking = {}): Speaker {
     const { speech, host, tally, gaveUp, checker: { letters, calls } } = this.world;
     const events: SpeakerEvents = {
       disconnected: () => tally.disconnected(),

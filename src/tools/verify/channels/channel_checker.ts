@@ -185,16 +185,17 @@ export class ChannelChecker {
     }
   }
 
-  /** Who is there, as one client sees it when it has had time to settle. */
-  members(watcher: string, expected: readonly string[], seen: readonly string[]): void {
+  /** Who is there, as one client sees it when it has had time to settle. @param when After how long, in words. */
+  members(watcher: string, expected: readonly string[], seen: readonly string[], when: string = ""): void {
+    const words = `as ${watcher} sees it${when}`;
     const wanted = new Set(expected);
     const listed = new Set<string>();
     for (const name of seen) {
-      if (listed.has(name)) this.blame("memberTwice", `${name}, as ${watcher} sees it`);
-      else if (!wanted.has(name)) this.blame("memberZombie", `${name}, as ${watcher} sees it`);
+      if (listed.has(name)) this.blame("memberTwice", `${name}, ${words}`);
+      else if (!wanted.has(name)) this.blame("memberZombie", `${name}, ${words}`);
       listed.add(name);
     }
-    for (const name of wanted) if (!listed.has(name)) this.blame("memberMissing", `${name}, as ${watcher} sees it`);
+    for (const name of wanted) if (!listed.has(name)) this.blame("memberMissing", `${name}, ${words}`);
   }
 
   /** Something else was lost. @param detail What and whose, in words. */

@@ -51,6 +51,10 @@ export interface ChannelWorld {
   readonly clients: number;
   /** Channels with messages. */
   readonly channels: number;
+  /** What names of channels begin with. @default "" */
+  readonly prefix?: string;
+  /** What clients say that are no user of their own. @default nothing */
+  readonly token?: string;
   /** Messages a second of all publishers together. */
   readonly rate: number;
   /** Longest time until all is handed out, and presence right, when the faults are over. */
@@ -96,7 +100,7 @@ export class ChannelStage {
     const each = <T>(count: number, make: (world: ActorWorld, index: number) => T): T[] =>
       Array.from({ length: count }, (_, i) => make(worlds[made++ % worlds.length], i));
     this.#subscribers = each(subscribers, (on, i) => new Subscriber(on, `s${i + 1}`, KINDS[i % KINDS.length]));
-    const where = memberChannel("verify");
+    const where = memberChannel(`${world.prefix ?? ""}verify`);
     // The first one stays, so that there is always somebody who looks.
     this.#attendants = each(members, (on, i) => new Attendant(on, `m${i + 1}`, where, i > 0));
     this.#users = Array.from({ length: receivers / CLIENTS_OF_USER }, (_, i) => `u${i + 1}`);
@@ -134,7 +138,8 @@ export class ChannelStage {
     await this.#until(() => this.#seesRight(expected), this.#world.settle);
     if (this.#isOver) return;
     this.#checks++;
-    for (const { name, seen } of this.#attendants) if (seen !== null) this.checker.members(name, expected, seen);
+    const when = ` after ${this.#world.settle} ms (--settle: longer than the server keeps a session and a lease)`;
+    for (const { name, seen } of this.#attendants) if (seen !== null) this.checker.members(name, expected, seen, when);
     for (const attendant of this.#attendants) attendant.move();
   }
 
@@ -210,7 +215,10 @@ export class ChannelStage {
     try {
       await Promise.all(first);
     } catch (error) {
-      throw new VerifyError(`${what}: ${(error as Error).message}`, { cause: error });
+      const hint = (error as { readonly reason?: string }).reason === "forbidden"
+        ? "; --prefix names other channels"
+        : "";
+      throw new VerifyError(`${what}: ${(error as Error).message}${hint}`, { cause: error });
     }
   }
 
@@ -238,10 +246,20 @@ export class ChannelStage {
   }
 
   #worlds(): readonly ActorWorld[] {
-    const { clock, random, run, stretch, lines, channels } = this.#world;
-    const names = Array.from({ length: channels }, (_, i) => `verify:${i + 1}`);
+    const { clock, random, run, stretch, lines, channels, prefix = "", token = null } = this.#world;
+    const names = Array.from({ length: channels }, (_, i) => `${prefix}verify:${i + 1}`);
     const gaveUp = (name: string, error: Error): void => this.#gaveUp(name, error);
-    const common = { clock, random, run, stretch, channels: names, gaveUp, checker: this.checker, tally: this.tally };
+    const common = {
+      clock,
+      random,
+      run,
+      stretch,
+      token,
+      channels: names,
+      gaveUp,
+      checker: this.checker,
+      tally: this.tally,
+    };
     return lines.map((line) => ({ ...common, ...line }));
   }
 
@@ -251,8 +269,16 @@ export class ChannelStage {
     return new VerifyError(
       `Not all clients were at work within ${limit} ms: subscribed and published, they had ${published} acknowledgements ` +
         `and saw ${Math.min(...seen)} of ${this.clients.members} members; check --ws-path, and that the server lets ` +
-        "everybody subscribe and publish",
+        `whoever has ${this.#tokenWords} subscribe to ${
+          this.#world.prefix ?? ""
+        }verify:1 and the like, and publish there ` +
+        "(--token, --prefix)",
     );
+  }
+
+  get #tokenWords(): string {
+    const { token } = this.#world;
+    return token === undefined ? "no token" : `the token ${JSON.stringify(token)}`;
   }
 
   #seesRight(expected: readonly string[]): boolean {
@@ -263,7 +289,10 @@ export class ChannelStage {
   #gaveUp(name: string, error: Error): void {
     if (this.#isOver) return;
     if (this.#isReady) return this.checker.blame("gaveUp", `${name}: ${error.message}`);
-    this.#failure ??= new VerifyError(`A client was sent away: ${error.message}`, { cause: error });
+    const said = (error as { readonly reason?: string }).reason === "unauthorized"
+      ? `; it had ${this.#tokenWords}, --token gives it another`
+      : "";
+    this.#failure ??= new VerifyError(`A client was sent away: ${error.message}${said}`, { cause: error });
     this.#fail(this.#failure);
   }
 

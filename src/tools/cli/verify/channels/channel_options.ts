@@ -14,6 +14,10 @@ export interface ChannelSettings {
   readonly instances: number;
   /** Channels with messages. */
   readonly channels: number;
+  /** What their names begin with. */
+  readonly prefix: string;
+  /** What clients say that are no user of their own. */
+  readonly token: string | undefined;
   /** Messages a second of all publishers together. */
   readonly rate: number;
   /** How long faults are made. */
@@ -49,11 +53,19 @@ const FAULTS: readonly ChannelFault[] = [...COMMON, "roll", "reload", "engine"];
 export const CHANNEL_ROWS: readonly ToolOption[] = [
   row("--instances", "instances", "N", atLeastOne, "instances of the server behind a balancer (channel; default 1)"),
   row("--channels", "channels", "N", atLeastOne, `channels with messages (channel; default ${CHANNELS})`),
+  row("--prefix", "prefix", "TEXT", text, "what names of channels begin with, as room: (channel; default nothing)"),
+  row("--token", "token", "TEXT", text, "the token of clients that are no user of their own (channel; default none)"),
   row("--rate", "rate", "N", atLeastOne, `messages published in a second, in all (channel; default ${RATE})`),
   row("--duration", "duration", "DURATION", duration, "how long faults are made (channel; default 30s)"),
   row("--faults", "faults", "A,B", faultNames, `only these: ${FAULTS.join(", ")}, or none (channel)`, true),
   row("--also", "also", "A,B", extraNames, `what the server does besides: ${EXTRAS.join(", ")} (channel)`, true),
-  row("--settle", "settle", "DURATION", duration, "longest until all is there and presence is right (channel; 20s)"),
+  row(
+    "--settle",
+    "settle",
+    "DURATION",
+    duration,
+    "until presence is right: above the server's session.expiry and lease (channel; 20s)",
+  ),
   row("--engine-command", "engineCommand", "TEXT", text, "restarts what messages are kept in, such as Redis (channel)"),
 ];
 
@@ -102,6 +114,8 @@ export function readChannel(options: ToolInput["options"]): ChannelSettings | nu
   return {
     instances,
     channels: (options.channels as number | undefined) ?? CHANNELS,
+    prefix: (options.prefix as string | undefined) ?? "",
+    token: options.token as string | undefined,
     rate: (options.rate as number | undefined) ?? RATE,
     duration: (options.duration as number | undefined) ?? DURATION,
     faults: faultsOf(options, engineCommand, instances),

@@ -98,7 +98,7 @@ class Network implements AsyncDisposable {
 
 function stageOf(
   { clients, seed, busy }: VerifySettings,
-  { channels, rate, settle, extras }: ChannelSettings,
+  { channels, prefix, token, rate, settle, extras }: ChannelSettings,
   lines: readonly ChannelLine[],
 ): ChannelStage {
   return startChannels({
@@ -108,6 +108,8 @@ function stageOf(
     extras,
     clients,
     channels,
+    prefix,
+    token,
     rate,
     settle: settle * stretchOf(busy),
     stretch: stretchOf(busy),

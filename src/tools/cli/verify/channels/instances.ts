@@ -156,7 +156,10 @@ export class Instances implements AsyncDisposable {
   #judge(index: number, { took, code, signal }: StopResult): void {
     const { child } = this.#subjects[index];
     if (took === null) {
-      this.#blame("stillThere", `instance ${index + 1} after ${this.#settings.grace} ms\n${lastWords(child)}`);
+      this.#blame(
+        "stillThere",
+        `instance ${index + 1} after ${this.#settings.grace} ms (--grace)\n${lastWords(child)}`,
+      );
     } else if (code !== 0) {
       this.#blame("exitCode", `instance ${index + 1}: ${formatExit({ code, signal })}\n${lastWords(child)}`);
     }
