@@ -14,8 +14,9 @@ export const OWN = "$";
 /** Ends a pattern: every channel that begins with what is before it. */
 const ANY = "*";
 
-/** Half of a character is none, and not the same text at the other end. */
-const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
+/** No control characters; and half of a character is none, and not the same text at the other end. */
+// deno-lint-ignore no-control-regex
+const NAME = /^(?!\$)[^\0-\x1f\x7f\p{Cs}]+$/u;
 
 /** A channel's name, as it may come from a stranger. */
 export function isChannel(name: unknown): name is string {
@@ -36,13 +37,14 @@ export function prefixOf(pattern: string): string {
 export function checkChannel(name: unknown): string {
   if (isChannel(name)) return name;
   const got = typeof name === "string" ? JSON.stringify(name.slice(0, 64)) : String(name);
-  const rule =
-    `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
-  throw new OptionError("channel", `channel must be a name of ${rule}, got ${got}`);
+  throw new OptionError("channel", `channel must be ${NAME_RULE}, got ${got}`);
 }
 
-function isName(name: unknown): name is string {
-  return typeof name === "string" && name.length > 0 && name.length <= MAX_NAME && !name.startsWith(OWN) &&
-    // deno-lint-ignore no-control-regex
-    !/[\x00-\x1f\x7f]/.test(name) && !LONE_SURROGATE.test(name);
+/** What a channel is called, in words. */
+export const NAME_RULE: string =
+  `a name of 1 to ${MAX_NAME} characters, no control character, "${OWN}" not first and "${ANY}" not last`;
+
+/** A channel's name, or a pattern, or what matches everything. */
+export function isName(name: unknown): name is string {
+  return typeof name === "string" && name.length <= MAX_NAME && NAME.test(name);
 }

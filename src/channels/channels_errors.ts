@@ -6,7 +6,7 @@
 import { SluiceError } from "../errors.ts";
 import type { ChannelCode } from "./wire/frames.ts";
 
-/** A channel, or a client's wish, can't be served; `code` says why in the words of the wire. */
+/** A channel, or a client's wish, can't be served; `reason` says why in the words of the wire. */
 export class ChannelError extends SluiceError {
   /** Why, in one word. */
   readonly reason: ChannelCode;

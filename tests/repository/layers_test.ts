@@ -113,7 +113,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/channels\/client\//, [
     /^src\/(bytes|clock|errors|names)\.ts$/,
     /^src\/websocket\/(reconnect\/|(websocket_errors|farewell|beat)\.ts$)/,
-    /^src\/channels\/((wire|client)\/|channels_errors\.ts$)/,
+    /^src\/channels\/((wire|client)\/|(channels_errors|channel_name)\.ts$)/,
   ]],
   [/^src\/channels\/outbox\//, [BASE, RUNTIME, /^src\/channels\/(outbox|client)\//]],
   [/^src\/channels\/(channels_api|channels_errors|channel_name)\.ts$/, [

@@ -83,7 +83,9 @@ function notes({ deploy, runtime }: Plan): string[] {
   const has = (name: Deploy) => deploy.includes(name);
   return [
     ...(runtime === "node" && runtimeName() === "node" && !takesTypeScript()
-      ? [`it wants Node 22.18 on, and this is ${process.versions.node}: here by tsx, node --import tsx ${PROGRAM}`]
+      ? [
+        `it wants Node 22.18 on, and this is ${process.versions.node}: here by tsx, npm install --save-dev tsx && node --import tsx ${PROGRAM}`,
+      ]
       : []),
     ...(has("kubernetes") && !has("docker") ? ["kubernetes needs an image: --deploy docker writes a Dockerfile"] : []),
     ...(has("docker") && runtime !== "deno"
