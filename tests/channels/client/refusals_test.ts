@@ -213,12 +213,18 @@ describe("a file outbox with what the server refuses", () => {
     const large = client.publish("a", "x".repeat(60_000));
     const middling = client.publish("a", "x".repeat(5000));
     const good = client.publish("a", 1);
-    assertEquals((await within(assertRejects(() => large, ChannelError), LIMIT)).reason, "too-large");
-    assertEquals((await within(assertRejects(() => middling, ChannelError), LIMIT)).reason, "too-large");
-    assertEquals((await within(good, LIMIT)).offset, 1);
+    assertEquals(
+      (await within(assertRejects(() => large, ChannelError), LIMIT, () => "no answer")).reason,
+      "too-large",
+    );
+    assertEquals(
+      (await within(assertRejects(() => middling, ChannelError), LIMIT, () => "no answer")).reason,
+      "too-large",
+    );
+    assertEquals((await within(good, LIMIT, () => "no answer")).offset, 1);
     await client.close();
     const next = live(fileOutbox(path));
-    assertEquals((await within(next.publish("a", 2), LIMIT)).offset, 2);
+    assertEquals((await within(next.publish("a", 2), LIMIT, () => "no answer")).offset, 2);
     assertEquals(next.unacknowledged, 0);
     await next.close();
   });
@@ -233,7 +239,7 @@ describe("a file outbox with what the server refuses", () => {
     const client = live(fileOutbox(path));
     const errors: Error[] = [];
     client.on("error", (error) => errors.push(error));
-    assertEquals((await within(client.publish("b", 3), LIMIT)).offset, 2);
+    assertEquals((await within(client.publish("b", 3), LIMIT, () => "no answer")).offset, 2);
     assertEquals(errors.map((error) => (error as ChannelError).reason), ["bad-frame"]);
     assertEquals([client.state, client.unacknowledged], ["live", 0]);
     await client.close();
@@ -242,8 +248,12 @@ describe("a file outbox with what the server refuses", () => {
   it("takes what is inside of every limit, however its headers are written", async () => {
     const client = live(memoryOutbox());
     const headers = { a: "\u0001".repeat(4095) };
-    assertEquals((await within(client.publish("é".repeat(255), new Uint8Array(2000), { headers }), LIMIT)).offset, 1);
-    assertEquals(await within(client.call("x", 1, { timeout: 1e12 }), LIMIT), 1);
+    assertEquals(
+      (await within(client.publish("é".repeat(255), new Uint8Array(2000), { headers }), LIMIT, () => "no answer"))
+        .offset,
+      1,
+    );
+    assertEquals(await within(client.call("x", 1, { timeout: 1e12 }), LIMIT, () => "no answer"), 1);
     await client.close();
   });
 });
