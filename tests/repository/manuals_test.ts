@@ -52,7 +52,11 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/watch/README.md", "admit: watch.admit", /^$/],
   ["src/upstream/README.md", "pool((context)", /^TEA\n0 4\nclosed$/m],
   ["src/upstream/README.md", "withTimeout(background(), 500)", /^200 \{"asked":"\/prices\/tea"\}$/m],
-  ["src/upstream/README.md", "proxy(request, ctx, app)", /^\{"for":"(?:127\.0\.0\.1|::1)","target":"\/cart\?item=7"\}$/m],
+  [
+    "src/upstream/README.md",
+    "proxy(request, ctx, app)",
+    /^\{"for":"(?:127\.0\.0\.1|::1)","target":"\/cart\?item=7"\}$/m,
+  ],
   ["src/upstream/README.md", "policies(cockatiel", /^well 3 2 closed\ncall 0$/m],
   ["src/metrics/README.md", "metrics.counter(", /^true true$/m],
   ["src/metrics/README.md", "await running", /^true\ntrue$/m],
