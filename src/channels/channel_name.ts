@@ -15,14 +15,12 @@ export const OWN = "$";
 /** Ends a pattern: every channel that begins with what is before it. */
 const ANY = "*";
 
-/** In words, for whoever had another one. */
-const RULE = `1 to ${MAX_NAME} characters, none of them a control character, "${OWN}" not first and "${ANY}" not last`;
-
 /** So much of a name is shown. */
 const SHOWN = 64;
 
-/** Half of a character is none, and not the same text at the other end. */
-const LONE_SURROGATE = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/;
+/** No control characters; and half of a character is none, and not the same text at the other end. */
+// deno-lint-ignore no-control-regex
+const NAME = /^(?!\$)[^\0-\x1f\x7f\p{Cs}]+$/u;
 
 /** A channel's name, as it may come from a stranger. */
 export function isChannel(name: unknown): name is string {
@@ -42,12 +40,12 @@ export function prefixOf(pattern: string): string {
 /** @throws {OptionError} It is no name of a channel. */
 export function checkChannel(name: unknown): string {
   if (isChannel(name)) return name;
-  throw new OptionError("channel", `channel must be a name of ${RULE}, got ${shown(name)}`);
+  throw new OptionError("channel", `channel must be ${NAME_RULE}, got ${shown(name)}`);
 }
 
 /** In words, for a client: what is wrong with the name that it gave. */
 export function noChannel(name: unknown): string {
-  return `${shown(name)} is no name of a channel, which has ${RULE}`;
+  return `${shown(name)} is no name of a channel: that is ${NAME_RULE}`;
 }
 
 /** A long one by its beginning and its length. */
@@ -58,8 +56,11 @@ function shown(name: unknown): string {
     : `${JSON.stringify(name.slice(0, SHOWN))}… (${name.length} characters)`;
 }
 
-function isName(name: unknown): name is string {
-  return typeof name === "string" && name.length > 0 && name.length <= MAX_NAME && !name.startsWith(OWN) &&
-    // deno-lint-ignore no-control-regex
-    !/[\x00-\x1f\x7f]/.test(name) && !LONE_SURROGATE.test(name);
+/** What a channel is called, in words. */
+export const NAME_RULE: string =
+  `a name of 1 to ${MAX_NAME} characters, no control character, "${OWN}" not first and "${ANY}" not last`;
+
+/** A channel's name, or a pattern, or what matches everything. */
+export function isName(name: unknown): name is string {
+  return typeof name === "string" && name.length <= MAX_NAME && NAME.test(name);
 }

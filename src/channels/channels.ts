@@ -54,10 +54,8 @@ import { Presence } from "./server/presence.ts";
 import type { Session } from "./server/session.ts";
 import { Sessions } from "./server/sessions.ts";
 import { Signer } from "./server/signer.ts";
-import { CHANNELS_PROTOCOL } from "./wire/frames.ts";
+import { CHANNELS_PROTOCOL, FRAME_BYTES } from "./wire/frames.ts";
 
-/** Bytes of a message's own beside its data: channel, headers, and what the frame is made of. */
-const FRAME_BYTES = 16 * 1024;
 /** A client that leaves more unread than this is read for from the log. */
 const MAX_UNSENT = 256 * 1024;
 
@@ -524,8 +522,9 @@ export class Channels implements AsyncDisposable {
   #optionsOf(given: NonNullable<AcceptOptions["webSocket"]>): WebSocketOptions {
     return {
       maxBufferedAmount: MAX_UNSENT,
-      maxMessageBytes: this.#maxFrameBytes,
       ...given,
+      // Clients are told that a frame may have so much: less would end those that keep to it.
+      maxMessageBytes: Math.max(given.maxMessageBytes ?? 0, this.#maxFrameBytes),
       protocols: [CHANNELS_PROTOCOL],
       answers: false,
       lastMessage: (ws) => {

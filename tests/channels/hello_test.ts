@@ -48,22 +48,30 @@ const WRONG: readonly (readonly [string, readonly unknown[]])[] = [
   ["subscriptions that are no list", ["sub", "a"]],
   ["a subscription that is no list", ["sub", ["a"]]],
   ["a name that is none", ["sub", [[1]]]],
-  ["positions that are none", ["sub", [["a", 1]]]],
-  ["options that are none", ["sub", [["a", null, null]]]],
   ["names that are no list", ["unsub", "a"]],
   ["a name that is a number", ["unsub", [1]]],
   ["no sequence number", ["pub", null, "a", 1]],
   ["a sequence number of 0", ["pub", 0, "a", 1]],
   ["half a sequence number", ["msg", 1.5, null, 1]],
   ["a sequence number beyond what is exact", ["msg", 2 ** 53, null, 1]],
-  ["headers that are a list", ["pub", 1, "a", 1, ["x"]]],
-  ["a header that is no text", ["pub", 1, "a", 1, { x: 1 }]],
-  ["too many headers", ["pub", 1, "a", 1, Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`${i}`, ""]))]],
-  ["headers that are too long", ["pub", 1, "a", 1, { x: "x".repeat(4096) }]],
-  ["a call without a method", ["call", 1, [1, 0], 1]],
-  ["a call without a time", ["call", 1, ["m"], 1]],
-  ["a call with a time before now", ["call", 1, ["m", -1], 1]],
-  ["a call that is no list", ["call", 1, "m", 1]],
+];
+
+/** What can be answered costs itself alone. */
+const REFUSED: readonly (readonly [what: string, frame: readonly unknown[], answer: string])[] = [
+  ["positions that are none", ["sub", [["a", 1]]], "refused"],
+  ["options that are none", ["sub", [["a", null, null]]], "refused"],
+  ["headers that are a list", ["pub", 1, "a", 1, ["x"]], "no"],
+  ["a header that is no text", ["pub", 1, "a", 1, { x: 1 }], "no"],
+  [
+    "too many headers",
+    ["pub", 1, "a", 1, Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`${i}`, ""]))],
+    "no",
+  ],
+  ["headers that are too long", ["pub", 1, "a", 1, { x: "x".repeat(4096) }], "no"],
+  ["a call without a method", ["call", 1, [1, 0], 1], "failed"],
+  ["a call without a time", ["call", 1, ["m"], 1], "failed"],
+  ["a call with a time before now", ["call", 1, ["m", -1], 1], "failed"],
+  ["a call that is no list", ["call", 1, "m", 1], "failed"],
 ];
 
 async function world(accept: AcceptOptions = ALLOWED): Promise<ChannelsWorld> {
@@ -263,6 +271,18 @@ describe("what may be said when", () => {
       client.say(frame);
       assertEquals(await client.ended(), 4400);
       assertEquals(client.of("error")[0][1], "bad-frame");
+    });
+  }
+
+  for (const [name, frame, answer] of REFUSED) {
+    it(`${name}: refused, and what is behind it is taken`, async () => {
+      await using w = await world({ authorize: () => true });
+      const client = await w.client();
+      client.say(frame, ["pub", 2, "b", 1]);
+      await client.next("ok");
+      const [, about, code] = await client.next(answer);
+      assertEquals([about, code], [answer === "refused" ? "a" : 1, "bad-frame"]);
+      assertEquals([client.closed, client.of("error")], [null, []]);
     });
   }
 

@@ -148,7 +148,7 @@ describe("a client publishes", () => {
     client.say(["pub", 1, "a", "x".repeat(99)], ["pub", 2, "a", new Uint8Array(101)], ["pub", 3, "a", "x"]);
     await client.next("ok");
     assertEquals(answers(client), [["no", 1, "too-large"], ["no", 2, "too-large"], ["ok", 3]]);
-    client.say(["pub", 4, "a", "x".repeat(20_000)]);
+    client.say(["pub", 4, "a", "x".repeat(40_000)]);
     assertEquals(await client.ended(), 1009);
     assertEquals((await w.channels.publish("a", 1)).offset, 2);
   });

@@ -113,7 +113,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
   [/^src\/channels\/client\//, [
     /^src\/(bytes|clock|errors|names)\.ts$/,
     /^src\/websocket\/(reconnect\/|(websocket_errors|farewell|beat)\.ts$)/,
-    /^src\/channels\/((wire|client)\/|channels_errors\.ts$)/,
+    /^src\/channels\/((wire|client)\/|(channels_errors|channel_name)\.ts$)/,
   ]],
   [/^src\/channels\/outbox\//, [BASE, RUNTIME, /^src\/channels\/(outbox|client)\//]],
   [/^src\/channels\/(channels_api|channels_errors|channels_observer|channel_name)\.ts$/, [
@@ -191,8 +191,8 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/http/mod.ts", 375],
   ["src/websocket/mod.ts", 532],
   ["src/websocket/reconnect/mod.ts", 49],
-  ["src/channels/mod.ts", 776],
-  ["src/channels/client/mod.ts", 61],
+  ["src/channels/mod.ts", 782],
+  ["src/channels/client/mod.ts", 65],
   ["src/channels/redis/mod.ts", 76],
   ["src/framing/codecs/mod.ts", 55],
   ["src/framing/rpc/mod.ts", 60],

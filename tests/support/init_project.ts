@@ -58,9 +58,7 @@ export class Project implements Disposable {
 
   /** Starts the client that comes along, as its own files say. */
   startClient(server: string, args: readonly string[]): Program {
-    // What Node has from 22 on.
-    const flags = runtimeName() === "node" && !("WebSocket" in globalThis) ? ["--experimental-websocket"] : [];
-    return this.#run("client.ts", "client", { env: { SERVER: server }, args, runtimeFlags: flags });
+    return this.#run("client.ts", "client", { env: { SERVER: server }, args });
   }
 
   /** For programs that are started by others: Deno's own file says where the package is. */

@@ -13,8 +13,13 @@ export function checkOptions(what: string, options: object, names: Readonly<Reco
   }
 }
 
+/** @throws {OptionError} It is not right. */
+export function mustBe(isRight: boolean, option: string, rule: string, got: unknown): void {
+  if (!isRight) throw new OptionError(option, `${option} must be ${rule}, got ${String(got).slice(0, 99)}`);
+}
+
 /** The value. @throws {OptionError} It is no number from 1 on. */
 export function atLeast1(option: string, value: number): number {
-  if (typeof value === "number" && value >= 1) return value;
-  throw new OptionError(option, `${option} must be a number from 1 on, got ${value}`);
+  mustBe(typeof value === "number" && value >= 1, option, "a number from 1 on", value);
+  return value;
 }

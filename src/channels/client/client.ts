@@ -4,7 +4,6 @@
  * @module
  */
 import { systemTimers, type Timers } from "../../clock.ts";
-import { OptionError } from "../../errors.ts";
 import type { Names } from "../../names.ts";
 import type { ConnectionEnd, Hello } from "../../websocket/reconnect/reconnect_api.ts";
 import { Reconnector } from "../../websocket/reconnect/reconnector.ts";
@@ -13,8 +12,19 @@ import { defaultPage } from "../../websocket/reconnect/page.ts";
 import { FAREWELL_PROTOCOL } from "../../websocket/farewell.ts";
 import { HEARTBEAT_PROTOCOL } from "../../websocket/beat.ts";
 import { ChannelError } from "../channels_errors.ts";
-import { type ChannelCode, CHANNELS_PROTOCOL, CLOSE_CODES, decodeFrame, encodeFrame, VERSION } from "../wire/frames.ts";
-import { atLeast1, checkOptions } from "./checks.ts";
+import { isName, NAME_RULE } from "../channel_name.ts";
+import {
+  type ChannelCode,
+  CHANNELS_PROTOCOL,
+  CLOSE_CODES,
+  decodeFrame,
+  encodeFrame,
+  FRAME_BYTES,
+  sizeOf,
+  VERSION,
+} from "../wire/frames.ts";
+import { areHeaders, HEADERS_RULE } from "../wire/headers.ts";
+import { atLeast1, checkOptions, mustBe } from "./checks.ts";
 import type {
   CallOptions,
   ChannelClientOptions,
@@ -37,8 +47,13 @@ import { Sub } from "./subscription.ts";
 
 /** Messages, and as many calls, that are under way at a time: a server lets 256 wait. */
 const WINDOW = 100;
-/** Subscriptions in one frame. */
+/** Subscriptions in one frame, and bytes of them: any server takes so many, along with a token. */
 const BATCH = 50;
+const BATCH_BYTES = 16_384;
+/** What a call has beyond is for ever to the server, which has no longer timer. */
+const LONGEST = 2_147_483_647;
+/** Longest method of a call. */
+const MAX_METHOD = 1024;
 /** How long to wait before what the server can't do at the moment is said again, in ms. */
 const RETRY = 1000;
 /** How long to stay away after too much was said, in ms. */
@@ -109,10 +124,12 @@ export class ChannelClient {
   readonly #outbox: Outbox;
   readonly #maxBytes: number;
   readonly #kept: Map<string, Readonly<Record<string, string>>>;
-  readonly #feed: Feed<DirectMessage, ClientEvents> = new Feed(["message", "state", "error"]);
+  readonly #feed: Feed<DirectMessage, ClientEvents> = new Feed(["message", "state", "end", "error"]);
   readonly #subs: Map<string, Sub> = new Map();
   /** Names that the server may still say something of which is meant for nobody. */
   readonly #leaving: Set<string> = new Set();
+  /** Bytes of data that the server takes, once it has said so. */
+  #most = Infinity;
   /** By their numbers, which are never used twice. */
   readonly #entries: Map<number, Entry> = new Map();
   readonly #calls: Map<number, Call> = new Map();
@@ -150,19 +167,23 @@ export class ChannelClient {
   constructor(url: ChannelUrl, options: ChannelClientOptions = {}) {
     checkOptions("ChannelClient()", options, NAMES);
     const { token = null, outbox = memoryOutbox(), transport = nativeTransport, clock = systemTimers } = options;
-    if (token !== null && typeof token !== "string" && typeof token !== "function") {
-      throw new OptionError("token", `token must be a string or a function, got ${typeof token}`);
-    }
+    const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000 } = options;
+    mustBe(typeof token === "function" || isToken(token), "token", "a text, a function or null", typeof token);
+    mustBe(typeof outbox?.load === "function", "outbox", "an Outbox", outbox);
+    mustBe(typeof transport === "function", "transport", "a Transport", transport);
+    mustBe(!page || typeof page.addEventListener === "function", "page", "a PageTarget or null", page);
+    mustBe([position, ...Object.values(position ?? {})].every(isObject), "position", "a ClientPosition", position);
+    mustBe(atLeast1("maxDelay", maxDelay) >= atLeast1("minDelay", minDelay), "maxDelay", "minDelay or more", maxDelay);
     if (transport === nativeTransport) requireNative();
     this.#token = token;
     this.#outbox = outbox;
     this.#clock = clock;
     this.#maxBytes = atLeast1("maxMessageBytes", options.maxMessageBytes ?? 65_536);
-    this.#kept = new Map(Object.entries(options.position ?? {}));
+    this.#kept = new Map(Object.entries(position));
     this.#socket = new Reconnector(url, {
       protocols: [CHANNELS_PROTOCOL, FAREWELL_PROTOCOL, HEARTBEAT_PROTOCOL],
-      minDelay: atLeast1("minDelay", options.minDelay ?? 500),
-      maxDelay: atLeast1("maxDelay", options.maxDelay ?? 30_000),
+      minDelay,
+      maxDelay,
       maxAttempts: Infinity,
       connectTimeout: 10_000,
       stableAfter: 5000,
@@ -170,12 +191,11 @@ export class ChannelClient {
       heartbeat: { message: null, interval: 30_000, timeout: 10_000 },
       offersBeat: true,
       transport,
-      page: options.page === undefined ? defaultPage() : options.page,
+      page,
       clock,
       random: options.random ?? Math.random,
       checked: (hello) => hello,
-      // Nobody is told of one attempt.
-      dropped: (why) => new Error(why),
+      dropped: (why, _, cause) => new Error(`Given up: ${why}`, { cause }),
       hello: () => this.#hello(),
       shouldReconnect: (end, byDefault) => this.#comesBack(end, byDefault),
     }, {
@@ -184,7 +204,10 @@ export class ChannelClient {
       stopped: nothing,
       state: () => this.#moved(),
       message: (message) => this.#heard(message),
-      end: () => this.#lost(),
+      end: (end, willReconnect) => {
+        this.#lost();
+        this.#feed.emit("end", { ...end, willReconnect });
+      },
       close: (end) => this.#end(end),
     });
     this.#loaded = outbox.load().then((kept) => this.#take(kept));
@@ -231,17 +254,12 @@ export class ChannelClient {
    * @throws {OptionError} A value can't be used, or this client has a subscription already that has messages in common.
    */
   subscribe(name: string, options: SubscribeOptions = {}): Subscription {
-    if (typeof name !== "string" || name === "") {
-      throw new OptionError("name", `name must be a channel, or a pattern such as room:*, got ${name}`);
-    }
+    mustBe(isName(name) && name !== "*", "name", NAME_RULE, name);
     for (const other of this.#subs.values()) {
-      if (other.covers(name) || (name.endsWith("*") && other.name.startsWith(name.slice(0, -1)))) {
-        throw new OptionError(
-          "name",
-          `name must not be part of ${other.name}, or have it: close that first, got ${name}`,
-        );
-      }
+      const isShared = other.covers(name) || (name.endsWith("*") && other.name.startsWith(name.slice(0, -1)));
+      mustBe(!isShared, "name", `apart from ${other.name}, which is subscribed: close that first`, name);
     }
+    this.#checkSize("member", sizeOf(JSON.stringify(options.member) ?? ""));
     const sub = new Sub(name, options, this.#kept.get(name), {
       want: () => this.#subscribeAll(),
       leave: (sub, forGood) => this.#leave(sub, forGood),
@@ -263,9 +281,7 @@ export class ChannelClient {
    * @throws {ChannelError} The server refused it, the outbox has no room (`too-many`), or the client is over.
    */
   publish(channel: string, data: unknown, options: ClientPublishOptions = {}): Promise<ClientPublished> {
-    if (typeof channel !== "string" || channel === "" || channel.endsWith("*")) {
-      throw new OptionError("channel", `channel must be a channel, got ${channel}`);
-    }
+    mustBe(isName(channel) && !channel.endsWith("*"), "channel", NAME_RULE, channel);
     return this.#put("pub", channel, data, options);
   }
 
@@ -284,6 +300,12 @@ export class ChannelClient {
   call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
     const { timeout = 30_000, signal, headers, idempotent = false } = options;
     checkOptions("call()", options, { headers: true, timeout: true, signal: true, idempotent: true });
+    mustBe(
+      typeof method === "string" && method.length <= MAX_METHOD,
+      "method",
+      `a text of at most ${MAX_METHOD} characters`,
+      method,
+    );
     atLeast1("timeout", timeout);
     const body = this.#body(data, headers);
     const seq = this.#nextCall++;
@@ -298,14 +320,16 @@ export class ChannelClient {
       };
       const late = (): void => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`));
       const abort = (): void => giveUp(signal!.reason);
-      const cancel = timeout < Infinity ? this.#clock.setTimer(late, timeout) : null;
+      const cancel = timeout < Infinity ? this.#clock.setTimer(late, timeout) : nothing;
       signal?.addEventListener("abort", abort);
       const done = (): void => {
-        cancel?.();
+        cancel();
         signal?.removeEventListener("abort", abort);
       };
-      const left = (): number => timeout < Infinity ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
-      const frame = (): unknown[] => ["call", seq, [method, left()], ...body];
+      const frame = (): unknown[] => {
+        const left = timeout < LONGEST ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
+        return ["call", seq, [method, left], ...body];
+      };
       this.#calls.set(seq, { frame, resolve, reject, ready: true, said: false, idempotent, done });
       this.#sayAll();
     });
@@ -327,16 +351,22 @@ export class ChannelClient {
     const at = this.#connection;
     await this.#loaded;
     const token = await this.#ask();
-    return [encodeFrame(["hello", VERSION, token, this.#session, at === this.#connection ? this.#requests() : []])];
+    const isCurrent = at === this.#connection;
+    return [encodeFrame(["hello", VERSION, token, this.#session, isCurrent ? this.#requests(BATCH_BYTES) : []])];
   }
 
-  #ask(): string | null | Promise<string | null> {
-    return typeof this.#token === "function" ? this.#token() : this.#token;
+  async #ask(): Promise<string | null> {
+    const token = typeof this.#token === "function" ? await this.#token() : this.#token;
+    mustBe(isToken(token ?? null), "token", "a text or null", typeof token);
+    return token;
   }
 
   /** What the server says. */
   readonly #words: { readonly [word: string]: (...args: never[]) => void } = {
-    welcome: (session: string) => this.#welcome(session),
+    welcome: (session: string, _resumed: boolean, _user: string, _instance: string, most?: number) => {
+      this.#most = most ?? Infinity;
+      this.#welcome(session);
+    },
     subbed: (name: string, ...rest: Parameters<Sub["subbed"]>) => this.#subs.get(name)?.subbed(...rest),
     watch: (name: string) => this.#subs.get(name)?.watch(),
     unsubbed: (names: readonly string[]) => {
@@ -418,7 +448,7 @@ export class ChannelClient {
     this.#leaving.clear();
     for (const sub of this.#subs.values()) sub.silence();
     for (const entry of this.#entries.values()) entry.said = false;
-    const error = new ChannelError("unavailable", "The connection was lost before the answer: it may have been done");
+    const error = new ChannelError("unavailable", "The connection was lost: it may have been done");
     for (const [seq, call] of this.#calls) {
       if (call.said && !call.idempotent) this.#takeCall(seq)!.reject(error);
       else call.said = false;
@@ -443,7 +473,8 @@ export class ChannelClient {
   }
 
   #end({ code, reason }: ConnectionEnd): void {
-    const [word = "unavailable"] = Object.entries(CLOSE_CODES).find(([, known]) => known === code) ?? [];
+    const words = Object.entries({ ...CLOSE_CODES, "too-large": TOO_BIG });
+    const [word = "unavailable"] = words.find(([, known]) => known === code) ?? [];
     const ended = this.#isLeft || (code === 1000 && !this.#error) ? null : this.#error ??
       new ChannelError(
         word === "protocol" ? "bad-frame" : word as ChannelCode,
@@ -469,13 +500,22 @@ export class ChannelClient {
   #stateNow(): ClientState {
     if (this.#over) return "closed";
     const { state } = this.#socket;
+    // What is about to be closed is nothing else before.
+    if (state.startsWith("clos")) return this.#state;
     if (!this.#welcomed) return state === "waiting" || state === "away" ? "offline" : "connecting";
     return [...this.#subs.values()].every(({ isLive }) => isLive) ? "live" : "catching-up";
   }
 
   #say(frame: readonly unknown[]): void {
+    if (!this.#welcomed) return;
+    const message = encodeFrame(frame);
+    const most = this.#most + FRAME_BYTES;
     // What a connection does not take is said again on the next, from what is kept here.
-    if (this.#welcomed) this.#socket.hand(encodeFrame(frame));
+    if (sizeOf(message) <= most) return void this.#socket.hand(message);
+    // It would cost the connection, this one and each after it: it is refused here, as the server would.
+    const [word, what] = frame as [string, never];
+    const [answer, of] = word === "sub" ? ["refused", what[0][0]] : [word === "call" ? "failed" : "no", what];
+    queueMicrotask(() => this.#words[answer](of, "too-large" as never, `A frame may have ${most} bytes` as never));
   }
 
   /** What has to wait a moment is said again. */
@@ -491,13 +531,19 @@ export class ChannelClient {
     return this.#subs.get(channel) ?? [...this.#subs.values()].find((sub) => sub.covers(channel));
   }
 
-  /** Those that are not said yet, as many as one frame has. */
-  #requests(): readonly unknown[] {
-    const wanted = [...this.#subs.values()].filter((sub) => !sub.said && !sub.paused && !this.#leaving.has(sub.name));
-    return wanted.slice(0, BATCH).map((sub) => {
+  /** Those that are not said yet, as many as one frame has. @param most Bytes of one that has a frame for itself. */
+  #requests(most: number = Infinity): readonly unknown[] {
+    const some: unknown[] = [];
+    let size = 0;
+    for (const sub of this.#subs.values()) {
+      if (sub.said || sub.paused || this.#leaving.has(sub.name)) continue;
+      const request = sub.request();
+      size += sizeOf(JSON.stringify(request));
+      if (some.length === BATCH || size > (some.length ? BATCH_BYTES : most)) break;
+      some.push(request);
       sub.said = true;
-      return sub.request();
-    });
+    }
+    return some;
   }
 
   #subscribeAll(): void {
@@ -540,31 +586,34 @@ export class ChannelClient {
   async #refresh(): Promise<void> {
     const at = this.#connection;
     if (typeof this.#token !== "function") return;
-    try {
-      const token = await this.#ask();
-      if (at === this.#connection) this.#say(["token", token]);
-    } catch {
-      // The server closes when the token's time is over, and then it is asked for again.
-    }
+    // If it fails, the server closes when the token's time is over, and then it is asked for again.
+    const token = await this.#ask().catch(nothing);
+    if (token !== undefined && at === this.#connection) this.#say(["token", token]);
   }
 
   /** The end of a frame. @throws {OptionError} The data can't be sent. */
   #body(data: unknown, headers: MessageHeaders | undefined): readonly unknown[] {
+    mustBe(
+      !headers || areHeaders(headers),
+      "headers",
+      `texts by name, ${HEADERS_RULE}`,
+      headers && Object.entries(headers),
+    );
     const raw = ArrayBuffer.isView(data)
       ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
       : data instanceof ArrayBuffer
       ? new Uint8Array(data)
       : JSON.stringify(data ?? null);
-    if (raw === undefined) {
-      throw new OptionError("data", `data must be what JSON can say, or bytes, got ${typeof data}`);
-    }
-    const isText = typeof raw === "string";
-    const size = isText ? new TextEncoder().encode(raw).length : raw.length;
-    if (size > this.#maxBytes) {
-      throw new OptionError("data", `data must not be above maxMessageBytes (${this.#maxBytes}), got ${size} bytes`);
-    }
-    const own = isText ? JSON.parse(raw) : raw;
-    return headers ? [own, headers] : [own];
+    mustBe(raw !== undefined, "data", "what JSON can say, or bytes", typeof data);
+    this.#checkSize("data", sizeOf(raw));
+    const own = typeof raw === "string" ? JSON.parse(raw) : raw;
+    return headers ? [own, { ...headers }] : [own];
+  }
+
+  /** @throws {OptionError} It is too large, for this client or for the server as it is known. */
+  #checkSize(option: string, size: number): void {
+    const most = Math.min(this.#maxBytes, this.#most);
+    mustBe(size <= most, option, `at most ${most} bytes (maxMessageBytes)`, size);
   }
 
   /** Puts a message into the outbox. */
@@ -572,7 +621,7 @@ export class ChannelClient {
     checkOptions(word === "pub" ? "publish()" : "send()", options, { headers: true });
     const body = this.#body(data, options.headers);
     const kept = encodeFrame([word, 0, channel, ...body]);
-    const size = kept.length;
+    const size = sizeOf(kept);
     return quietly((resolve, reject) => {
       if (this.#over) return reject(this.#over);
       const { maxQueued, maxQueuedBytes } = this.#outbox;
@@ -612,13 +661,15 @@ export class ChannelClient {
   #take(kept: Iterable<readonly [number, string | Uint8Array]>): void {
     const reject = (error: Error): unknown => this.#over ?? this.#feed.emit("error", error);
     for (const [n, bytes] of [...kept].sort(([a], [b]) => a - b)) {
-      const frame = decodeFrame(bytes) ?? [];
-      if (n === 0) {
-        [, this.#session, this.#base, this.#nextEntry] = frame as [string, string, number, number];
-        continue;
+      const frame = decodeFrame(bytes);
+      // Nobody can tell what it was.
+      if (!frame) this.#outbox.remove(n).catch(nothing);
+      else if (n === 0) [, this.#session, this.#base, this.#nextEntry] = frame as [string, string, number, number];
+      else {
+        const size = sizeOf(bytes);
+        this.#count(1, size);
+        this.#enter(n, frame, size, nothing, reject).ready = true;
       }
-      this.#count(1, bytes.length);
-      this.#enter(n, frame, bytes.length, nothing, reject).ready = true;
       this.#nextEntry = Math.max(this.#nextEntry, n + 1);
     }
     // Nobody knows which numbers it has used.
@@ -667,6 +718,14 @@ export class ChannelClient {
 }
 
 function nothing(): void {}
+
+function isToken(token: unknown): boolean {
+  return token === null || typeof token === "string";
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
+}
 
 /** A promise that is no unhandled rejection where nobody looks at it. */
 function quietly<T>(begin: (resolve: (value: T) => void, reject: (error: Error) => void) => void): Promise<T> {

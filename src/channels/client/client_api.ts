@@ -4,7 +4,7 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import type { PageTarget, ReconnectUrl, Transport } from "../../websocket/reconnect/reconnect_api.ts";
+import type { ConnectionEnd, PageTarget, ReconnectUrl, Transport } from "../../websocket/reconnect/reconnect_api.ts";
 import type { ChannelError } from "../channels_errors.ts";
 
 /**
@@ -159,12 +159,20 @@ export interface CallOptions extends ClientPublishOptions {
   readonly idempotent?: boolean;
 }
 
+/** How a connection, or an attempt, ended. */
+export interface ClientEnd extends ConnectionEnd {
+  /** Another one is wanted. */
+  readonly willReconnect: boolean;
+}
+
 /** What a client tells. */
 export interface ClientEvents {
   /** A message to this user, or this session. With a listener none waits to be iterated over. */
   readonly message: DirectMessage;
   /** The state changed. */
   readonly state: ClientState;
+  /** A connection, or an attempt to make one, has ended: `error`, its `cause`, `code` and `reason` say why. */
+  readonly end: ClientEnd;
   /** A message that was in the outbox when the client was made was refused, or it is over for good. */
   readonly error: Error;
 }
@@ -204,7 +212,7 @@ export interface ChannelClientOptions {
   readonly outbox?: Outbox;
   /** Where the subscriptions of another client were: `client.position` of it. @default nowhere */
   readonly position?: ClientPosition;
-  /** Bytes of a message's data, at the most: what the server takes, which closes the connection beyond. @default 65536 */
+  /** Bytes of a message's data, or of a member's, at the most; less where the server says that it takes less. @default 65536 */
   readonly maxMessageBytes?: number;
   /** Makes the connections. @default the runtime's own `WebSocket` */
   readonly transport?: Transport;

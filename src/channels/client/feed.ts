@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { InUseError, OptionError } from "../../errors.ts";
+import { InUseError } from "../../errors.ts";
 import { guarded } from "../../websocket/reconnect/guarded.ts";
+import { mustBe } from "./checks.ts";
 
 /** What waits: `taken` runs when it is its turn, before anybody hears of it. */
 interface Waiting {
@@ -40,10 +41,8 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
 
   on<K extends keyof E & string>(type: K, listener: (event: E[K]) => void): () => void {
     const listeners = this.#listeners[type];
-    if (!listeners) throw new OptionError("type", `type must be ${Object.keys(this.#listeners)}, got ${type}`);
-    if (typeof listener !== "function") {
-      throw new OptionError("listener", `listener must be a function, got ${listener}`);
-    }
+    mustBe(!!listeners, "type", `one of ${Object.keys(this.#listeners)}`, type);
+    mustBe(typeof listener === "function", "listener", "a function", listener);
     listeners.add(listener);
     this.pump();
     return () => listeners.delete(listener);

@@ -20,6 +20,7 @@ export type {
   ChannelClientOptions,
   ChannelMember,
   ChannelUrl,
+  ClientEnd,
   ClientEvents,
   ClientPosition,
   ClientPublished,

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { OptionError } from "../../errors.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { ChannelCode } from "../wire/frames.ts";
-import { atLeast1, checkOptions } from "./checks.ts";
+import { atLeast1, checkOptions, mustBe } from "./checks.ts";
 import type {
   ChannelMember,
   MemberChange,
@@ -227,9 +226,8 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
   #startAt(channel: string, position: string): void {
     const [, offset, grant] = /^(\d+)\.(.+)$/.exec(position) ?? [];
-    if (!grant || channel.endsWith("*") || !this.covers(channel)) {
-      throw new OptionError("since", `since must be "oldest" or a position of ${this.name}, got ${position}`);
-    }
+    const isPosition = grant && !channel.endsWith("*") && this.covers(channel);
+    mustBe(!!isPosition, "since", `"oldest" or a position of ${this.name}`, position);
     this.#last = this.#start(channel, Number(offset), grant, position);
   }
 

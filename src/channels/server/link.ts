@@ -8,7 +8,7 @@ import type { AcceptOptions, ChannelHeaders, Identity } from "../channels_api.ts
 import { ChannelError } from "../channels_errors.ts";
 import { TRY_AGAIN_LATER } from "../../websocket/close_code.ts";
 import { type ChannelCode, CLOSE_CODES, decodeFrame, encodeFrame, type Frame, VERSION } from "../wire/frames.ts";
-import { areHeaders, NO_HEADERS } from "./headers.ts";
+import { areHeaders, HEADERS_RULE, NO_HEADERS } from "./headers.ts";
 import { Inbound, type InboundWorld } from "./inbound.ts";
 import { LINK_STATES, type LinkEvent, type LinkState } from "./link_states.ts";
 import type { Peer } from "./peer.ts";
@@ -40,6 +40,9 @@ const FAR_PAST = 100;
 
 /** Longest name of a user: it is part of a stream's name. */
 const MAX_USER = 200;
+
+/** In words, for a message that is refused for them. */
+const WRONG_HEADERS = `Headers are an object of texts, of ${HEADERS_RULE}`;
 
 type Act = (link: Link, frame: Frame) => void | Promise<void>;
 
@@ -135,7 +138,7 @@ export class Link implements SessionLink {
   /** `hello` */
   async greet([, version, token, ticket, wishes]: Frame): Promise<void> {
     if (version !== VERSION) return this.#breach(`This server speaks version ${VERSION}`);
-    const { sessions, instance, pace, counts } = this.#world;
+    const { sessions, instance, pace, counts, maxMessageBytes } = this.#world;
     await pace.begin();
     if (this.isGone) return;
     const identity = await this.#authenticate(token ?? null, null);
@@ -165,7 +168,7 @@ export class Link implements SessionLink {
       this.subscriptions.end();
       return void sessions.detach(session, this);
     }
-    this.#peer.say(JSON.stringify(["welcome", attached.ticket, resumed, session.user, instance]));
+    this.#peer.say(JSON.stringify(["welcome", attached.ticket, resumed, session.user, instance, maxMessageBytes]));
     this.#expireAt(identity.expires);
     sessions.welcomed(session, resumed);
     await this.subscriptions.subscribe(wishes);
@@ -194,7 +197,8 @@ export class Link implements SessionLink {
 
   /** `pub` and `msg` */
   said([word, seq, channel, data = null, headers]: Frame): void | Promise<void> {
-    if (!isSequence(seq) || !isHeaders(headers)) return this.#breach("A message needs a sequence number");
+    if (!isSequence(seq)) return this.#breach("A message needs a sequence number");
+    if (!isHeaders(headers)) return this.say(["no", seq, "bad-frame", WRONG_HEADERS]);
     const said = {
       seq,
       channel: word === "msg" ? null : channel ?? "",
@@ -209,8 +213,10 @@ export class Link implements SessionLink {
   /** `call` */
   asked([, seq, what, data = null, headers]: Frame): void | Promise<void> {
     const [method, timeout] = Array.isArray(what) ? what : [];
-    if (!isSequence(seq) || typeof method !== "string" || !isHeaders(headers) || !isDelay(timeout)) {
-      return this.#breach("A call needs a number, a method and a time");
+    if (!isSequence(seq)) return this.#breach("A call needs a number");
+    if (!isHeaders(headers)) return this.say(["failed", seq, "bad-frame", WRONG_HEADERS]);
+    if (typeof method !== "string" || !isDelay(timeout)) {
+      return this.say(["failed", seq, "bad-frame", "A call needs a method and a time"]);
     }
     const { inbound } = this;
     this.#peer.hold(

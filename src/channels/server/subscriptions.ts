@@ -62,6 +62,8 @@ interface Wish {
   readonly since: "oldest" | "now";
   /** What a member says of itself; undefined for one that wants to be none. */
   readonly member: unknown;
+  /** It is none: it costs itself. */
+  readonly isWrong: boolean;
 }
 
 /** A pattern that is subscribed. */
@@ -162,6 +164,7 @@ export class Subscriptions implements SubscriptionOwner {
   async #begin(wish: Wish): Promise<void> {
     const { name } = wish;
     try {
+      if (wish.isWrong) throw new ChannelError("bad-frame", "A subscription is [name, positions, options]");
       if (!isChannel(name) && !isPattern(name)) throw new ChannelError("bad-channel", noChannel(name));
       if (!await this.#may(wish.positions === null ? "subscribe" : "resume", name)) {
         throw new ChannelError("forbidden", `Subscribing to ${JSON.stringify(name)} is not allowed`);
@@ -331,9 +334,14 @@ export class Subscriptions implements SubscriptionOwner {
 
 function wishOf(given: unknown): Wish {
   const [name, positions = null, options = {}] = Array.isArray(given) ? given : [];
-  if (typeof name !== "string" || typeof positions !== "object" || typeof options !== "object" || options === null) {
-    throw new ChannelError("bad-frame", "A subscription is [name, positions, options]");
-  }
-  const { since, member } = options as { readonly since?: unknown; readonly member?: unknown };
-  return { name, positions: positions as Wish["positions"], since: since === "oldest" ? "oldest" : "now", member };
+  if (typeof name !== "string") throw new ChannelError("bad-frame", "A subscription is [name, positions, options]");
+  const isWrong = typeof positions !== "object" || typeof options !== "object" || options === null;
+  const { since, member } = (options ?? {}) as { readonly since?: unknown; readonly member?: unknown };
+  return {
+    name,
+    positions: positions as Wish["positions"],
+    since: since === "oldest" ? "oldest" : "now",
+    member,
+    isWrong,
+  };
 }

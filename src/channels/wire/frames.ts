@@ -34,7 +34,7 @@
  *
  * | frame | what it says |
  * | --- | --- |
- * | `["welcome", session, resumed, user, instance]` | Answers `hello`. |
+ * | `["welcome", session, resumed, user, instance, maxMessageBytes]` | Answers `hello`. A message's data may have `maxMessageBytes`; a frame 32 KiB more, beyond which the connection is closed with 1009. |
  * | `["subbed", name, channel, grant, offset, reason]` | What follows of that channel begins behind `offset`; a position of it is `<offset>.<grant>`. With a `reason` what was asked for is gone: a gap. |
  * | `["watch", name]` | A pattern is subscribed; each channel that it matches has a `subbed` of its own, now or later. |
  * | `["live", channel]` | What was missed is all sent. |
@@ -60,6 +60,12 @@
 export const CHANNELS_PROTOCOL = "channels.sluice";
 /** Version of the frames. */
 export const VERSION = 1;
+
+/**
+ * Bytes that a frame may have beside its data: more than any name and headers that are allowed, every character of them
+ * as JSON's longest escape.
+ */
+export const FRAME_BYTES: number = 32 * 1024;
 
 /** A frame as both sides handle it: the array, with bytes in the place of data where they are bytes. */
 export type Frame = readonly unknown[];
@@ -106,6 +112,11 @@ const DATA = 3;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
+/** Bytes of a text, or of bytes. */
+export function sizeOf(data: string | Uint8Array): number {
+  return typeof data === "string" ? encoder.encode(data).length : data.length;
+}
+
 /** A frame to be sent: text, or bytes where its data is bytes. */
 export function encodeFrame(frame: Frame): string | Uint8Array {
   const data = frame[DATA];
@@ -118,8 +129,7 @@ export function withPayload(json: string, data: Uint8Array): Uint8Array {
   const head = encoder.encode(json);
   if (head.length > 0xffff) throw new RangeError(`A frame's head has ${head.length} bytes, it may have 65535`);
   const bytes = new Uint8Array(2 + head.length + data.length);
-  bytes[0] = head.length >> 8;
-  bytes[1] = head.length & 0xff;
+  bytes.set([head.length >> 8, head.length]);
   bytes.set(head, 2);
   bytes.set(data, 2 + head.length);
   return bytes;

@@ -12,6 +12,7 @@ const CORE = `"${PACKAGE}"`;
 const HTTP = `"${PACKAGE}/http"`;
 const CHANNELS = `"${PACKAGE}/channels"`;
 const CLIENT = `"${PACKAGE}/channels/client"`;
+const WEBSOCKET = `"${PACKAGE}/websocket"`;
 const OUTBOX = `"${PACKAGE}/channels/outbox/file"`;
 
 /** Where clients connect. */
@@ -89,6 +90,14 @@ await run(server, { grace: ${digits(TIMES.grace)}, lameDuck: Number(LAME_DUCK) }
 `;
 }
 
+/** How the client is made: Node has a WebSocket of its own from 22 on. */
+function clientOf(runtime: Plan["runtime"]): string {
+  if (runtime !== "node") return "const client = new ChannelClient(SERVER, { token: name, outbox });";
+  return `// Node before 22 has no WebSocket of its own.
+const transport = webSocketTransport();
+const client = new ChannelClient(SERVER, { token: name, outbox, transport });`;
+}
+
 /** A client for the terminal. */
 export function channelsClient({ runtime, port }: Plan): string {
   return `/**
@@ -103,14 +112,14 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { ChannelClient } from ${CLIENT};
 import { fileOutbox } from ${OUTBOX};
-
+${runtime === "node" ? `import { webSocketTransport } from ${WEBSOCKET};\n` : ""}
 const { SERVER = "ws://127.0.0.1:${port}${PATH}" } = process.env;
 const [name = "somebody", place = "lobby"] = process.argv.slice(2);
 const channel = \`room:\${place}\`;
 
 // What is not acknowledged survives the end of this program: whoever has the folder next says it.
 const outbox = fileOutbox(\`outbox/\${encodeURIComponent(name)}\`);
-const client = new ChannelClient(SERVER, { token: name, outbox });
+${clientOf(runtime)}
 client.on("state", (state) => console.log(\`* \${state}, \${client.unacknowledged} not acknowledged\`));
 client.on("error", (error) => console.error(\`* \${error.message}\`));
 

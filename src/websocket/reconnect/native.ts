@@ -26,7 +26,7 @@ export function nativeTransport(url: string, protocols: readonly string[], event
 export function requireNative(): void {
   if (typeof globalThis.WebSocket === "function") return;
   throw new UnsupportedError(
-    "This runtime has no WebSocket of its own: pass the option transport, for example one made of connectWebSocket",
+    "This runtime has no WebSocket of its own: pass transport: webSocketTransport() of @sluice/sluice/websocket",
   );
 }
 

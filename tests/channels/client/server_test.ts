@@ -117,9 +117,6 @@ for (
       const client = meet();
       assertEquals((await assertRejects(() => client.publish("secret", 1), ChannelError)).reason, "forbidden");
       assertEquals((await assertRejects(() => client.call("fail"), ChannelError)).reason, "forbidden");
-      const long = collect(client.subscribe("x".repeat(300)), () => {});
-      await until(() => long.end !== "pending");
-      assertEquals(long.end, "ERR_CHANNEL_BAD_CHANNEL");
       const stranger = meet({ token: "bad" });
       await stranger.closed;
       assertEquals(stranger.state, "closed");

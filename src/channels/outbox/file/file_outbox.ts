@@ -46,6 +46,7 @@ interface Batch {
  * @param folder Its folder, which is made where it is not there.
  * @throws {OptionError} Synchronously: an option can't be used.
  * @throws {InUseError} By `client.on("error")`: another client has the folder.
+ * @throws {OptionError} By `client.on("error")`: there can't be a folder there.
  * @example
  * ```ts
  * const client = new ChannelClient("wss://example.net/channels", { outbox: fileOutbox("/var/lib/sensor/outbox") });
@@ -87,7 +88,10 @@ class FileOutbox implements Outbox {
 
   async load(): Promise<Iterable<readonly [number, string | Uint8Array]>> {
     const files = this.#files ??= await runtimeFiles();
-    await files.makeFolder(this.#folder);
+    await files.makeFolder(this.#folder).catch((cause) => {
+      const words = `The folder of the outbox, ${JSON.stringify(this.#folder)}, can't be made: ${cause.message}`;
+      throw new OptionError("folder", words, { cause });
+    });
     this.#lock = await files.lock(this.#folder);
     if (this.#lock === null) {
       throw new InUseError(
