@@ -142,9 +142,12 @@ describe("proxy()", () => {
     await using w = await proxyWorld(counting);
     const targets = ["http://shop.example/a?b", "http://shop.example", "http://shop.example?q=/x"];
     for (const target of targets) await w.asked(request(target, { headers: { host: "shop.example" } }));
-    await w.asked(request("*", { method: "OPTIONS" }));
+    for (const target of ["*", "http://shop.example", "http://shop.example/"]) {
+      await w.asked(request(target, { method: "OPTIONS", headers: { host: "shop.example" } }));
+    }
     const lines = w.sides[0].flatMap(({ text }) => text.match(/^(GET|OPTIONS) .*(?=\r)/gm) ?? []);
-    assertEquals(lines, ["GET /a?b HTTP/1.1", "GET / HTTP/1.1", "GET /?q=/x HTTP/1.1", "OPTIONS * HTTP/1.1"]);
+    const asked = ["GET /a?b", "GET /", "GET /?q=/x", "OPTIONS *", "OPTIONS *", "OPTIONS /"];
+    assertEquals(lines, asked.map((line) => `${line} HTTP/1.1`));
   });
 
   it("counts Max-Forwards down for OPTIONS and TRACE, and answers for itself at 0", async () => {

@@ -124,7 +124,7 @@ class Passage implements PartSource {
   #target(method: string): string {
     const { head } = this.#exchange;
     let given = head.target;
-    if (head.form === "absolute") given = pathIn(given);
+    if (head.form === "absolute") given = pathIn(given, method);
     if (this.#plan.target === undefined) return given;
     const target = this.#plan.target(given);
     checkTarget(target, method);
@@ -274,10 +274,11 @@ function fieldsOf(head: ResponseHead): OwnFields {
   return own;
 }
 
-/** Path and query of an absolute target. */
-function pathIn(target: string): string {
+/** Path and query of an absolute target; of one without either, OPTIONS is about the server itself (RFC 9112 §3.2.4). */
+function pathIn(target: string, method: string): string {
   const start = target.indexOf("/", target.indexOf("//") + 2);
   const query = target.indexOf("?");
   if (start >= 0 && (query < 0 || start < query)) return target.slice(start);
-  return query < 0 ? "/" : `/${target.slice(query)}`;
+  if (query >= 0) return `/${target.slice(query)}`;
+  return method === "OPTIONS" ? "*" : "/";
 }
