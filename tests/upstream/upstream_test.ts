@@ -487,6 +487,17 @@ describe("a call's context", () => {
     await held;
   });
 
+  it("passes on nothing of a trace that is none", async () => {
+    await using w = await upstreamWorld(counting);
+    const known = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+    const evil = "x\r\nx-evil: 1";
+    for (const [traceparent, tracestate] of [[evil, ""], [`cc${known.slice(2)}-${evil}`, ""], [known, evil]]) {
+      const context = Object.assign(new AbortController().signal, { traceparent, tracestate });
+      await w.until(w.upstream.fetch("/", { context }));
+    }
+    assert(!w.sides[0].some(({ text }) => text.includes("evil")));
+  });
+
   it("passes its trace on, those derived from it too, and tracestate with the trace that it belongs to", async () => {
     await using w = await upstreamWorld(counting);
     const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
