@@ -35,15 +35,20 @@ export class Observers<T extends object> {
     };
   }
 
-  /** Tells all of them; for what doesn't happen at each request. */
-  tell(call: (observer: T) => void): void {
+  /** Tells all of them; for what doesn't happen at each request. @param call Gives what the observer gives. */
+  tell(call: (observer: T) => unknown): void {
     for (const observer of this.list ?? []) {
       try {
-        call(observer);
+        this.told(call(observer));
       } catch (error) {
         this.#failed(error);
       }
     }
+  }
+
+  /** What one has given: nothing, unless it is an async function, whose failure must not end the process. */
+  told(given: unknown): void {
+    if (given instanceof Promise) given.catch((error) => this.#failed(error));
   }
 
   /** What one has thrown. */

@@ -42,7 +42,7 @@ function surrounded<T extends object, R>(
       }
     };
     try {
-      wrap(once);
+      observers.told(wrap(once));
     } catch (error) {
       observers.failed(error);
     }

@@ -106,6 +106,18 @@ export class Family<C extends Cell | HistogramCell = Cell | HistogramCell> {
   }
 }
 
+/** A NUL divides values in a key, and a half of a pair is no text: as bytes all of them would be one. */
+const UNFIT = /[\0\ud800-\udfff]/u;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
 function cut(value: string): string {
-  return value.length <= MAX_VALUE ? value : value.slice(0, MAX_VALUE);
+  if (value.length <= MAX_VALUE) return UNFIT.test(value) ? copied(value) : value;
+  return copied(value.slice(0, MAX_VALUE));
+}
+
+/** A part of a text keeps all of it in memory, as long as it is no copy. */
+function copied(value: string): string {
+  return decoder.decode(encoder.encode(value)).replaceAll("\0", "\ufffd");
 }

@@ -8,7 +8,7 @@ import type { Across, MetricDefinition, MetricKind } from "../metric_snapshot.ts
 import { checkNames, gotNumber, type Names } from "../names.ts";
 import { DEFINITIONS, DURATION_BUCKETS } from "./definitions.ts";
 import type { Cell, Family, HistogramCell } from "./family.ts";
-import { promName, underscored } from "./spelling.ts";
+import { promName, promNames, underscored } from "./spelling.ts";
 
 /** Values of labels, by their names. */
 export type Labels = Readonly<Record<string, string | number | boolean>>;
@@ -109,7 +109,7 @@ export function defined(
   const definition = { name, kind, unit, help, labels: [...labels], buckets, across };
   const spelled = promName(definition);
   const isOurs = DEFINITIONS.some((one) => promName(one) === spelled || one.name === name);
-  if (isOurs || taken(spelled)) {
+  if (isOurs || promNames(definition).some(taken)) {
     throw new OptionError("name", `There is a metric ${spelled} already, name it otherwise`);
   }
   return definition;
@@ -142,7 +142,7 @@ export function counterOf(family: Family<Cell>): MetricCounter {
   return {
     add(amount = 1, labels) {
       const { name } = family.definition;
-      if (!(amount >= 0) || amount === Infinity) {
+      if (typeof amount !== "number" || !(amount >= 0) || amount === Infinity) {
         throw new OptionError("amount", `${name} can only grow, by a number from 0 on, got ${gotNumber(amount)}`);
       }
       family.of(valuesOf(family, labels)).value += amount;
@@ -185,5 +185,8 @@ function valuesOf({ definition: { name, labels } }: Family, given: Labels = NONE
     const known = labels.length === 0 ? "none" : labels.join(", ");
     throw new OptionError("labels", `${name} has no label ${label}, it has ${known}`);
   }
-  return labels.map((label) => given[label] === undefined ? "" : String(given[label]));
+  return labels.map((label) => {
+    const value = Object.hasOwn(given, label) ? given[label] : undefined;
+    return value === undefined ? "" : String(value);
+  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { type FamilySnapshot, type MetricDefinition, together } from "../metric_snapshot.ts";
+import { gotNumber } from "../names.ts";
 import { Cell, Family, HistogramCell, type Tap, type Taps } from "./family.ts";
 
 /** Gives a value that is looked up; what has the same labels is added up. */
@@ -67,6 +68,7 @@ export class Registry {
     const looked: Map<MetricDefinition, Family<Cell>> = new Map();
     const emit: Emit = (definition, value, ...labels) => {
       if (value === null) return;
+      if (typeof value !== "number") throw new TypeError(`${definition.name} holds numbers, got ${gotNumber(value)}`);
       let family = looked.get(definition);
       if (family === undefined) {
         family = new Family(definition, this.#most, this.#taps, () => new Cell(NaN));

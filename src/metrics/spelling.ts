@@ -35,3 +35,11 @@ export function familyName(definition: Pick<MetricDefinition, "name" | "unit" | 
 export function promName(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): string {
   return definition.kind === "counter" ? `${familyName(definition)}_total` : familyName(definition);
 }
+
+/** All names that are its own, in either format: two metrics that share one make a text that nobody takes. */
+export function promNames(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): readonly string[] {
+  const family = familyName(definition);
+  if (definition.kind === "gauge") return [family];
+  const endings = definition.kind === "counter" ? ["_total", "_created"] : ["_bucket", "_count", "_sum", "_created"];
+  return [family, ...endings.map((ending) => family + ending)];
+}

@@ -23,7 +23,7 @@ export class Cutter {
   /** How many there were. */
   count = 0;
 
-  /** @param failed Hears what `exempt` throws. */
+  /** @param failed Hears what `exempt` throws, once at each sample. */
   constructor(settings: CutSettings, failed: (error: unknown) => void) {
     this.#settings = settings;
     this.#failed = failed;
@@ -35,26 +35,29 @@ export class Cutter {
     if (stalled.length === 0 || (when === "overloaded" && !overloaded)) return null;
     const open = connectionsOf(stalled);
     const connections: WatchedConn[] = [];
+    const failures: unknown[] = [];
     let left = 0;
     for (const { server, conn } of stalled) {
       const found = open.get(server)?.get(conn.id);
       // Who was said goodbye to meanwhile has a limit of its own.
-      if (found === undefined || this.#isExempt(conn)) continue;
+      if (found === undefined || this.#isExempt(conn, failures)) continue;
       if (connections.length >= atMost) left++;
       else {
         found.abort(new DeadlineError(`The connection made no progress for ${Math.round(conn.age)} ms, and was cut`));
         connections.push(conn);
       }
     }
+    // It fails of all of them mostly, and there may be thousands.
+    if (failures.length > 0) this.#failed(failures[0]);
     this.count += connections.length;
     return connections.length === 0 ? null : { connections, left };
   }
 
-  #isExempt(conn: WatchedConn): boolean {
+  #isExempt(conn: WatchedConn, failures: unknown[]): boolean {
     try {
       return this.#settings.exempt?.(conn) === true;
     } catch (error) {
-      this.#failed(error);
+      failures.push(error);
       return true;
     }
   }

@@ -62,8 +62,14 @@ export class Reporter {
     const { folder, keep } = this.#settings;
     await files.makeFolder(folder);
     const path = files.join(folder, name);
-    await writeWhole(files, path + UNFINISHED, text);
-    await files.rename(path + UNFINISHED, path);
+    try {
+      await writeWhole(files, path + UNFINISHED, text);
+      await files.rename(path + UNFINISHED, path);
+    } catch (error) {
+      // On a full disk what is left behind each time would make it worse.
+      await files.remove(path + UNFINISHED).catch(() => {});
+      throw error;
+    }
     const names = (await files.list(folder)).filter((each) => each.startsWith(PREFIX) && each.endsWith(SUFFIX));
     // They begin with the time.
     for (const old of names.sort().slice(0, -keep)) await files.remove(files.join(folder, old));
@@ -83,8 +89,7 @@ async function writeWhole(files: FileAccess, path: string, text: Uint8Array): Pr
   try {
     for (let at = 0; at < text.length;) at += await file.write(text.subarray(at), at);
   } catch (error) {
-    await file.close();
-    await files.remove(path);
+    await file.close().catch(() => {});
     throw error;
   }
   await file.close();

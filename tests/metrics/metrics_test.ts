@@ -322,10 +322,47 @@ describe("metrics of one's own", () => {
       ["across must be", () => metrics.gauge("a", { help: "No.", across: "all" as never })],
       ["can only grow", () => counter.add(-1, { kind: "book" })],
       ["can only grow", () => counter.add(NaN, { kind: "book" })],
+      ["can only grow", () => counter.add("5" as never, { kind: "book" })],
       ["has no label knid", () => counter.add(1, { knid: "book" })],
       ["holds numbers", () => metrics.gauge("b", { help: "No." }).set("1" as never)],
     ];
     for (const [message, act] of bad) assertThrows(act, OptionError, message);
+  });
+
+  it("share no name, not even one of their parts, in either format", () => {
+    const metrics = new Metrics();
+    metrics.counter("shop.orders", { help: "Orders." });
+    metrics.histogram("shop.wait", { help: "Waiting.", unit: "s" });
+    for (const name of ["shop.orders", "shop.orders.created", "shop.wait.seconds.count", "shop_wait_seconds_bucket"]) {
+      assertThrows(() => metrics.gauge(name, { help: "Again." }), OptionError, "already");
+    }
+    metrics.gauge("shop.wait", { help: "Another one: it has no unit." });
+  });
+
+  it("keep of a long value no more than is told, and tell apart what is told apart", async () => {
+    const metrics = new Metrics();
+    const counter = metrics.counter("a", { help: "A.", labels: ["x", "y", "constructor"] });
+    counter.add(1, { x: "1\0", y: "2" });
+    counter.add(1, { x: "1", y: "\u00002" });
+    counter.add(1, { x: `${"-".repeat(255)}\u{1f600}` });
+    counter.add(1, { x: `${"-".repeat(255)}\u{1f680}` });
+    assertEquals(linesOf(await metrics.text(), "a_total"), [
+      `a_total{x="${"-".repeat(255)}\ufffd"} 2`,
+      'a_total{x="1",y="\ufffd2"} 1',
+      'a_total{x="1\ufffd",y="2"} 1',
+    ]);
+  });
+
+  it("go on when one is looked up that is no number", async () => {
+    for (const value of [undefined, "5\nb 1", {}, 5n]) {
+      const records: unknown[] = [];
+      const metrics = new Metrics({ logger: { ...silentLogger, error: (message) => void records.push(message) } });
+      metrics.gauge("a", { help: "Broken.", value: () => value as never });
+      metrics.gauge("b", { help: "Whole.", value: () => 2 });
+      const text = await metrics.text();
+      assertEquals([linesOf(text, "a"), linesOf(text, "b")], [[], ["b 2"]]);
+      assertEquals(records, ["Metrics can't be looked up"]);
+    }
   });
 
   it("go on when one can't be looked up, and say so", async () => {

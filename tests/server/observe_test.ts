@@ -122,6 +122,17 @@ describe("observe()", () => {
     assertEquals([client.text, notes.words, records], ["echo: a\n", ["accepted 1"], ["An observer failed"]]);
   });
 
+  it("goes on, and logs it, when an observer is async and rejects", async () => {
+    const records: string[] = [];
+    const logger = { ...silentLogger, error: (msg: string) => void records.push(msg) };
+    await using w = await world(undefined, { logger });
+    w.server.observe({ accepted: () => Promise.reject(new Error("boom")) as never });
+    const client = await w.client();
+    client.send("a\n");
+    await w.pass(10);
+    assertEquals([client.text, records], ["echo: a\n", ["An observer failed"]]);
+  });
+
   it("refuses what hears of nothing", () => {
     const server = createServer({}, () => {});
     const bad: unknown[] = [undefined, null, 1, {}, { acepted() {} }, { accepted: true }];

@@ -61,6 +61,22 @@ describe("policies()", () => {
     assertGreaterOrEqual(overBudget, 80);
   });
 
+  it("has a budget for those that fail in the same moment as well, and for none that are not made", async () => {
+    const guarded = policies(cockatiel, {
+      ...QUICK,
+      attempts: 2,
+      breaker: false,
+      bulkhead: false,
+      budget: { ratio: 0, burst: 5 },
+    });
+    const calls = Array.from({ length: 50 }, () => guarded.run(() => Promise.reject(new Error("down"))));
+    await Promise.allSettled(calls);
+    assertEquals([guarded.stats.retries, guarded.stats.budget], [5, 0]);
+    const patient = policies(cockatiel, { ...QUICK, attempts: 2, breaker: false, budget: { ratio: 0, burst: 5 } });
+    await assertRejects(() => patient.run(() => Promise.reject(new Error("down"))));
+    assertEquals([patient.stats.retries, patient.stats.budget], [1, 4]);
+  });
+
   it("opens its breaker after so many calls that failed after all their tries, and asks again later", async () => {
     const guarded = policies(cockatiel, {
       ...QUICK,

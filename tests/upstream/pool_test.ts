@@ -193,6 +193,31 @@ describe("pool()", () => {
     assertEquals(w.made.map(({ isClosed }) => isClosed), [true, true, false]);
   });
 
+  it("makes another one for who waits when what is being checked dies", async () => {
+    const checks = [new Promise<boolean>(() => {})];
+    const validate = () => checks.shift() ?? true;
+    await using w = new PoolWorld({ max: 1, minIdle: 0, validate, validateTimeout: 100 });
+    (await w.pool.acquire()).release();
+    await w.pass(500);
+    const asked = w.pool.acquire();
+    await w.settle();
+    w.made[0].die();
+    await w.pass(100);
+    assertEquals([await stateOf(w, asked), w.made.length], ["fulfilled", 2]);
+    (await asked).release();
+  });
+
+  it("takes a watch that fails for a connect that failed, and closes what nobody would hear of", async () => {
+    const watch = () => {
+      throw new Error("boom");
+    };
+    await using w = new PoolWorld({ max: 2, minIdle: 0, acquireTimeout: 500, watch });
+    const late = assertRejects(() => w.pool.acquire(), PoolTimeoutError);
+    await w.pass(500);
+    assertEquals(((await late).cause as Error).message, "boom");
+    assertEquals([w.pool.stats.connecting, w.pool.stats.total, w.open], [0, 0, 0]);
+  });
+
   it("tries connects again, more and more slowly, and those who wait are told why in vain", async () => {
     const refused = new Error("refused");
     await using w = new PoolWorld({ max: 1, acquireTimeout: 10_000 });

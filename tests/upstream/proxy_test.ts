@@ -142,9 +142,12 @@ describe("proxy()", () => {
     await using w = await proxyWorld(counting);
     const targets = ["http://shop.example/a?b", "http://shop.example", "http://shop.example?q=/x"];
     for (const target of targets) await w.asked(request(target, { headers: { host: "shop.example" } }));
-    await w.asked(request("*", { method: "OPTIONS" }));
+    for (const target of ["*", "http://shop.example", "http://shop.example/"]) {
+      await w.asked(request(target, { method: "OPTIONS", headers: { host: "shop.example" } }));
+    }
     const lines = w.sides[0].flatMap(({ text }) => text.match(/^(GET|OPTIONS) .*(?=\r)/gm) ?? []);
-    assertEquals(lines, ["GET /a?b HTTP/1.1", "GET / HTTP/1.1", "GET /?q=/x HTTP/1.1", "OPTIONS * HTTP/1.1"]);
+    const asked = ["GET /a?b", "GET /", "GET /?q=/x", "OPTIONS *", "OPTIONS *", "OPTIONS /"];
+    assertEquals(lines, asked.map((line) => `${line} HTTP/1.1`));
   });
 
   it("counts Max-Forwards down for OPTIONS and TRACE, and answers for itself at 0", async () => {
@@ -451,6 +454,30 @@ describe("requests that are read in two ways", () => {
       assert(!(w.sides[0][0]?.text ?? "").includes("0\r\n\r\n"));
     });
   }
+
+  it("in trailers can't say what the proxy says or drops, nor by underscores what is for one connection", async () => {
+    await using w = await proxyWorld(async (side) => {
+      await side.until("\r\n0\r\n");
+      side.send(answer("ok"));
+    }, { proxy: { headers: { "x-user": "known" } } });
+    const headers = {
+      "transfer-encoding": "chunked",
+      transfer_encoding: "chunked",
+      proxy_authorization: "Basic eDp5",
+      connection: "x-secret",
+      x_secret: "1",
+      x_open: "2",
+    };
+    const peer = await w.asked(request("/", { method: "POST", headers }));
+    peer.send("1\r\na\r\n");
+    await w.pass(10);
+    peer.send("0\r\nx-user: root\r\nx_user: root\r\nx-real-ip: 1.2.3.4\r\nvia: 1.1 other\r\nx-sum: 7\r\n\r\n");
+    await w.pass(20);
+    assertEquals(peer.told, ["200 ok"]);
+    const [side] = w.sides[0];
+    assertEquals(fieldsOf(side), ["x_open: 2", "x-user: known", "transfer-encoding: chunked"]);
+    assertEquals(side.text.split("\r\n\r\n")[1], "1\r\na\r\n0\r\nx-sum: 7");
+  });
 
   it("by the Connection field can't take its framing or its host away", async () => {
     await using w = await proxyWorld(async (side) => {

@@ -393,6 +393,50 @@ describe("an upstream that misbehaves", () => {
     assertEquals((await w.until(got.bytes())).length, CHUNK.length * 64);
     assertEquals(w.upstream.stats.addresses[0].pool.idle, 1);
   });
+
+  it("and gives a byte in each chunk is made to wait for a few of them", async () => {
+    await using w = await upstreamWorld(async (side) => {
+      await side.head();
+      side.send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n");
+      for (let i = 0; i < 100; i++) await side.conn.write("1\r\nx\r\n".repeat(600)).then(() => given += 600, () => {});
+    });
+    let given = 0;
+    const got = await w.until(w.upstream.request("/"));
+    await w.pass(1000);
+    let here = 0;
+    while (got.take() instanceof Uint8Array) here++;
+    // What came together is here together.
+    assert(here < 12_000, `${here} of ${given}`);
+    got.cancel();
+  });
+
+  it("is not to blame for a reader that is slow, though a body was sent meanwhile", async () => {
+    const CHUNK = "x".repeat(65_536);
+    await using w = await upstreamWorld(async (side) => {
+      await side.head();
+      side.send(`HTTP/1.1 200 OK\r\ncontent-length: ${CHUNK.length * 16}\r\n\r\n`);
+      for (let i = 0; i < 16; i++) await side.conn.write(CHUNK).catch(() => {});
+    }, { bodyTimeout: 1000 });
+    const body = async function* () {
+      yield "a";
+      await new Promise<void>((resolve) => w.clock.setTimer(resolve, 500));
+      yield "b";
+    };
+    const got = await w.until(w.upstream.request("/", { method: "POST", body: body() }));
+    await w.pass(5000);
+    assertEquals((await w.until(got.bytes())).length, CHUNK.length * 16);
+  });
+
+  it("and gives a body where there can't be one leaves no connection in use", async () => {
+    await using w = await upstreamWorld(async (side) => {
+      await side.head();
+      side.send("HTTP/1.1 205 Reset Content\r\ncontent-length: 1000000\r\n\r\n");
+      for (let i = 0; i < 16; i++) await side.conn.write("x".repeat(65_536)).catch(() => {});
+    });
+    assertEquals((await w.until(w.upstream.fetch("/"))).status, 205);
+    await w.pass(10);
+    assertEquals(w.upstream.stats.addresses[0].pool.inUse, 0);
+  });
 });
 
 describe("a call's context", () => {
@@ -441,6 +485,17 @@ describe("a call's context", () => {
     await assertRejects(() => w.until(w.upstream.fetch("/")), PoolTimeoutError);
     end(why);
     await held;
+  });
+
+  it("passes on nothing of a trace that is none", async () => {
+    await using w = await upstreamWorld(counting);
+    const known = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+    const evil = "x\r\nx-evil: 1";
+    for (const [traceparent, tracestate] of [[evil, ""], [`cc${known.slice(2)}-${evil}`, ""], [known, evil]]) {
+      const context = Object.assign(new AbortController().signal, { traceparent, tracestate });
+      await w.until(w.upstream.fetch("/", { context }));
+    }
+    assert(!w.sides[0].some(({ text }) => text.includes("evil")));
   });
 
   it("passes its trace on, those derived from it too, and tracestate with the trace that it belongs to", async () => {

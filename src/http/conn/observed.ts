@@ -14,7 +14,7 @@ export function tellBegin(request: ObservedRequest, heard: Heard, observers: Obs
   for (let i = 0; i < heard.length; i++) {
     if (heard[i].began === undefined) continue;
     try {
-      heard[i].began!(request);
+      observers.told(heard[i].began!(request));
     } catch (error) {
       observers.failed(error);
     }
@@ -28,7 +28,7 @@ export function tellEnd(request: ObservedRequest, heard: Heard, observers: Obser
     const observer = heard[i];
     if (observer.ended === undefined || (list !== heard && !list?.includes(observer))) continue;
     try {
-      observer.ended(request);
+      observers.told(observer.ended(request));
     } catch (error) {
       observers.failed(error);
     }

@@ -24,6 +24,9 @@ interface Waiter {
 /** Bytes that wait to be read; beyond, the upstream is made to wait. */
 const HIGH_WATER = 65_536;
 
+/** What a part takes beside its bytes: else chunks of one byte each would be many times as much as they are counted. */
+const PART_COST = 128;
+
 /** Statuses that never have a body (RFC 9110 §6.4.1); `Response` insists on it. */
 const BODYLESS: ReadonlySet<number> = new Set([204, 205, 304]);
 
@@ -107,7 +110,7 @@ export class UpstreamAnswer implements AsyncIterable<Uint8Array> {
   take(): Uint8Array | null | undefined {
     const part = this.#parts.shift();
     if (part !== undefined) {
-      this.#size -= part.length;
+      this.#size -= part.length + PART_COST;
       if (this.#isFull && this.#size < HIGH_WATER) this.#press(false);
       return part;
     }
@@ -171,6 +174,8 @@ export class UpstreamAnswer implements AsyncIterable<Uint8Array> {
   response(isHead: boolean = false): Response {
     const { status, reason: statusText, headers } = this;
     const isBodyless = isHead || BODYLESS.has(status);
+    // What comes all the same is nobody's to read, and its connection would wait for that.
+    if (isBodyless && !this.#isWhole) this.cancel();
     return new Response(isBodyless ? null : this.#body(), { status, statusText, headers });
   }
 
@@ -204,7 +209,7 @@ export class UpstreamAnswer implements AsyncIterable<Uint8Array> {
       return waiter.resolve(part);
     }
     this.#parts.push(part);
-    this.#size += part.length;
+    this.#size += part.length + PART_COST;
     if (!this.#isFull && this.#size >= HIGH_WATER) this.#press(true);
   }
 

@@ -133,10 +133,10 @@ export class ClientConn implements Consumer, CallHost {
   press(isFull: boolean): void {
     if (this.#isGone) return;
     if (!isFull) {
-      this.#wait(this.#limits.bodyTimeout);
-      return this.#resume();
+      this.#resume();
+      return this.#wait(this.#limits.bodyTimeout);
     }
-    // Who is not read has no time limit: it is the reader who is slow.
+    // Who is not read has no time limit, though it takes a body meanwhile: it is the reader who is slow.
     this.#dueAt = Infinity;
     this.#isPaused = true;
     this.#conn.pause();
@@ -315,7 +315,7 @@ export class ClientConn implements Consumer, CallHost {
   /** The upstream has so much time from now on. One timer goes on from call to call: most are never late. */
   #wait(limit: number): void {
     const { clock } = this.#limits;
-    this.#dueAt = limit === Infinity ? Infinity : clock.now() + limit;
+    this.#dueAt = this.#isPaused ? Infinity : clock.now() + limit;
     if (this.#dueAt >= this.#timerAt || this.#dueAt === Infinity) return;
     this.#stopTimer?.();
     this.#arm();

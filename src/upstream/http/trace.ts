@@ -4,6 +4,11 @@
  * @module
  */
 import type { Context, ContextParent } from "../../context/mod.ts";
+import { isTraceparent } from "../../traceparent.ts";
+import { readTracestate } from "../../tracestate.ts";
+
+/** As far as this version knows the field: what stands behind that may be anything. */
+const LENGTH = 55;
 
 /** What of a context may know a trace: a handler's does, and those derived from it lead there. */
 interface Traced {
@@ -19,9 +24,9 @@ export function traceLines(context: ContextParent | undefined): string {
   let ctx: Traced | null | undefined = context as Traced | undefined;
   while (ctx !== undefined && ctx !== null) {
     const { traceparent } = ctx;
-    if (typeof traceparent === "string" && traceparent !== "") {
+    if (typeof traceparent === "string" && isTraceparent(traceparent)) {
       const state = stateOf(ctx, traceparent);
-      return `traceparent: ${traceparent}\r\n${state === null ? "" : `tracestate: ${state}\r\n`}`;
+      return `traceparent: ${traceparent.slice(0, LENGTH)}\r\n${state === null ? "" : `tracestate: ${state}\r\n`}`;
     }
     ctx = (ctx.parent ?? ctx.values) as Traced | null | undefined;
   }
@@ -30,7 +35,7 @@ export function traceLines(context: ContextParent | undefined): string {
 
 /** The caller's `tracestate`, which goes with its trace and with no other (https://www.w3.org/TR/trace-context-1/). */
 function stateOf(ctx: Traced, traceparent: string): string | null {
-  if (typeof ctx.tracestate === "string") return ctx.tracestate === "" ? null : ctx.tracestate;
+  if (typeof ctx.tracestate === "string") return readTracestate(ctx.tracestate) || null;
   const { head } = ctx;
   const given = head?.header?.("traceparent") ?? null;
   const isContinued = given !== null && given.slice(3, 35) === traceparent.slice(3, 35);

@@ -27,6 +27,11 @@ export class Budget {
     this.#tokens = Math.min(this.#most, this.#tokens + this.#ratio);
   }
 
+  /** A retry that was paid for is not made. */
+  giveBack(): void {
+    this.#tokens = Math.min(this.#most, this.#tokens + 1);
+  }
+
   /** A retry; false if there is none. */
   spend(): boolean {
     if (this.#tokens < 1) return false;

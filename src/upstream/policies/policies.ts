@@ -198,16 +198,15 @@ class BoundPolicies implements Policies {
     const backoff = new cockatiel.ExponentialBackoff({ initialDelay, maxDelay }) as never;
     const failures = cockatiel.handleWhen((error) => this.#mayRepeat(error)) as never;
     const policy = cockatiel.retry(failures, { maxAttempts: attempts - 1, backoff });
-    policy.onRetry(() => {
-      this.#retries++;
-      this.#budget?.spend();
-    });
+    policy.onRetry(() => this.#retries++);
+    policy.onGiveUp(() => this.#budget?.giveBack());
     return policy;
   }
 
   #mayRepeat(error: unknown): boolean {
     if (isCancel(error) || !this.#retryable(error)) return false;
-    if (this.#budget === null || this.#budget.left > 0) return true;
+    // Paid at once: of those that fail in the same moment each would else find the same budget.
+    if (this.#budget === null || this.#budget.spend()) return true;
     this.#overBudget++;
     return false;
   }

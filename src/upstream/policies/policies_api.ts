@@ -21,6 +21,7 @@ export interface Cockatiel {
   /** Tries again. */
   retry(policy: never, options: { maxAttempts: number; backoff: never }): PolicyRun & {
     onRetry(listener: () => void): unknown;
+    onGiveUp(listener: () => void): unknown;
   };
   /** Stops asking what fails. */
   circuitBreaker(policy: never, options: { halfOpenAfter: number; breaker: never }): PolicyRun & {

@@ -288,7 +288,11 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
     this.#checking++;
     const lives = await this.#lives(member);
     this.#checking--;
-    if (member.enter("lives") !== "idle") return;
+    if (member.enter("lives") !== "idle") {
+      // It died meanwhile, when whoever waits was still thought to be about to get it.
+      this.#serve();
+      return this.#grow();
+    }
     if (!lives) return this.#end(member, "invalid");
     member.isDoubtful = false;
     member.idleSince = this.#now;
@@ -350,6 +354,13 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
     }
   }
 
+  /** Nobody would hear of its end, so it is none. */
+  #unwatched(member: Member<T>, error: unknown): void {
+    if (member.state === "gone") return;
+    this.#end(member, "discarded", error, false, true);
+    this.#failed(error);
+  }
+
   #made(conn: T): void {
     const { clock, lifetimeJitter, maxLifetime, watch } = this.#limits;
     if (this.#state !== "open") return this.#closeConn(conn);
@@ -359,7 +370,11 @@ export class ConnPool<T> implements Pool<T>, Lender<T> {
     const now = clock.now();
     const member = new Member(conn, now, now + maxLifetime * (1 - Math.random() * lifetimeJitter));
     this.#members.add(member);
-    watch?.(conn, (reason) => this.#died(member, reason));
+    try {
+      watch?.(conn, (reason) => this.#died(member, reason));
+    } catch (error) {
+      return this.#unwatched(member, error);
+    }
     if (member.state === "idle") this.#settle(member);
     this.#grow();
   }

@@ -8,8 +8,13 @@ import type { RequestBody } from "../../http/request/body.ts";
 import { type OutgoingBody, WholeBody } from "../http/outgoing_body.ts";
 import { trailerLines } from "./hop_by_hop.ts";
 
-/** The body of the request that is being answered; null if it has none. @throws {TypeError} Somebody has read it. */
-export function bodyOf(exchange: HttpExchange): OutgoingBody | null {
+/**
+ * The body of the request that is being answered; null if it has none.
+ *
+ * @param staysBehind Whether a trailer of this name is for nobody else.
+ * @throws {TypeError} Somebody has read it.
+ */
+export function bodyOf(exchange: HttpExchange, staysBehind: (name: string) => boolean): OutgoingBody | null {
   const { body } = exchange;
   if (body === null) return null;
   if (body.used) throw new TypeError("proxy() needs the request's body, which was read already: pass it on unread");
@@ -18,7 +23,7 @@ export function bodyOf(exchange: HttpExchange): OutgoingBody | null {
   if (first instanceof Uint8Array && first.length === exchange.declared && body.take() === null) {
     return new WholeBody(first);
   }
-  return new ExchangeBody(exchange, body, first ?? undefined);
+  return new ExchangeBody(exchange, body, first ?? undefined, staysBehind);
 }
 
 class ExchangeBody implements OutgoingBody {
@@ -27,12 +32,19 @@ class ExchangeBody implements OutgoingBody {
   isUsed = false;
   readonly #exchange: HttpExchange;
   readonly #body: RequestBody;
+  readonly #staysBehind: (name: string) => boolean;
   #first: Uint8Array | undefined;
 
-  constructor(exchange: HttpExchange, body: RequestBody, first: Uint8Array | undefined) {
+  constructor(
+    exchange: HttpExchange,
+    body: RequestBody,
+    first: Uint8Array | undefined,
+    staysBehind: (name: string) => boolean,
+  ) {
     this.length = exchange.declared;
     this.#exchange = exchange;
     this.#body = body;
+    this.#staysBehind = staysBehind;
     this.#first = first;
   }
 
@@ -51,6 +63,6 @@ class ExchangeBody implements OutgoingBody {
 
   trailers(): string {
     const { trailers } = this.#exchange;
-    return trailerLines(trailers === null ? null : [...trailers]);
+    return trailerLines(trailers === null ? null : [...trailers].filter(([name]) => !this.#staysBehind(name)));
   }
 }

@@ -105,12 +105,13 @@ class Passage implements PartSource {
     const { method } = head;
     const target = this.#target(method);
     const upgrade = this.#upgrade();
-    const body = bodyOf(exchange);
+    const named = namedBy(head.header("connection"));
+    const body = bodyOf(exchange, (name) => this.#staysBehind(name, named));
     return {
       method,
       target,
       host: keepsHost ? exchange.host : null,
-      lines: this.#lines(),
+      lines: this.#lines(named),
       body,
       expectContinue: head.expectContinue && body !== null && body.whole === null,
       upgrade,
@@ -123,7 +124,7 @@ class Passage implements PartSource {
   #target(method: string): string {
     const { head } = this.#exchange;
     let given = head.target;
-    if (head.form === "absolute") given = pathIn(given);
+    if (head.form === "absolute") given = pathIn(given, method);
     if (this.#plan.target === undefined) return given;
     const target = this.#plan.target(given);
     checkTarget(target, method);
@@ -138,16 +139,13 @@ class Passage implements PartSource {
     return asked.find((name) => this.#plan.upgrades.includes(name.toLowerCase())) ?? "";
   }
 
-  #lines(): string {
+  #lines(named: ReadonlySet<string>): string {
     const exchange = this.#exchange;
     const { head } = exchange;
-    const { sets, lines: own, forwarded, via } = this.#plan;
-    const named = namedBy(head.header("connection"));
+    const { lines: own, forwarded, via } = this.#plan;
     let lines = "";
     for (const [name, value] of head.fields()) {
-      const meant = name.includes("_") ? name.replaceAll("_", "-") : name;
-      // Servers that make variables of fields can't tell `x_real_ip` from `x-real-ip`.
-      if (isReplaced(meant) || isForwarding(meant) || isHopByHop(name, named) || sets.has(meant)) continue;
+      if (this.#staysBehind(name, named)) continue;
       const isCounted = name === "max-forwards" && this.#hops !== Infinity;
       lines += `${name}: ${isCounted ? this.#hops - 1 : value}\r\n`;
     }
@@ -156,6 +154,14 @@ class Passage implements PartSource {
     const takesTrailers = /(?:^|,)\s*trailers\s*(?:,|$)/i.test(head.header("te") ?? "");
     const trailers = takesTrailers ? "connection: te\r\nte: trailers\r\n" : "";
     return lines + own + trailers + viaLine(head.header("via"), head.minor, via) + traceLines(this.#ctx);
+  }
+
+  /** A client's field, or trailer, is not the upstream's to hear. @param named Those that Connection names. */
+  #staysBehind(name: string, named: ReadonlySet<string>): boolean {
+    // Servers that make variables of fields can't tell `x_real_ip` from `x-real-ip`.
+    const meant = name.includes("_") ? name.replaceAll("_", "-") : name;
+    if (isReplaced(meant) || isForwarding(meant) || this.#plan.sets.has(meant)) return true;
+    return isHopByHop(meant, named) || named.has(name);
   }
 
   // The answer.
@@ -268,10 +274,11 @@ function fieldsOf(head: ResponseHead): OwnFields {
   return own;
 }
 
-/** Path and query of an absolute target. */
-function pathIn(target: string): string {
+/** Path and query of an absolute target; of one without either, OPTIONS is about the server itself (RFC 9112 §3.2.4). */
+function pathIn(target: string, method: string): string {
   const start = target.indexOf("/", target.indexOf("//") + 2);
   const query = target.indexOf("?");
   if (start >= 0 && (query < 0 || start < query)) return target.slice(start);
-  return query < 0 ? "/" : `/${target.slice(query)}`;
+  if (query >= 0) return `/${target.slice(query)}`;
+  return method === "OPTIONS" ? "*" : "/";
 }
