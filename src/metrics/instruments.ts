@@ -142,7 +142,7 @@ export function counterOf(family: Family<Cell>): MetricCounter {
   return {
     add(amount = 1, labels) {
       const { name } = family.definition;
-      if (!(amount >= 0) || amount === Infinity) {
+      if (typeof amount !== "number" || !(amount >= 0) || amount === Infinity) {
         throw new OptionError("amount", `${name} can only grow, by a number from 0 on, got ${gotNumber(amount)}`);
       }
       family.of(valuesOf(family, labels)).value += amount;

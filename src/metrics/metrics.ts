@@ -30,15 +30,7 @@ import {
   metricsSettings,
   SOURCE_NAMES,
 } from "./metrics_options.ts";
-import {
-  channelsCollector,
-  configCollector,
-  hubCollector,
-  poolCollector,
-  supervisorCollector,
-  upstreamCollector,
-  watchCollector,
-} from "./others.ts";
+import { namedCollectors, supervisorCollector, watchCollector } from "./others.ts";
 import { Registry } from "./registry.ts";
 import { RequestMetrics } from "./requests.ts";
 import { ServerMetrics } from "./servers.ts";
@@ -238,19 +230,14 @@ export class Metrics implements Disposable {
   }
 
   #add(sources: MetricSources): void {
-    const { servers = [], hubs = {}, channels = {}, watch, config = {}, pools = {}, upstreams = {}, supervisor } =
-      sources;
-    for (const server of servers) this.#measure(server);
-    const named = [
-      ...Object.entries(hubs).map(([name, hub]) => hubCollector(name, hub)),
-      ...Object.entries(channels).map(([name, one]) => channelsCollector(name, one)),
-      ...Object.entries(config).map(([name, one]) => configCollector(name, one)),
-      ...Object.entries(pools).map(([name, pool]) => poolCollector(name, pool)),
-      ...Object.entries(upstreams).map(([name, upstream]) => upstreamCollector(name, upstream)),
+    const { servers = [], watch, supervisor } = sources;
+    const collectors = [
+      ...namedCollectors(sources),
       ...(watch === undefined ? [] : [watchCollector(watch)]),
       ...(supervisor === undefined ? [] : [supervisorCollector(supervisor)]),
     ];
-    for (const collector of named) this.#ends.push(this.#registry.collect(collector));
+    for (const server of servers) this.#measure(server);
+    for (const collector of collectors) this.#ends.push(this.#registry.collect(collector));
     if (supervisor !== undefined) this.#supervisors.push(supervisor);
   }
 

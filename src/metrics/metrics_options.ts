@@ -90,7 +90,7 @@ export function checkSources(sources: MetricSources): void {
     throw new OptionError("servers", `servers must be a list of servers, got ${typeof servers}`);
   }
   for (const server of servers) {
-    if (typeof server?.observe === "function") continue;
+    if (typeof server?.observe === "function" && typeof server.stats?.accepted === "number") continue;
     const hint = server instanceof Promise ? "a promise: await it before" : String(server);
     throw new OptionError("servers", `servers must be what serve() or serveHttp() gives, got ${hint}`);
   }

@@ -322,6 +322,7 @@ describe("metrics of one's own", () => {
       ["across must be", () => metrics.gauge("a", { help: "No.", across: "all" as never })],
       ["can only grow", () => counter.add(-1, { kind: "book" })],
       ["can only grow", () => counter.add(NaN, { kind: "book" })],
+      ["can only grow", () => counter.add("1" as never, { kind: "book" })],
       ["has no label knid", () => counter.add(1, { knid: "book" })],
       ["holds numbers", () => metrics.gauge("b", { help: "No." }).set("1" as never)],
     ];
@@ -341,6 +342,30 @@ describe("metrics of one's own", () => {
     metrics.gauge("b", { help: "Whole.", value: () => 2 });
     assertStringIncludes(await metrics.text(), "\nb 2\n");
     assertEquals(records, ["Metrics can't be looked up"]);
+  });
+});
+
+describe("values that are looked up", () => {
+  it("cost their own series and one record where they are no numbers, and the answer goes on", async () => {
+    const records: string[] = [];
+    const logger = {
+      ...silentLogger,
+      error: (_: string, fields?: object) => void records.push(String((fields as { error: Error }).error.message)),
+    };
+    const metrics = new Metrics({ logger });
+    const values = { nothing: undefined, text: "5", later: Promise.reject(new Error("boom")), one: 1 };
+    for (const [name, value] of Object.entries(values)) {
+      metrics.gauge(name, { help: "Looked up.", value: () => value as never });
+    }
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const answer = await metrics.handler()(new Request("http://test/metrics"));
+      const text = await answer.text();
+      assertEquals(answer.status, 200);
+      assertStringIncludes(text, "\none 1\n");
+      for (const name of ["nothing", "text", "later"]) assertEquals(linesOf(text, name), []);
+    }
+    assertEquals(records.map((message) => message.split(" ")[0]), ["nothing", "text", "later"]);
+    assertStringIncludes(records[2], "got a promise");
   });
 });
 
@@ -430,6 +455,7 @@ describe("metrics.handler()", () => {
 
 describe("new Metrics()", () => {
   it("refuses what can't be measured", () => {
+    const server = createHttpServer({ logger: silentLogger }, () => reply("ok"));
     const bad: [unknown, string][] = [
       [{ server: [] }, "server"],
       [{ servers: {} }, "servers must be a list"],
@@ -440,6 +466,12 @@ describe("new Metrics()", () => {
       [{ channels: [] }, "channels must be an object of names"],
       [{ config: { a: 1 } }, "config.a has no status"],
       [{ watch: {} }, "watch must be what watchResources() gives"],
+      [{ pools: { a: server } }, "pools.a is none of pools"],
+      [{ hubs: { a: server } }, "hubs.a is none of hubs"],
+      [{ channels: { a: server } }, "channels.a is none of channels"],
+      [{ upstreams: { a: new Hub() } }, "upstreams.a is none of upstreams"],
+      [{ config: { a: { status: 200 } } }, "config.a is none of config"],
+      [{ servers: [{ observe() {} }] }, "servers must be what serve()"],
       [{ supervisor: {} }, "supervisor must be what supervise() gives"],
       [{ maxSeries: 0 }, "maxSeries"],
     ];
