@@ -280,7 +280,8 @@ export class Metrics implements Disposable {
 const ANSWER_TIME = 2000;
 
 /**
- * Options of a server that has metrics alone to answer: at the stop it waits for one more scrape, and no longer.
+ * Options of a server that has metrics alone to answer: at the stop it waits for one more scrape, and no longer. Under
+ * `run()` it waits behind the others' stops, whose requests go before: a `grace` given there must have room for both.
  *
  * @param wait Longest, in ms: the interval of scrapes, and a bit.
  * @throws {OptionError} It is no time.
@@ -290,9 +291,11 @@ const ANSWER_TIME = 2000;
  * await serveHttp({ port: 0, ...lastScrape(15_000) }, metrics.handler());
  * ```
  */
-export function lastScrape(wait: number): { lameDuck: number; acceptQuiet: number; grace: number } {
+export function lastScrape(
+  wait: number,
+): { lameDuck: number; acceptQuiet: number; grace: number; ownLameDuck: boolean } {
   const time = duration("wait", wait, 0);
-  return { lameDuck: time, acceptQuiet: time, grace: time + ANSWER_TIME };
+  return { lameDuck: time, acceptQuiet: time, grace: time + ANSWER_TIME, ownLameDuck: true };
 }
 
 function hasStopped(supervisor: MeasuredSupervisor): boolean {
