@@ -209,7 +209,8 @@ export class Metrics implements Disposable {
         return plain(405, "method not allowed\n", { allow: "GET, HEAD" });
       }
       const answer = await this.#answer(formatFor(request.headers.get("accept")));
-      if (this.#isOver && ctx?.server !== undefined) this.#saidAll(ctx.server);
+      // Who asks for the head alone has not been told.
+      if (request.method === "GET" && this.#isOver && ctx?.server !== undefined) this.#saidAll(ctx.server);
       return answer;
     });
   }

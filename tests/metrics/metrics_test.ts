@@ -420,6 +420,8 @@ describe("metrics.handler()", () => {
     let isOver = false;
     void s.server.shutdown().then(() => isOver = true);
     await s.pass(1000);
+    await s.ask(request("/metrics", { method: "HEAD" }));
+    await s.pass(2000);
     assertEquals(isOver, false);
     const peer = await s.ask(request("/metrics"));
     assertStringIncludes(peer.text, 'sluice_drains_total{outcome="clean",sluice_server="http"} 1');
