@@ -243,6 +243,8 @@ export class Metrics implements Disposable {
   }
 
   #measure(server: MeasuredServer): void {
+    // Counted twice it would be told of twice.
+    if (this.#servers.includes(server)) return;
     const connections = new ServerMetrics(server, this.#registry);
     const observer = Object.assign(connections, { source: this });
     this.#servers.push(server);

@@ -21,7 +21,7 @@ import type {
 
 /** What is measured; names become labels. */
 export interface MetricSources {
-  /** Servers, known by their names: those of one name are counted together. @default none */
+  /** Servers, known by their names: those of one name are counted together, each once. @default none */
   readonly servers?: readonly MeasuredServer[];
   /** Hubs, by names of yours. @default none */
   readonly hubs?: Readonly<Record<string, MeasuredHub>>;

@@ -210,6 +210,21 @@ describe("Metrics of connections and drains", () => {
   });
 });
 
+describe("a server that is given twice", () => {
+  it("is counted once", async () => {
+    await using w = await httpWorld(() => reply("ok"));
+    const metrics = new Metrics({ servers: [w.server, w.server] });
+    metrics.add({ servers: [w.server] });
+    await w.ask(request("/"));
+    const text = await metrics.text();
+    assertEquals(valueOf(text, 'sluice_accepted_connections_total{sluice_server="http"}'), 1);
+    assertEquals(valueOf(text, 'sluice_ready{sluice_server="http"}'), 1);
+    const [line] = linesOf(text, "http_server_request_duration_seconds_count");
+    assertEquals(line.split(" ")[1], "1");
+    metrics.close();
+  });
+});
+
 describe("Metrics of WebSockets and hubs", () => {
   it("tells how many there are, what they send, and how they end", async () => {
     await using w = await wsWorld(echo);
