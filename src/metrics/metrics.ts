@@ -5,7 +5,7 @@
  */
 import { nextTurn, systemClock } from "../clock.ts";
 import { OptionError } from "../errors.ts";
-import { type FamilySnapshot, MetricSum } from "../metric_snapshot.ts";
+import { type FamilySnapshot, type MetricDefinition, MetricSum } from "../metric_snapshot.ts";
 import { checkNames, type Names } from "../names.ts";
 import { forProbes } from "../probes.ts";
 import { duration } from "../validate.ts";
@@ -35,7 +35,7 @@ import { Registry } from "./registry.ts";
 import { RequestMetrics } from "./requests.ts";
 import { ServerMetrics } from "./servers.ts";
 import type { MeasuredServer, MeasuredSupervisor } from "./sources.ts";
-import { promName } from "./spelling.ts";
+import { spellingsOf } from "./spelling.ts";
 import { CONTENT_TYPES, endOf, formatFamily, formatFor, formatMetrics, type TextFormat } from "./text.ts";
 
 /** What is asked of a server when the last scrape was answered. */
@@ -131,7 +131,7 @@ export class Metrics implements Disposable {
    */
   counter(name: string, options: InstrumentOptions): MetricCounter {
     const definition = defined("counter", name, options, (spelled) => this.#names.has(spelled));
-    this.#names.add(promName(definition));
+    this.#take(definition);
     const family = this.#registry.values(definition);
     if (definition.labels.length === 0) family.of([]);
     return counterOf(family);
@@ -144,7 +144,7 @@ export class Metrics implements Disposable {
     if (value !== undefined && (typeof value !== "function" || definition.labels.length > 0)) {
       throw new OptionError("value", `value must be a function, of a gauge without labels, got ${typeof value}`);
     }
-    this.#names.add(promName(definition));
+    this.#take(definition);
     if (value !== undefined) this.#ends.push(this.#registry.collect((emit) => emit(definition, value())));
     return gaugeOf(this.#registry.values(definition));
   }
@@ -152,7 +152,7 @@ export class Metrics implements Disposable {
   /** A histogram of your own. @throws {OptionError} The name is taken, or it or an option can't be used. */
   histogram(name: string, options: HistogramOptions): MetricHistogram {
     const definition = defined("histogram", name, options, (spelled) => this.#names.has(spelled));
-    this.#names.add(promName(definition));
+    this.#take(definition);
     return histogramOf(this.#registry.histogram(definition));
   }
 
@@ -228,6 +228,10 @@ export class Metrics implements Disposable {
   /** The same. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  #take(definition: MetricDefinition): void {
+    for (const spelling of spellingsOf(definition)) this.#names.add(spelling);
   }
 
   #add(sources: MetricSources): void {

@@ -26,7 +26,8 @@ export function unitOf({ unit, kind }: Pick<MetricDefinition, "unit" | "kind">):
 
 /** Its family: the name without `_total`. */
 export function familyName(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): string {
-  const name = underscored(definition.name);
+  const spelled = underscored(definition.name);
+  const name = definition.kind === "counter" ? spelled.replace(/_total$/, "") : spelled;
   const unit = unitOf(definition);
   return unit === "" || name.endsWith(`_${unit}`) ? name : `${name}_${unit}`;
 }
@@ -34,4 +35,11 @@ export function familyName(definition: Pick<MetricDefinition, "name" | "unit" | 
 /** Its name in queries; of a histogram that of its parts without their endings. */
 export function promName(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): string {
   return definition.kind === "counter" ? `${familyName(definition)}_total` : familyName(definition);
+}
+
+/** All names that it has in either format: no other metric may have one of them. */
+export function spellingsOf(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): string[] {
+  const name = familyName(definition);
+  if (definition.kind === "counter") return [name, `${name}_total`];
+  return definition.kind === "gauge" ? [name] : [name, `${name}_bucket`, `${name}_sum`, `${name}_count`];
 }

@@ -297,6 +297,7 @@ describe("metrics of one's own", () => {
     orders.add(2, { kind: "book" });
     orders.add(1, { kind: 'a"b\\c\nd' });
     metrics.counter("shop.visits", { help: "Visits." });
+    metrics.counter("shop.bytes.total", { help: "Bytes.", unit: "By" }).add(4);
     const stock = metrics.gauge("shop.stock", { help: "Stock.", unit: "By" });
     stock.set(10);
     stock.add(-3);
@@ -309,6 +310,7 @@ describe("metrics of one's own", () => {
       'shop_orders_total{kind="book"} 3',
     ]);
     assertEquals(linesOf(text, "shop_visits_total"), ["shop_visits_total 0"]);
+    assertEquals(linesOf(text, "shop_bytes"), ["shop_bytes_total 4"]);
     assertEquals(linesOf(text, "shop_stock"), ["shop_stock_bytes 7"]);
     assertEquals(linesOf(text, "shop_open"), ["shop_open 1"]);
     assertEquals(linesOf(text, "shop_wait"), [
@@ -323,9 +325,15 @@ describe("metrics of one's own", () => {
   it("refuse what makes no sense", () => {
     const metrics = new Metrics();
     const counter = metrics.counter("shop.orders", { help: "Orders.", labels: ["kind"] });
+    metrics.histogram("hh", { help: "Spread." });
+    metrics.gauge("kk_sum", { help: "Of nothing." });
     const bad: [string, () => unknown][] = [
       ["There is a metric shop_orders_total already", () => metrics.counter("shop_orders", { help: "Again." })],
       ["There is a metric", () => metrics.histogram("http.server.request.duration", { help: "Ours.", unit: "s" })],
+      ["There is a metric hh_count already", () => metrics.gauge("hh.count", { help: "Of hh." })],
+      ["There is a metric kk_sum already", () => metrics.histogram("kk", { help: "Spread." })],
+      ["There is a metric shop_orders already", () => metrics.gauge("shop.orders", { help: "Orders." })],
+      ["There is a metric", () => metrics.gauge("http.server.request.duration.seconds.sum", { help: "Ours." })],
       ["name must be", () => metrics.counter("1st", { help: "No." })],
       ["help must be", () => metrics.counter("a", { help: "" })],
       ["labels must be names", () => metrics.counter("a", { help: "No.", labels: ["le"] })],
