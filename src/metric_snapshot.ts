@@ -90,7 +90,8 @@ export class MetricSum {
   /** Adds what a process tells. @param worker By which it is known where values can't be added up. */
   add(families: readonly FamilySnapshot[], worker: string): void {
     for (const { definition, series } of families) {
-      const isSingle = definition.kind === "gauge" && definition.across === "worker";
+      // What is a sum already names its workers: it is not named by whom it came.
+      const isSingle = definition.kind === "gauge" && definition.across === "worker" && !isSingled(definition);
       const sum = this.#sumOf(isSingle ? singled(definition) : definition);
       for (const { labels, value } of series) {
         // What JSON can't say is not there.
@@ -122,6 +123,10 @@ export class MetricSum {
 
 /** No label's value has it. */
 const OVERFLOW_KEY = "\0overflow\0";
+
+function isSingled({ labels }: MetricDefinition): boolean {
+  return labels.at(-1) === WORKER;
+}
 
 function singled(definition: MetricDefinition): MetricDefinition {
   return { ...definition, labels: [...definition.labels, WORKER] };

@@ -8,7 +8,7 @@ import type { Across, MetricDefinition, MetricKind } from "../metric_snapshot.ts
 import { checkNames, gotNumber, type Names } from "../names.ts";
 import { DEFINITIONS, DURATION_BUCKETS } from "./definitions.ts";
 import type { Cell, Family, HistogramCell } from "./family.ts";
-import { promName, promNames, underscored } from "./spelling.ts";
+import { promName, spellingsOf, underscored } from "./spelling.ts";
 
 /** Values of labels, by their names. */
 export type Labels = Readonly<Record<string, string | number | boolean>>;
@@ -71,6 +71,8 @@ export const INSTRUMENT_NAMES: Readonly<Record<MetricKind, Readonly<Record<strin
   histogram: HISTOGRAM_NAMES,
 };
 
+/** Names that our own have. */
+const OURS: ReadonlySet<string> = new Set(DEFINITIONS.flatMap((one) => [one.name, ...spellingsOf(one)]));
 const NAME = /^[a-zA-Z_][\w.]*$/;
 /** Labels that the formats have for themselves. */
 const TAKEN: readonly string[] = ["le", "quantile", "sluice_worker", "otel_metric_overflow"];
@@ -80,14 +82,14 @@ const MAX_BUCKETS = 64;
 /**
  * Checks a metric of a program's own.
  *
- * @param taken Whether Prometheus knows a name already.
+ * @param taken Whether one of this program's own has a name already, as `spellingsOf()` gives it.
  * @throws {OptionError} Its name, or an option, can't be used.
  */
 export function defined(
   kind: MetricKind,
   name: string,
   options: GaugeOptions & HistogramOptions,
-  taken: (promName: string) => boolean,
+  taken: (spelling: string) => boolean,
 ): MetricDefinition {
   checkNames(`${kind}()`, options, INSTRUMENT_NAMES[kind]);
   const { help, unit = "", labels = [], across = "sum" } = options;
@@ -107,11 +109,8 @@ export function defined(
   checkLabels(labels);
   const buckets = kind === "histogram" ? bucketsOf(options.buckets ?? DURATION_BUCKETS) : undefined;
   const definition = { name, kind, unit, help, labels: [...labels], buckets, across };
-  const spelled = promName(definition);
-  const isOurs = DEFINITIONS.some((one) => promName(one) === spelled || one.name === name);
-  if (isOurs || promNames(definition).some(taken)) {
-    throw new OptionError("name", `There is a metric ${spelled} already, name it otherwise`);
-  }
+  const known = [promName(definition), name, ...spellingsOf(definition)].find((one) => OURS.has(one) || taken(one));
+  if (known !== undefined) throw new OptionError("name", `There is a metric ${known} already, name it otherwise`);
   return definition;
 }
 

@@ -30,20 +30,12 @@ import {
   metricsSettings,
   SOURCE_NAMES,
 } from "./metrics_options.ts";
-import {
-  channelsCollector,
-  configCollector,
-  hubCollector,
-  poolCollector,
-  supervisorCollector,
-  upstreamCollector,
-  watchCollector,
-} from "./others.ts";
+import { namedCollectors, supervisorCollector, watchCollector } from "./others.ts";
 import { Registry } from "./registry.ts";
 import { RequestMetrics } from "./requests.ts";
 import { ServerMetrics } from "./servers.ts";
 import type { MeasuredServer, MeasuredSupervisor } from "./sources.ts";
-import { promNames } from "./spelling.ts";
+import { spellingsOf } from "./spelling.ts";
 import { CONTENT_TYPES, endOf, formatFamily, formatFor, formatMetrics, type TextFormat } from "./text.ts";
 
 /** What is asked of a server when the last scrape was answered. */
@@ -138,7 +130,7 @@ export class Metrics implements Disposable {
    * ```
    */
   counter(name: string, options: InstrumentOptions): MetricCounter {
-    const definition = defined("counter", name, options, this.#isTaken);
+    const definition = defined("counter", name, options, (spelled) => this.#names.has(spelled));
     this.#take(definition);
     const family = this.#registry.values(definition);
     if (definition.labels.length === 0) family.of([]);
@@ -147,7 +139,7 @@ export class Metrics implements Disposable {
 
   /** A gauge of your own. @throws {OptionError} The name is taken, or it or an option can't be used. */
   gauge(name: string, options: GaugeOptions): MetricGauge {
-    const definition = defined("gauge", name, options, this.#isTaken);
+    const definition = defined("gauge", name, options, (spelled) => this.#names.has(spelled));
     const { value } = options;
     if (value !== undefined && (typeof value !== "function" || definition.labels.length > 0)) {
       throw new OptionError("value", `value must be a function, of a gauge without labels, got ${typeof value}`);
@@ -159,7 +151,7 @@ export class Metrics implements Disposable {
 
   /** A histogram of your own. @throws {OptionError} The name is taken, or it or an option can't be used. */
   histogram(name: string, options: HistogramOptions): MetricHistogram {
-    const definition = defined("histogram", name, options, this.#isTaken);
+    const definition = defined("histogram", name, options, (spelled) => this.#names.has(spelled));
     this.#take(definition);
     return histogramOf(this.#registry.histogram(definition));
   }
@@ -217,7 +209,8 @@ export class Metrics implements Disposable {
         return plain(405, "method not allowed\n", { allow: "GET, HEAD" });
       }
       const answer = await this.#answer(formatFor(request.headers.get("accept")));
-      if (this.#isOver && ctx?.server !== undefined) this.#saidAll(ctx.server);
+      // Who asks for the head alone has not been told.
+      if (request.method === "GET" && this.#isOver && ctx?.server !== undefined) this.#saidAll(ctx.server);
       return answer;
     });
   }
@@ -237,31 +230,25 @@ export class Metrics implements Disposable {
     this.close();
   }
 
-  readonly #isTaken = (name: string): boolean => this.#names.has(name);
-
-  /** Its names, those of its family and of its parts, are nobody else's. */
   #take(definition: MetricDefinition): void {
-    for (const name of promNames(definition)) this.#names.add(name);
+    for (const spelling of spellingsOf(definition)) this.#names.add(spelling);
   }
 
   #add(sources: MetricSources): void {
-    const { servers = [], hubs = {}, channels = {}, watch, config = {}, pools = {}, upstreams = {}, supervisor } =
-      sources;
-    for (const server of servers) this.#measure(server);
-    const named = [
-      ...Object.entries(hubs).map(([name, hub]) => hubCollector(name, hub)),
-      ...Object.entries(channels).map(([name, one]) => channelsCollector(name, one)),
-      ...Object.entries(config).map(([name, one]) => configCollector(name, one)),
-      ...Object.entries(pools).map(([name, pool]) => poolCollector(name, pool)),
-      ...Object.entries(upstreams).map(([name, upstream]) => upstreamCollector(name, upstream)),
+    const { servers = [], watch, supervisor } = sources;
+    const collectors = [
+      ...namedCollectors(sources),
       ...(watch === undefined ? [] : [watchCollector(watch)]),
       ...(supervisor === undefined ? [] : [supervisorCollector(supervisor)]),
     ];
-    for (const collector of named) this.#ends.push(this.#registry.collect(collector));
+    for (const server of servers) this.#measure(server);
+    for (const collector of collectors) this.#ends.push(this.#registry.collect(collector));
     if (supervisor !== undefined) this.#supervisors.push(supervisor);
   }
 
   #measure(server: MeasuredServer): void {
+    // Counted twice it would be told of twice.
+    if (this.#servers.includes(server)) return;
     const connections = new ServerMetrics(server, this.#registry);
     const observer = Object.assign(connections, { source: this });
     this.#servers.push(server);
@@ -300,7 +287,8 @@ export class Metrics implements Disposable {
 const ANSWER_TIME = 2000;
 
 /**
- * Options of a server that has metrics alone to answer: at the stop it waits for one more scrape, and no longer.
+ * Options of a server that has metrics alone to answer: at the stop it waits for one more scrape, and no longer. Under
+ * `run()` it waits behind the others' stops, whose requests go before: a `grace` given there must have room for both.
  *
  * @param wait Longest, in ms: the interval of scrapes, and a bit.
  * @throws {OptionError} It is no time.
@@ -310,9 +298,11 @@ const ANSWER_TIME = 2000;
  * await serveHttp({ port: 0, ...lastScrape(15_000) }, metrics.handler());
  * ```
  */
-export function lastScrape(wait: number): { lameDuck: number; acceptQuiet: number; grace: number } {
+export function lastScrape(
+  wait: number,
+): { lameDuck: number; acceptQuiet: number; grace: number; ownLameDuck: boolean } {
   const time = duration("wait", wait, 0);
-  return { lameDuck: time, acceptQuiet: time, grace: time + ANSWER_TIME };
+  return { lameDuck: time, acceptQuiet: time, grace: time + ANSWER_TIME, ownLameDuck: true };
 }
 
 function hasStopped(supervisor: MeasuredSupervisor): boolean {

@@ -21,7 +21,7 @@ import type {
 
 /** What is measured; names become labels. */
 export interface MetricSources {
-  /** Servers, known by their names: those of one name are counted together. @default none */
+  /** Servers, known by their names: those of one name are counted together, each once. @default none */
   readonly servers?: readonly MeasuredServer[];
   /** Hubs, by names of yours. @default none */
   readonly hubs?: Readonly<Record<string, MeasuredHub>>;
@@ -90,7 +90,7 @@ export function checkSources(sources: MetricSources): void {
     throw new OptionError("servers", `servers must be a list of servers, got ${typeof servers}`);
   }
   for (const server of servers) {
-    if (typeof server?.observe === "function") continue;
+    if (typeof server?.observe === "function" && typeof server.stats?.accepted === "number") continue;
     const hint = server instanceof Promise ? "a promise: await it before" : String(server);
     throw new OptionError("servers", `servers must be what serve() or serveHttp() gives, got ${hint}`);
   }

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { OptionError } from "../errors.ts";
 import type { MetricDefinition } from "../metric_snapshot.ts";
 import { CHANNELS, CONFIGS, HUBS, POOLS, PROCESS, SUPERVISORS, UPSTREAMS } from "./definitions.ts";
+import type { MetricSources } from "./metrics_options.ts";
 import type { Collector, Emit } from "./registry.ts";
 import type {
   MeasuredChannels,
@@ -144,4 +146,40 @@ export function supervisorCollector(supervisor: MeasuredSupervisor): Collector {
     emit(SUPERVISORS.reloadTime, reloads.time / 1000, name);
     emit(SUPERVISORS.reloadFailed, lastReload?.done === false ? 1 : 0, name);
   };
+}
+
+/**
+ * Those of all that has a name of the program's.
+ *
+ * @throws {OptionError} One has not what is counted of its kind: it is something else, or none at all.
+ */
+export function namedCollectors(sources: MetricSources): Collector[] {
+  const { hubs, channels, config, pools, upstreams } = sources;
+  return [
+    ...collectorsOf("hubs", hubs, hubCollector),
+    ...collectorsOf("channels", channels, channelsCollector),
+    ...collectorsOf("config", config, configCollector),
+    ...collectorsOf("pools", pools, poolCollector),
+    ...collectorsOf("upstreams", upstreams, upstreamCollector),
+  ];
+}
+
+function collectorsOf<T>(
+  option: string,
+  given: Readonly<Record<string, T>> = {},
+  make: (name: string, one: T) => Collector,
+): Collector[] {
+  return Object.entries(given).map(([name, one]) => {
+    const collector = make(name, one);
+    try {
+      collector(checkNumber);
+    } catch (cause) {
+      throw new OptionError(option, `${option}.${name} is none of ${option}, it has not what they count`, { cause });
+    }
+    return collector;
+  });
+}
+
+function checkNumber({ name }: MetricDefinition, value: unknown): void {
+  if (value !== null && typeof value !== "number") throw new TypeError(`${name} is ${typeof value}, not a number`);
 }

@@ -20,6 +20,8 @@ export class Registry {
   readonly #collectors: Set<Collector> = new Set();
   readonly #taps: Taps = { list: [], overflowed: 0 };
   readonly #failed: (error: unknown) => void;
+  /** Those whose values were none, and were told of. */
+  readonly #wrong: Set<MetricDefinition> = new Set();
 
   /** @param most Series of one metric. @param failed Hears what a collector throws. */
   constructor(most: number, failed: (error: unknown) => void) {
@@ -68,7 +70,7 @@ export class Registry {
     const looked: Map<MetricDefinition, Family<Cell>> = new Map();
     const emit: Emit = (definition, value, ...labels) => {
       if (value === null) return;
-      if (typeof value !== "number") throw new TypeError(`${definition.name} holds numbers, got ${gotNumber(value)}`);
+      if (typeof value !== "number") return this.#refuse(definition, value);
       let family = looked.get(definition);
       if (family === undefined) {
         family = new Family(definition, this.#most, this.#taps, () => new Cell(NaN));
@@ -86,6 +88,16 @@ export class Registry {
     }
     const families = [...this.#kept.values(), ...looked.values()].map((family) => family.snapshot());
     return families.filter(({ series }) => series.length > 0);
+  }
+
+  /** Costs its own series, and one record. */
+  #refuse(definition: MetricDefinition, value: unknown): void {
+    // Nobody else waits for it.
+    if (value instanceof Promise) value.catch(() => {});
+    if (this.#wrong.has(definition)) return;
+    this.#wrong.add(definition);
+    const got = value instanceof Promise ? "a promise" : gotNumber(value);
+    this.#failed(new TypeError(`${definition.name} holds numbers, give one at once, got ${got}`));
   }
 
   #family(definition: MetricDefinition, make: (labels: readonly string[] | null) => Cell | HistogramCell): Family {

@@ -26,7 +26,8 @@ export function unitOf({ unit, kind }: Pick<MetricDefinition, "unit" | "kind">):
 
 /** Its family: the name without `_total`. */
 export function familyName(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): string {
-  const name = underscored(definition.name);
+  const spelled = underscored(definition.name);
+  const name = definition.kind === "counter" ? spelled.replace(/_total$/, "") : spelled;
   const unit = unitOf(definition);
   return unit === "" || name.endsWith(`_${unit}`) ? name : `${name}_${unit}`;
 }
@@ -36,10 +37,11 @@ export function promName(definition: Pick<MetricDefinition, "name" | "unit" | "k
   return definition.kind === "counter" ? `${familyName(definition)}_total` : familyName(definition);
 }
 
-/** All names that are its own, in either format: two metrics that share one make a text that nobody takes. */
-export function promNames(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): readonly string[] {
-  const family = familyName(definition);
-  if (definition.kind === "gauge") return [family];
-  const endings = definition.kind === "counter" ? ["_total", "_created"] : ["_bucket", "_count", "_sum", "_created"];
-  return [family, ...endings.map((ending) => family + ending)];
+/** All names that it has in either format: no other metric may have one of them. */
+export function spellingsOf(definition: Pick<MetricDefinition, "name" | "unit" | "kind">): string[] {
+  const name = familyName(definition);
+  if (definition.kind === "counter") return [name, `${name}_total`, `${name}_created`];
+  return definition.kind === "gauge"
+    ? [name]
+    : [name, ...["_bucket", "_sum", "_count", "_created"].map((part) => name + part)];
 }

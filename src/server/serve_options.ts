@@ -160,6 +160,12 @@ export interface ServeOptions extends ListenOptions, ConnOptions, AdmissionOptio
   onStateChange?: (conn: Conn, from: ConnState, to: ConnState) => void;
   /** Sees each phase of a drain as it begins. @default none */
   onDrainPhase?: (phase: DrainPhase) => void;
+  /**
+   * The lame duck waits for somebody who comes to this server, as `lastScrape()` does: `run()` leaves it as it is, and
+   * begins it when those that stop before have stopped. It is as long as what is left of the budget has room for.
+   * @default false
+   */
+  ownLameDuck?: boolean;
 }
 
 /** What may change while the server runs. */
@@ -232,6 +238,7 @@ export const SERVE_NAMES: Names<ServeOptions> = {
   goodbye: true,
   onStateChange: true,
   onDrainPhase: true,
+  ownLameDuck: true,
 };
 
 /** Names of `ConfigureOptions`. */
@@ -254,6 +261,8 @@ export interface AdmissionLimits {
 export interface DrainLimits {
   readonly grace: number;
   readonly lameDuck: number;
+  /** It is no part of another stop's. */
+  readonly ownLameDuck: boolean;
   readonly acceptQuiet: number;
   readonly quiet: number;
   readonly idleGrace: number;
@@ -385,7 +394,10 @@ export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimit
 }
 
 /** Checks how to stop; what is not given comes from `base`. */
-export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLimits {
+export function drainLimits(
+  options: Pick<ServeOptions, keyof DrainOptions | "ownLameDuck">,
+  base?: DrainLimits,
+): DrainLimits {
   const grace = duration("grace", options.grace, base?.grace ?? 10_000);
   const lameDuck = duration("lameDuck", options.lameDuck, base?.lameDuck ?? 0);
   const regraced = options.grace !== undefined || base === undefined;
@@ -395,6 +407,7 @@ export function drainLimits(options: DrainOptions, base?: DrainLimits): DrainLim
   return {
     grace,
     lameDuck,
+    ownLameDuck: base?.ownLameDuck ?? yesOrNo("ownLameDuck", options.ownLameDuck, false),
     acceptQuiet: duration(
       "acceptQuiet",
       options.acceptQuiet,

@@ -425,7 +425,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   checkShutdown(options: ShutdownOptions): ShutdownBudget {
     const [limits] = this.#layOut(options);
-    return { grace: limits.grace, least: leastBudget(limits, hooksBudget(this.hooks)) };
+    const wait = limits.ownLameDuck ? limits.lameDuck : 0;
+    return { grace: limits.grace, wait, least: leastBudget(limits, hooksBudget(this.hooks)) };
   }
 
   expectStop(on: boolean = true): void {
@@ -434,11 +435,14 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
 
   #layOut(options: ShutdownOptions): [DrainLimits, DrainSchedule] {
     checkNames("shutdown()", options, SHUTDOWN_NAMES);
-    const asked = drainLimits(options, this.#drainLimits);
+    // Only who stops several servers keeps a part for others.
+    const isOwn = this.#drainLimits.ownLameDuck && options.reserve !== undefined;
+    const { lameDuck, acceptQuiet } = isOwn ? this.#drainLimits : options;
+    const asked = drainLimits({ ...options, lameDuck, acceptQuiet }, this.#drainLimits);
     // Who has a successor on the same socket need not wait until balancers have noticed.
     const given = this.adapter?.parent?.isSucceeded === true ? { ...asked, lameDuck: 0, acceptQuiet: 0 } : asked;
     const hookTime = hooksBudget(this.hooks) + duration("reserve", options.reserve, 0);
-    const limits = options.begun === undefined
+    const limits = options.begun === undefined && !isOwn
       ? given
       : lateLimits(given, duration("begun", options.begun, 0), hookTime);
     return [limits, drainSchedule(limits, hookTime)];

@@ -51,8 +51,8 @@ export interface ShutdownOptions extends DrainOptions {
   /** Part of `grace` that the caller keeps for work after this drain, in ms. @default 0 */
   reserve?: number;
   /**
-   * It begins late: the stop that it is a part of began so long ago, in ms. The lame duck counts from there, and
-   * courtesies shrink to what `grace` has room for. @default it is no part of another stop
+   * It begins late: the stop that it is a part of began so long ago, in ms. The lame duck counts from there, unless it
+   * is the server's own, and courtesies shrink to what `grace` has room for. @default it is no part of another stop
    */
   begun?: number;
 }
@@ -61,6 +61,8 @@ export interface ShutdownOptions extends DrainOptions {
 export interface ShutdownBudget {
   /** All of it. */
   readonly grace: number;
+  /** Of it, the lame duck that begins behind other servers' stops: see `ownLameDuck`. */
+  readonly wait: number;
   /** What a stop that begins late would need at the least. */
   readonly least: number;
 }

@@ -210,6 +210,21 @@ describe("Metrics of connections and drains", () => {
   });
 });
 
+describe("a server that is given twice", () => {
+  it("is counted once", async () => {
+    await using w = await httpWorld(() => reply("ok"));
+    const metrics = new Metrics({ servers: [w.server, w.server] });
+    metrics.add({ servers: [w.server] });
+    await w.ask(request("/"));
+    const text = await metrics.text();
+    assertEquals(valueOf(text, 'sluice_accepted_connections_total{sluice_server="http"}'), 1);
+    assertEquals(valueOf(text, 'sluice_ready{sluice_server="http"}'), 1);
+    const [line] = linesOf(text, "http_server_request_duration_seconds_count");
+    assertEquals(line.split(" ")[1], "1");
+    metrics.close();
+  });
+});
+
 describe("Metrics of WebSockets and hubs", () => {
   it("tells how many there are, what they send, and how they end", async () => {
     await using w = await wsWorld(echo);
@@ -282,6 +297,7 @@ describe("metrics of one's own", () => {
     orders.add(2, { kind: "book" });
     orders.add(1, { kind: 'a"b\\c\nd' });
     metrics.counter("shop.visits", { help: "Visits." });
+    metrics.counter("shop.bytes.total", { help: "Bytes.", unit: "By" }).add(4);
     const stock = metrics.gauge("shop.stock", { help: "Stock.", unit: "By" });
     stock.set(10);
     stock.add(-3);
@@ -294,6 +310,7 @@ describe("metrics of one's own", () => {
       'shop_orders_total{kind="book"} 3',
     ]);
     assertEquals(linesOf(text, "shop_visits_total"), ["shop_visits_total 0"]);
+    assertEquals(linesOf(text, "shop_bytes"), ["shop_bytes_total 4"]);
     assertEquals(linesOf(text, "shop_stock"), ["shop_stock_bytes 7"]);
     assertEquals(linesOf(text, "shop_open"), ["shop_open 1"]);
     assertEquals(linesOf(text, "shop_wait"), [
@@ -308,9 +325,15 @@ describe("metrics of one's own", () => {
   it("refuse what makes no sense", () => {
     const metrics = new Metrics();
     const counter = metrics.counter("shop.orders", { help: "Orders.", labels: ["kind"] });
+    metrics.histogram("hh", { help: "Spread." });
+    metrics.gauge("kk_sum", { help: "Of nothing." });
     const bad: [string, () => unknown][] = [
       ["There is a metric shop_orders_total already", () => metrics.counter("shop_orders", { help: "Again." })],
       ["There is a metric", () => metrics.histogram("http.server.request.duration", { help: "Ours.", unit: "s" })],
+      ["There is a metric hh_count already", () => metrics.gauge("hh.count", { help: "Of hh." })],
+      ["There is a metric kk_sum already", () => metrics.histogram("kk", { help: "Spread." })],
+      ["There is a metric shop_orders already", () => metrics.gauge("shop.orders", { help: "Orders." })],
+      ["There is a metric", () => metrics.gauge("http.server.request.duration.seconds.sum", { help: "Ours." })],
       ["name must be", () => metrics.counter("1st", { help: "No." })],
       ["help must be", () => metrics.counter("a", { help: "" })],
       ["labels must be names", () => metrics.counter("a", { help: "No.", labels: ["le"] })],
@@ -322,7 +345,7 @@ describe("metrics of one's own", () => {
       ["across must be", () => metrics.gauge("a", { help: "No.", across: "all" as never })],
       ["can only grow", () => counter.add(-1, { kind: "book" })],
       ["can only grow", () => counter.add(NaN, { kind: "book" })],
-      ["can only grow", () => counter.add("5" as never, { kind: "book" })],
+      ["can only grow", () => counter.add("1" as never, { kind: "book" })],
       ["has no label knid", () => counter.add(1, { knid: "book" })],
       ["holds numbers", () => metrics.gauge("b", { help: "No." }).set("1" as never)],
     ];
@@ -381,6 +404,30 @@ describe("metrics of one's own", () => {
   });
 });
 
+describe("values that are looked up", () => {
+  it("cost their own series and one record where they are no numbers, and the answer goes on", async () => {
+    const records: string[] = [];
+    const logger = {
+      ...silentLogger,
+      error: (_: string, fields?: object) => void records.push(String((fields as { error: Error }).error.message)),
+    };
+    const metrics = new Metrics({ logger });
+    const values = { nothing: undefined, text: "5", later: Promise.reject(new Error("boom")), one: 1 };
+    for (const [name, value] of Object.entries(values)) {
+      metrics.gauge(name, { help: "Looked up.", value: () => value as never });
+    }
+    for (let scrape = 0; scrape < 2; scrape++) {
+      const answer = await metrics.handler()(new Request("http://test/metrics"));
+      const text = await answer.text();
+      assertEquals(answer.status, 200);
+      assertStringIncludes(text, "\none 1\n");
+      for (const name of ["nothing", "text", "later"]) assertEquals(linesOf(text, name), []);
+    }
+    assertEquals(records.map((message) => message.split(" ")[0]), ["nothing", "text", "later"]);
+    assertStringIncludes(records[2], "got a promise");
+  });
+});
+
 describe("metrics.handler()", () => {
   it("answers in the format that is asked for", async () => {
     const metrics = new Metrics();
@@ -432,6 +479,8 @@ describe("metrics.handler()", () => {
     let isOver = false;
     void s.server.shutdown().then(() => isOver = true);
     await s.pass(1000);
+    await s.ask(request("/metrics", { method: "HEAD" }));
+    await s.pass(2000);
     assertEquals(isOver, false);
     const peer = await s.ask(request("/metrics"));
     assertStringIncludes(peer.text, 'sluice_drains_total{outcome="clean",sluice_server="http"} 1');
@@ -467,6 +516,7 @@ describe("metrics.handler()", () => {
 
 describe("new Metrics()", () => {
   it("refuses what can't be measured", () => {
+    const server = createHttpServer({ logger: silentLogger }, () => reply("ok"));
     const bad: [unknown, string][] = [
       [{ server: [] }, "server"],
       [{ servers: {} }, "servers must be a list"],
@@ -477,6 +527,12 @@ describe("new Metrics()", () => {
       [{ channels: [] }, "channels must be an object of names"],
       [{ config: { a: 1 } }, "config.a has no status"],
       [{ watch: {} }, "watch must be what watchResources() gives"],
+      [{ pools: { a: server } }, "pools.a is none of pools"],
+      [{ hubs: { a: server } }, "hubs.a is none of hubs"],
+      [{ channels: { a: server } }, "channels.a is none of channels"],
+      [{ upstreams: { a: new Hub() } }, "upstreams.a is none of upstreams"],
+      [{ config: { a: { status: 200 } } }, "config.a is none of config"],
+      [{ servers: [{ observe() {} }] }, "servers must be what serve()"],
       [{ supervisor: {} }, "supervisor must be what supervise() gives"],
       [{ maxSeries: 0 }, "maxSeries"],
     ];

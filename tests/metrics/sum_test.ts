@@ -53,6 +53,19 @@ describe("MetricSum", () => {
     assertEquals(gone.families.length, 2);
   });
 
+  it("names each worker once where a sum is added to another", () => {
+    const workers = new MetricSum();
+    workers.add(told(1, 10), "1");
+    workers.add(told(1, 20), "2");
+    const all = new MetricSum();
+    all.add(workers.families, "");
+    all.add(told(1, 30), "supervisor");
+    const family = all.families.find(({ definition }) => definition.name === "d")!;
+    assertEquals(family.definition.labels, ["sluice.worker"]);
+    assertEquals(family.series.map(({ labels }) => labels), [["1"], ["2"], ["supervisor"]]);
+    assertEquals(family.series.map(({ value }) => value), [10, 20, 30]);
+  });
+
   it("has no more series than one process", () => {
     const sum = new MetricSum();
     for (let worker = 0; worker < 3; worker++) {

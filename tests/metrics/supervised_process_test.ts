@@ -96,7 +96,8 @@ describe("sluice run --metrics", () => {
     let orders = await metered.orderOfBoth();
     const first = await metered.text();
     assertEquals(valueOf(first, ORDERS), orders);
-    assertEquals(first.match(/^process_uptime_seconds\{sluice_worker="[12]"\}/gm)?.length, 2);
+    const uptimes = Array.from(first.matchAll(/^process_uptime_seconds\{(.*)\} /gm), ([, labels]) => labels).sort();
+    assertEquals(uptimes, ['sluice_worker="1"', 'sluice_worker="2"', 'sluice_worker="supervisor"']);
     assertEquals(first.match(/^test_highest /gm)?.length, 1);
     assertEquals(valueOf(first, 'sluice_supervisor_wanted_workers{sluice_supervisor="metered_server"}'), 2);
 

@@ -53,7 +53,8 @@ export class MetricsPort {
   async lastScraped(): Promise<void> {
     if (this.#wait === 0) return;
     const { lastScrape } = await import("../../metrics/mod.ts");
-    await this.#server.shutdown(lastScrape(this.#wait));
+    const { lameDuck, acceptQuiet, grace } = lastScrape(this.#wait);
+    await this.#server.shutdown({ lameDuck, acceptQuiet, grace });
   }
 
   async close(): Promise<void> {

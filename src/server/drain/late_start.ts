@@ -15,14 +15,18 @@ export function leastBudget({ quiet, abortGrace, grace }: DrainLimits, hookTime:
 }
 
 /**
- * The limits of a drain that begins `begun` ms after the stop of which it is a part: the lame duck began with that, and
- * courtesies shrink to what there is room for.
+ * The limits of a drain that begins `begun` ms after the stop of which it is a part: the lame duck began with that unless
+ * it is the server's own, and courtesies shrink to what there is room for.
  */
 export function lateLimits(limits: DrainLimits, begun: number, hookTime: number): DrainLimits {
   const { grace, quiet, abortGrace } = limits;
-  const lameDuck = Math.max(0, limits.lameDuck - begun);
+  const most = grace - reportMargin(grace) - hookTime - abortGrace;
+  const lameDuck = Math.max(
+    0,
+    limits.ownLameDuck ? Math.min(limits.lameDuck, most - 2 * quiet) : limits.lameDuck - begun,
+  );
   const patience = Math.min(limits.patience, grace / 2);
-  const room = grace - reportMargin(grace) - hookTime - abortGrace - lameDuck;
+  const room = most - lameDuck;
   return {
     ...limits,
     lameDuck,

@@ -21,7 +21,7 @@ export interface RunHook {
   readonly timeout?: number;
 }
 
-/** How to run servers; drain options given here go before the servers' own. */
+/** How to run servers; drain options given here go before the servers' own, but for the lame duck of `lastScrape()`. */
 export interface RunOptions extends DrainOptions {
   /** Signals that begin the drain, among SIGINT, SIGTERM, SIGHUP, SIGQUIT. @default ["SIGINT", "SIGTERM"] */
   signals?: readonly string[];

@@ -16,7 +16,7 @@ export type PlannedServer = Pick<Server, "name" | "checkShutdown">;
  */
 export class StagePlan<T extends PlannedServer> {
   readonly stages: readonly (readonly T[])[];
-  /** Budget of the whole stop, in ms: the one given, or the longest of the servers' own. */
+  /** Budget of the whole stop, in ms: the one given; or the longest of the servers' own, and a wait behind them. */
   readonly grace: number;
   readonly #options: DrainOptions;
   /** For work after the last stage, in ms. */
@@ -32,7 +32,10 @@ export class StagePlan<T extends PlannedServer> {
     const budgets = stages.map((stage) => stage.map((server) => server.checkShutdown({ ...options, reserve })));
     this.#own = new Map(stages.flatMap((stage, i) => stage.map((server, j) => [server, budgets[i][j].grace] as const)));
     this.#shares = budgets.map((stage) => Math.max(...stage.map(({ least }) => least)));
-    this.grace = Math.max(0, ...this.#own.values());
+    const all = budgets.flat();
+    const wait = options.grace === undefined ? Math.max(0, ...all.map((budget) => budget.wait)) : 0;
+    const longest = Math.max(0, ...all.filter((budget) => budget.wait === 0).map(({ grace }) => grace)) + wait;
+    this.grace = Math.max(longest, ...this.#own.values());
     if (stages.length > 1) this.#check();
   }
 

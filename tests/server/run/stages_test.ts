@@ -15,6 +15,7 @@ import {
   silentLogger,
 } from "../../../mod.ts";
 import { healthHandler, type HealthOptions, livez, readyz, reply, serveHttp } from "../../../src/http/mod.ts";
+import { lastScrape } from "../../../src/metrics/mod.ts";
 import { stagesGiven, stagesOf } from "../../../src/server/run/stages.ts";
 import { Client, echoLines, World } from "../../support/world.ts";
 
@@ -179,6 +180,42 @@ describe("run() in stages", () => {
     fleet.adapter.raise("SIGTERM");
     await fleet.until(report);
     assertLess(fleet.clock.now() - began, 320);
+  });
+
+  it("waits for a last scrape behind the others' stops, whatever lame duck they have, as long as it was told", async () => {
+    for (
+      const options of [{ grace: undefined }, { grace: undefined, lameDuck: 300 }, { lameDuck: 300, grace: 20_000 }]
+    ) {
+      await using fleet = new Fleet();
+      let leave = (): void => {};
+      const api = await fleet.serve("api", () => new Promise<void>((resolve) => leave = resolve));
+      const probes = await fleet.probes({}, lastScrape(3000));
+      await fleet.dial(api);
+      const report = fleet.run([api, probes], { patience: 9000, ...options });
+      await fleet.clock.settle();
+      fleet.adapter.raise("SIGTERM");
+      await fleet.pass(6000);
+      leave();
+      await fleet.until(api.closed);
+      const began = fleet.clock.now();
+      await fleet.pass(1000);
+      assertEquals(await fleet.probe(probes, "/livez"), "200, close");
+      await fleet.until(report, 5000);
+      const took = fleet.clock.now() - began;
+      assert(took >= 3000 && took < 4500, `${took} ms`);
+    }
+  });
+
+  it("gives a last scrape what is left of a grace that was given", async () => {
+    await using fleet = new Fleet();
+    const [api, probes] = [await fleet.serve("api"), await fleet.probes({}, lastScrape(15_000))];
+    const report = fleet.run([api, probes], { grace: 4000, lameDuck: 300 });
+    await fleet.clock.settle();
+    const began = fleet.clock.now();
+    fleet.adapter.raise("SIGTERM");
+    await fleet.until(report, 30_000);
+    const took = fleet.clock.now() - began;
+    assert(took > 2500 && took <= 4000, `${took} ms`);
   });
 
   it("leaves a later stage its share when an earlier one uses all of its time", async () => {
