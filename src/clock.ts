@@ -34,7 +34,7 @@ export const systemClock: Clock = {
   now,
   setTimer,
   setIdleTimer(fn, delay) {
-    const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
+    const timer = setTimeout(fn, possible(delay));
     // An object on the three runtimes; the web's timers are numbers.
     (timer as { unref?(): void }).unref?.();
     return () => clearTimeout(timer);
@@ -47,8 +47,13 @@ function now(): number {
   return performance.now();
 }
 
+/** What is due may be past by now, and a runtime warns of a negative delay on standard error (Node 22, Deno 2.9). */
+function possible(delay: number): number {
+  return Math.max(0, Math.min(delay, MAX_TIMER_DELAY));
+}
+
 function setTimer(fn: () => void, delay: number): () => void {
-  const timer = setTimeout(fn, Math.min(delay, MAX_TIMER_DELAY));
+  const timer = setTimeout(fn, possible(delay));
   return () => clearTimeout(timer);
 }
 

@@ -7,6 +7,7 @@ import { OptionError } from "../errors.ts";
 import { frames } from "../framing/framed.ts";
 import { lengthPrefixDecoder } from "../framing/length_prefix.ts";
 import { checkNames, type Names } from "../names.ts";
+import { checkObserver, Observers } from "../observers.ts";
 import { Semaphore } from "../sync.ts";
 import { yesOrNo } from "../validate.ts";
 import type { Conn } from "../server/conn/conn.ts";
@@ -30,6 +31,7 @@ import type {
   SendToOptions,
 } from "./channels_api.ts";
 import { ChannelError } from "./channels_errors.ts";
+import { CHANNELS_EVENTS, type ChannelsObserver } from "./channels_observer.ts";
 import { type ChannelsSettings, channelsSettings, checkAccept } from "./channels_settings.ts";
 import type { Appended, ChannelLog, NewEntry } from "./log/log_api.ts";
 import { sizeOf } from "../text_size.ts";
@@ -44,6 +46,7 @@ import { headersOf, idOf, keptOf, ownerNamed } from "./server/given.ts";
 import { Link, type LinkWorld } from "./server/link.ts";
 import type { Publisher } from "./server/message_context.ts";
 import { Notices } from "./server/notices.ts";
+import { type Destination, sendObserved } from "./server/observed.ts";
 import { Pace } from "./server/pace.ts";
 import { Patterns } from "./server/patterns.ts";
 import { ConnPeer, WebSocketPeer } from "./server/peer.ts";
@@ -83,6 +86,7 @@ export class Channels implements AsyncDisposable {
   readonly #settings: ChannelsSettings;
   readonly #log: ChannelLog;
   readonly #counts: ChannelCounts = new ChannelCounts();
+  readonly #observers: Observers<ChannelsObserver>;
   readonly #notices: Notices;
   readonly #sessions: Sessions;
   readonly #presence: Presence;
@@ -112,6 +116,7 @@ export class Channels implements AsyncDisposable {
       counts.failures++;
       logger.error(what, { instance, error });
     };
+    this.#observers = new Observers((error) => logger.error("An observer failed", { instance, error }));
     this.#notices = new Notices(log, clock, settings.checkEvery, failed);
     const signer = new Signer(settings.secrets);
     const pace = new Pace(clock);
@@ -154,7 +159,10 @@ export class Channels implements AsyncDisposable {
       expiry: settings.session.expiry,
       failed,
       ready: () => this.#start(),
-      fence: (other, session, generation) => tell(log, instanceStream(other), { type: "fence", session, generation }),
+      fence: (other, session, generation) => {
+        const fence = { type: "fence", session, generation } as const;
+        return other === null ? tell(log, ALL, { ...fence, at: instance }) : tell(log, instanceStream(other), fence);
+      },
     }, [this.#direct, this.#presence]);
     this.#cluster = new Cluster({
       log,
@@ -180,6 +188,7 @@ export class Channels implements AsyncDisposable {
       pace,
       feeds,
       counts,
+      observers: this.#observers,
       sessions: this.#sessions,
       presence: this.#presence,
       direct: this.#direct,
@@ -266,7 +275,10 @@ export class Channels implements AsyncDisposable {
       },
     });
     try {
-      await stream.forEach((frame) => link.received(messageOf(frame)));
+      await stream.forEach((frame) => {
+        const acting = link.received(messageOf(frame));
+        return acting === undefined ? peer.room() : acting.then(() => peer.room());
+      });
     } finally {
       link.gone();
     }
@@ -339,6 +351,17 @@ export class Channels implements AsyncDisposable {
     return unavailable(user !== null ? this.#revokeUser(user) : this.#revokeSession(session!));
   }
 
+  /**
+   * Lets one hear of what is published here, and of what clients say to the application, until the function that this
+   * gives is called.
+   *
+   * @throws {OptionError} It hears of nothing that there is.
+   */
+  observe(observer: ChannelsObserver): () => void {
+    checkObserver(observer, CHANNELS_EVENTS);
+    return this.#observers.add(observer);
+  }
+
   /** Tells the other instances that this one is about to leave. `close()` does it as well. */
   async drain(): Promise<void> {
     await this.#start();
@@ -388,13 +411,17 @@ export class Channels implements AsyncDisposable {
   }
 
   #heard(message: ControlMessage): void {
-    if (message.type === "fence") this.#sessions.moved(message.session, message.generation);
+    if (message.type === "fence") this.#heardFence(message);
     else if (message.type === "revoke") this.#sessions.endRevoked(message.session);
     else if (message.type === "revokeUser") this.#sessions.endRevokedUser(message.user);
     else if (message.type === "arrived") this.#presence.arrived(message.session, message.turn, message.channels);
     else if (message.type === "created") this.#patterns.appeared(message.channel);
     else if (message.type === "settled") this.#direct.heard(message);
     else this.#heardOf({ instance: message.instance, state: message.state });
+  }
+
+  #heardFence({ session, generation, at }: Extract<ControlMessage, { type: "fence" }>): void {
+    if (at !== this.instance) this.#sessions.moved(session, generation);
   }
 
   #heardOf(state: InstanceState): void {
@@ -419,12 +446,20 @@ export class Channels implements AsyncDisposable {
   }
 
   #publish(id: string | null, channel: string, data: ChannelData, { headers }: PublishOptions): Promise<Published> {
-    return this.#append(checkChannel(channel), this.#entryOf(data, headers), id);
+    checkChannel(channel);
+    const entry = this.#entryOf(data, headers);
+    return this.#send({ channel, recipient: null }, entry, (sent) => this.#append(channel, sent, id));
   }
 
   #sendTo(id: string | null, recipient: Recipient, data: ChannelData, options: SendToOptions): Promise<void> {
     const stream = streamOf(recipient);
-    return this.#queue(stream, id, this.#entryOf(data, options.headers), options);
+    const entry = this.#entryOf(data, options.headers);
+    return this.#send({ channel: null, recipient }, entry, (sent) => this.#queue(stream, id, sent, options));
+  }
+
+  #send<T>(to: Omit<Destination, "bytes">, entry: NewEntry, send: (entry: NewEntry) => Promise<T>): Promise<T> {
+    if (this.#observers.list === null) return send(entry);
+    return sendObserved(this.#observers, { ...to, bytes: sizeOf(entry.data) }, entry, send);
   }
 
   async #queue(stream: string, id: string | null, entry: NewEntry, { ack = false, signal }: SendToOptions) {
@@ -507,7 +542,7 @@ function worldOf(
   parts:
     & Pick<
       LinkWorld,
-      "signer" | "pace" | "feeds" | "counts" | "sessions" | "presence" | "direct" | "failed" | "watch"
+      "signer" | "pace" | "feeds" | "counts" | "observers" | "sessions" | "presence" | "direct" | "failed" | "watch"
     >
     & {
       readonly publisher: Publisher;

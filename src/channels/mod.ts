@@ -18,6 +18,7 @@
  */
 export { Channels } from "./channels.ts";
 export { ChannelError } from "./channels_errors.ts";
+export type { ChannelsObserver, ObservedMessage, ObservedPublish } from "./channels_observer.ts";
 export { type FileLog, fileLog } from "./log/file/file_log.ts";
 export type { FileLogOptions } from "./log/file/file_options.ts";
 export type { FileAccess, FolderLock, OpenFile } from "../files.ts";

@@ -8,6 +8,7 @@ import type { Conn } from "../server/conn/conn.ts";
 import type { ConfigureOptions, ServeOptions } from "../server/serve_options.ts";
 import type { Server } from "../server/server_api.ts";
 import type { Address } from "../endpoint.ts";
+import type { Logger } from "../log.ts";
 import type { AccessLogOptions } from "./extras/access_log.ts";
 import type { RefusalReason } from "./http_errors.ts";
 import type { HttpObserver } from "./http_observer.ts";
@@ -61,6 +62,16 @@ export interface HttpContext extends HandlerContext {
   route: string;
   /** W3C Trace Context: the caller's trace continued, or one that begins here. */
   readonly traceparent: string;
+  /**
+   * What other libraries have added to the caller's trace: the caller's `tracestate`, if it is valid. It goes along with
+   * `traceparent`: see `traceHeaders()`. Empty for none.
+   */
+  readonly tracestate: string;
+  /**
+   * The server's logger, for what is said of this request: its records have the fields `request`, `trace_id` and
+   * `span_id`.
+   */
+  readonly log: Required<Logger>;
   /** Trailer fields of the request; null until its body was read to the end, and if there were none. */
   readonly trailers: Headers | null;
   /** The drain waits for this promise; what it rejects with is logged. */

@@ -40,6 +40,10 @@ export interface ObservedRequest {
    * `began`. @throws {OptionError} It is no `traceparent`.
    */
   traceparent: string;
+  /**
+   * The same for `ctx.tracestate`: set it behind `traceparent`. One that is invalid is as none.
+   */
+  tracestate: string;
   /** Status of the answer; 0 as long as there is none. */
   readonly status: number;
   /** From the head's arrival to the answer's last byte, or up to now, in ms. */
@@ -48,8 +52,10 @@ export interface ObservedRequest {
   readonly bytesIn: number;
   /** Bytes of the answer's body. */
   readonly bytesOut: number;
-  /** What made it fail; undefined if nothing did. */
+  /** What made its answer fail, so that the client has not got all of it; undefined if nothing did. */
   readonly error: unknown;
+  /** What its handler threw, which was logged and answered for; undefined if it did not, or was not to blame. */
+  readonly fault: unknown;
   /** The protocol that its connection was handed over to, such as `websocket`; empty for none. */
   readonly upgrade: string;
   /** A field of the head, several joined by a comma; null if there is none. */

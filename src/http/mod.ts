@@ -45,6 +45,7 @@ export { contextOf } from "./request/context_of.ts";
 export { nativeRequest } from "./request/request.ts";
 export type { EndedUpgrade, HttpObserver, ObservedRequest, RefusedRequest } from "./http_observer.ts";
 export type { Sample } from "./extras/sampling.ts";
+export { traceHeaders } from "./extras/trace_headers.ts";
 export { createHttpServer, serveHttp } from "./server.ts";
 export type {
   HeaderFields,

@@ -3,17 +3,11 @@
  *
  * @module
  */
+import { errorType, methodOf, METHODS } from "../conventions.ts";
 import type { HttpObserver, ObservedRequest } from "../http/mod.ts";
 import { HTTP, WEBSOCKETS } from "./definitions.ts";
-import { errorType } from "./error_type.ts";
 import type { Cell, Family, HistogramCell } from "./family.ts";
 import type { Registry } from "./registry.ts";
-
-/** Those of the conventions; all others are one, or any client could make as many series as it likes. */
-const METHODS: ReadonlySet<string> = new Set([
-  ...["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"],
-]);
-const OTHER_METHOD = "_OTHER";
 
 /** A duration's series, and whose requests it is. */
 interface RequestCell {
@@ -114,8 +108,4 @@ export class RequestMetrics implements HttpObserver {
 function fits(cell: RequestCell, request: ObservedRequest): boolean {
   return cell.status === request.status && cell.method === request.method && cell.route === request.route &&
     cell.protocol === request.protocol && cell.scheme === request.scheme;
-}
-
-function methodOf(method: string): string {
-  return METHODS.has(method) ? method : OTHER_METHOD;
 }

@@ -3,9 +3,9 @@
  *
  * @module
  */
+import { errorType } from "../conventions.ts";
 import type { DrainPhase, DrainReport, EndedConn, EndedHandshake, ServerObserver } from "../../mod.ts";
 import { CONNECTIONS, DRAINS, HTTP, WEBSOCKETS } from "./definitions.ts";
-import { errorType } from "./error_type.ts";
 import type { Cell, Family, HistogramCell } from "./family.ts";
 import type { Emit, Registry } from "./registry.ts";
 import type { MeasuredServer } from "./sources.ts";

@@ -390,7 +390,8 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     handling.then(() => this.handlerLeft(conn), (error) => this.handlerFailed(conn, error));
   }
 
-  waitUntil(work: Promise<unknown>): void {
+  /** @param log Hears of its failure, if it is not the server's. */
+  waitUntil(work: Promise<unknown>, log: () => Required<Logger> = () => this.log): void {
     checkPromise("waitUntil()", work);
     this.work++;
     const done = (): void => {
@@ -399,7 +400,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     };
     // Of a promise of its own: somebody else's thenable may settle twice, or throw.
     Promise.resolve(work).then(done, (error) => {
-      this.log.error("Work left behind by a handler failed", { server: this.name, error });
+      log().error("Work left behind by a handler failed", { server: this.name, error });
       done();
     });
   }

@@ -112,3 +112,23 @@ describe("systemClock", () => {
     assertEquals(wrong, false);
   });
 });
+
+describe("systemClock", () => {
+  it("never asks for a delay that a runtime warns of", () => {
+    const asked: (number | undefined)[] = [];
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = ((fn: () => void, delay?: number) => {
+      asked.push(delay);
+      return setTimeout(fn, 0);
+    }) as typeof globalThis.setTimeout;
+    try {
+      for (const delay of [-0.007, -5, 3, Infinity]) {
+        systemClock.setTimer(() => {}, delay)();
+        systemClock.setIdleTimer!(() => {}, delay)();
+      }
+    } finally {
+      globalThis.setTimeout = setTimeout;
+    }
+    assertEquals(asked, [0, 0, 0, 0, 3, 3, MAX_TIMER_DELAY, MAX_TIMER_DELAY]);
+  });
+});

@@ -46,6 +46,27 @@ function followed(promise: Promise<unknown>): { state: string } {
 }
 
 describe("a direct message", () => {
+  it("is acknowledged in its turn: a flood of acknowledgements waits for the log", async () => {
+    const { w, ends, all: [one] } = await shared(1, { session: { window: 10 } });
+    await using _ = w;
+    const ada = await w.client({ token: "ada" }, one);
+    await one.channels.sendTo("ada", "x");
+    await ada.next("d");
+    await w.quiet();
+    let asked = 0;
+    ends[0].faults.call = (name) => name === "read" ? (asked++, 20) : null;
+    const epoch = idOf(ada, "x").split(".")[1];
+    for (let i = 0; i < 4; i++) ada.say(["ack", Array.from({ length: 500 }, (_, at) => `u${at + 2}.${epoch}`)]);
+    ada.say(["ack", [idOf(ada, "x")]], ["unsub", []]);
+    await w.quiet();
+    assertLess(asked, 100);
+    await w.within(60_000, () => ada.of("unsubbed").length === 1);
+    await w.pass(100);
+    const again = await w.client({ ticket: ada.ticket, token: "ada" }, one);
+    await w.pass(100);
+    assertEquals(given(again), []);
+  });
+
   it("waits for its user, and comes in order, whoever sent it when", async () => {
     await using w = await channelsWorld({}, BY_TOKEN);
     await w.channels.sendTo("ada", 1);
@@ -320,6 +341,28 @@ describe("sendTo() with ack", () => {
     await w.soon(all[0].channels.sendTo("ada", 1, { id: "x", ack: true }));
     assertEquals(dead.state, "pending");
     assertEquals(given(ada), ["1 1"]);
+  });
+
+  it("rejects where it is a dead letter already, of which word was lost or had come before", async () => {
+    for (const isHeard of [true, false]) {
+      const { w, ends, all } = await shared(2, { queue: { attempts: 1 } });
+      await using _ = w;
+      const ada = await w.client({ token: "ada" }, all[1]);
+      for (const id of ["other", "x"]) {
+        const sent = followed(all[0].channels.sendTo("ada", id, { id, ack: true }));
+        await w.within(1000, () => given(ada).includes(`${id} 1`));
+        if (!isHeard) ends[0].faults = { notice: () => "lost" };
+        ada.say([id === "x" ? "nack" : "ack", id === "x" ? idOf(ada, id) : [idOf(ada, id)]]);
+        await w.within(10_000, () => sent.state !== "pending");
+        assertEquals(sent.state, id === "x" ? "too-many" : "done");
+      }
+      for (const { channels } of all) {
+        const again = ["x", "other"].map((id) => followed(channels.sendTo("ada", id, { id, ack: true })));
+        await w.within(10_000, () => again.every(({ state }) => state !== "pending"));
+        assertEquals(again.map(({ state }) => state), ["too-many", "done"]);
+      }
+      assertEquals(given(ada), ["other 1", "x 1"]);
+    }
   });
 
   it("fulfils though word of the acknowledgement is lost", async () => {

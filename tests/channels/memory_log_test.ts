@@ -1,7 +1,9 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
 import { endsOf, LeaseTable } from "../../src/channels/log/lease_table.ts";
+import type { Slot } from "../../src/channels/log/kept.ts";
 import { memoryLog, type MemoryLogOptions } from "../../src/channels/log/memory_log.ts";
+import { StreamTable } from "../../src/channels/log/stream_table.ts";
 import { OptionError } from "../../src/errors.ts";
 import { VirtualClock } from "../../src/testing/mod.ts";
 import { sizeOf } from "../../src/text_size.ts";
@@ -26,6 +28,29 @@ describe("memoryLog()", () => {
     const appending = log.append("a", message("1"), keeping());
     assertEquals(heard.notices.map(({ entry }) => entry?.data), ["1"]);
     await appending;
+  });
+
+  it("knows a stream that was never written as long as somebody follows it", async () => {
+    const { log } = open();
+    const tables = new Set<StreamTable<Slot>>();
+    const { put } = StreamTable.prototype;
+    StreamTable.prototype.put = function (kept) {
+      tables.add(this);
+      return put.call(this, kept);
+    };
+    try {
+      await say(log, "written", "1");
+      for (const n of upTo(100)) {
+        const [leave, leaveToo] = [await log.follow(`s-${n}`, () => {}), await log.follow(`s-${n}`, () => {})];
+        (await log.follow("written", () => {}))();
+        leave();
+        assertEquals([...tables].map(({ size }) => size), [2]);
+        leaveToo();
+        assertEquals([...tables].map(({ size }) => size), [1]);
+      }
+    } finally {
+      StreamTable.prototype.put = put;
+    }
   });
 
   it("has an epoch of its own, other than any other log", async () => {

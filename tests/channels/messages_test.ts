@@ -225,6 +225,34 @@ describe("a client publishes", () => {
   });
 });
 
+describe("a session that an instance has taken by a call that failed", () => {
+  it("goes on there, holds back nothing that was dealt with elsewhere, and ends where it was", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    // Word of where the session is does not come to the first.
+    const deaf = log.open({ notice: () => "lost" });
+    const [one, two] = [await w.start({ log: deaf }, OPEN), await w.start({ log: log.open() }, OPEN)];
+    let failing = (name: string, what: string): boolean => name === "append" && what === "a";
+    deaf.faults.call = (name, what) => failing(name, what) ? name === "take" ? "after" : "before" : null;
+    const client = await w.client({}, one);
+    client.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await client.next("no", 2);
+    const there = await w.client({ ticket: client.ticket }, two);
+    there.say(["pub", 1, "a", 1], ["pub", 2, "a", 2]);
+    await there.next("ok", 2);
+    failing = (name) => name === "take";
+    const refused = await w.dial(one);
+    refused.say(["hello", 1, null, client.ticket, []]);
+    await refused.ended();
+    failing = () => false;
+    const back = await w.client({ ticket: client.ticket }, one);
+    back.say(["pub", 3, "a", 3]);
+    await back.next("ok");
+    await w.within(5000, () => two.channels.size === 0);
+    assertEquals([answers(back), await there.ended(), back.closed, one.channels.size], [[["ok", 3]], 4409, null, 1]);
+  });
+});
+
 describe("a message for the application", () => {
   it("comes to onMessage one after the other, and is answered when it is handled", async () => {
     const heard: unknown[] = [];
@@ -258,6 +286,19 @@ describe("a message for the application", () => {
       assertEquals(client.of("no"), [["no", 1, "handler-failed", "The handler failed"]]);
       assertEquals(other.instances[0].failures.length, 1);
     }
+  });
+
+  it("is handled though the one before it failed, and with it the logger: its client is told all the same", async () => {
+    const logger = { debug() {}, info() {}, warn() {}, error: () => JSON.parse("{"), critical() {} };
+    await using w = await channelsWorld({ logger }, {
+      onMessage: ({ data }) => data === 1 ? JSON.parse("{") : undefined,
+    });
+    const client = await w.client();
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2]);
+    await w.quiet();
+    client.say(["msg", 3, null, 3]);
+    await client.next("ok", 2);
+    assertEquals(answers(client), [["no", 1, "handler-failed"], ["ok", 2], ["ok", 3]]);
   });
 
   it("is told what the handler says with an error of channels", async () => {
@@ -309,6 +350,71 @@ describe("a message for the application", () => {
     assertEquals(seen, [1, 1, 2]);
     const { entries } = await log.streams.read("a", 0, { count: 10, bytes: 1000 });
     assertEquals(entries.map(({ data }) => data), ["1", "2"]);
+  });
+
+  it("that was held back is not passed over by those that its client has said before it heard of that", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    const end = log.open();
+    await w.start({ log: end }, { ...OPEN, onMessage: async ({ data }, ctx) => void await ctx.publish("a", data) });
+    for (const word of ["msg", "pub"]) {
+      const client = await w.client();
+      const said = (seq: number): [string, number, string, unknown] => [word, seq, "a", `${word} ${seq}`];
+      let left = 1;
+      end.faults = { call: (name, stream) => name === "append" && stream === "a" && left-- > 0 ? "before" : null };
+      // It knows of the first one alone when it says that again, and then something new.
+      client.say(said(1), said(2), said(3), said(1), said(4));
+      await client.next("ok");
+      assertEquals(answers(client).slice(-2), [["ok", 1], ["no", 4, "unavailable"]]);
+      client.say(said(2), said(3), said(4));
+      await client.next("ok", 3);
+      const { entries } = await log.streams.read("a", 0, { count: 10, bytes: 1000 });
+      assertEquals(entries.slice(-4).map(({ data }) => data), [1, 2, 3, 4].map((seq) => `"${word} ${seq}"`));
+    }
+  });
+
+  it("that was refused and is said again behind one that failed is refused again, and holds back nothing", async () => {
+    let isDown = false;
+    await using w = await channelsWorld({}, {
+      onMessage: ({ seq }) => {
+        if (seq === 2) throw new ChannelError("forbidden", "Not two");
+        if (isDown && seq === 1) throw new ChannelError("unavailable", "Not now");
+      },
+    });
+    const client = await w.client();
+    client.say(["msg", 2, null, 2]);
+    await client.next("no");
+    isDown = true;
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2]);
+    await client.next("no", 2);
+    isDown = false;
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2], ["msg", 3, null, 3]);
+    await client.next("ok", 2);
+    assertEquals(answers(client).slice(-3), [["ok", 1], ["no", 2, "forbidden"], ["ok", 3]]);
+  });
+
+  it("that waits behind another is left to its client's next connection, where it is said again", async () => {
+    const slow = gate();
+    const seen: unknown[] = [];
+    await using w = await channelsWorld({}, {
+      onMessage: async ({ data }) => {
+        seen.push(data);
+        if (data !== 1) return;
+        await slow.wait;
+        throw new ChannelError("unavailable", "Not now");
+      },
+    });
+    const client = await w.client();
+    client.say(["msg", 1, null, 1], ["msg", 2, null, 2], ["msg", 3, null, 3]);
+    await w.until(() => seen.length === 1);
+    const again = await w.client({ ticket: client.ticket });
+    slow.open();
+    await w.quiet();
+    // Of the old connection's nothing is told: this one has not asked for it yet.
+    assertEquals([seen, answers(again)], [[1], []]);
+    again.say(["msg", 1, null, "1 again"], ["msg", 2, null, 2], ["msg", 3, null, 3]);
+    await again.next("ok", 3);
+    assertEquals(seen, [1, "1 again", 2, 3]);
   });
 
   it("that is said again while it is handled is handled once", async () => {

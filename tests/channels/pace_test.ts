@@ -177,6 +177,34 @@ describe("live messages", () => {
     await turnsUntil(w, () => subbed() === 4 * count, subbed);
   });
 
+  it("pass wishes that are none, of which a frame may have thousands", async () => {
+    await using w = await tickingWorld();
+    const client = await w.client({ subs: [["live"]] });
+    await client.next("live");
+    client.say(["sub", Array.from({ length: 13_000 }, () => ["$"])]);
+    const refused = (): number => countOf([client], "refused");
+    await turnsUntil(w, () => refused() > 0, refused);
+    void w.channels.publish("live", "meanwhile");
+    await turnsUntil(w, () => refused() === 13_000 && client.of("m").length === 1, refused);
+    assertLess(client.heard.findIndex(([word]) => word === "m"), client.heard.length - 1000);
+  });
+
+  it("pass acknowledgements, of which a frame may have thousands", async () => {
+    await using w = await tickingWorld();
+    const live = await w.client({ subs: [["live"]] });
+    await live.next("live");
+    const client = await w.client();
+    await w.channels.sendTo({ session: client.ticket!.split(".")[0] }, "x");
+    const [, id] = await client.next("d");
+    const epoch = (id as string).split(".")[1];
+    client.say(["ack", Array.from({ length: 2000 }, (_, at) => `s${2000 - at}.${epoch}`)], ["unsub", []]);
+    await w.clock.settle();
+    void w.channels.publish("live", "meanwhile");
+    await turnsUntil(w, () => live.of("m").length === 1, () => 0);
+    assertEquals(client.of("unsubbed"), []);
+    await turnsUntil(w, () => client.of("unsubbed").length === 1, () => 0);
+  });
+
   it("pass those who catch up, who do so one after the other and not all at once", async () => {
     const [count, behind] = [60, 100];
     await using w = await tickingWorld();

@@ -77,6 +77,27 @@ async function there(instance: Instance, channel: string): Promise<string[]> {
 }
 
 describe("a member", () => {
+  for (const words of ["what it is", "whether it is one"]) {
+    it(`that changes ${words} all the time keeps no other waiting`, async () => {
+      const { w, ends, all: [one] } = await shared(1);
+      await using _ = w;
+      const ada = await w.client({ token: "ada", subs: [["a"]] }, one);
+      const bob = await w.client({ token: "bob" }, one);
+      ends[0].faults.call = (name) => name === "take" || name === "append" ? 20 : null;
+      for (let i = 1; i <= 500; i++) {
+        ada.say(["sub", [member("a", i)]]);
+        if (words === "whether it is one") ada.say(["unsub", ["a"]]);
+      }
+      await w.quiet();
+      bob.say(["sub", [member("b")]]);
+      await w.within(3000, () => bob.of("members").length > 0);
+      await w.within(
+        120_000,
+        () => changes(ada, "a").at(-1) === "join ada i1 500" || ada.of("unsubbed").length === 500,
+      );
+    });
+  }
+
   it("is told who is there, and others are told that it came and went", async () => {
     await using w = await channelsWorld({ instance: "i1", session: { expiry: 1000 } }, BY_TOKEN);
     const ada = await w.client({ token: "ada", subs: [member("a", { x: 1 })] });

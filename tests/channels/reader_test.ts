@@ -46,6 +46,19 @@ describe("a subscription on the server", () => {
     assertEquals(taken.state, "ended");
   });
 
+  it("gives each message to one of several who ask at a time, and lets them all go at its end", async () => {
+    await using w = await channelsWorld();
+    const reader = w.channels.subscribe("a", { since: "oldest" });
+    const asked = [reader.next(), reader.next(), reader.next(), reader.next()];
+    for (let i = 1; i <= 2; i++) await w.channels.publish("a", i);
+    assertEquals((await w.soon(Promise.all(asked.slice(0, 2)))).map(({ value }) => value.data), [1, 2]);
+    await w.channels.publish("a", 3);
+    assertEquals((await w.soon(asked[2])).value.data, 3);
+    await w.quiet();
+    await reader.return();
+    assertEquals((await w.soon(Promise.all([asked[3], reader.next()]))).map(({ done }) => done), [true, true]);
+  });
+
   it("a slow loop misses nothing, or is told of a gap", async () => {
     await using w = await channelsWorld({ history: { size: 5 } });
     const gaps: ChannelGap[] = [];

@@ -70,6 +70,21 @@ const WORLDS: readonly (readonly [string, SimOptions])[] = [
     cuts: 15,
     drains: 10,
   }],
+  ["clients that go to and fro with messages under way, and calls that are given up and done later", {
+    instances: 3,
+    clients: 3,
+    steps: 200,
+    history: 100,
+    late: 100,
+    before: 10,
+    slow: 100,
+    given: 60,
+    halves: 600,
+    bursts: 400,
+    way: 200,
+    messages: 700,
+    cuts: 10,
+  }],
   ["all at once", {
     ...LOSSY,
     instances: 3,
@@ -85,6 +100,10 @@ const WORLDS: readonly (readonly [string, SimOptions])[] = [
     cuts: 10,
     drains: 8,
     stalls: 20,
+    given: 10,
+    halves: 300,
+    way: 20,
+    messages: 500,
   }],
 ];
 

@@ -1,7 +1,7 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import type { ChannelsOptions } from "../../src/channels/channels_api.ts";
-import { type ChannelLog, memoryLog } from "../../src/channels/mod.ts";
+import { type ChannelLog, memoryLog, type ReadLimit } from "../../src/channels/mod.ts";
 import { ChannelsWorld, channelsWorld, type WsTalker } from "../support/channels_world.ts";
 import { SharedLog } from "../support/shared_log.ts";
 import { Feed, type FeedWorld } from "../../src/channels/server/feed.ts";
@@ -498,6 +498,39 @@ describe("a slow subscriber", () => {
 });
 
 describe("a subscription by itself", () => {
+  it("holds few pages for who takes nothing, of however many channels", async () => {
+    const [channels, each] = [40, 20];
+    const log = memoryLog();
+    let pages = 0;
+    const counted: ChannelLog = Object.assign(Object.create(log), {
+      name: "counted",
+      shared: false,
+      read: (stream: string, after: number, limit: ReadLimit) => {
+        if (limit.count > 1) pages++;
+        return log.read(stream, after, limit);
+      },
+    });
+    for (
+      const name of ["append", "tops", "follow", "streams", "take", "renew", "release", "leases", "remove", "close"]
+    ) {
+      Object.assign(counted, { [name]: (log as unknown as Record<string, () => unknown>)[name].bind(log) });
+    }
+    await using w = await channelsWorld({ log: counted });
+    const names = Array.from({ length: channels }, (_, i) => `c${i}`);
+    for (const name of names) {
+      for (let i = 1; i <= each; i++) await w.channels.publish(name, `${i} ${"x".repeat(16_000)}`);
+    }
+    const client = await w.client();
+    client.socket.stall(true);
+    pages = 0;
+    client.say(["sub", names.map((name) => [name, null, { since: "oldest" }])]);
+    await w.quiet();
+    assertLess(pages, 12);
+    client.socket.stall(false);
+    await w.within(20_000, () => client.of("live").length === channels);
+    for (const name of names) assertEquals(client.offsets(name), numbers(1, each));
+  });
+
   /** One whose peer and signatures are a test's. */
   async function alone() {
     const clock = new VirtualClock({ turns: 1 });
@@ -537,7 +570,8 @@ describe("a subscription by itself", () => {
     const reads = new Semaphore(1);
     const world = { log, signer, pace: new Pace(clock), reads, clock, counts, maxReplay: 100, failed };
     const feed = new Feed("a", world, { unused: () => {} });
-    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, { gapped: () => {} }) });
+    const owner = { gapped: () => {}, pages: new Semaphore(1) };
+    return Object.assign(made, { feed, subscription: new Subscription(feed, peer, owner) });
   }
 
   async function turns(clock: VirtualClock): Promise<void> {

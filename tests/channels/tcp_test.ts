@@ -105,6 +105,19 @@ describe("a client on TCP", () => {
     assertEquals(w.channels.size, 1);
   });
 
+  it("that does not read its answers is heard again when it does", async () => {
+    await using w = await channelsWorld({}, OPEN);
+    const client = await w.dialTcp();
+    await client.hello();
+    client.socket.stall(true);
+    const name = "x".repeat(16_000);
+    for (let i = 1; i <= 200; i++) client.say(["unsub", [name]]);
+    await w.quiet();
+    assertLess(client.socket.peer.unsent, 600_000);
+    client.socket.stall(false);
+    await w.within(5000, () => client.of("unsubbed").length === 200);
+  });
+
   it("that reads slowly is read for from the log", async () => {
     await using w = await channelsWorld();
     const client = await w.dialTcp();

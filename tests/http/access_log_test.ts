@@ -25,7 +25,9 @@ const REQUEST = {
   bytesOut: 11,
   remote: { transport: "tcp", hostname: "::1", port: 4000 },
   traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+  tracestate: "",
   error: undefined,
+  fault: undefined,
   upgrade: "",
   header: (name: string) => FIELDS[name] ?? null,
 } satisfies ObservedRequest;

@@ -69,6 +69,7 @@ describe("observe() of an HTTP server", () => {
     assertEquals(notes.words, ["began 1-1", "ended 1-1", "began 1-2", "ended 1-2"]);
     const [bad, gone] = notes.over;
     assertEquals([bad.status, gone.status], [500, 0]);
+    assertEquals([bad.error, (bad.fault as Error).message, gone.fault], [undefined, "boom", undefined]);
     assertInstanceOf(gone.error, Error);
   });
 

@@ -26,6 +26,7 @@ const ENTRIES: readonly (readonly [source: string, list: string])[] = [
   ["src/upstream/mod.ts", "exports_upstream.txt"],
   ["src/upstream/policies/mod.ts", "exports_upstream_policies.txt"],
   ["src/metrics/mod.ts", "exports_metrics.txt"],
+  ["src/traces/mod.ts", "exports_traces.txt"],
   ["src/watch/mod.ts", "exports_watch.txt"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt"],
   ["src/run/config/mod.ts", "exports_config.txt"],

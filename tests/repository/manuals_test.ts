@@ -52,11 +52,27 @@ const PROGRAMS: readonly (readonly [path: string, part: string, output: RegExp])
   ["src/watch/README.md", "admit: watch.admit", /^$/],
   ["src/upstream/README.md", "pool((context)", /^TEA\n0 4\nclosed$/m],
   ["src/upstream/README.md", "withTimeout(background(), 500)", /^200 \{"asked":"\/prices\/tea"\}$/m],
-  ["src/upstream/README.md", "proxy(request, ctx, app)", /^\{"for":"127\.0\.0\.1","target":"\/cart\?item=7"\}$/m],
+  [
+    "src/upstream/README.md",
+    "proxy(request, ctx, app)",
+    /^\{"for":"(?:127\.0\.0\.1|::1)","target":"\/cart\?item=7"\}$/m,
+  ],
   ["src/upstream/README.md", "policies(cockatiel", /^well 3 2 closed\ncall 0$/m],
   ["src/metrics/README.md", "metrics.counter(", /^true true$/m],
   ["src/metrics/README.md", "await running", /^true\ntrue$/m],
   ["src/metrics/README.md", "bridgeOpenTelemetry(", /^$/],
+  ["src/traces/README.md", "bridgeOpenTelemetry(", /^look up, GET \/orders\/:id, drain$/m],
+  ["src/traces/README.md", "new Channels(", /^\{\s+id: 7,?\s+\}$/m],
+  [
+    "src/traces/README.md",
+    'from "pino"',
+    /^\{"level":60,.*"trace_id":"[0-9a-f]{32}","span_id":"[0-9a-f]{16}","item":7,.*\}$/m,
+  ],
+  [
+    "src/traces/README.md",
+    "logtape",
+    /^\{.*"level":"FATAL".*"trace_id":"[0-9a-f]{32}","span_id":"[0-9a-f]{16}","item":7.*\}$/m,
+  ],
   ["src/run/README.md", "supervise(", /^$/],
   ["src/run/config/README.md", "loadConfig(", /^localhost 1000 true$/m],
   ["src/testing/README.md", "memoryAdapter(", /^echo: hello\ntrue\ntrue 0 0$/m],
@@ -73,6 +89,12 @@ const WITH_REDIS: readonly (readonly [path: string, part: string, output: RegExp
 
 /** What Deno has to allow, to a program that has a configuration. */
 const FOR_FILES: readonly string[] = ["--allow-read", "--allow-env"];
+
+/** The same, to what programs import. */
+const FOR_PACKAGES: readonly (readonly [name: string, flags: readonly string[]])[] = [
+  ["@opentelemetry/sdk-trace-base", ["--allow-env"]],
+  ["pino", ["--allow-env", "--allow-sys"]],
+];
 
 /** Programs that serve until a signal, by their first line; each has a test of its own. */
 const SERVERS = ["// server.ts", "// web.ts", "// stages.ts"];
@@ -101,6 +123,7 @@ const ENTRIES: readonly (readonly [entry: string, list: string, manual: string])
   ["src/upstream/mod.ts", "exports_upstream.txt", "src/upstream/README.md"],
   ["src/upstream/policies/mod.ts", "exports_upstream_policies.txt", "src/upstream/README.md"],
   ["src/metrics/mod.ts", "exports_metrics.txt", "src/metrics/README.md"],
+  ["src/traces/mod.ts", "exports_traces.txt", "src/traces/README.md"],
   ["src/watch/mod.ts", "exports_watch.txt", "src/watch/README.md"],
   ["src/run/supervisor/mod.ts", "exports_supervisor.txt", "src/run/README.md"],
   ["src/run/config/mod.ts", "exports_config.txt", "src/run/config/README.md"],
@@ -162,7 +185,7 @@ async function again<T>(attemptOnce: () => Promise<T>): Promise<T> {
     try {
       return await attemptOnce();
     } catch (error) {
-      if (attempt === 100) throw error;
+      if (attempt === 600) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -317,7 +340,9 @@ describe("the programs of the manuals", () => {
     writeFileSync(path, withPaths(text));
     // What the tools import by name Deno finds by the workspace.
     const runtimeFlags = runtimeName() === "deno" ? ["--config", `${root}deno.json`] : [];
-    const permissions = ["--allow-net", "--no-check", ...allowed, ...text.includes("loadConfig(") ? FOR_FILES : []];
+    const forPackages = FOR_PACKAGES.flatMap(([name, flags]) => text.includes(`from "${name}"`) ? flags : []);
+    const forFiles = text.includes("loadConfig(") ? FOR_FILES : [];
+    const permissions = ["--allow-net", "--no-check", ...allowed, ...forPackages, ...forFiles];
     return startProgram(path, { permissions, runtimeFlags, ...text.includes('"app.json"') ? { cwd: folder } : {} });
   }
 

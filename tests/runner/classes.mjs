@@ -130,6 +130,7 @@ export const CLASSES = [
   ["upstream/policies_test.ts", "process", "everywhere"],
   ["upstream/pool_process_test.ts", "process", "everywhere"],
   ["upstream/proxy_process_test.ts", "process", "everywhere"],
+  ["traces/", "pure", "everywhere"],
   ["watch/", "pure", "everywhere"],
   ["watch/act_process_test.ts", "process", "everywhere"],
   ["watch/process_test.ts", "process", "repeated"],

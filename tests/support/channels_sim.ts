@@ -33,6 +33,8 @@ export interface SimOptions {
   readonly before?: number;
   readonly after?: number;
   readonly slow?: number;
+  /** Calls that are given up; some of them take effect, some of these later. */
+  readonly given?: number;
   /** Chances in each step: the log forgets everything, an instance dies, is cut off for a while, or is drained. */
   readonly restarts?: number;
   /** It forgets who holds what as well. */
@@ -40,6 +42,14 @@ export interface SimOptions {
   readonly deaths?: number;
   readonly cuts?: number;
   readonly drains?: number;
+  /** Clients that come back by another connection while the server has theirs still, of those that leave. */
+  readonly halves?: number;
+  /** Clients that publish some messages at once, in each step. */
+  readonly bursts?: number;
+  /** How long what clients publish is on its way at the most, in ms. */
+  readonly way?: number;
+  /** Of what clients publish, by the server's handler. */
+  readonly messages?: number;
   /** Clients that stop reading for a while, in each step. */
   readonly stalls?: number;
 }
@@ -59,8 +69,16 @@ const USERS = ["ada", "bob"] as const;
 const EXPIRY = 2000;
 const LEASE = 900;
 const CHECK = 100;
+/** How long a server has a connection whose client has gone, in ms. */
+const HALF_OPEN = 3000;
 
-const ACCEPT: AcceptOptions = { authenticate: ({ token }) => ({ user: token! }), authorize: () => true };
+const ACCEPT: AcceptOptions = {
+  authenticate: ({ token }) => ({ user: token! }),
+  authorize: () => true,
+  onMessage: async ({ data }, ctx) => {
+    for (const [channel, text] of data as [string, string][]) await ctx.publish(channel, text);
+  },
+};
 
 /**
  * Signatures are made outside of the event loop, in their own time, which no seed knows: here they are made at once. To
@@ -91,8 +109,9 @@ interface Place {
 
 interface Said {
   readonly seq: number;
-  readonly channel: string;
-  readonly data: string;
+  /** By the server's handler. */
+  readonly isMessage: boolean;
+  readonly publish: readonly (readonly [channel: string, data: string])[];
   isSaid: boolean;
 }
 
@@ -118,6 +137,8 @@ class SimClient {
   /** Something was refused on this connection: a place that was asked for meanwhile may be an earlier one. */
   isRewound = false;
   seq = 0;
+  /** When the last of what it has said arrives. */
+  #due = 0;
 
   constructor(sim: Sim, name: string, user: string) {
     this.sim = sim;
@@ -181,9 +202,18 @@ class SimClient {
     if (this.wishes.has(name) && this.isOpen && this.isWelcome) this.at!.say(["sub", [this.#request(name)]]);
   }
 
-  publish(channel: string, data: string): void {
-    this.outbox.push({ seq: ++this.seq, channel, data, isSaid: false });
+  publish(publish: Said["publish"], isMessage: boolean): void {
+    const seq = ++this.seq;
+    for (const [channel, data] of publish) this.sim.saidBy.set(data, [`${this.name} ${channel}`, seq]);
+    this.outbox.push({ seq, isMessage, publish, isSaid: false });
     this.sayAll();
+  }
+
+  /** It has lost its connection, which the server will find out in a while. */
+  leave(): void {
+    const { at, sim: { roll, world: { clock } } } = this;
+    if (at !== null) clock.setTimer(() => at.cut(), roll(HALF_OPEN));
+    this.at = null;
   }
 
   sayAll(): void {
@@ -191,8 +221,17 @@ class SimClient {
     for (const said of this.outbox) {
       if (said.isSaid) continue;
       said.isSaid = true;
-      this.at!.say(["pub", said.seq, said.channel, said.data]);
+      const [[channel, data]] = said.publish;
+      this.#sayLater(said.isMessage ? ["msg", said.seq, null, said.publish] : ["pub", said.seq, channel, data]);
     }
+  }
+
+  /** It is on its way for a while, and arrives though the client is elsewhere by then. */
+  #sayLater(frame: Frame): void {
+    const { at, sim: { options: { way = 0 }, roll, world: { clock } } } = this;
+    if (way === 0) return at!.say(frame);
+    this.#due = Math.max(this.#due, clock.now() + roll(way));
+    clock.setTimer(() => at!.closed === null && at!.say(frame), this.#due - clock.now());
   }
 
   covers(channel: string): boolean {
@@ -348,8 +387,8 @@ class SimClient {
   #ok(seq: number): void {
     const index = this.outbox.findIndex((said) => said.seq === seq);
     if (index < 0) return;
-    const [{ channel, data }] = this.outbox.splice(index, 1);
-    this.sim.acknowledged.push([channel, JSON.stringify(data)]);
+    const [{ publish }] = this.outbox.splice(index, 1);
+    for (const [channel, data] of publish) this.sim.acknowledged.push([channel, JSON.stringify(data)]);
   }
 
   #direct(id: string): void {
@@ -404,6 +443,8 @@ class Sim {
   readonly kept: Map<string, string> = new Map();
   readonly acknowledged: [channel: string, json: string][] = [];
   readonly sent: Map<string, string> = new Map();
+  /** Which client said what is in a channel, and its number there. */
+  readonly saidBy: Map<string, readonly [from: string, seq: number]> = new Map();
   readonly pending: Set<Promise<unknown>> = new Set();
   received = 0;
   gaps = 0;
@@ -489,7 +530,7 @@ class Sim {
   }
 
   #faults(): LogFaults {
-    const { lost, late, again, bare, before, after, slow } = this.options;
+    const { lost, late, again, bare, before, after, slow, given } = this.options;
     return {
       entries: !this.chance(bare),
       notice: () => {
@@ -497,9 +538,13 @@ class Sim {
         if (this.chance(again)) return { again: this.roll(400) };
         return this.chance(late) ? { late: this.roll(200) } : null;
       },
-      call: () => {
+      call: (name, what, kind) => {
+        const isGiven = kind === "message" || (name === "take" && what.startsWith("session:"));
         if (this.chance(before)) return "before";
         if (this.chance(after)) return "after";
+        if (isGiven && this.chance(given)) {
+          return { after: this.roll(400), effect: this.roll(3) === 0 ? null : this.roll(800) };
+        }
         return this.chance(slow) ? this.roll(60) : null;
       },
     };
@@ -515,16 +560,17 @@ class Sim {
   }
 
   async #step(): Promise<void> {
-    const { restarts, deaths, cuts, drains, stalls } = this.options;
+    const { restarts, deaths, cuts, drains, stalls, halves, bursts } = this.options;
     const client = this.pick(this.clients);
     const what = this.roll(100);
     if (what < 35) this.#publish();
-    else if (what < 45) client.publish(this.pick(CHANNELS), this.#data());
+    else if (what < 45) this.#publishBy(client);
     else if (what < 53) client.subscribe(this.pick(NAMES), this.roll(3) === 0, this.pick(["now", "oldest"]));
     else if (what < 56) client.unsubscribe(this.pick(NAMES));
-    else if (what < 63) client.cut();
+    else if (what < 63) this.chance(halves) ? client.leave() : client.cut();
     else if (what < 72) this.#sendTo();
     else if (what < 80) this.#acknowledge(client);
+    if (this.chance(bursts)) { for (let left = this.roll(5); left > 0; left--) this.#publishBy(client); }
     if (this.chance(stalls)) client.stall(true);
     else if (this.roll(8) === 0) client.stall(false);
     if (this.chance(restarts)) this.#restart();
@@ -557,6 +603,12 @@ class Sim {
       () => {},
     );
     this.#await(publishing);
+  }
+
+  #publishBy(client: SimClient): void {
+    const isMessage = this.chance(this.options.messages);
+    const count = isMessage ? 1 + this.roll(3) : 1;
+    client.publish(Array.from({ length: count }, () => [this.pick(CHANNELS), this.#data()] as const), isMessage);
   }
 
   #sendTo(): void {
@@ -708,6 +760,20 @@ class Sim {
       const count = counts.get(`${channel} ${json}`) ?? 0;
       const isRight = this.#restarts === 0 ? count === 1 : count >= 1;
       this.#demand(isRight, `${json.slice(0, 9)} is ${count} times in ${channel}`);
+    }
+    if (this.#restarts === 0) this.#checkOrder();
+  }
+
+  /** What a client has said is in each channel in the order in which it was said. */
+  #checkOrder(): void {
+    const last = new Map<string, number>();
+    for (const [key, json] of this.kept) {
+      if (key.startsWith("$")) continue;
+      const [from, seq] = this.saidBy.get(JSON.parse(json)) ?? ["", 0];
+      if (from === "") continue;
+      const before = last.get(from) ?? 0;
+      this.#demand(before <= seq, `${from} has ${seq} behind ${before}`);
+      last.set(from, seq);
     }
   }
 

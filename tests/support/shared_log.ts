@@ -19,16 +19,25 @@ import type {
 import { ChannelLogError } from "../../src/channels/log/log_errors.ts";
 import { memoryLog } from "../../src/channels/log/memory_log.ts";
 
-/** What goes wrong with a call: it fails before or after it took effect, is never answered, or so many ms later. */
-export type LogFault = "before" | "after" | "hang" | number | null;
+/** A call is given up after so many ms, and takes effect so many ms after it was made, by then or later; null: never. */
+export interface GivenUp {
+  readonly after: number;
+  readonly effect: number | null;
+}
+
+/**
+ * What goes wrong with a call: it fails before or after it took effect, is never answered, or so many ms later, or is
+ * given up.
+ */
+export type LogFault = "before" | "after" | "hang" | number | GivenUp | null;
 
 /** What goes wrong with a notice: it is lost, comes so many ms later, or comes again then. */
 export type NoticeFault = "lost" | { readonly late: number } | { readonly again: number } | null;
 
 /** What goes wrong at one end. */
 export interface LogFaults {
-  /** Asked for each call, by its name and its stream or group. @default nothing */
-  call?: (name: string, what: string) => LogFault;
+  /** Asked for each call, by its name, its stream or group, and the kind of what is appended. @default nothing */
+  call?: (name: string, what: string, kind?: string) => LogFault;
   /** Asked for each notice. @default nothing */
   notice?: (stream: string) => NoticeFault;
   /** Notices bring their entries along. @default true */
@@ -91,6 +100,8 @@ export class LogEnd implements ChannelLog {
   readonly calls: Record<string, number> = {};
   readonly #log: SharedLog;
   readonly #followings: Set<Following> = new Set();
+  /** Appends so far, by stream: one that was given up takes no effect behind a later one. */
+  readonly #appends: Map<string, number> = new Map();
   #isDead = false;
 
   constructor(log: SharedLog, faults: LogFaults) {
@@ -119,13 +130,16 @@ export class LogEnd implements ChannelLog {
   }
 
   append(stream: string, entry: NewEntry, options: AppendOptions): Promise<Appended> {
+    const number = (this.#appends.get(stream) ?? 0) + 1;
+    this.#appends.set(stream, number);
     return this.#call("append", stream, async () => {
+      if (this.#appends.get(stream) !== number) throw new ChannelLogError("ERR_LOG_FAILED", "It came too late");
       // In the order of the calls, whatever else is waited for.
       const appending = this.#log.streams.append(stream, entry, options);
       const appended = await appending;
       if (!appended.duplicate) this.#log.appended?.(stream, entry, appended);
       return appended;
-    });
+    }, entry.kind);
   }
 
   read(stream: string, after: number, limit: ReadLimit): Promise<Page> {
@@ -207,14 +221,23 @@ export class LogEnd implements ChannelLog {
     }, at - clock.now());
   }
 
-  async #call<T>(name: string, what: string, work: () => Promise<T>): Promise<T> {
+  async #call<T>(name: string, what: string, work: () => Promise<T>, kind?: string): Promise<T> {
     this.calls[name] = (this.calls[name] ?? 0) + 1;
-    const fault = this.#isDead ? "before" : this.faults.call?.(name, what) ?? null;
+    const fault = this.#isDead ? "before" : this.faults.call?.(name, what, kind) ?? null;
     if (fault === "before") throw new ChannelLogError("ERR_LOG_FAILED", `The log failed at ${name}(${what})`);
     if (fault === "hang") return new Promise(() => {});
+    if (typeof fault === "object" && fault !== null) return await this.#giveUp(`${name}(${what})`, fault, work);
     const result = await work();
     if (fault === "after") throw new ChannelLogError("ERR_LOG_FAILED", `The log failed behind ${name}(${what})`);
     if (typeof fault === "number") await new Promise<void>((resolve) => void this.#log.clock.setTimer(resolve, fault));
     return result;
+  }
+
+  #giveUp(call: string, { after, effect }: GivenUp, work: () => Promise<unknown>): Promise<never> {
+    const { clock } = this.#log;
+    if (effect !== null) clock.setTimer(() => this.#isDead || void work().catch(() => {}), effect);
+    return new Promise((_, reject) =>
+      void clock.setTimer(() => reject(new ChannelLogError("ERR_LOG_UNKNOWN", `Nobody has answered ${call}`)), after)
+    );
   }
 }

@@ -75,8 +75,9 @@ export class Supervised implements ProcessParent {
     this.#servers.push(server);
     this.#servedAt = performance.now();
     server.closed.then((report) => {
-      this.#say({ sluice: "report", report });
+      // A report that was heard is the last word: what was counted until then has come before it.
       this.#count(0);
+      this.#say({ sluice: "report", report });
       this.#servers.splice(this.#servers.indexOf(server), 1);
     });
     this.#watch();

@@ -136,7 +136,11 @@ class MemoryLog implements ChannelLog {
     if (this.#isClosed) return closed();
     // It is known from now on, so that its epoch stays as long as somebody follows it.
     this.#streams.open(stream);
-    return Promise.resolve(this.#followers.add(stream, heard));
+    const leave = this.#followers.add(stream, heard);
+    return Promise.resolve(() => {
+      leave();
+      if (!this.#followers.has(stream)) this.#streams.unfollowed(stream);
+    });
   }
 
   remove(stream: string, offset: number): Promise<boolean> {

@@ -72,6 +72,15 @@ export class StreamTable<S extends Slot> {
     this.#idle.delete(kept);
   }
 
+  /** Nobody follows it any more: one that was never written is as unknown as it was, or strangers could fill memory. */
+  unfollowed(name: string): void {
+    const kept = this.#streams.get(name);
+    if (kept === undefined || !this.#isUnknown(kept)) return;
+    this.delete(name);
+    // One that stands still keeps all that the map has outgrown since.
+    if (this.#next?.next().done === true) this.#next = null;
+  }
+
   /** All streams. */
   values(): IterableIterator<Kept<S>> {
     return this.#streams.values();
@@ -100,9 +109,14 @@ export class StreamTable<S extends Slot> {
       if (this.#idle.has(kept)) continue;
       kept.tidy(now);
       if (!kept.isEmpty || followed.has(kept.name)) continue;
-      if (kept.top === 0 && kept.epoch === this.epoch) this.#streams.delete(kept.name);
+      if (this.#isUnknown(kept)) this.#streams.delete(kept.name);
       else this.#idle.add(kept);
     }
+  }
+
+  /** It says nothing that the table does not say of those that it does not have. */
+  #isUnknown(kept: Kept<S>): boolean {
+    return kept.top === 0 && kept.epoch === this.epoch && kept.isEmpty;
   }
 
   /** The longest idle ones, once there are too many: a tenth at a time, since all unknown streams feel it. */

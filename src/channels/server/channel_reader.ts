@@ -35,6 +35,8 @@ export class LogReader implements ChannelReader, Follower {
   #at = 0;
   #unfollow: () => void = () => {};
   #wake: () => void = () => {};
+  /** What was asked for last; it does not reject. */
+  #last: Promise<unknown> = Promise.resolve();
   #isEnded = false;
   readonly #aborted = (): void => this.#end();
 
@@ -71,7 +73,14 @@ export class LogReader implements ChannelReader, Follower {
    *
    * @throws {ChannelError} Messages are missing and there is no `onGap`, or the log failed.
    */
-  async next(): Promise<IteratorResult<ChannelMessage>> {
+  next(): Promise<IteratorResult<ChannelMessage>> {
+    // One at a time: two would read the same, and wait for one notice.
+    const next = this.#last.then(() => this.#next());
+    this.#last = next.catch(() => {});
+    return next;
+  }
+
+  async #next(): Promise<IteratorResult<ChannelMessage>> {
     await this.#opened;
     while (!this.#isEnded) {
       if (this.#at < this.#entries.length) {

@@ -14,8 +14,8 @@ const KEEP: Retention = { size: 10_000, bytes: 4 * 1024 * 1024, age: 3_600_000 }
 
 /** What may be told. */
 export type ControlMessage =
-  /** A session goes on at another instance. */
-  | { readonly type: "fence"; readonly session: string; readonly generation: number }
+  /** A session goes on at another instance. Where all are told, it says at which. */
+  | { readonly type: "fence"; readonly session: string; readonly generation: number; readonly at?: string }
   /** A session is over. */
   | { readonly type: "revoke"; readonly session: string }
   /** All sessions of a user are over. */

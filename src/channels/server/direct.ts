@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Clock, idleTimer } from "../../clock.ts";
+import { type Clock, idleTimer, nextTurn } from "../../clock.ts";
 import { OWN } from "../channel_name.ts";
 import { ChannelError } from "../channels_errors.ts";
 import type { Appended, ChannelLog, Entry, NewEntry, Notice, Retention } from "../log/log_api.ts";
@@ -13,6 +13,7 @@ import { idle, ONE } from "./asking.ts";
 import type { ChannelCounts } from "./counts.ts";
 import type { DirectEnd } from "./link.ts";
 import type { Follower, Notices } from "./notices.ts";
+import { Owed } from "./owed.ts";
 import type { Session } from "./session.ts";
 import type { SessionWatcher } from "./sessions.ts";
 
@@ -36,12 +37,16 @@ export interface DirectWorld {
 /** The instance that waits for the acknowledgement; no client sees it. */
 const WAITS = "sluice-waits";
 
+/** Which message of its queue a dead letter was. */
+const WAS = "sluice-was";
+
 /** Queues of users, and of sessions. */
 const USER = `${OWN}user:`;
 const SESSION = `${OWN}session:`;
 
 /** What is read at once. */
 const PAGE_BYTES = 256 * 1024;
+const DEAD_PAGE = { count: 1000, bytes: PAGE_BYTES } as const;
 
 /** Nacked messages come back after so long at the most, in ms. */
 const MAX_DELAY = 24 * 60 * 60 * 1000;
@@ -54,6 +59,9 @@ const RETRY = 1000;
 
 /** Whoever waits for an acknowledgement looks so often whether word of it was lost, in ms. */
 const LOOK = 5000;
+
+/** So many acknowledgements of one session may be under way at least, however small its window is, and begin in a turn. */
+const MIN_OWED = 64;
 
 /** Names one message of a queue. */
 interface Letter {
@@ -111,8 +119,12 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
   /** Who waits for an acknowledgement, by queue and offset. */
   readonly #waiting: Map<string, Set<Waiter>> = new Map();
 
+  /** Acknowledgements that are not written down. */
+  readonly #owed: Owed;
+
   constructor(world: DirectWorld) {
     this.#world = world;
+    this.#owed = new Owed(Math.max(world.window, MIN_OWED));
   }
 
   /** Messages that clients have, and have not acknowledged. */
@@ -179,9 +191,20 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
         waiter.failed(new ChannelError("unavailable", "The log was lost, and the message with it"));
       } else if (page.first > offset) {
         waiter.failed(new ChannelError("expired", "The message was not kept until somebody acknowledged it"));
-      } else if (page.entries[0]?.offset !== offset) waiter.settled(false);
+      } else if (page.entries[0]?.offset !== offset) waiter.settled(await this.#isDead(stream, wasOf(epoch, offset)));
     } catch (error) {
       this.#world.failed("Looking for an acknowledgement failed", error);
+    }
+  }
+
+  /** What is not in its queue any more was acknowledged, or is among its dead letters. */
+  async #isDead(stream: string, was: string): Promise<boolean> {
+    const { log } = this.#world;
+    for (let after = 0;;) {
+      const { entries, complete } = await log.read(deadStream(stream), after, DEAD_PAGE);
+      if (entries.some(({ headers }) => headers?.[WAS] === was)) return true;
+      if (complete || entries.length === 0) return false;
+      after = entries[entries.length - 1].offset;
     }
   }
 
@@ -209,11 +232,15 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     this.detached(session);
   }
 
-  acknowledged(session: Session, ids: unknown): void {
+  async acknowledged(session: Session, ids: unknown): Promise<void> {
     if (!Array.isArray(ids)) return;
-    for (const id of ids) {
+    for (const [at, id] of ids.entries()) {
+      // Others have their turn, however long the list is.
+      if (at > 0 && at % MIN_OWED === 0) await new Promise<void>((resolve) => nextTurn(this.#world.clock, resolve));
       const letter = letterOf(session, id);
-      if (letter !== null) void this.#acknowledge(session, letter);
+      if (letter !== null) this.#owed.add(session, this.#acknowledge(session, letter));
+      const room = this.#owed.room(session);
+      if (room !== null) await room;
     }
   }
 
@@ -393,8 +420,9 @@ export class DirectQueues implements DirectEnd, SessionWatcher {
     const { log, keep } = this.#world;
     const { stream, epoch, offset } = letter;
     const { kind, data, headers } = entry;
-    const id = `${epoch}:${offset}`;
-    await log.append(deadStream(stream), { kind, data, headers }, { keep, dedupeAge: keep.age, id });
+    const id = wasOf(epoch, offset);
+    const told = { ...headers, [WAS]: id };
+    await log.append(deadStream(stream), { kind, data, headers: told }, { keep, dedupeAge: keep.age, id });
     this.#world.counts.direct.dead++;
     this.#world.failed(
       "A direct message is a dead letter",
@@ -503,6 +531,10 @@ function triesOf(stream: string): string {
 /** A message that is too old to be delivered needs no count any more. */
 function triesAge({ age }: Retention): number {
   return Math.min(age, MAX_TRIES_AGE);
+}
+
+function wasOf(epoch: string, offset: number): string {
+  return `${epoch}:${offset}`;
 }
 
 function keyOf(stream: string, offset: number): string {

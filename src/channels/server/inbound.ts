@@ -11,6 +11,8 @@ import type { ChannelCode } from "../wire/frames.ts";
 import type { ChannelCounts } from "./counts.ts";
 import { answerOf } from "./given.ts";
 import { HandlingContext, type Publisher } from "./message_context.ts";
+import { Numbers } from "./numbers.ts";
+import { handleObserved, type MessageObservers } from "./observed.ts";
 import type { Session } from "./session.ts";
 
 /** What it needs. */
@@ -18,6 +20,7 @@ export interface InboundWorld extends Publisher {
   readonly clock: Clock;
   readonly maxMessageBytes: number;
   readonly counts: ChannelCounts;
+  readonly observers: MessageObservers;
   /** A handler failed in a way that its caller is not told. */
   failed(what: string, error: unknown): void;
 }
@@ -47,7 +50,7 @@ export interface Carrier {
   readonly isDue: boolean;
 }
 
-/** Refused messages that are remembered: more than a client of ours has under way. */
+/** Refused messages that are remembered, and those that have to be said again: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
 
 /** So often whether a message may be published is asked where asking fails: clients wait between, for longer each time. */
@@ -66,15 +69,21 @@ export class Inbound {
   readonly #calls: Map<number, HandlingContext> = new Map();
   #pumping: Promise<void> | null = null;
   #room: (() => void)[] = [];
-  /** Highest number that was dealt with, whatever came of it. */
-  #handled = 0;
+  /**
+   * Those that were dealt with here. Each by itself: of one that was never handled nothing is known by those behind it,
+   * and it would be acknowledged and lost.
+   */
+  readonly #done = new Numbers();
   /** Those of `onMessage` that were refused of late, by number: their clients may not know, and then say them again. */
   readonly #refused: Map<number, readonly [code: ChannelCode, message: string]> = new Map();
-  /** The first that could not be dealt with for now: those behind it wait for it, or they would overtake it. */
-  #stuck = Infinity;
   /** The last one of which it could not be told whether it may be published, and how often it could not. */
   #asked: { readonly seq: number; readonly times: number } = { seq: 0, times: 0 };
-  /** Counts its arrivals here: what was said before one is said again. */
+  /**
+   * Those of this connection that could not be dealt with for now, and those behind them: until each is said again, what
+   * is behind it waits, or would overtake it. Its client may not know yet that they were refused.
+   */
+  readonly #owed: Set<number> = new Set();
+  /** Counts its connections here: what was said by another is said again. */
   #arrivals = 0;
 
   constructor(world: InboundWorld, session: Session) {
@@ -119,10 +128,10 @@ export class Inbound {
     }
   }
 
-  /** The session was elsewhere meanwhile: what could not be dealt with here may have been there. */
+  /** The session has another connection: what has no answer yet is said again there, from its beginning. */
   arrived(): void {
-    this.#stuck = Infinity;
     this.#arrivals++;
+    this.#owed.clear();
     this.#queue.length = 0;
   }
 
@@ -134,8 +143,11 @@ export class Inbound {
   async #answer({ seq, method, data, headers }: Asked, options: AcceptOptions, ctx: HandlingContext): Promise<void> {
     const session = this.#session;
     try {
-      if (options.onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
-      const answer = await raced(options.onCall({ method, data, headers, session }, ctx), ctx);
+      const { onCall } = options;
+      if (onCall === undefined) throw new ChannelError("no-handler", "Nobody answers calls here");
+      const call = { method, data, headers, session };
+      const { observers } = this.#world;
+      const answer = await handleObserved(observers, call, "call", () => raced(onCall(call, ctx), ctx));
       this.#say(["answer", seq, null, answerOf(answer)]);
       this.#world.counts.calls.answered++;
     } catch (error) {
@@ -145,12 +157,19 @@ export class Inbound {
   }
 
   async #pump(): Promise<void> {
+    const failures: unknown[] = [];
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-      // Where the session is now they are said again; and one that is revoked says nothing.
-      if (!this.#session.isOver) await this.#handle(next.said, next.options, next.by);
+      try {
+        // Where the session is now they are said again; and one that is revoked says nothing.
+        if (!this.#session.isOver) await this.#handle(next.said, next.options, next.by);
+      } catch (error) {
+        // A logger that throws must not stop those behind it.
+        failures.push(error);
+      }
       this.#makeRoom();
     }
     this.#pumping = null;
+    if (failures.length > 0) throw failures[0];
   }
 
   async #handle(said: Said, options: AcceptOptions, { isDue }: Carrier): Promise<void> {
@@ -158,31 +177,49 @@ export class Inbound {
     const arrivals = this.#arrivals;
     // Who always has a message under way would hold its connection until it is cut; this one is said again elsewhere.
     if (isDue) return this.#say(["no", seq, "draining", "This instance is about to leave: say it again"]);
-    if (seq > this.#stuck) return this.#say(["no", seq, "unavailable", "One before it has to be said again first"]);
+    if (this.#isBehind(seq)) return this.#owe(seq, "One before it has to be said again first");
     try {
       if (channel !== null) {
         const { offset, duplicate } = await this.#publish(said, options);
         this.#say(["ok", seq, offset, duplicate]);
       } else {
         const refused = this.#refused.get(seq);
-        if (refused !== undefined) return this.#say(["no", seq, ...refused]);
-        if (seq > this.#handled) await this.#hand(said, options);
+        if (refused !== undefined) {
+          this.#owed.delete(seq);
+          return this.#say(["no", seq, ...refused]);
+        }
+        if (!this.#done.has(seq)) await this.#hand(said, options);
         this.#say(["ok", seq]);
       }
+      this.#done.add(seq);
       this.#world.counts.received.handled++;
     } catch (error) {
       this.#world.counts.received[fateOf(error)]++;
       const [code, message] = this.#wordsOf(error, "A client's message failed");
+      if (code === "unavailable") return this.#unavailable(seq, message, arrivals);
       this.#say(["no", seq, code, message]);
-      // One that was dealt with before, and told, its client may not say again.
-      if (code === "unavailable") {
-        if (seq > this.#handled && arrivals === this.#arrivals) this.#stuck = seq;
-        return;
-      }
       if (channel === null) this.#refuse(seq, code, message);
     }
-    if (seq === this.#stuck) this.#stuck = Infinity;
-    this.#handled = Math.max(this.#handled, seq);
+    this.#owed.delete(seq);
+  }
+
+  /** By another connection than the last one it decides about nothing: there it is said again, and answered. */
+  #unavailable(seq: number, message: string, arrivals: number): void {
+    if (arrivals !== this.#arrivals) return;
+    // One that was dealt with before, and told, its client may not say again.
+    if (this.#done.has(seq)) return this.#say(["no", seq, "unavailable", message]);
+    this.#owe(seq, message);
+  }
+
+  #isBehind(seq: number): boolean {
+    for (const owed of this.#owed) if (owed < seq) return !this.#done.has(seq);
+    return false;
+  }
+
+  #owe(seq: number, message: string): void {
+    // Whoever has more under way than that is refused all the same: of so many the order is not kept.
+    if (this.#owed.size < MAX_REFUSED) this.#owed.add(seq);
+    this.#say(["no", seq, "unavailable", message]);
   }
 
   #refuse(seq: number, code: ChannelCode, message: string): void {
@@ -223,7 +260,8 @@ export class Inbound {
     const session = this.#session;
     const ctx = new HandlingContext(this.#world, session.ctx, `m:${session.id}:${seq}`);
     try {
-      await onMessage({ data, headers, session, seq }, ctx);
+      const message = { data, headers, session, seq };
+      await handleObserved(this.#world.observers, message, "message", () => onMessage(message, ctx));
     } finally {
       ctx.cancel();
     }

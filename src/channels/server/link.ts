@@ -18,7 +18,8 @@ import { Subscriptions, type SubscriptionWorld } from "./subscriptions.ts";
 
 /** What a client does with its direct messages. */
 export interface DirectEnd {
-  acknowledged(session: Session, ids: unknown): void;
+  /** Fulfils when there is room for more. */
+  acknowledged(session: Session, ids: unknown): Promise<void>;
   refused(session: Session, id: unknown, delay: unknown): void;
 }
 
@@ -219,8 +220,8 @@ export class Link implements SessionLink {
   }
 
   /** `ack` */
-  acknowledged(ids: unknown): void {
-    this.#world.direct.acknowledged(this.session!, ids);
+  acknowledged(ids: unknown): Promise<void> {
+    return this.#world.direct.acknowledged(this.session!, ids);
   }
 
   /** `nack` */

@@ -60,6 +60,8 @@ export class WebSocketPeer implements Peer {
 export class ConnPeer implements Peer {
   readonly #conn: Conn;
   readonly #maxUnsent: number;
+  /** Bytes of its own frames that were sent though the peer was slow already. */
+  #piled = 0;
 
   constructor(conn: Conn, maxUnsent: number) {
     this.#conn = conn;
@@ -67,12 +69,19 @@ export class ConnPeer implements Peer {
   }
 
   say(message: string | Uint8Array): void {
-    this.#write(prefixed(message));
+    const bytes = prefixed(message);
+    this.#piled = this.#isSlow ? this.#piled + bytes.length : 0;
+    this.#write(bytes);
+  }
+
+  /** Before more of its frames are taken: who asks, and does not read the answers, has to wait. */
+  room(): void | Promise<void> {
+    if (this.#isSlow && this.#piled > this.#maxUnsent / 2) return this.drained().catch(ignore);
   }
 
   give(frame: Outgoing): boolean {
-    const { bytesWritten, bytesFlushed, state } = this.#conn;
-    if (bytesWritten - bytesFlushed > this.#maxUnsent || state === "closing" || state === "closed") return false;
+    const { state } = this.#conn;
+    if (this.#isSlow || state === "closing" || state === "closed") return false;
     this.#write(frame.prefixed);
     return true;
   }
@@ -92,6 +101,11 @@ export class ConnPeer implements Peer {
 
   get isDue(): boolean {
     return (this.#conn as WsConn["conn"]).ending.isDue;
+  }
+
+  get #isSlow(): boolean {
+    const { bytesWritten, bytesFlushed } = this.#conn;
+    return bytesWritten - bytesFlushed > this.#maxUnsent;
   }
 
   #write(bytes: Uint8Array): void {

@@ -8,6 +8,7 @@ import { type Clock, idleTimer } from "../../clock.ts";
 import type { Member, PresenceChange } from "../channels_api.ts";
 import type { ChannelLog, EntryKind, Lease } from "../log/log_api.ts";
 import { FIRST_RETRY, idle, nextRetry } from "./asking.ts";
+import { Owed } from "./owed.ts";
 import type { Session } from "./session.ts";
 import type { SessionWatcher } from "./sessions.ts";
 import type { PresenceEnd } from "./subscriptions.ts";
@@ -66,6 +67,9 @@ const LOSING = "losing";
 /** Where members come and go all the time, a list is told though it is behind. */
 const MAX_TRIES = 8;
 
+/** So many comings and goings of one session may be under way: all sessions wait in one line. */
+const MAX_OWED = 16;
+
 /** Members of this instance. */
 export class Presence implements PresenceEnd, SessionWatcher {
   readonly #world: PresenceWorld;
@@ -74,6 +78,7 @@ export class Presence implements PresenceEnd, SessionWatcher {
   readonly #behind: Map<string, { readonly memberships: readonly Membership[]; readonly cancel: () => void }> =
     new Map();
   readonly #rooms: Map<string, Room> = new Map();
+  readonly #owed: Owed = new Owed(MAX_OWED);
   /** One after the other: what was said last holds. */
   #last: Promise<void> = Promise.resolve();
   #announced = 0;
@@ -87,17 +92,19 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   enter(session: Session, channel: string, data: unknown, announced: Promise<void>): void {
     const { connections } = session;
-    this.#next(`Entering ${channel} failed`, async () => {
+    const entering = this.#next(`Entering ${channel} failed`, async () => {
       if (session.isOver) return;
       if (JSON.stringify(data ?? null).length > this.#world.maxMessageBytes) {
         return session.link?.say(["refused", channel, "too-large", "A member says too much of itself"]);
       }
       await this.#enter(session, channel, data ?? null, connections);
       // Not waited for here: others enter meanwhile.
-      void announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
+      const telling = announced.then(() => this.#tellMembers(session, channel)).catch((error) =>
         this.#world.failed(`Telling who is in ${channel} failed`, error)
       );
+      this.#owed.add(session, telling);
     });
+    this.#owed.add(session, entering);
   }
 
   confirm(session: Session): void {
@@ -114,7 +121,11 @@ export class Presence implements PresenceEnd, SessionWatcher {
   }
 
   leave(session: Session, channel: string): void {
-    this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel));
+    this.#owed.add(session, this.#next(`Leaving ${channel} failed`, () => this.#leave(session, channel)));
+  }
+
+  room(session: Session): Promise<void> | null {
+    return this.#owed.room(session);
   }
 
   ended(session: Session, moved: boolean): void {
@@ -211,8 +222,8 @@ export class Presence implements PresenceEnd, SessionWatcher {
     await this.#last;
   }
 
-  #next(what: string, work: () => Promise<unknown> | unknown): void {
-    this.#last = this.#last.then(work).then(() => {}, (error) => this.#world.failed(what, error));
+  #next(what: string, work: () => Promise<unknown> | unknown): Promise<void> {
+    return this.#last = this.#last.then(work).then(() => {}, (error) => this.#world.failed(what, error));
   }
 
   /** Asks the log until it has done it, or there is no more time: else somebody would be there who is not. */

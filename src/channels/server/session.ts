@@ -29,7 +29,7 @@ export interface SessionLink {
 
 /** What its client says to the application, by whichever connection. */
 export interface SessionInbound {
-  /** The session was elsewhere meanwhile: what could not be dealt with here may have been there. */
+  /** The session has another connection: what has no answer yet is said again there, from its beginning. */
   arrived(): void;
   /** Nobody waits for a call any more. */
   cancel(seq: unknown): void;

@@ -49,8 +49,8 @@ export interface SessionWorld {
   failed(what: string, error: unknown): void;
   /** Fulfils when this instance is one of the cluster. */
   ready(): Promise<void>;
-  /** Tells another instance that a session of its is ours from now on. */
-  fence(instance: string, session: string, generation: number): Promise<void>;
+  /** Tells another instance that a session of its is ours from now on; null: whoever has it. */
+  fence(instance: string | null, session: string, generation: number): Promise<void>;
 }
 
 /** What a client gets that has said hello. */
@@ -65,6 +65,8 @@ export interface Attached {
 interface Attaching {
   readonly id: string;
   readonly user: string;
+  /** Its turn; 0 while it has none. */
+  taken: number;
   fencedBy: number;
   isRevoked: boolean;
 }
@@ -73,8 +75,10 @@ interface Attaching {
 interface Elsewhere {
   readonly generation: number;
   readonly resumed: boolean;
-  /** Another instance that had it; null for none. */
+  /** Another instance that had it; null for none, or one that nobody knows. */
   readonly instance: string | null;
+  /** Another one had it. */
+  readonly wasAway: boolean;
 }
 
 /** All of them. */
@@ -137,11 +141,11 @@ export class Sessions {
     if (id === null) throw new ChannelError("bad-session", "The session is none of this server's, or another user's");
     const signed = ticket === null ? await ticketOf(signer, id, identity.user) : ticket as string;
     const user = userOf(identity, id);
-    const attaching: Attaching = { id, user, fencedBy: 0, isRevoked: false };
+    const attaching: Attaching = { id, user, taken: 0, fencedBy: 0, isRevoked: false };
     this.#attaching.add(attaching);
     try {
       if (ticket !== null && await this.#isRevoked(id, user)) throw revoked();
-      const elsewhere = await this.#take(id, ticket !== null, link);
+      const elsewhere = await this.#take(attaching, ticket !== null, link);
       // From here on nothing is waited for: of two connections the later one has it.
       if (attaching.isRevoked) throw revoked();
       if (attaching.fencedBy > elsewhere.generation) throw fenced();
@@ -159,9 +163,9 @@ export class Sessions {
     session.data = identity.data;
     session.generation = elsewhere.generation;
     session.connections++;
-    if (here === undefined || elsewhere.instance !== null) session.arrival = elsewhere.generation;
+    if (here === undefined || elsewhere.wasAway) session.arrival = elsewhere.generation;
     session.cameFrom = elsewhere.instance;
-    if (elsewhere.instance !== null) session.inbound?.arrived();
+    session.inbound?.arrived();
     stopWaiting(session);
     if (session.link !== null) this.#fence(session);
     session.link = link;
@@ -295,20 +299,31 @@ export class Sessions {
   }
 
   /** Where others share the log, one instance at a time has a session. */
-  async #take(id: string, isOld: boolean, link: SessionLink): Promise<Elsewhere> {
+  async #take(attaching: Attaching, isOld: boolean, link: SessionLink): Promise<Elsewhere> {
     const { log, instance, expiry } = this.#world;
+    const { id } = attaching;
     if (isOld && link.isGone) throw fenced();
-    if (!log.shared) return { generation: 0, resumed: false, instance: null };
+    if (!log.shared) return { generation: 0, resumed: false, instance: null, wasAway: false };
     const { generation, previous } = await this.#takeLease(id);
     const isElsewhere = previous !== null && previous.value !== instance;
-    if (isElsewhere && link.isGone) {
+    // A call of ours that failed may have taken it all the same, from one that nobody knows any more.
+    const isUnknown = previous !== null && !isElsewhere && !this.#hasTaken(id, previous.generation);
+    attaching.taken = generation;
+    const wasAway = isElsewhere || isUnknown;
+    if (wasAway && link.isGone) {
       // It may be connected there again, which must not end for one that has nobody any more.
-      await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value, LINGER);
+      if (isElsewhere) await log.renew(groupOf(id), "", generation, DAY + expiry, previous.value, LINGER);
       throw fenced();
     }
-    if (isElsewhere) await this.#world.fence(previous.value, id, generation);
+    if (wasAway) await this.#world.fence(isElsewhere ? previous.value : null, id, generation);
     const resumed = isOld && previous !== null && !previous.expired;
-    return { generation, resumed, instance: isElsewhere ? previous.value : null };
+    return { generation, resumed, instance: isElsewhere ? previous.value : null, wasAway };
+  }
+
+  /** Whether this instance knows that it had that turn. */
+  #hasTaken(id: string, generation: number): boolean {
+    if (this.#sessions.get(id)?.generation === generation) return true;
+    return [...this.#attaching].some((one) => one.id === id && one.taken === generation);
   }
 
   /**

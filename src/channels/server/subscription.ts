@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Semaphore } from "../../sync.ts";
 import type { GapReason } from "../channels_api.ts";
 import { FIRST_RETRY, idle, nextRetry, ONE } from "./asking.ts";
 import type { Feed, LiveEnd } from "./feed.ts";
@@ -25,6 +26,8 @@ export type Start =
 export interface SubscriptionOwner {
   /** Its client has been told that messages of a channel are missing. */
   gapped(channel: string): void;
+  /** Pages of one connection that are read, or held until its client takes them. */
+  readonly pages: Semaphore;
 }
 
 /** Somebody waits until the client knows where it is. */
@@ -307,8 +310,13 @@ export class Subscription implements LiveEnd {
     const turn = feed.world.pace.begin();
     if (turn !== null) await turn;
     if (this.#state !== "behind" || feed.epoch !== this.#epoch) return;
-    if (feed.frameAt(this.#offset + 1) !== undefined) await this.#sendKept();
-    else await this.#sendPage();
+    if (feed.frameAt(this.#offset + 1) !== undefined) return await this.#sendKept();
+    const free = await this.#owner.pages.acquire();
+    try {
+      if (this.state === "behind" && feed.epoch === this.#epoch) await this.#sendPage();
+    } finally {
+      free();
+    }
   }
 
   /** Frames that are at hand. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Semaphore } from "../../sync.ts";
 import { isChannel, isPattern, noChannel, prefixOf } from "../channel_name.ts";
 import type { AcceptOptions, AuthorizeRequest } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
@@ -34,6 +35,8 @@ export interface PresenceEnd {
   confirm(session: Session): void;
   /** Unsubscribed. */
   leave(session: Session, channel: string): void;
+  /** Null, or what fulfils when the log has done enough of what a session has asked for: before more is asked. */
+  room(session: Session): Promise<void> | null;
 }
 
 /** What they need. */
@@ -73,6 +76,9 @@ interface Watched {
 /** Wishes of one frame that are looked at at a time: each may ask the application, and the log. */
 const AT_A_TIME = 64;
 
+/** Pages that one connection has at a time: what a client that takes nothing holds of memory, however much it asks for. */
+const PAGES = 4;
+
 /** All of one connection. */
 export class Subscriptions implements SubscriptionOwner {
   readonly #world: SubscriptionWorld;
@@ -83,6 +89,7 @@ export class Subscriptions implements SubscriptionOwner {
   #patterns: Map<string, Watched> | null = null;
   /** By channel, the names by which membership was asked for, and what the member says of itself. Null for none. */
   #memberBy: Map<string, Map<string, unknown>> | null = null;
+  #pages: Semaphore | null = null;
   #isEnded = false;
 
   constructor(world: SubscriptionWorld, peer: Peer, session: Session, options: AcceptOptions) {
@@ -90,6 +97,10 @@ export class Subscriptions implements SubscriptionOwner {
     this.#peer = peer;
     this.#session = session;
     this.#options = options;
+  }
+
+  get pages(): Semaphore {
+    return this.#pages ??= new Semaphore(PAGES);
   }
 
   /** Where the client is in a channel; null if it has none. */
@@ -106,12 +117,13 @@ export class Subscriptions implements SubscriptionOwner {
   }
 
   /** What `unsub` asks for; says so when it is done. @throws {ChannelError} It is no list of names. */
-  unsubscribe(names: unknown): void {
+  unsubscribe(names: unknown): void | Promise<void> {
     if (!Array.isArray(names) || !names.every((name) => typeof name === "string")) {
       throw new ChannelError("bad-frame", "What is unsubscribed is a list of names");
     }
     for (const name of names) this.#drop(name);
     this.#say(["unsubbed", names]);
+    return this.#world.presence.room(this.#session) ?? undefined;
   }
 
   /** A fresh token may allow less. */
@@ -141,6 +153,8 @@ export class Subscriptions implements SubscriptionOwner {
 
   async #beginAll(wishes: readonly Wish[]): Promise<void> {
     for (let at = 0; at < wishes.length; at += AT_A_TIME) {
+      const turn = this.#world.pace.goOn();
+      if (turn !== null) await turn;
       await Promise.all(wishes.slice(at, at + AT_A_TIME).map((wish) => this.#begin(wish)));
     }
   }
@@ -183,6 +197,8 @@ export class Subscriptions implements SubscriptionOwner {
     this.#memberBy ??= new Map();
     this.#memberBy.set(channel, (this.#memberBy.get(channel) ?? new Map()).set(name, member));
     this.#enter(channel, member);
+    const room = this.#world.presence.room(this.#session);
+    if (room !== null) await room;
   }
 
   /** Joins and leaves may be among what is missing: who is there is told anew. */

@@ -6,6 +6,7 @@
 import { CancelContext, DeadlineExceeded } from "../../context/mod.ts";
 import { DrainTimeoutError, OptionError, SluiceError } from "../../errors.ts";
 import { formatAddress } from "../../address.ts";
+import type { Logger } from "../../log.ts";
 import type { Conn } from "../../server/conn/conn.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Address } from "../../endpoint.ts";
@@ -19,7 +20,9 @@ import type { QueuePlace } from "./request_limit.ts";
 import type { HttpService } from "./service.ts";
 import type { Takeover } from "./takeover.ts";
 import { type BodySource, RequestBody } from "../request/body.ts";
-import { continueTrace, isTraceparent } from "../extras/traceparent.ts";
+import { requestLogger } from "../extras/request_log.ts";
+import { continueTrace, isTraceparent, traceIdOf } from "../../traceparent.ts";
+import { readTracestate } from "../../tracestate.ts";
 import type { HeaderFields, HttpContext, HttpResult, HttpServer } from "../http_api.ts";
 
 /** Longest name of a route: it is written by a programmer, and becomes a label. */
@@ -104,6 +107,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   heard: readonly HttpObserver[] | null = null;
   /** What made it fail, once it is over. */
   error: unknown = undefined;
+  /** What its handler threw, and is to blame for. */
+  fault: unknown = undefined;
   /** Ms on the clock when it was over; -1 before. */
   #overAt = -1;
   /** Ends the stream that its answer is read from. */
@@ -116,6 +121,8 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   dueAt = Infinity;
   #deadline: number | null = null;
   #traceparent = "";
+  #tracestate: string | null = null;
+  #log: Required<Logger> | null = null;
   #route = "";
   #view: ProxyView | null = null;
   #trailers: Headers | null = null;
@@ -224,6 +231,20 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
       );
     }
     this.#traceparent = value;
+    this.#tracestate = null;
+  }
+
+  get tracestate(): string {
+    return this.#tracestate ??= this.#continuesTrace() ? readTracestate(this.head.header("tracestate")) : "";
+  }
+
+  /** What can't be sent is left out: it is for other libraries, and no fault of who made the span. */
+  set tracestate(value: string) {
+    this.#tracestate = readTracestate(value);
+  }
+
+  get log(): Required<Logger> {
+    return this.#log ??= requestLogger(this.http.service.server.log, this);
   }
 
   get route(): string {
@@ -243,7 +264,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   }
 
   waitUntil(promise: Promise<unknown>): void {
-    this.server.waitUntil(promise);
+    this.http.service.server.waitUntil(promise, () => this.log);
   }
 
   passThroughOnException(): void {}
@@ -272,6 +293,12 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     this.#takeover = takeover;
     if (this.isObserved || this.#lost !== null || this.#draining !== null || this.#leaving !== null) this.#look();
     else this.detach();
+  }
+
+  /** The caller's `tracestate` goes with the caller's trace, and with no other. */
+  #continuesTrace(): boolean {
+    const given = this.head.header("traceparent");
+    return given !== null && isTraceparent(given) && traceIdOf(given) === traceIdOf(this.traceparent);
   }
 
   #look(): void {

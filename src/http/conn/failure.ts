@@ -6,7 +6,6 @@
 import { DeadlineExceeded } from "../../context/mod.ts";
 import { DrainTimeoutError } from "../../errors.ts";
 import { BodyError, HttpError } from "../http_errors.ts";
-import { spanIdOf, traceIdOf } from "../extras/traceparent.ts";
 import type { HttpExchange } from "./exchange.ts";
 import { noFields } from "../answer/fields.ts";
 import { sendWhole } from "./whole_answer.ts";
@@ -33,9 +32,8 @@ export function account(error: unknown, exchange: HttpExchange): Explanation {
   if (explanation.isFault) {
     const { server } = service;
     service.handlerErrors++;
-    const { requestId: request, traceparent } = exchange;
-    const trace = { trace_id: traceIdOf(traceparent), span_id: spanIdOf(traceparent) };
-    server.log.error("Request failed", { server: server.name, request, ...trace, error });
+    exchange.fault = error;
+    exchange.log.error("Request failed", { server: server.name, error });
   }
   return explanation;
 }

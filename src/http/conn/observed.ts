@@ -4,6 +4,7 @@
  * @module
  */
 import type { Observers } from "../../observers.ts";
+import { runAround } from "../../run_around.ts";
 import type { HttpObserver, ObservedRequest } from "../http_observer.ts";
 
 type Heard = readonly HttpObserver[];
@@ -47,38 +48,7 @@ export function runWithin<T>(
   observers: Observers<HttpObserver>,
   run: () => T,
 ): T {
-  let next = run;
-  for (const observer of [...heard].reverse()) {
-    if (observer.around !== undefined) next = surrounded(request, observer, next, observers);
-  }
-  return next();
-}
-
-/** Whatever an observer does, `run` runs once, and what it gives or throws is what its caller sees. */
-function surrounded<T>(
-  request: ObservedRequest,
-  observer: HttpObserver,
-  run: () => T,
-  observers: Observers<HttpObserver>,
-): () => T {
-  return () => {
-    let outcome: { readonly value: T } | { readonly error: unknown } | null = null;
-    const once = (): void => {
-      if (outcome !== null) return;
-      try {
-        outcome = { value: run() };
-      } catch (error) {
-        outcome = { error };
-      }
-    };
-    try {
-      observer.around!(request, once);
-    } catch (error) {
-      observers.failed(error);
-    }
-    once();
-    const settled = outcome as unknown as { readonly value: T } | { readonly error: unknown };
-    if ("error" in settled) throw settled.error;
-    return settled.value;
-  };
+  const around = (observer: HttpObserver) =>
+    observer.around === undefined ? null : (next: () => void) => observer.around!(request, next);
+  return runAround(observers, heard, around, run);
 }

@@ -32,6 +32,8 @@ export interface ServiceServer extends HttpServer, HandlerKeeper {
   readonly isolated: Isolated;
   /** A drain has begun, and newcomers are still let in. */
   readonly isLameDuck: boolean;
+  /** A drain waits for it. @param log Hears of its failure. */
+  waitUntil(work: Promise<unknown>, log?: () => Required<Logger>): void;
   /** A hijacked connection lives until `handling` settles. */
   attend(conn: Connection, handling: Promise<void>): void;
 }

@@ -11,7 +11,7 @@ import { formatAddress } from "../../address.ts";
 import { checkParts } from "../../validate.ts";
 import type { HttpObserver, ObservedRequest } from "../http_observer.ts";
 import { type Sample, Sampler } from "./sampling.ts";
-import { spanIdOf, traceIdOf } from "./traceparent.ts";
+import { traceFields } from "./request_log.ts";
 
 /** Options of the access log. */
 export interface AccessLogOptions {
@@ -115,8 +115,7 @@ export class AccessLog implements HttpObserver {
       request: request.id,
       remote: formatAddress(request.remote),
       userAgent: agent === null ? undefined : shortened(agent, MAX_AGENT_LENGTH),
-      trace_id: traceIdOf(traceparent),
-      span_id: spanIdOf(traceparent),
+      ...traceFields(traceparent),
       error: error === undefined ? undefined : shortError(error),
       suppressed: suppressed === 0 ? undefined : suppressed,
     };

@@ -207,7 +207,7 @@ function refusal(exchange: HttpExchange, { status, headers, message }: UpgradeRe
   if (status === FORBIDDEN) {
     const { server } = exchange.http.service;
     const origin = exchange.head.header("origin");
-    server.log.warn("Refused a WebSocket for its origin", { server: server.name, origin, host: exchange.host });
+    exchange.log.warn("Refused a WebSocket for its origin", { server: server.name, origin, host: exchange.host });
   }
   return reply(`${message}\n`, { status, headers });
 }

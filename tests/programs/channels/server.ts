@@ -44,4 +44,6 @@ const { TCP_PORT } = process.env;
 const devices = TCP_PORT === undefined ? [] : [await serve(at(TCP_PORT), (conn) => channels.acceptConn(conn, part))];
 // A hook of one server would close them while the other still has clients.
 const hooks = [{ name: "channels", run: () => channels.close(), timeout: 1500 }];
-await run([server, ...devices], { grace: 5000, logger, hooks });
+// Clients of a proof always have something under way: a handler that begins in the last moment has its time on a busy
+// machine as well, before what is left of the grace is the hooks'.
+await run([server, ...devices], { grace: 5000, patience: 1500, logger, hooks });

@@ -181,8 +181,13 @@ export class OpenedLog {
 
   follow(stream: string, heard: (notice: Notice) => void): () => void {
     // It is known from now on, so that its epoch stays as long as somebody follows it.
-    this.#parts.state.streams.open(stream);
-    return this.#followers.add(stream, heard);
+    const { streams } = this.#parts.state;
+    streams.open(stream);
+    const leave = this.#followers.add(stream, heard);
+    return () => {
+      leave();
+      if (!this.#followers.has(stream)) streams.unfollowed(stream);
+    };
   }
 
   remove(stream: string, offset: number): Promise<boolean> {

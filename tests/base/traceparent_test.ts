@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
-import { continueTrace, isTraceparent, traceIdOf } from "../../src/http/extras/traceparent.ts";
+import { continueTrace, isTraceparent, traceIdOf } from "../../src/traceparent.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const PARENT = "b7ad6b7169203331";
