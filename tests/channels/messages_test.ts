@@ -288,7 +288,7 @@ describe("a message for the application", () => {
     }
   });
 
-  it("is handled though nobody could be told that the one before it failed", async () => {
+  it("is handled though the one before it failed, and with it the logger: its client is told all the same", async () => {
     const logger = { debug() {}, info() {}, warn() {}, error: () => JSON.parse("{"), critical() {} };
     await using w = await channelsWorld({ logger }, {
       onMessage: ({ data }) => data === 1 ? JSON.parse("{") : undefined,
@@ -298,7 +298,7 @@ describe("a message for the application", () => {
     await w.quiet();
     client.say(["msg", 3, null, 3]);
     await client.next("ok", 2);
-    assertEquals(answers(client), [["ok", 2], ["ok", 3]]);
+    assertEquals(answers(client), [["no", 1, "handler-failed"], ["ok", 2], ["ok", 3]]);
   });
 
   it("is told what the handler says with an error of channels", async () => {
