@@ -394,7 +394,10 @@ export function admissionLimits(options: AdmissionOptions, base?: AdmissionLimit
 }
 
 /** Checks how to stop; what is not given comes from `base`. */
-export function drainLimits(options: Pick<ServeOptions, keyof DrainOptions | "ownLameDuck">, base?: DrainLimits): DrainLimits {
+export function drainLimits(
+  options: Pick<ServeOptions, keyof DrainOptions | "ownLameDuck">,
+  base?: DrainLimits,
+): DrainLimits {
   const grace = duration("grace", options.grace, base?.grace ?? 10_000);
   const lameDuck = duration("lameDuck", options.lameDuck, base?.lameDuck ?? 0);
   const regraced = options.grace !== undefined || base === undefined;

@@ -21,7 +21,10 @@ export function leastBudget({ quiet, abortGrace, grace }: DrainLimits, hookTime:
 export function lateLimits(limits: DrainLimits, begun: number, hookTime: number): DrainLimits {
   const { grace, quiet, abortGrace } = limits;
   const most = grace - reportMargin(grace) - hookTime - abortGrace;
-  const lameDuck = Math.max(0, limits.ownLameDuck ? Math.min(limits.lameDuck, most - 2 * quiet) : limits.lameDuck - begun);
+  const lameDuck = Math.max(
+    0,
+    limits.ownLameDuck ? Math.min(limits.lameDuck, most - 2 * quiet) : limits.lameDuck - begun,
+  );
   const patience = Math.min(limits.patience, grace / 2);
   const room = most - lameDuck;
   return {

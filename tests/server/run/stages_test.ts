@@ -183,7 +183,9 @@ describe("run() in stages", () => {
   });
 
   it("waits for a last scrape behind the others' stops, whatever lame duck they have, as long as it was told", async () => {
-    for (const options of [{ grace: undefined }, { grace: undefined, lameDuck: 300 }, { lameDuck: 300, grace: 20_000 }]) {
+    for (
+      const options of [{ grace: undefined }, { grace: undefined, lameDuck: 300 }, { lameDuck: 300, grace: 20_000 }]
+    ) {
       await using fleet = new Fleet();
       let leave = (): void => {};
       const api = await fleet.serve("api", () => new Promise<void>((resolve) => leave = resolve));
