@@ -134,7 +134,9 @@ function allOf(results: readonly PromiseSettledResult<Server>[]): Server[] {
 }
 
 async function stopAll(results: readonly PromiseSettledResult<Server>[]): Promise<void> {
-  await Promise.all(results.map((result) => result.status === "fulfilled" && isRunnable(result.value) ? result.value.close() : null));
+  await Promise.all(
+    results.map((result) => result.status === "fulfilled" && isRunnable(result.value) ? result.value.close() : null),
+  );
 }
 
 function checkHook(hook: RunHook, grace: number): Hook {
