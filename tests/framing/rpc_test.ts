@@ -165,6 +165,7 @@ describe("what a call is refused with", () => {
   it("names our own mistake at once, and sends nothing", async () => {
     await using r = await rpcWorld();
     const sent = r.clientConn.bytesWritten;
+    assertThrows(() => rpc(undefined as never), OptionError, "frames must be what framed() gives");
     assertThrows(() => r.client.call("a", 5n), OptionError, "which .params is not");
     assertThrows(() => r.client.call("a", "x".repeat(70_000)), OptionError, "longer than 65536");
     assertThrows(() => r.client.call("", 1), OptionError, "method must be a non-empty string");

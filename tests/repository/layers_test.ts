@@ -196,7 +196,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/channels/redis/mod.ts", 76],
   ["src/framing/codecs/mod.ts", 55],
   ["src/framing/rpc/mod.ts", 60],
-  ["src/watch/mod.ts", 305],
+  ["src/watch/mod.ts", 306],
   ["src/upstream/mod.ts", 315],
   ["src/upstream/policies/mod.ts", 42],
   ["src/metrics/mod.ts", 92],

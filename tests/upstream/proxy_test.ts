@@ -1,6 +1,6 @@
 import { describe, it } from "node:test";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { OptionError } from "../../mod.ts";
+import { OptionError, silentLogger } from "../../mod.ts";
 import { type HttpHandler, reply } from "../../src/http/mod.ts";
 import { proxy, type ProxyOptions } from "../../src/upstream/mod.ts";
 import { bodyOf, chunked, request } from "../support/http_world.ts";
@@ -368,6 +368,18 @@ describe("an upstream that fails behind proxy()", () => {
     await w.asked(request("/"));
     const peer = await w.asked(request("/"), 300);
     assertEquals([peer.told, peer.last.headers.get("retry-after")], [["503 the upstream is busy"], "1"]);
+  });
+
+  it("is said with the request and its trace", async () => {
+    const records: [string, Record<string, unknown>][] = [];
+    const warn = (message: string, fields?: object) => void records.push([message, { ...fields }]);
+    await using w = await proxyWorld((side) => side.close(), { http: { logger: { ...silentLogger, warn } } });
+    const traceparent = `00-${"1".repeat(32)}-${"2".repeat(16)}-01`;
+    const peer = await w.asked(request("/", { headers: { traceparent, "x-request-id": "r1" } }), 2000);
+    assertEquals(peer.told, ["502 the upstream fails"]);
+    const [[message, fields]] = records;
+    assertEquals([message, fields.trace_id, typeof fields.request], ["Upstream failed", "1".repeat(32), "string"]);
+    assert(/^[0-9a-f]{16}$/.test(String(fields.span_id)));
   });
 
   it("can be answered for by the program", async () => {

@@ -594,6 +594,7 @@ describe("what upstream() and its calls refuse", () => {
       ["/", { body: 7 as unknown as string }, "body must be text, bytes or a stream"],
       ["/", { upgrade: "websocket", body: "x" }, "upgrade goes with no body"],
       ["/", { retry: 3 } as CallOptions, "request() has no option retry"],
+      ["/", { signal: AbortSignal.timeout(1) } as CallOptions, "give context"],
     ];
     for (const [target, options, message] of calls) {
       assertThrows(() => w.upstream.request(target, options), OptionError, message);

@@ -9,6 +9,7 @@ import {
   type WatchOptions,
   watchResources,
 } from "../../src/watch/mod.ts";
+import { reply } from "../../src/http/mod.ts";
 import { httpWorld, request } from "../support/http_world.ts";
 import { MemoryFiles } from "../support/memory_files.ts";
 import { type Client, type World, world } from "../support/world.ts";
@@ -127,6 +128,28 @@ describe("a watch that cuts", () => {
     assertEquals([partial.end, idle.end], ["reset", "open"]);
     const [[, { connections }]] = records;
     assertEquals((connections as WatchedConn[]).map(({ waitsFor }) => waitsFor), ["message"]);
+    watch.stop();
+  });
+
+  it("cuts an upload that stops, whether its handler reads it or has answered, and none that a handler leaves", async () => {
+    await using w = await httpWorld(async (req) => {
+      const { pathname } = new URL(req.url);
+      if (pathname === "/reads") await req.text();
+      if (pathname === "/thinks") await w.sleep(12_000);
+      return reply("ok");
+    }, { readTimeout: 0 });
+    const { watch, records } = acting(w, { limits: ONLY, cut: { after: 5000, when: "always" } });
+    const peers = [];
+    for (const path of ["/reads", "/ignores", "/thinks"]) {
+      peers.push(await w.ask(`POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\nabc`));
+    }
+    assertEquals(w.server.busy().map(({ waitsFor }) => waitsFor), ["message", "message", "answer"]);
+    await w.pass(10_000);
+    assertEquals(peers.map(({ end }) => end), ["reset", "reset", "open"]);
+    const named = records.flatMap(([, { connections }]) => connections as WatchedConn[]);
+    assertEquals(named.map(({ waitsFor }) => waitsFor), ["message", "message"]);
+    await w.pass(3000);
+    for (const { conn } of peers) conn.abort();
     watch.stop();
   });
 

@@ -342,6 +342,9 @@ export function rpc(
   frames: RpcFrames<unknown, unknown>,
   options: RpcOptions & { readonly envelope?: RpcEnvelope<unknown> } = {},
 ): Rpc {
+  if (typeof frames?.send !== "function" || typeof frames.forEach !== "function") {
+    throw new OptionError("frames", `frames must be what framed() gives, got ${String(frames)}`);
+  }
   checkNames("rpc()", options, NAMES);
   checkParts(options);
   const envelope = options.envelope ?? PLAIN_ENVELOPE;

@@ -60,6 +60,11 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     return this.exchange === null || this.exchange.handling === null ? 0 : this.exchange.number;
   }
 
+  /** Somebody reads the rest of a body that has not come, or it is dropped. */
+  get isOwed(): boolean {
+    return this.#dropped >= 0 || this.exchange?.body?.isAwaited === true;
+  }
+
   // What the connection says.
 
   data(chunk: Uint8Array): void {

@@ -56,6 +56,11 @@ export class RequestBody {
     return this.failure !== null;
   }
 
+  /** Somebody waits for its next part. */
+  get isAwaited(): boolean {
+    return this.#waiter !== null;
+  }
+
   /** Bytes that are still to come, as far as declared. */
   get remaining(): number {
     const { declared } = this.#source;

@@ -32,6 +32,8 @@ export interface Consumer {
   readonly buffered?: number;
   /** Number of the message whose handler runs, from 1; 0 while none does. @default one for as long as it is busy */
   readonly handling?: number;
+  /** It is busy with a message whose rest it waits for, and not its peer for an answer. @default false */
+  readonly isOwed?: boolean;
   /** Bytes from the peer; they belong to the consumer. */
   data(chunk: Uint8Array): void;
   /** Nothing more will arrive: the peer's FIN, or the drain closed the input. */

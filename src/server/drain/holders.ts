@@ -42,7 +42,8 @@ function waitsFor(conn: Connection): Holder["waitsFor"] {
   if (conn.ending.isGone) return conn.work.isHandled ? "handler" : "work";
   if (conn.unsent > 0) return "delivery";
   if (conn.ending.isClosing) return conn.work.isHandled ? "handler" : "peerFin";
-  if (conn.isBusy) return conn.work.holds > 0 ? "work" : "answer";
+  if (conn.isBusy && conn.work.holds > 0) return "work";
+  if (conn.isBusy) return conn.consumer?.isOwed === true ? "message" : "answer";
   if (conn.work.isPartial) return "message";
   return owedUntil(conn) > conn.host.clock.now() ? "answer" : "quiet";
 }

@@ -83,6 +83,15 @@ function laidOut(runnables: Runnables): Given {
   return { servers: placed.map(([server]) => server), places, tooDeep };
 }
 
+function isRunnable(server: unknown): server is Server {
+  return typeof (server as Partial<Server> | null | undefined)?.shutdown === "function";
+}
+
+function checkRunnable(server: unknown): void {
+  if (server instanceof Promise || isRunnable(server)) return;
+  throw new OptionError("servers", `servers must be what serve() or serveHttp() gives, got ${String(server)}`);
+}
+
 function isArray(value: unknown): value is readonly Runnable[] {
   return Array.isArray(value);
 }
@@ -99,6 +108,7 @@ async function runStarted(started: Promise<Server[]>, given: Given, options: Run
   if (given.tooDeep) {
     throw new OptionError("servers", "servers may be nested once, an array is a stage: run([api, [store], [probes]])");
   }
+  for (const server of given.servers) checkRunnable(server);
   checkNames("run()", options, RUN_NAMES);
   const names = signalNames(options.signals);
   const limits = drainLimits(options);
@@ -124,7 +134,9 @@ function allOf(results: readonly PromiseSettledResult<Server>[]): Server[] {
 }
 
 async function stopAll(results: readonly PromiseSettledResult<Server>[]): Promise<void> {
-  await Promise.all(results.map((result) => result.status === "fulfilled" ? result.value.close() : null));
+  await Promise.all(
+    results.map((result) => result.status === "fulfilled" && isRunnable(result.value) ? result.value.close() : null),
+  );
 }
 
 function checkHook(hook: RunHook, grace: number): Hook {

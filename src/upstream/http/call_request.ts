@@ -46,6 +46,12 @@ const OWN: Readonly<Record<string, string>> = {
 
 /** @throws {OptionError} The target or an option can't be used. @throws {TypeError} A field can't stand in a head. */
 export function requestOf(target: string, options: CallOptions): Outgoing {
+  if (Object.hasOwn(options ?? {}, "signal")) {
+    throw new OptionError(
+      "signal",
+      "A call of an upstream has no option signal, give context: the signal, or a handler's ctx",
+    );
+  }
   checkNames("request()", options, NAMES);
   const method = methodOf(options.method);
   checkTarget(target, method);

@@ -216,13 +216,8 @@ class Passage implements PartSource {
     if (exchange.done || exchange.state !== "none" || exchange.body?.failed === true) throw error;
     const status = statusOf(error, endOf(this.#plan.context)?.reason);
     if (status === 0) throw error;
-    const { server } = this.#ctx;
-    server.log.warn("Upstream failed", {
-      server: server.name,
-      upstream: this.#to.name,
-      request: exchange.requestId,
-      error,
-    });
+    const { server, log } = this.#ctx;
+    log.warn("Upstream failed", { server: server.name, upstream: this.#to.name, error });
     const { onError } = this.#plan;
     if (onError !== undefined) return await onError(error, this.#request, this.#ctx);
     const headers: Record<string, string> = status === 503 ? { "retry-after": "1" } : {};

@@ -234,6 +234,7 @@ describe("run", () => {
     const adapter = memoryAdapter();
     const failing = serve({ adapter, port: 70_000 }, () => {});
     await assertRejects(() => run(failing, { adapter, signals: ["SIGNONE"] }), OptionError, "SIGNONE");
+    await assertRejects(() => run(undefined as never, { adapter }), OptionError, "servers must be what serve()");
     await assertRejects(() => run(serve({ adapter, port: 70_000 }, () => {}), { adapter }), OptionError, "port");
   });
 
