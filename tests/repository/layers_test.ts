@@ -189,7 +189,7 @@ const LAYERS: readonly (readonly [file: RegExp, mayImport: readonly RegExp[]])[]
 const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["mod.ts", 268],
   ["src/http/mod.ts", 376],
-  ["src/websocket/mod.ts", 533],
+  ["src/websocket/mod.ts", 534],
   ["src/websocket/reconnect/mod.ts", 49],
   ["src/channels/mod.ts", 782],
   ["src/channels/client/mod.ts", 67],
