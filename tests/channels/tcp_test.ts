@@ -25,6 +25,7 @@ describe("a client on TCP", () => {
       false,
       client.of("welcome")[0][3],
       "i1",
+      65_536,
     ]);
     await client.next("live");
     await client.next("members");

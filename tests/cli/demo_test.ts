@@ -256,7 +256,7 @@ describe("sluice demo, asked to stop", () => {
     client.ask(`${httpRequest("/echo", { method: "POST", headers: { "content-length": 10 } })}first`);
     await client.net.until("the first half", () => client.reader.bodyBytes >= 5, LIMIT);
     program.signal("SIGINT");
-    await program.line("http drain: listener closed, 1 connection (1 being answered)");
+    await program.line("http drain: listener closed, 1 connection (1 inside a message)");
     // Beyond the 100 ms within which two count as one.
     await new Promise((resolve) => setTimeout(resolve, 1000));
     program.signal("SIGINT");
