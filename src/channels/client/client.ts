@@ -42,26 +42,19 @@ import type {
   Subscription,
 } from "./client_api.ts";
 import { Feed } from "./feed.ts";
+import {
+  BATCH,
+  BATCH_BYTES,
+  FLOOD_WAIT,
+  LONGEST,
+  MAX_METHOD,
+  REMEMBERED,
+  RETRY,
+  TOO_BIG,
+  WINDOW,
+} from "./limits.ts";
 import { memoryOutbox } from "./outbox.ts";
 import { Sub } from "./subscription.ts";
-
-/** Messages, and as many calls, that are under way at a time: a server lets 256 wait. */
-const WINDOW = 100;
-/** Subscriptions in one frame, and bytes of them: any server takes so many, along with a token. */
-const BATCH = 50;
-const BATCH_BYTES = 16_384;
-/** What a call has beyond is for ever to the server, which has no longer timer. */
-const LONGEST = 2_147_483_647;
-/** Longest method of a call. */
-const MAX_METHOD = 1024;
-/** How long to wait before what the server can't do at the moment is said again, in ms. */
-const RETRY = 1000;
-/** How long to stay away after too much was said, in ms. */
-const FLOOD_WAIT = 10_000;
-/** Acknowledged direct messages that are remembered: one comes again where the acknowledgement got lost. */
-const REMEMBERED = 1000;
-/** RFC 6455 §7.4.1. */
-const TOO_BIG = 1009;
 
 /** Words that a channel's subscription hears. */
 const OF_CHANNELS: readonly string[] = ["m", "p", "live", "gap"] satisfies (keyof Sub)[];

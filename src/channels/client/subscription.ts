@@ -16,6 +16,7 @@ import type {
   SubscriptionEvents,
 } from "./client_api.ts";
 import { Feed } from "./feed.ts";
+import { MOST_CHANGES } from "./limits.ts";
 
 /** Where one channel is. */
 interface Course {
@@ -33,9 +34,6 @@ interface Course {
   /** Changes of late behind it: the next list may be older than they are. */
   readonly changes: (readonly [offset: number, change: Change])[];
 }
-
-/** More changes than a server writes while it looks who is there. */
-const MOST_CHANGES = 1000;
 
 /** A change of members, as a frame has it. */
 type Change = Omit<MemberChange, "channel" | "offset" | "position">;

@@ -61,6 +61,9 @@ export const CHANNELS_PROTOCOL = "channels.sluice";
 /** Version of the frames. */
 export const VERSION = 1;
 
+/** Where a frame's data is. */
+const DATA = 3;
+
 /**
  * Bytes that a frame may have beside its data: more than any name and headers that are allowed, every character of them
  * as JSON's longest escape.
@@ -105,9 +108,6 @@ export type ChannelCode =
   | "canceled"
   | "unavailable"
   | "draining";
-
-/** Where a frame's data is. */
-const DATA = 3;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
