@@ -67,7 +67,6 @@ export class Heart {
   stop(): void {
     this.#stopped = true;
     this.#cancel();
-    this.#cancel = () => {};
   }
 
   #wait(): void {
@@ -78,13 +77,6 @@ export class Heart {
     this.#unsent = unsent();
   }
 
-  /** The server has taken something since the last look. */
-  #moves(): boolean {
-    const before = this.#unsent;
-    this.#unsent = this.#options.unsent();
-    return this.#unsent < before;
-  }
-
   #wakeAt(at: number): void {
     const { clock } = this.#options;
     this.#cancel();
@@ -93,12 +85,15 @@ export class Heart {
   }
 
   #wake(): void {
-    const { clock, interval, timeout, dead } = this.#options;
+    const { clock, interval, timeout, unsent, dead } = this.#options;
     const now = clock.now();
     const since = this.#waitsSince;
     if (since !== null && this.#heardAt < since) {
       if (now - this.#dueAt >= ASLEEP) return this.#wait();
-      if (this.#moves()) return this.#wakeAt(now + timeout);
+      const before = this.#unsent;
+      this.#unsent = unsent();
+      // The server has taken something since the last look.
+      if (this.#unsent < before) return this.#wakeAt(now + timeout);
       return dead(now - this.#heardAt);
     }
     this.#waitsSince = null;

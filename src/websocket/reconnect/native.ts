@@ -4,14 +4,8 @@
  * @module
  */
 import { UnsupportedError } from "../../errors.ts";
+import { CONNECTING, NO_CLOSE, OPEN } from "./close_codes.ts";
 import type { TransportEvents, TransportSocket } from "./reconnect_api.ts";
-
-/** Of the four states of a native WebSocket: there is no connection yet, and the one in which it takes messages. */
-const CONNECTING = 0;
-const OPEN = 1;
-
-/** The end of a connection that nobody has closed (RFC 6455 §7.1.5). */
-const NO_CLOSE = { code: 1006, reason: "", wasClean: false };
 
 /** Makes connections of `globalThis.WebSocket`: browsers, Deno, Bun, Node from 22 on. */
 export function nativeTransport(url: string, protocols: readonly string[], events: TransportEvents): TransportSocket {

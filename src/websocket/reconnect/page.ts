@@ -8,13 +8,13 @@ import type { PageTarget } from "./reconnect_api.ts";
 /** Who is told. */
 export interface PageWatcher {
   /** The page is put away. */
-  away(): void;
+  readonly away: () => void;
   /** It is shown again. */
-  back(): void;
+  readonly back: () => void;
   /** The browser believes that there is no network; it is wrong where it knows not of a tunnel, or of a local server. */
-  offline(): void;
+  readonly offline: () => void;
   /** The network is there, the page is looked at again, or runs on after a sleep: a moment to look after things. */
-  awake(): void;
+  readonly awake: () => void;
 }
 
 /**
@@ -38,10 +38,10 @@ export class Page {
     this.#listeners = [
       ["pagehide", () => !this.#isAway && (this.#isAway = true, watcher.away())],
       ["pageshow", () => this.#isAway && (this.#isAway = false, watcher.back())],
-      ["offline", () => watcher.offline()],
-      ["online", () => watcher.awake()],
+      ["offline", watcher.offline],
+      ["online", watcher.awake],
       ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && watcher.awake()],
-      ["resume", () => watcher.awake()],
+      ["resume", watcher.awake],
     ];
     for (const [type, listener] of this.#listeners) target?.addEventListener(type, listener, CAPTURE);
   }

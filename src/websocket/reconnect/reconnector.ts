@@ -10,6 +10,7 @@ import { parseFarewell } from "../farewell.ts";
 import type { HandshakeError } from "../websocket_errors.ts";
 import { Announcer } from "./announcer.ts";
 import { Backoff } from "./backoff.ts";
+import { GOING_AWAY, NO_CLOSE } from "./close_codes.ts";
 import type { StateChange } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { Heart } from "./heart.ts";
@@ -18,12 +19,6 @@ import type { ConnectionEnd, Hello, ReconnectUrl, TransportClose, TransportSocke
 import type { ReconnectSettings } from "./reconnect_settings.ts";
 import { type ReconnectState, TRANSITIONS, type Trigger } from "./reconnect_states.ts";
 import { webSocketUrl } from "./websocket_url.ts";
-
-/** What this side says when the page is put away or the network is gone (RFC 6455 §7.4.1). */
-const GOING_AWAY = 1001;
-
-/** What is reported where no Close came from the server. */
-const NO_CLOSE = { code: 1006, reason: "", wasClean: false } as const;
 
 /** What `close()` leaves behind where there was no connection. */
 const NO_LOSS = { wasClean: true, opened: false, unsentBytes: 0, farewell: null } as const;
@@ -142,7 +137,6 @@ export class Reconnector {
     const state = TRANSITIONS[previous][trigger];
     if (state === undefined) throw new Error(`Got ${trigger} while ${previous}`);
     this.#cancelTimer();
-    this.#cancelTimer = () => {};
     this.state = state;
     const change = { state, previous, delay, attempt: this.#backoff.retries };
     this.#announcer.add(() => this.#events.state(change));
