@@ -12,7 +12,6 @@ import { defaultPage } from "../../websocket/reconnect/page.ts";
 import { FAREWELL_PROTOCOL } from "../../websocket/farewell.ts";
 import { HEARTBEAT_PROTOCOL } from "../../websocket/beat.ts";
 import { ChannelError } from "../channels_errors.ts";
-import { isName, NAME_RULE } from "../channel_name.ts";
 import {
   type ChannelCode,
   CHANNELS_PROTOCOL,
@@ -24,6 +23,7 @@ import {
   VERSION,
 } from "../wire/frames.ts";
 import { areHeaders, HEADERS_RULE } from "../wire/headers.ts";
+import { isName, NAME_RULE } from "../wire/names.ts";
 import { atLeast1, checkOptions, mustBe } from "./checks.ts";
 import type {
   CallOptions,
@@ -250,7 +250,7 @@ export class ChannelClient {
     mustBe(isName(name) && name !== "*", "name", NAME_RULE, name);
     for (const other of this.#subs.values()) {
       const isShared = other.covers(name) || (name.endsWith("*") && other.name.startsWith(name.slice(0, -1)));
-      mustBe(!isShared, "name", `apart from ${other.name}, which is subscribed: close that first`, name);
+      mustBe(!isShared, "name", `apart from ${other.name}: close that first`, name);
     }
     this.#checkSize("member", sizeOf(JSON.stringify(options.member) ?? ""));
     const sub = new Sub(name, options, this.#kept.get(name), {
@@ -411,7 +411,7 @@ export class ChannelClient {
       else if (Object.hasOwn(this.#words, word)) this.#words[word](...rest);
     } catch (cause) {
       // No server of ours: what it says can't be believed, and it would say so again.
-      this.#fail(new ChannelError("bad-frame", `The server sent what is no frame`, { cause }), CLOSE_CODES.protocol);
+      this.#fail(new ChannelError("bad-frame", "The server sent what is no frame", { cause }), CLOSE_CODES.protocol);
     }
   }
 
@@ -425,7 +425,6 @@ export class ChannelClient {
     this.#error = null;
     if (this.#leaving.size > 0) this.#say(["unsub", [...this.#leaving]]);
     this.#subscribeAll();
-    this.#sayAll();
     this.#saveSession().then(() => {
       this.#ready = at === this.#connection;
       this.#sayAll();
@@ -441,7 +440,7 @@ export class ChannelClient {
     this.#leaving.clear();
     for (const sub of this.#subs.values()) sub.silence();
     for (const entry of this.#entries.values()) entry.said = false;
-    const error = new ChannelError("unavailable", "The connection was lost: it may have been done");
+    const error = new ChannelError("unavailable", "The connection was lost: it may be done");
     for (const [seq, call] of this.#calls) {
       if (call.said && !call.idempotent) this.#takeCall(seq)!.reject(error);
       else call.said = false;
@@ -516,7 +515,6 @@ export class ChannelClient {
     this.#cancelRetry ??= this.#clock.setTimer(() => {
       this.#cancelRetry = null;
       this.#subscribeAll();
-      this.#sayAll();
     }, RETRY);
   }
 
@@ -541,8 +539,9 @@ export class ChannelClient {
 
   #subscribeAll(): void {
     if (!this.#welcomed || this.#cancelRetry) return;
-    for (let some = this.#requests(); some.length > 0; some = this.#requests()) this.#say(["sub", some]);
+    for (let some; (some = this.#requests()).length > 0;) this.#say(["sub", some]);
     this.#moved();
+    this.#sayAll();
   }
 
   #leave(sub: Sub, forGood: boolean): void {

@@ -51,7 +51,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   /** Tells at once. */
   emit<K extends keyof E & string>(type: K, event: E[K]): boolean {
     const listeners = [...this.#listeners[type]] as ((event: E[K]) => void)[];
-    for (const listener of listeners) guarded(() => listener(event), undefined);
+    for (const listener of listeners) guarded(() => listener(event));
     return listeners.length > 0;
   }
 
@@ -63,7 +63,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
 
   /** Hands on whatever somebody waits for. */
   pump(): void {
-    for (let next = this.#queue[0]; next && this.#wanted(next); next = this.#queue[0]) {
+    for (let next; (next = this.#queue[0]) && this.#wanted(next);) {
       this.#queue.shift();
       next.taken?.();
       const taker = this.#taker;
@@ -98,7 +98,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
 
   /** @throws {InUseError} Somebody waits for a message already. */
   next(): Promise<IteratorResult<T, void>> {
-    if (this.#taker) throw new InUseError("next() is pending: one loop takes all messages");
+    if (this.#taker) throw new InUseError("next() is pending: one loop takes all");
     this.#busy = false;
     const taken = new Promise<IteratorResult<T, void>>((resolve, reject) => this.#taker = { resolve, reject });
     this.pump();

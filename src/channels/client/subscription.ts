@@ -20,6 +20,7 @@ import { MOST_CHANGES } from "./limits.ts";
 
 /** Where one channel is. */
 interface Course {
+  readonly channel: string;
   /** Of what was received last: both are always of one frame, or of one position. */
   offset: number;
   grant: string;
@@ -157,7 +158,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     if (this.#forgotten.delete(channel)) reason ??= "epoch";
     // Where nothing is missing it goes on where it was, or was never before.
     if (reason !== null || grant !== course.grant || offset > course.offset) {
-      this.#place(channel, course, grant, offset, reason);
+      this.#place(course, grant, offset, reason);
     }
     this.#link.moved();
   }
@@ -170,7 +171,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
   gap(channel: string, grant: string, offset: number, reason: string): void {
     const course = this.#open(channel);
-    if (course) this.#place(channel, course, grant, offset, reason);
+    if (course) this.#place(course, grant, offset, reason);
   }
 
   live(channel: string): void {
@@ -216,8 +217,17 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   #start(channel: string, offset: number, grant: string, taken?: string): Course {
-    const life = { members: new Map(), membersAt: 0, changes: [] };
-    const course: Course = { offset, grant, open: false, live: false, taken, ...life };
+    const course: Course = {
+      channel,
+      offset,
+      grant,
+      open: false,
+      live: false,
+      taken,
+      members: new Map(),
+      membersAt: 0,
+      changes: [],
+    };
     this.#courses.set(channel, course);
     return course;
   }
@@ -250,29 +260,29 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     const course = this.#courses.get(channel);
     if (!course?.open || !(offset > course.offset) || !this.#hasRoom()) return;
     course.offset = offset;
-    const position = `${offset}.${course.grant}`;
-    this.add(type, { ...what, channel, offset, position } as never, () => {
-      this.#took(course, position);
-      taken?.(course);
-    });
+    this.#tell(type, course, { ...what, offset }, taken);
   }
 
   /** Both are of one frame. */
-  #place(channel: string, course: Course, grant: string, offset: number, reason: string | null): void {
+  #place(course: Course, grant: string, offset: number, reason: string | null): void {
     const isAnother = course.grant !== grant;
     course.grant = grant;
     course.offset = offset;
-    const position = `${offset}.${grant}`;
-    this.add(reason && "gap", { channel, reason, position } as ReceivedGap, () => {
+    this.#tell(reason && "gap", course, { reason }, () => {
       // Offsets of another life say nothing here.
       if (isAnother) course.membersAt = course.changes.length = 0;
-      this.#took(course, position);
     });
   }
 
-  #took(course: Course, position: string): void {
-    course.taken = position;
-    this.#last = course;
+  /** In its turn, and where it stands is where the application is from then on. */
+  #tell(type: string | null, course: Course, what: object, taken?: (course: Course) => void): void {
+    const { channel, offset, grant } = course;
+    const position = `${offset}.${grant}`;
+    this.add(type as "gap", { ...what, channel, position } as ReceivedGap, () => {
+      course.taken = position;
+      this.#last = course;
+      taken?.(course);
+    });
   }
 
   /** A slow application leaves what comes to the log, and catches up when it has taken what waits here. */

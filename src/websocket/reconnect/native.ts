@@ -13,14 +13,26 @@ export function nativeTransport(url: string, protocols: readonly string[], event
   const socket = new WebSocket(url, [...protocols]);
   socket.binaryType = "arraybuffer";
   listen(socket, events);
-  return new NativeSocket(socket);
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    // A closing WebSocket would count the message as buffered, and lose it without a word.
+    send(data) {
+      const isOpen = socket.readyState === OPEN;
+      if (isOpen) socket.send(data as string | Uint8Array<ArrayBuffer>);
+      return isOpen;
+    },
+    // A script may send 1000 and 3000 to 4999 only.
+    close: (code, reason) => socket.close(code >= 3000 ? code : 1000, reason),
+  };
 }
 
 /** @throws {UnsupportedError} This runtime has no WebSocket of its own. */
 export function requireNative(): void {
   if (typeof globalThis.WebSocket === "function") return;
   throw new UnsupportedError(
-    "This runtime has no WebSocket of its own: pass transport: webSocketTransport() of @sluice/sluice/websocket",
+    "No WebSocket here: pass transport: webSocketTransport() of @sluice/sluice/websocket",
   );
 }
 
@@ -48,28 +60,4 @@ function errorOf(event: Event): Error | undefined {
   const { error, message } = event as { error?: unknown; message?: unknown };
   if (error instanceof Error) return error;
   return typeof message === "string" && message !== "" ? new Error(message) : undefined;
-}
-
-class NativeSocket implements TransportSocket {
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  get bufferedAmount(): number {
-    return this.#socket.bufferedAmount;
-  }
-
-  send(data: string | Uint8Array): boolean {
-    // A closing WebSocket would count the message as buffered, and lose it without a word.
-    if (this.#socket.readyState !== OPEN) return false;
-    this.#socket.send(data as string | Uint8Array<ArrayBuffer>);
-    return true;
-  }
-
-  close(code: number, reason: string): void {
-    // A script may send 1000 and 3000 to 4999 only.
-    this.#socket.close(code >= 3000 ? code : 1000, reason);
-  }
 }

@@ -26,30 +26,23 @@ const CAPTURE = { capture: true } as const;
 /**
  * Listens to `pagehide` and `pageshow`, `offline` and `online`, `visibilitychange` and `resume`. `beforeunload` is left
  * alone on purpose: the visitor may still stay, and `pagehide` follows if not.
+ *
+ * @returns Listens no more.
  */
-export class Page {
-  readonly #target: PageTarget | null;
-  #isAway = false;
-  readonly #listeners: readonly (readonly [type: string, listener: () => void])[];
-
-  /** Begins to listen. */
-  constructor(target: PageTarget | null, watcher: PageWatcher) {
-    this.#target = target;
-    this.#listeners = [
-      ["pagehide", () => !this.#isAway && (this.#isAway = true, watcher.away())],
-      ["pageshow", () => this.#isAway && (this.#isAway = false, watcher.back())],
-      ["offline", watcher.offline],
-      ["online", watcher.awake],
-      ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && watcher.awake()],
-      ["resume", watcher.awake],
-    ];
-    for (const [type, listener] of this.#listeners) target?.addEventListener(type, listener, CAPTURE);
-  }
-
-  /** Listens no more. */
-  stop(): void {
-    for (const [type, listener] of this.#listeners) this.#target?.removeEventListener(type, listener, CAPTURE);
-  }
+export function watchPage(target: PageTarget | null, { away, back, offline, awake }: PageWatcher): () => void {
+  let isAway = false;
+  const listeners: readonly (readonly [type: string, listener: () => void])[] = [
+    ["pagehide", () => !isAway && (isAway = true, away())],
+    ["pageshow", () => isAway && (isAway = false, back())],
+    ["offline", offline],
+    ["online", awake],
+    ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && awake()],
+    ["resume", awake],
+  ];
+  for (const [type, listener] of listeners) target?.addEventListener(type, listener, CAPTURE);
+  return () => {
+    for (const [type, listener] of listeners) target?.removeEventListener(type, listener, CAPTURE);
+  };
 }
 
 /** `globalThis`, if it can be listened to: a page or a worker. Node has no such events. */

@@ -14,7 +14,7 @@ import { GOING_AWAY, NO_CLOSE } from "./close_codes.ts";
 import type { StateChange } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { Heart } from "./heart.ts";
-import { Page } from "./page.ts";
+import { watchPage } from "./page.ts";
 import type { ConnectionEnd, Hello, ReconnectUrl, TransportClose, TransportSocket } from "./reconnect_api.ts";
 import type { ReconnectSettings } from "./reconnect_settings.ts";
 import { type ReconnectState, TRANSITIONS, type Trigger } from "./reconnect_states.ts";
@@ -95,7 +95,7 @@ export class Reconnector {
   readonly #settings: ReconnectorSettings;
   readonly #events: ReconnectorEvents;
   readonly #backoff: Backoff;
-  readonly #page: Page;
+  readonly #leavePage: () => void;
   readonly #announcer: Announcer = new Announcer();
   #resolveClosed: () => void = () => {};
   #link: Link | null = null;
@@ -112,14 +112,14 @@ export class Reconnector {
     this.#events = events;
     this.#backoff = new Backoff(settings);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
-    this.#page = new Page(settings.page, {
+    this.#leavePage = watchPage(settings.page, {
       away: () => this.#announcer.run(() => this.#away()),
       back: () => this.#announcer.run(() => this.#back()),
       // A hint, and no verdict: only silence proves it.
       offline: () => this.#link?.heart?.check(),
       awake: () => this.#announcer.run(() => this.#awake()),
     });
-    queueMicrotask(() => this.#announcer.run(() => this.#first()));
+    queueMicrotask(() => this.#announcer.run(() => this.state === "connecting" && this.#connect()));
   }
 
   /** Bytes that wait in the connection. */
@@ -145,10 +145,6 @@ export class Reconnector {
   #after(delay: number, act: () => void): void {
     this.#cancelTimer();
     this.#cancelTimer = this.#settings.clock.setTimer(() => this.#announcer.run(act), delay);
-  }
-
-  #first(): void {
-    if (this.state === "connecting") this.#connect();
   }
 
   #connect(): void {
@@ -225,7 +221,7 @@ export class Reconnector {
 
   /** Without its first words a connection is of no use. */
   #ungreeted(link: Link, why: DropReason, ms: number, cause?: unknown): void {
-    if (link === this.#link && this.state === "open") this.#afterwards(this.#drop(link, GOING_AWAY, why, ms, cause));
+    if (link === this.#link && this.state === "open") this.#late(link, why, ms, cause);
   }
 
   /** Null where nobody wants one, or the transport has one of its own. */
@@ -261,8 +257,8 @@ export class Reconnector {
   }
 
   /** This side has waited long enough. */
-  #late(link: Link, why: DropReason, ms: number): void {
-    this.#afterwards(this.#drop(link, GOING_AWAY, why, ms));
+  #late(link: Link, why: DropReason, ms: number, cause?: unknown): void {
+    this.#afterwards(this.#drop(link, why, ms, cause));
   }
 
   #afterwards(end: ConnectionEnd): void {
@@ -295,7 +291,7 @@ export class Reconnector {
   #away(): void {
     const link = this.#link;
     if (link !== null) {
-      const end = this.#drop(link, GOING_AWAY, "away");
+      const end = this.#drop(link, "away");
       this.#announcer.add(() => this.#events.end(end, true));
     }
     this.#move("away");
@@ -316,7 +312,7 @@ export class Reconnector {
     if (this.state === "closing" || this.state === "closed") return;
     const link = this.#link;
     if (this.state !== "open") {
-      if (link !== null) this.#drop(link, code, "unopened");
+      if (link !== null) this.#drop(link, "unopened", 0, undefined, code);
       return this.#end({ ...NO_LOSS, code, reason });
     }
     this.#stop();
@@ -336,15 +332,15 @@ export class Reconnector {
 
   /** No more is sent, and the page is no concern any more. */
   #stop(): void {
-    this.#page.stop();
+    this.#leavePage();
     this.#events.stopped();
   }
 
   /** Gives a connection up; what its transport still says is not heard. */
-  #drop(link: Link, code: number, why: DropReason, ms: number = 0, cause?: unknown): ConnectionEnd {
+  #drop(link: Link, why: DropReason, ms: number = 0, cause?: unknown, code: number = GOING_AWAY): ConnectionEnd {
     const error = this.#settings.dropped(why, ms, cause);
     const end = this.#unlink(link, { ...NO_CLOSE, error });
-    guarded(() => link.socket?.close(code, error.message), undefined);
+    guarded(() => link.socket?.close(code, error.message));
     return end;
   }
 
