@@ -11,5 +11,8 @@ export const GOING_AWAY = 1001;
 export const CONNECTING = 0;
 export const OPEN = 1;
 
-/** What is reported where no Close came from the server (RFC 6455 §7.1.5). */
-export const NO_CLOSE = { code: 1006, reason: "", wasClean: false } as const;
+/** The end without a Close from the server (RFC 6455 §7.1.5). */
+export const ABNORMAL = 1006;
+
+/** What is reported of it. */
+export const NO_CLOSE = { code: ABNORMAL, reason: "", wasClean: false } as const;

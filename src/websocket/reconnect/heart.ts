@@ -29,12 +29,12 @@ export class Heart {
   /** It can ask. */
   #asks = false;
   #heardAt: number;
-  /** Since when it waits for a sign of life; null while it doesn't. */
-  #waitsSince: number | null = null;
+  /** Since when it waits for a sign of life; -Infinity while it doesn't. */
+  #waitsSince = -Infinity;
   #dueAt = Infinity;
   #unsent = 0;
   #stopped = false;
-  #cancel: () => void = () => {};
+  #cancel: (() => void) | undefined;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class Heart {
   begin(): void {
     if (this.#asks || this.#stopped) return;
     this.#asks = true;
-    if (this.#waitsSince === null) this.#wakeAt(this.#heardAt + this.#options.interval);
+    if (this.#waitsSince === -Infinity) this.#wakeAt(this.#heardAt + this.#options.interval);
   }
 
   /** A message came. */
@@ -55,7 +55,7 @@ export class Heart {
 
   /** Something says that the connection may be gone: there has to be a sign of life within `timeout`. */
   check(): void {
-    if (this.#waitsSince === null && !this.#stopped) this.#wait();
+    if (this.#waitsSince === -Infinity && !this.#stopped) this.#wait();
   }
 
   /** The same, if it can ask for one. */
@@ -66,7 +66,7 @@ export class Heart {
   /** It beats no more. */
   stop(): void {
     this.#stopped = true;
-    this.#cancel();
+    this.#cancel?.();
   }
 
   #wait(): void {
@@ -79,7 +79,7 @@ export class Heart {
 
   #wakeAt(at: number): void {
     const { clock } = this.#options;
-    this.#cancel();
+    this.#cancel?.();
     this.#dueAt = at;
     this.#cancel = clock.setTimer(() => this.#wake(), Math.max(0, at - clock.now()));
   }
@@ -87,8 +87,7 @@ export class Heart {
   #wake(): void {
     const { clock, interval, timeout, unsent, dead } = this.#options;
     const now = clock.now();
-    const since = this.#waitsSince;
-    if (since !== null && this.#heardAt < since) {
+    if (this.#heardAt < this.#waitsSince) {
       if (now - this.#dueAt >= ASLEEP) return this.#wait();
       const before = this.#unsent;
       this.#unsent = unsent();
@@ -96,7 +95,7 @@ export class Heart {
       if (this.#unsent < before) return this.#wakeAt(now + timeout);
       return dead(now - this.#heardAt);
     }
-    this.#waitsSince = null;
+    this.#waitsSince = -Infinity;
     if (!this.#asks) return;
     if (now - this.#heardAt >= interval) this.#wait();
     else this.#wakeAt(this.#heardAt + interval);

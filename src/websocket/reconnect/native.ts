@@ -4,7 +4,7 @@
  * @module
  */
 import { UnsupportedError } from "../../errors.ts";
-import { CONNECTING, NO_CLOSE, OPEN } from "./close_codes.ts";
+import { ABNORMAL, CONNECTING, NO_CLOSE, OPEN } from "./close_codes.ts";
 import type { TransportEvents, TransportSocket } from "./reconnect_api.ts";
 
 /** Makes connections of `globalThis.WebSocket`: browsers, Deno, Bun, Node from 22 on. */
@@ -43,7 +43,7 @@ function listen(socket: WebSocket, events: TransportEvents): void {
     if (isOver) return;
     isOver = true;
     // Deno says 0 where there was no Close.
-    events.close({ code: code || NO_CLOSE.code, reason, wasClean, error });
+    events.close({ code: code || ABNORMAL, reason, wasClean, error });
   };
   socket.onopen = () => events.open(socket.protocol);
   socket.onmessage = ({ data }) => events.message(typeof data === "string" ? data : new Uint8Array(data));

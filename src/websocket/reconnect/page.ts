@@ -39,14 +39,15 @@ export function watchPage(target: PageTarget | null, { away, back, offline, awak
     ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && awake()],
     ["resume", awake],
   ];
-  for (const [type, listener] of listeners) target?.addEventListener(type, listener, CAPTURE);
-  return () => {
-    for (const [type, listener] of listeners) target?.removeEventListener(type, listener, CAPTURE);
+  const all = (act: "addEventListener" | "removeEventListener"): void => {
+    for (const [type, listener] of listeners) target?.[act](type, listener, CAPTURE);
   };
+  all("addEventListener");
+  return () => all("removeEventListener");
 }
 
 /** `globalThis`, if it can be listened to: a page or a worker. Node has no such events. */
 export function defaultPage(): PageTarget | null {
   const target = globalThis as Partial<PageTarget>;
-  return typeof target.addEventListener === "function" ? target as PageTarget : null;
+  return target.addEventListener ? target as PageTarget : null;
 }

@@ -9,7 +9,7 @@ import { BEAT } from "../beat.ts";
 import { parseFarewell } from "../farewell.ts";
 import type { HandshakeError } from "../websocket_errors.ts";
 import { Announcer } from "./announcer.ts";
-import { Backoff } from "./backoff.ts";
+import { delayAfter } from "./backoff.ts";
 import { GOING_AWAY, NO_CLOSE } from "./close_codes.ts";
 import type { StateChange } from "./events.ts";
 import { guarded } from "./guarded.ts";
@@ -25,13 +25,13 @@ const NO_LOSS = { wasClean: true, opened: false, unsentBytes: 0, farewell: null 
 
 /** One attempt and the connection it becomes. */
 interface Link {
-  /** Null until the address is known. */
-  socket: TransportSocket | null;
+  /** From when the address is known. */
+  socket?: TransportSocket;
   opened: boolean;
   /** What comes first was said. */
-  greeted: boolean;
-  /** From when it is open. */
-  heart: Heart | null;
+  ready?: boolean;
+  /** From when it is open, if it has one. */
+  heart?: Heart;
 }
 
 /** Who is told, once all is in order again; `ready` and `stopped` are called in the middle of it. */
@@ -94,23 +94,23 @@ export class Reconnector {
   readonly #url: ReconnectUrl;
   readonly #settings: ReconnectorSettings;
   readonly #events: ReconnectorEvents;
-  readonly #backoff: Backoff;
   readonly #leavePage: () => void;
   readonly #announcer: Announcer = new Announcer();
-  #resolveClosed: () => void = () => {};
+  #resolveClosed!: () => void;
   #link: Link | null = null;
+  /** Delays drawn since all was well. */
+  #retries = 0;
   /** The one timer of the state: of an attempt, of a stable connection, of a wait, of a Close. */
-  #cancelTimer: () => void = () => {};
+  #cancelTimer: (() => void) | undefined;
   /** When the server lets us come back, in the clock's time. */
   #notBefore = 0;
 
   /** Begins to connect. Nobody is told before the next job. */
   constructor(url: ReconnectUrl, settings: ReconnectorSettings, events: ReconnectorEvents) {
-    this.#url = typeof url === "function" ? url : webSocketUrl(url);
-    if (typeof this.#url === "string") this.url = this.#url;
+    if (typeof url !== "function") url = this.url = webSocketUrl(url);
+    this.#url = url;
     this.#settings = settings;
     this.#events = events;
-    this.#backoff = new Backoff(settings);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
     this.#leavePage = watchPage(settings.page, {
       away: () => this.#announcer.run(() => this.#away()),
@@ -136,19 +136,19 @@ export class Reconnector {
     const previous = this.state;
     const state = TRANSITIONS[previous][trigger];
     if (state === undefined) throw new Error(`Got ${trigger} while ${previous}`);
-    this.#cancelTimer();
+    this.#cancelTimer?.();
     this.state = state;
-    const change = { state, previous, delay, attempt: this.#backoff.retries };
+    const change = { state, previous, delay, attempt: this.#retries };
     this.#announcer.add(() => this.#events.state(change));
   }
 
   #after(delay: number, act: () => void): void {
-    this.#cancelTimer();
+    this.#cancelTimer?.();
     this.#cancelTimer = this.#settings.clock.setTimer(() => this.#announcer.run(act), delay);
   }
 
   #connect(): void {
-    const link: Link = { socket: null, opened: false, greeted: false, heart: null };
+    const link: Link = { opened: false };
     this.#link = link;
     const { connectTimeout } = this.#settings;
     this.#after(connectTimeout, () => this.#late(link, "connect", connectTimeout));
@@ -182,7 +182,7 @@ export class Reconnector {
     this.#move("opened");
     this.#announcer.add(() => this.#events.open());
     link.heart = this.#heartOf(link);
-    if (this.#settings.heartbeat?.message != null) link.heart?.begin();
+    if (this.#settings.heartbeat?.message) link.heart?.begin();
     this.#greet(link);
   }
 
@@ -214,8 +214,8 @@ export class Reconnector {
     } catch (error) {
       return this.#ungreeted(link, "hello", 0, error);
     }
-    link.greeted = true;
-    this.#after(this.#settings.stableAfter, () => this.#backoff.reset());
+    link.ready = true;
+    this.#after(this.#settings.stableAfter, () => this.#retries = 0);
     this.#events.ready();
   }
 
@@ -224,15 +224,15 @@ export class Reconnector {
     if (link === this.#link && this.state === "open") this.#late(link, why, ms, cause);
   }
 
-  /** Null where nobody wants one, or the transport has one of its own. */
-  #heartOf(link: Link): Heart | null {
+  /** None where nobody wants one, or the transport has one of its own. */
+  #heartOf(link: Link): Heart | undefined {
     const { heartbeat, clock } = this.#settings;
-    if (heartbeat === null || (heartbeat.message === null && link.socket!.pings === true)) return null;
+    if (!heartbeat || (!heartbeat.message && link.socket!.pings)) return;
     const { message } = heartbeat;
     return new Heart({
       ...heartbeat,
       clock,
-      ask: () => guarded(() => void link.socket!.send(message === null ? BEAT : message()), undefined),
+      ask: () => guarded(() => void link.socket!.send(message ? message() : BEAT), undefined),
       unsent: () => link.socket!.bufferedAmount,
       dead: (silence) => this.#announcer.run(() => this.#late(link, "silence", silence)),
     });
@@ -248,7 +248,7 @@ export class Reconnector {
 
   /** False if there is no connection that takes it. */
   hand(message: string | Uint8Array): boolean {
-    return this.state === "open" && this.#link!.greeted && this.#link!.socket!.send(message);
+    return this.state === "open" && !!this.#link!.ready && this.#link!.socket!.send(message);
   }
 
   /** The transport says that its connection, or the attempt, has ended. */
@@ -265,14 +265,14 @@ export class Reconnector {
     const again = this.state !== "closing" && this.#wanted(end);
     this.#announcer.add(() => this.#events.end(end, again !== false));
     if (again === false) return this.#end(end);
-    if (end.farewell !== null) this.#notBefore = this.#settings.clock.now() + end.farewell.retry;
+    if (end.farewell) this.#notBefore = this.#settings.clock.now() + end.farewell.retry;
     this.#wait("lost", again === true ? retryAfterOf(end) : again);
   }
 
   #wanted(end: ConnectionEnd): boolean | number {
     const { maxAttempts, shouldReconnect } = this.#settings;
     const byDefault = comesBackAfter(end.code);
-    return this.#backoff.retries < maxAttempts &&
+    return this.#retries < maxAttempts &&
       guarded<boolean | number>(() => shouldReconnect(end, byDefault), byDefault);
   }
 
@@ -280,7 +280,7 @@ export class Reconnector {
   #wait(trigger: "lost" | "back", heldOff: number = 0): void {
     const { clock } = this.#settings;
     // A farewell's time is drawn for each client; Retry-After is the same for all, who must not return together.
-    const delay = Math.max(this.#backoff.next() + heldOff, this.#notBefore - clock.now());
+    const delay = Math.max(delayAfter(this.#retries++, this.#settings) + heldOff, this.#notBefore - clock.now());
     this.#move(trigger, delay);
     this.#after(delay, () => {
       this.#move("due");
@@ -290,7 +290,7 @@ export class Reconnector {
 
   #away(): void {
     const link = this.#link;
-    if (link !== null) {
+    if (link) {
       const end = this.#drop(link, "away");
       this.#announcer.add(() => this.#events.end(end, true));
     }
@@ -299,7 +299,7 @@ export class Reconnector {
 
   /** With a first delay's jitter: the whole office is back at this moment. */
   #back(): void {
-    this.#backoff.reset();
+    this.#retries = 0;
     this.#wait("back");
   }
 
@@ -312,7 +312,7 @@ export class Reconnector {
     if (this.state === "closing" || this.state === "closed") return;
     const link = this.#link;
     if (this.state !== "open") {
-      if (link !== null) this.#drop(link, "unopened", 0, undefined, code);
+      if (link) this.#drop(link, "unopened", 0, undefined, code);
       return this.#end({ ...NO_LOSS, code, reason });
     }
     this.#stop();
@@ -355,7 +355,7 @@ export class Reconnector {
 
 /** False for what a server, or an application, decides; all else is an accident. */
 function comesBackAfter(code: number): boolean {
-  return code !== 1000 && code !== 1008 && code !== 1010 && code < 3000;
+  return ![1000, 1008, 1010].includes(code) && code < 3000;
 }
 
 /** Only a transport of ours sees the answer that refuses a handshake; browsers don't show it. */
