@@ -14,7 +14,7 @@ export function checkOptions(what: string, options: object, names: Readonly<Reco
 }
 
 /** @throws {OptionError} It is not right. */
-export function mustBe(isRight: boolean, option: string, rule: string, got: unknown): void {
+export function mustBe(isRight: unknown, option: string, rule: string, got: unknown): void {
   if (!isRight) throw new OptionError(option, `${option} must be ${rule}, got ${String(got).slice(0, 99)}`);
 }
 

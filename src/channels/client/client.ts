@@ -54,7 +54,7 @@ import {
   WINDOW,
 } from "./limits.ts";
 import { memoryOutbox } from "./outbox.ts";
-import { Sub } from "./subscription.ts";
+import { covers, Sub } from "./subscription.ts";
 
 /** Words that a channel's subscription hears. */
 const OF_CHANNELS: readonly string[] = ["m", "p", "live", "gap"] satisfies (keyof Sub)[];
@@ -143,10 +143,10 @@ export class ChannelClient {
   #welcomed = false;
   /** The outbox knows of the session: entries may be said. */
   #ready = false;
-  #cancelRetry: (() => void) | null = null;
+  #cancelRetry: (() => void) | null | undefined;
   /** What the server, or the outbox, had to say of the end. */
-  #error: Error | null = null;
-  #over: Error | null = null;
+  #error: Error | null | undefined;
+  #over: Error | undefined;
   /** The application has closed it. */
   #isLeft = false;
 
@@ -160,7 +160,7 @@ export class ChannelClient {
   constructor(url: ChannelUrl, options: ChannelClientOptions = {}) {
     checkOptions("ChannelClient()", options, NAMES);
     const { token = null, outbox = memoryOutbox(), transport = nativeTransport, clock = systemTimers } = options;
-    const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000 } = options;
+    const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000, random = Math.random } = options;
     mustBe(typeof token === "function" || isToken(token), "token", "a text, a function or null", typeof token);
     mustBe(typeof outbox?.load === "function", "outbox", "an Outbox", outbox);
     mustBe(typeof transport === "function", "transport", "a Transport", transport);
@@ -186,7 +186,7 @@ export class ChannelClient {
       transport,
       page,
       clock,
-      random: options.random ?? Math.random,
+      random,
       checked: (hello) => hello,
       dropped: (why, _, cause) => new Error(`Given up: ${why}`, { cause }),
       hello: () => this.#hello(),
@@ -249,7 +249,7 @@ export class ChannelClient {
   subscribe(name: string, options: SubscribeOptions = {}): Subscription {
     mustBe(isName(name) && name !== "*", "name", NAME_RULE, name);
     for (const other of this.#subs.values()) {
-      const isShared = other.covers(name) || (name.endsWith("*") && other.name.startsWith(name.slice(0, -1)));
+      const isShared = covers(other.name, name) || covers(name, other.name);
       mustBe(!isShared, "name", `apart from ${other.name}: close that first`, name);
     }
     this.#checkSize("member", sizeOf(JSON.stringify(options.member) ?? ""));
@@ -344,8 +344,8 @@ export class ChannelClient {
     const at = this.#connection;
     await this.#loaded;
     const token = await this.#ask();
-    const isCurrent = at === this.#connection;
-    return [encodeFrame(["hello", VERSION, token, this.#session, isCurrent ? this.#requests(BATCH_BYTES) : []])];
+    const requests = at === this.#connection ? this.#requests(BATCH_BYTES) : [];
+    return [encodeFrame(["hello", VERSION, token, this.#session, requests])];
   }
 
   async #ask(): Promise<string | null> {
@@ -450,7 +450,7 @@ export class ChannelClient {
 
   #comesBack({ code }: ConnectionEnd, byDefault: boolean): boolean | number {
     if (code === CLOSE_CODES.expired || code === CLOSE_CODES.unauthorized) return typeof this.#token === "function";
-    if (this.#session && (this.#error as ChannelError | null)?.reason === "bad-session") {
+    if (this.#session && (this.#error as ChannelError | null | undefined)?.reason === "bad-session") {
       // It was another secret's, or another user's: what it has said is said again in a new one.
       this.#session = null;
       return true;
@@ -465,13 +465,10 @@ export class ChannelClient {
   }
 
   #end({ code, reason }: ConnectionEnd): void {
-    const words = Object.entries({ ...CLOSE_CODES, "too-large": TOO_BIG });
+    const words = Object.entries({ "bad-frame": CLOSE_CODES.protocol, "too-large": TOO_BIG, ...CLOSE_CODES });
     const [word = "unavailable"] = words.find(([, known]) => known === code) ?? [];
     const ended = this.#isLeft || (code === 1000 && !this.#error) ? null : this.#error ??
-      new ChannelError(
-        word === "protocol" ? "bad-frame" : word as ChannelCode,
-        reason || `The server closed with ${code}`,
-      );
+      new ChannelError(word as ChannelCode, reason || `The server closed with ${code}`);
     const over = this.#over = ended ?? new ChannelError("canceled", "The client is closed");
     for (const sub of this.#subs.values()) sub.end(ended);
     for (const { reject } of this.#entries.values()) reject(over);
@@ -519,7 +516,7 @@ export class ChannelClient {
   }
 
   #subOf(channel: string): Sub | undefined {
-    return this.#subs.get(channel) ?? [...this.#subs.values()].find((sub) => sub.covers(channel));
+    return this.#subs.get(channel) ?? [...this.#subs.values()].find((sub) => covers(sub.name, channel));
   }
 
   /** Those that are not said yet, as many as one frame has. @param most Bytes of one that has a frame for itself. */
@@ -611,8 +608,8 @@ export class ChannelClient {
   /** Puts a message into the outbox. */
   #put<T>(word: string, channel: string | null, data: unknown, options: ClientPublishOptions): Promise<T> {
     checkOptions(word === "pub" ? "publish()" : "send()", options, { headers: true });
-    const body = this.#body(data, options.headers);
-    const kept = encodeFrame([word, 0, channel, ...body]);
+    const frame = [word, 0, channel, ...this.#body(data, options.headers)];
+    const kept = encodeFrame(frame);
     const size = sizeOf(kept);
     return quietly((resolve, reject) => {
       if (this.#over) return reject(this.#over);
@@ -626,7 +623,7 @@ export class ChannelClient {
       this.#loaded.then(() => {
         if (this.#over) return reject(this.#over);
         const n = this.#nextEntry++;
-        const entry = this.#enter(n, [word, 0, channel, ...body], size, resolve, reject);
+        const entry = this.#enter(n, frame, size, resolve, reject);
         // Said before it is kept its number could be another's after a crash, and that one would be taken for this.
         return this.#outbox.save(n, kept).then(() => {
           entry.ready = true;

@@ -105,11 +105,6 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     return this.#answered && [...this.#courses.values()].every(({ live }) => live);
   }
 
-  /** Whether a channel belongs to it. */
-  covers(channel: string): boolean {
-    return channel === this.name || (this.name.endsWith("*") && channel.startsWith(this.name.slice(0, -1)));
-  }
-
   /** As a frame has it: where to begin is behind what was received, which is here. */
   request(): readonly unknown[] {
     const { since, member } = this.#options;
@@ -234,8 +229,8 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
   #startAt(channel: string, position: string): void {
     const [, offset, grant] = /^(\d+)\.(.+)$/.exec(position) ?? [];
-    const isPosition = grant && !channel.endsWith("*") && this.covers(channel);
-    mustBe(!!isPosition, "since", `"oldest" or a position of ${this.name}`, position);
+    const isPosition = grant && !channel.endsWith("*") && covers(this.name, channel);
+    mustBe(isPosition, "since", `"oldest" or a position of ${this.name}`, position);
     this.#last = this.#start(channel, Number(offset), grant, position);
   }
 
@@ -293,6 +288,11 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     this.silence();
     return false;
   }
+}
+
+/** Whether a channel belongs to a subscription. */
+export function covers(name: string, channel: string): boolean {
+  return channel === name || (name.endsWith("*") && channel.startsWith(name.slice(0, -1)));
 }
 
 function changeMembers(members: Map<string, ChannelMember>, { type, instance, member, user, data }: Change): void {
