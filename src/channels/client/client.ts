@@ -89,8 +89,6 @@ interface Said {
 /** A message in the outbox. */
 interface Entry extends Said {
   readonly size: number;
-  /** Whether it is told where it stands. */
-  readonly isPublished: boolean;
 }
 
 interface Call extends Said {
@@ -177,7 +175,6 @@ export class ChannelClient {
       protocols: [CHANNELS_PROTOCOL, FAREWELL_PROTOCOL, HEARTBEAT_PROTOCOL],
       minDelay,
       maxDelay,
-      maxAttempts: Infinity,
       connectTimeout: 10_000,
       stableAfter: 5000,
       closeTimeout: 5000,
@@ -187,14 +184,10 @@ export class ChannelClient {
       page,
       clock,
       random,
-      checked: (hello) => hello,
       dropped: (why, _, cause) => new Error(`Given up: ${why}`, { cause }),
       hello: () => this.#hello(),
       shouldReconnect: (end, byDefault) => this.#comesBack(end, byDefault),
     }, {
-      open: nothing,
-      ready: nothing,
-      stopped: nothing,
       state: () => this.#moved(),
       message: (message) => this.#heard(message),
       end: (end, willReconnect) => {
@@ -304,8 +297,7 @@ export class ChannelClient {
     const seq = this.#nextCall++;
     const due = this.#clock.now() + timeout;
     return quietly((resolve, reject) => {
-      if (this.#over) return reject(this.#over);
-      if (signal?.aborted) return reject(signal.reason);
+      if (this.#over || signal?.aborted) return reject(this.#over ?? signal!.reason);
       const giveUp = (error: Error): void => {
         const call = this.#takeCall(seq);
         if (call?.said) this.#say(["cancel", seq]);
@@ -319,10 +311,8 @@ export class ChannelClient {
         cancel();
         signal?.removeEventListener("abort", abort);
       };
-      const frame = (): unknown[] => {
-        const left = timeout < LONGEST ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
-        return ["call", seq, [method, left], ...body];
-      };
+      const left = (): number => timeout < LONGEST ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
+      const frame = (): unknown[] => ["call", seq, [method, left()], ...body];
       this.#calls.set(seq, { frame, resolve, reject, ready: true, said: false, idempotent, done });
       this.#sayAll();
     });
@@ -384,9 +374,10 @@ export class ChannelClient {
       for (const [channel, offset] of Object.entries(offsets)) this.#subOf(channel)?.reach(channel, offset);
     },
     d: (id: string, attempt: number, data: unknown, headers?: MessageHeaders) => this.#give(id, attempt, data, headers),
-    ok: (seq: number, offset: number, duplicate: boolean) => {
+    ok: (seq: number, offset?: number, duplicate?: boolean) => {
       const entry = this.#settle(seq);
-      entry?.resolve((entry.isPublished ? { offset, duplicate } : undefined) as never);
+      // What was handled has no place.
+      entry?.resolve((offset && { offset, duplicate }) as never);
     },
     no: (seq: number, code: ChannelCode, message: string) => {
       const error = new ChannelError(code, message);
@@ -636,7 +627,7 @@ export class ChannelClient {
   #enter(n: number, frame: readonly unknown[], size: number, resolve: Said["resolve"], reject: Said["reject"]): Entry {
     const [word, , ...rest] = frame;
     const said = (): unknown[] => [word, n - this.#base, ...rest];
-    const entry: Entry = { frame: said, size, isPublished: word === "pub", ready: false, said: false, resolve, reject };
+    const entry: Entry = { frame: said, size, ready: false, said: false, resolve, reject };
     this.#entries.set(n, entry);
     return entry;
   }

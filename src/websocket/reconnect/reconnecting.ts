@@ -85,7 +85,14 @@ export class ReconnectingWebSocket extends EventTarget {
     const address = typeof url === "function" ? url : webSocketUrl(url);
     const settings = reconnectSettings(reconnectArguments(given, options));
     this.#queue = new SendQueue(settings);
-    this.#reconnector = new Reconnector(address, { ...settings, checked, dropped }, {
+    const { maxAttempts } = settings;
+    this.#reconnector = new Reconnector(address, {
+      ...settings,
+      dropped,
+      hello: () => checkedHello(settings.hello()),
+      shouldReconnect: (end, byDefault, attempt) =>
+        attempt < maxAttempts && settings.shouldReconnect(end, byDefault),
+    }, {
       state: (change) => this.#tell(new StateEvent(change)),
       open: () => this.#tell(new Event("open")),
       ready: () => this.#queue.drain((message) => this.#reconnector.hand(message)),
@@ -275,6 +282,11 @@ function dropped(why: DropReason, ms: number, cause: unknown): ConnectionDropped
 }
 
 /** @throws {TypeError} Something in it can't be sent. */
+function checkedHello(hello: Hello | Promise<Hello>): Hello | Promise<Hello> {
+  if (typeof (hello as Promise<Hello>)?.then !== "function") return checked(hello as Hello);
+  return Promise.resolve(hello).then(checked);
+}
+
 function checked(hello: Hello): Hello {
   if (typeof hello === "string") throw new TypeError("hello() gives a list of messages, got a string");
   return [...hello].map((data) => dataOf(data, "hello()"));

@@ -39,15 +39,15 @@ export interface ReconnectorEvents {
   /** The state changed. */
   state(change: StateChange): void;
   /** There is a connection. */
-  open(): void;
+  open?(): void;
   /** What comes first was said: what waits may follow. */
-  ready(): void;
+  ready?(): void;
   /** A message came. */
   message(data: string | Uint8Array): void;
   /** A connection, or an attempt, has ended. */
   end(end: ConnectionEnd, willReconnect: boolean): void;
   /** Nothing more is sent. */
-  stopped(): void;
+  stopped?(): void;
   /** It is over for good: once, and last. */
   close(end: ConnectionEnd): void;
 }
@@ -71,14 +71,12 @@ export type DropReason =
 
 /** What decides about connections. */
 export interface ReconnectorSettings
-  extends Omit<ReconnectSettings, "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
+  extends Omit<ReconnectSettings, "maxAttempts" | "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
   readonly clock: Timers;
-  /** What `hello` gave, if it can be sent. @throws It can't. */
-  readonly checked: (hello: Hello) => Hello;
   /** What a connection ends with that is given up; its words are those of the Close. @param ms Time that was waited. */
   readonly dropped: (why: DropReason, ms: number, cause: unknown) => Error;
-  /** Whether to come back; a number of ms to stay away for so long as well. */
-  readonly shouldReconnect: (end: ConnectionEnd, byDefault: boolean) => boolean | number;
+  /** Whether to come back, after so many attempts in a row; a number of ms to stay away for so long as well. */
+  readonly shouldReconnect: (end: ConnectionEnd, byDefault: boolean, attempt: number) => boolean | number;
 }
 
 /** One connection after another. */
@@ -180,7 +178,7 @@ export class Reconnector {
     link.opened = true;
     this.protocol = protocol;
     this.#move("opened");
-    this.#announcer.add(() => this.#events.open());
+    this.#announcer.add(() => this.#events.open?.());
     link.heart = this.#heartOf(link);
     if (this.#settings.heartbeat?.message) link.heart?.begin();
     this.#greet(link);
@@ -210,13 +208,13 @@ export class Reconnector {
   #say(link: Link, hello: Hello): void {
     if (link !== this.#link || this.state !== "open") return;
     try {
-      for (const message of this.#settings.checked(hello)) link.socket!.send(message);
+      for (const message of hello) link.socket!.send(message);
     } catch (error) {
       return this.#ungreeted(link, "hello", 0, error);
     }
     link.ready = true;
     this.#after(this.#settings.stableAfter, () => this.#retries = 0);
-    this.#events.ready();
+    this.#events.ready?.();
   }
 
   /** Without its first words a connection is of no use. */
@@ -262,18 +260,13 @@ export class Reconnector {
   }
 
   #afterwards(end: ConnectionEnd): void {
-    const again = this.state !== "closing" && this.#wanted(end);
+    const { clock, shouldReconnect } = this.#settings;
+    const byDefault = comesBackAfter(end.code);
+    const again = this.state !== "closing" && guarded<boolean | number>(() => shouldReconnect(end, byDefault, this.#retries), byDefault);
     this.#announcer.add(() => this.#events.end(end, again !== false));
     if (again === false) return this.#end(end);
-    if (end.farewell) this.#notBefore = this.#settings.clock.now() + end.farewell.retry;
+    if (end.farewell) this.#notBefore = clock.now() + end.farewell.retry;
     this.#wait("lost", again === true ? retryAfterOf(end) : again);
-  }
-
-  #wanted(end: ConnectionEnd): boolean | number {
-    const { maxAttempts, shouldReconnect } = this.#settings;
-    const byDefault = comesBackAfter(end.code);
-    return this.#retries < maxAttempts &&
-      guarded<boolean | number>(() => shouldReconnect(end, byDefault), byDefault);
   }
 
   /** @param heldOff What a server that refused the attempt said in Retry-After, in ms. */
@@ -333,7 +326,7 @@ export class Reconnector {
   /** No more is sent, and the page is no concern any more. */
   #stop(): void {
     this.#leavePage();
-    this.#events.stopped();
+    this.#events.stopped?.();
   }
 
   /** Gives a connection up; what its transport still says is not heard. */
@@ -360,7 +353,6 @@ function comesBackAfter(code: number): boolean {
 
 /** Only a transport of ours sees the answer that refuses a handshake; browsers don't show it. */
 function retryAfterOf({ error }: ConnectionEnd): number {
-  // By its code: the class would weigh on pages, which never see one.
-  const { code, retryAfter } = (error ?? {}) as Partial<HandshakeError>;
-  return code === "ERR_HANDSHAKE" ? retryAfter ?? 0 : 0;
+  // By what it has: the class would weigh on pages, which never see one.
+  return (error as Partial<HandshakeError> | undefined)?.retryAfter ?? 0;
 }
