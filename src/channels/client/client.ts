@@ -369,7 +369,7 @@ export class ChannelClient {
       this.#leave(sub, true);
       sub.end(sub.refused(code, message));
     },
-    members: (...rest: Parameters<Sub["memberList"]>) => this.#subOf(rest[0])?.memberList(...rest),
+    members: (...rest: Parameters<Sub["list"]>) => this.#subOf(rest[0])?.list(...rest),
     bye: (offsets: Readonly<Record<string, number>>) => {
       for (const [channel, offset] of Object.entries(offsets)) this.#subOf(channel)?.reach(channel, offset);
     },

@@ -190,11 +190,11 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   /** Who is there. */
-  memberList(channel: string, offset: number, list: readonly ChannelMember[]): void {
+  list(channel: string, offset: number, all: readonly ChannelMember[]): void {
     const course = this.#open(channel);
     if (!course) return;
     this.add("members", { channel }, () => {
-      course.members = new Map(list.map((member) => [member.member, member]));
+      course.members = new Map(all.map((member) => [member.member, member]));
       course.membersAt = offset;
       for (const [at, change] of course.changes) if (at > offset) changeMembers(course.members, change);
     });

@@ -59,7 +59,7 @@ export class Heart {
   }
 
   /** The same, if it can ask for one. */
-  checkIfAble(): void {
+  awake(): void {
     if (this.#asks) this.check();
   }
 

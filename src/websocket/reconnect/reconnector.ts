@@ -133,7 +133,7 @@ export class Reconnector {
   #move(trigger: Trigger, delay: number = 0): void {
     const previous = this.state;
     const state = TRANSITIONS[previous][trigger];
-    if (state === undefined) throw new Error(`Got ${trigger} while ${previous}`);
+    if (!state) throw new Error(`Got ${trigger} while ${previous}`);
     this.#cancelTimer?.();
     this.state = state;
     const change = { state, previous, delay, attempt: this.#retries };
@@ -148,8 +148,7 @@ export class Reconnector {
   #connect(): void {
     const link: Link = { opened: false };
     this.#link = link;
-    const { connectTimeout } = this.#settings;
-    this.#after(connectTimeout, () => this.#late(link, "connect", connectTimeout));
+    this.#limit(link, "connect", this.#settings.connectTimeout);
     const url = this.#url;
     if (typeof url !== "function") return this.#dial(link, url as string);
     void Promise.resolve().then(url).then(
@@ -185,7 +184,7 @@ export class Reconnector {
   }
 
   #greet(link: Link): void {
-    const failed = (error: unknown) => this.#ungreeted(link, "hello", 0, error);
+    const failed = (error: unknown) => this.#ungreeted(link, error);
     let hello: Hello | Promise<Hello>;
     try {
       hello = this.#settings.hello();
@@ -193,11 +192,7 @@ export class Reconnector {
       return failed(error);
     }
     if (typeof (hello as Promise<Hello>)?.then !== "function") return this.#say(link, hello as Hello);
-    const { connectTimeout } = this.#settings;
-    this.#after(
-      connectTimeout,
-      () => this.#ungreeted(link, "late hello", connectTimeout),
-    );
+    this.#limit(link, "late hello", this.#settings.connectTimeout);
     Promise.resolve(hello).then(
       (hello) => this.#announcer.run(() => this.#say(link, hello)),
       (error) => this.#announcer.run(() => failed(error)),
@@ -210,7 +205,7 @@ export class Reconnector {
     try {
       for (const message of hello) link.socket!.send(message);
     } catch (error) {
-      return this.#ungreeted(link, "hello", 0, error);
+      return this.#ungreeted(link, error);
     }
     link.ready = true;
     this.#after(this.#settings.stableAfter, () => this.#retries = 0);
@@ -218,8 +213,8 @@ export class Reconnector {
   }
 
   /** Without its first words a connection is of no use. */
-  #ungreeted(link: Link, why: DropReason, ms: number, cause?: unknown): void {
-    if (link === this.#link && this.state === "open") this.#late(link, why, ms, cause);
+  #ungreeted(link: Link, cause: unknown): void {
+    if (link === this.#link && this.state === "open") this.#late(link, "hello", 0, cause);
   }
 
   /** None where nobody wants one, or the transport has one of its own. */
@@ -230,7 +225,7 @@ export class Reconnector {
     return new Heart({
       ...heartbeat,
       clock,
-      ask: () => guarded(() => void link.socket!.send(message ? message() : BEAT), undefined),
+      ask: () => guarded(() => void link.socket!.send(message ? message() : BEAT)),
       unsent: () => link.socket!.bufferedAmount,
       dead: (silence) => this.#announcer.run(() => this.#late(link, "silence", silence)),
     });
@@ -254,6 +249,11 @@ export class Reconnector {
     if (link === this.#link) this.#afterwards(this.#unlink(link, close));
   }
 
+  /** So long it may take. */
+  #limit(link: Link, why: DropReason, ms: number): void {
+    this.#after(ms, () => this.#late(link, why, ms));
+  }
+
   /** This side has waited long enough. */
   #late(link: Link, why: DropReason, ms: number, cause?: unknown): void {
     this.#afterwards(this.#drop(link, why, ms, cause));
@@ -266,7 +266,8 @@ export class Reconnector {
     this.#announcer.add(() => this.#events.end(end, again !== false));
     if (again === false) return this.#end(end);
     if (end.farewell) this.#notBefore = clock.now() + end.farewell.retry;
-    this.#wait("lost", again === true ? retryAfterOf(end) : again);
+    // Only a transport of ours sees Retry-After. By what the error has: its class would weigh on pages, which never see it.
+    this.#wait("lost", again === true ? (end.error as Partial<HandshakeError> | undefined)?.retryAfter ?? 0 : again);
   }
 
   /** @param heldOff What a server that refused the attempt said in Retry-After, in ms. */
@@ -298,11 +299,11 @@ export class Reconnector {
 
   #awake(): void {
     if (this.state === "waiting") this.#back();
-    else this.#link?.heart?.checkIfAble();
+    else this.#link?.heart?.awake();
   }
 
   #leave(code: number, reason: string): void {
-    if (this.state === "closing" || this.state === "closed") return;
+    if (this.state.startsWith("clos")) return;
     const link = this.#link;
     if (this.state !== "open") {
       if (link) this.#drop(link, "unopened", 0, undefined, code);
@@ -311,8 +312,7 @@ export class Reconnector {
     this.#stop();
     link!.heart?.stop();
     this.#move("leave");
-    const { closeTimeout } = this.#settings;
-    this.#after(closeTimeout, () => this.#late(link!, "close", closeTimeout));
+    this.#limit(link!, "close", this.#settings.closeTimeout);
     link!.socket!.close(code, reason);
   }
 
@@ -349,10 +349,4 @@ export class Reconnector {
 /** False for what a server, or an application, decides; all else is an accident. */
 function comesBackAfter(code: number): boolean {
   return ![1000, 1008, 1010].includes(code) && code < 3000;
-}
-
-/** Only a transport of ours sees the answer that refuses a handshake; browsers don't show it. */
-function retryAfterOf({ error }: ConnectionEnd): number {
-  // By what it has: the class would weigh on pages, which never see one.
-  return (error as Partial<HandshakeError> | undefined)?.retryAfter ?? 0;
 }
