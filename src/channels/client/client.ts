@@ -42,17 +42,7 @@ import type {
   Subscription,
 } from "./client_api.ts";
 import { Feed } from "./feed.ts";
-import {
-  BATCH,
-  BATCH_BYTES,
-  FLOOD_WAIT,
-  LONGEST,
-  MAX_METHOD,
-  REMEMBERED,
-  RETRY,
-  TOO_BIG,
-  WINDOW,
-} from "./limits.ts";
+import { BATCH, BATCH_BYTES, FLOOD_WAIT, LONGEST, MAX_METHOD, REMEMBERED, RETRY, TOO_BIG, WINDOW } from "./limits.ts";
 import { memoryOutbox } from "./outbox.ts";
 import { covers, Sub } from "./subscription.ts";
 
@@ -348,7 +338,19 @@ export class ChannelClient {
   readonly #words: { readonly [word: string]: (...args: never[]) => void } = {
     welcome: (session: string, _resumed: boolean, _user: string, _instance: string, most?: number) => {
       this.#most = most ?? Infinity;
-      this.#welcome(session);
+      const at = this.#connection;
+      const [first = this.#nextEntry] = this.#entries.keys();
+      // The numbers of another session begin anew.
+      if (session !== this.#session) this.#base = first - 1;
+      this.#session = session;
+      this.#welcomed = true;
+      this.#error = null;
+      if (this.#leaving.size > 0) this.#say(["unsub", [...this.#leaving]]);
+      this.#subscribeAll();
+      this.#saveSession().then(() => {
+        this.#ready = at === this.#connection;
+        this.#sayAll();
+      }, (error) => this.#fail(error));
     },
     subbed: (name: string, ...rest: Parameters<Sub["subbed"]>) => this.#subs.get(name)?.subbed(...rest),
     watch: (name: string) => this.#subs.get(name)?.watch(),
@@ -373,7 +375,25 @@ export class ChannelClient {
     bye: (offsets: Readonly<Record<string, number>>) => {
       for (const [channel, offset] of Object.entries(offsets)) this.#subOf(channel)?.reach(channel, offset);
     },
-    d: (id: string, attempt: number, data: unknown, headers?: MessageHeaders) => this.#give(id, attempt, data, headers),
+    d: (id: string, attempt: number, data: unknown, headers: MessageHeaders = {}) => {
+      const known = this.#direct.get(id);
+      if (known === true) this.#say(["ack", [id]]);
+      if (known) return;
+      const settle = (...frame: unknown[]): void => {
+        if (this.#direct.get(id) !== message) return;
+        this.#direct.delete(id);
+        if (frame[0] === "ack") this.#direct.set(id, true);
+        this.#say(frame);
+        for (const [old, known] of this.#direct) {
+          if (known === true && this.#direct.size > REMEMBERED) this.#direct.delete(old);
+        }
+      };
+      const ack = (): void => settle("ack", [id]);
+      const nack = (delay = 0): void => settle("nack", id, delay);
+      const message: DirectMessage = { id, attempt, data, headers, ack, nack };
+      this.#direct.set(id, message);
+      this.#feed.add("message", message);
+    },
     ok: (seq: number, offset?: number, duplicate?: boolean) => {
       const entry = this.#settle(seq);
       // What was handled has no place.
@@ -391,7 +411,13 @@ export class ChannelClient {
       const error = new ChannelError(code, message);
       this.#takeCall(seq)?.reject(error);
     },
-    token: () => void this.#refresh(),
+    token: async () => {
+      const at = this.#connection;
+      if (typeof this.#token !== "function") return;
+      // If it fails, the server closes when the token's time is over, and then it is asked for again.
+      const token = await this.#ask().catch(nothing);
+      if (token !== undefined && at === this.#connection) this.#say(["token", token]);
+    },
     error: (code: ChannelCode, message: string) => this.#error = new ChannelError(code, message),
   };
 
@@ -404,22 +430,6 @@ export class ChannelClient {
       // No server of ours: what it says can't be believed, and it would say so again.
       this.#fail(new ChannelError("bad-frame", "The server sent what is no frame", { cause }), CLOSE_CODES.protocol);
     }
-  }
-
-  #welcome(session: string): void {
-    const at = this.#connection;
-    const [first = this.#nextEntry] = this.#entries.keys();
-    // The numbers of another session begin anew.
-    if (session !== this.#session) this.#base = first - 1;
-    this.#session = session;
-    this.#welcomed = true;
-    this.#error = null;
-    if (this.#leaving.size > 0) this.#say(["unsub", [...this.#leaving]]);
-    this.#subscribeAll();
-    this.#saveSession().then(() => {
-      this.#ready = at === this.#connection;
-      this.#sayAll();
-    }, (error) => this.#fail(error));
   }
 
   /** The connection, or an attempt, has ended: nothing of it counts any more. */
@@ -541,34 +551,6 @@ export class ChannelClient {
       this.#say(["unsub", [name]]);
     }
     this.#moved();
-  }
-
-  #give(id: string, attempt: number, data: unknown, headers: MessageHeaders = {}): void {
-    const known = this.#direct.get(id);
-    if (known === true) this.#say(["ack", [id]]);
-    if (known) return;
-    const settle = (...frame: unknown[]): void => {
-      if (this.#direct.get(id) !== message) return;
-      this.#direct.delete(id);
-      if (frame[0] === "ack") this.#direct.set(id, true);
-      this.#say(frame);
-      for (const [old, known] of this.#direct) {
-        if (known === true && this.#direct.size > REMEMBERED) this.#direct.delete(old);
-      }
-    };
-    const ack = (): void => settle("ack", [id]);
-    const nack = (delay = 0): void => settle("nack", id, delay);
-    const message: DirectMessage = { id, attempt, data, headers, ack, nack };
-    this.#direct.set(id, message);
-    this.#feed.add("message", message);
-  }
-
-  async #refresh(): Promise<void> {
-    const at = this.#connection;
-    if (typeof this.#token !== "function") return;
-    // If it fails, the server closes when the token's time is over, and then it is asked for again.
-    const token = await this.#ask().catch(nothing);
-    if (token !== undefined && at === this.#connection) this.#say(["token", token]);
   }
 
   /** The end of a frame. @throws {OptionError} The data can't be sent. */

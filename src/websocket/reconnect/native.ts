@@ -58,6 +58,5 @@ function listen(socket: WebSocket, events: TransportEvents): void {
 /** Browsers don't tell why; the others have it in `error` or in `message`. */
 function errorOf(event: Event): Error | undefined {
   const { error, message } = event as { error?: unknown; message?: unknown };
-  if (error instanceof Error) return error;
-  return typeof message === "string" && message !== "" ? new Error(message) : undefined;
+  return error instanceof Error ? error : message ? new Error(`${message}`) : undefined;
 }

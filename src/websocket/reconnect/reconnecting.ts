@@ -90,8 +90,7 @@ export class ReconnectingWebSocket extends EventTarget {
       ...settings,
       dropped,
       hello: () => checkedHello(settings.hello()),
-      shouldReconnect: (end, byDefault, attempt) =>
-        attempt < maxAttempts && settings.shouldReconnect(end, byDefault),
+      shouldReconnect: (end, byDefault, attempt) => attempt < maxAttempts && settings.shouldReconnect(end, byDefault),
     }, {
       state: (change) => this.#tell(new StateEvent(change)),
       open: () => this.#tell(new Event("open")),

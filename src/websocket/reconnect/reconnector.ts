@@ -20,9 +20,6 @@ import type { ReconnectSettings } from "./reconnect_settings.ts";
 import { type ReconnectState, TRANSITIONS, type Trigger } from "./reconnect_states.ts";
 import { webSocketUrl } from "./websocket_url.ts";
 
-/** What `close()` leaves behind where there was no connection. */
-const NO_LOSS = { wasClean: true, opened: false, unsentBytes: 0, farewell: null } as const;
-
 /** One attempt and the connection it becomes. */
 interface Link {
   /** From when the address is known. */
@@ -71,7 +68,8 @@ export type DropReason =
 
 /** What decides about connections. */
 export interface ReconnectorSettings
-  extends Omit<ReconnectSettings, "maxAttempts" | "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
+  extends
+    Omit<ReconnectSettings, "maxAttempts" | "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
   readonly clock: Timers;
   /** What a connection ends with that is given up; its words are those of the Close. @param ms Time that was waited. */
   readonly dropped: (why: DropReason, ms: number, cause: unknown) => Error;
@@ -262,7 +260,8 @@ export class Reconnector {
   #afterwards(end: ConnectionEnd): void {
     const { clock, shouldReconnect } = this.#settings;
     const byDefault = comesBackAfter(end.code);
-    const again = this.state !== "closing" && guarded<boolean | number>(() => shouldReconnect(end, byDefault, this.#retries), byDefault);
+    const again = this.state !== "closing" &&
+      guarded<boolean | number>(() => shouldReconnect(end, byDefault, this.#retries), byDefault);
     this.#announcer.add(() => this.#events.end(end, again !== false));
     if (again === false) return this.#end(end);
     if (end.farewell) this.#notBefore = clock.now() + end.farewell.retry;
@@ -307,7 +306,7 @@ export class Reconnector {
     const link = this.#link;
     if (this.state !== "open") {
       if (link) this.#drop(link, "unopened", 0, undefined, code);
-      return this.#end({ ...NO_LOSS, code, reason });
+      return this.#end({ code, reason, wasClean: true, opened: false, unsentBytes: 0, farewell: null });
     }
     this.#stop();
     link!.heart?.stop();
