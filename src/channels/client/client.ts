@@ -149,7 +149,7 @@ export class ChannelClient {
     checkOptions("ChannelClient()", options, NAMES);
     const { token = null, outbox = memoryOutbox(), transport = nativeTransport, clock = systemTimers } = options;
     const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000, random = Math.random } = options;
-    mustBe(typeof token === "function" || isToken(token), "token", "a text, a function or null", typeof token);
+    mustBe(typeof token === "function" || isToken(token), "token", "a text or null, or a function", typeof token);
     mustBe(typeof outbox?.load === "function", "outbox", "an Outbox", outbox);
     mustBe(typeof transport === "function", "transport", "a Transport", transport);
     mustBe(!page || typeof page.addEventListener === "function", "page", "a PageTarget or null", page);
@@ -275,7 +275,7 @@ export class ChannelClient {
    */
   call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
     const { timeout = 30_000, signal, headers, idempotent = false } = options;
-    checkOptions("call()", options, { headers: true, timeout: true, signal: true, idempotent: true });
+    checkOptions("call()", options, { idempotent: true, timeout: true, signal: true, headers: true });
     mustBe(
       typeof method === "string" && method.length <= MAX_METHOD,
       "method",

@@ -89,7 +89,7 @@ export class ReconnectingWebSocket extends EventTarget {
     this.#reconnector = new Reconnector(address, {
       ...settings,
       dropped,
-      hello: () => checkedHello(settings.hello()),
+      checked,
       shouldReconnect: (end, byDefault, attempt) => attempt < maxAttempts && settings.shouldReconnect(end, byDefault),
     }, {
       state: (change) => this.#tell(new StateEvent(change)),
@@ -281,11 +281,6 @@ function dropped(why: DropReason, ms: number, cause: unknown): ConnectionDropped
 }
 
 /** @throws {TypeError} Something in it can't be sent. */
-function checkedHello(hello: Hello | Promise<Hello>): Hello | Promise<Hello> {
-  if (typeof (hello as Promise<Hello>)?.then !== "function") return checked(hello as Hello);
-  return Promise.resolve(hello).then(checked);
-}
-
 function checked(hello: Hello): Hello {
   if (typeof hello === "string") throw new TypeError("hello() gives a list of messages, got a string");
   return [...hello].map((data) => dataOf(data, "hello()"));

@@ -71,6 +71,8 @@ export interface ReconnectorSettings
   extends
     Omit<ReconnectSettings, "maxAttempts" | "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
   readonly clock: Timers;
+  /** What `hello` gave, if it can be sent. @default it can @throws It can't. */
+  readonly checked?: (hello: Hello) => Hello;
   /** What a connection ends with that is given up; its words are those of the Close. @param ms Time that was waited. */
   readonly dropped: (why: DropReason, ms: number, cause: unknown) => Error;
   /** Whether to come back, after so many attempts in a row; a number of ms to stay away for so long as well. */
@@ -201,7 +203,7 @@ export class Reconnector {
   #say(link: Link, hello: Hello): void {
     if (link !== this.#link || this.state !== "open") return;
     try {
-      for (const message of hello) link.socket!.send(message);
+      for (const message of this.#settings.checked?.(hello) ?? hello) link.socket!.send(message);
     } catch (error) {
       return this.#ungreeted(link, error);
     }
