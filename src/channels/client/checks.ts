@@ -8,8 +8,7 @@ import { OptionError } from "../../errors.ts";
 /** @throws {OptionError} An option has a name that nobody knows. */
 export function checkOptions(what: string, options: object, names: Readonly<Record<string, true>>): void {
   for (const name in options) {
-    if (Object.hasOwn(names, name)) continue;
-    throw new OptionError(name, `${what} has no option ${name}, it has ${Object.keys(names).join(", ")}`);
+    mustBe(Object.hasOwn(names, name), name, `an option of ${what}: ${Object.keys(names)}`, name);
   }
 }
 

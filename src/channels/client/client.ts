@@ -293,9 +293,11 @@ export class ChannelClient {
         if (call?.said) this.#say(["cancel", seq]);
         call?.reject(error);
       };
-      const late = (): void => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`));
       const abort = (): void => giveUp(signal!.reason);
-      const cancel = timeout < Infinity ? this.#clock.setTimer(late, timeout) : nothing;
+      const cancel = timeout === Infinity ? nothing : this.#clock.setTimer(
+        () => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`)),
+        timeout,
+      );
       signal?.addEventListener("abort", abort);
       const done = (): void => {
         cancel();
