@@ -6,9 +6,9 @@
 import { OptionError } from "../../errors.ts";
 
 /** @throws {OptionError} An option has a name that nobody knows. */
-export function checkOptions(what: string, options: object, names: Readonly<Record<string, true>>): void {
+export function checkOptions(options: object, names: Readonly<Record<string, true>>): void {
   for (const name in options) {
-    mustBe(Object.hasOwn(names, name), name, `an option of ${what}: ${Object.keys(names)}`, name);
+    mustBe(Object.hasOwn(names, name), name, `one of ${Object.keys(names)}`, name);
   }
 }
 
@@ -19,6 +19,6 @@ export function mustBe(isRight: unknown, option: string, rule: string, got: unkn
 
 /** The value. @throws {OptionError} It is no number from 1 on. */
 export function atLeast1(option: string, value: number): number {
-  mustBe(typeof value === "number" && value >= 1, option, "a number from 1 on", value);
+  mustBe(typeof value === "number" && value >= 1, option, "1 or more", value);
   return value;
 }

@@ -46,9 +46,6 @@ import { BATCH, BATCH_BYTES, FLOOD_WAIT, LONGEST, MAX_METHOD, REMEMBERED, RETRY,
 import { memoryOutbox } from "./outbox.ts";
 import { covers, Sub } from "./subscription.ts";
 
-/** Words that a channel's subscription hears. */
-const OF_CHANNELS: readonly string[] = ["m", "p", "live", "gap"] satisfies (keyof Sub)[];
-
 /** Refusals that are over soon. */
 const TEMPORARY: readonly unknown[] = ["unavailable", "draining"] satisfies ChannelCode[];
 
@@ -146,13 +143,13 @@ export class ChannelClient {
    * @throws {UnsupportedError} There is neither a transport nor a WebSocket of the runtime's own.
    */
   constructor(url: ChannelUrl, options: ChannelClientOptions = {}) {
-    checkOptions("ChannelClient()", options, NAMES);
+    checkOptions(options, NAMES);
     const { token = null, outbox = memoryOutbox(), transport = nativeTransport, clock = systemTimers } = options;
     const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000, random = Math.random } = options;
     mustBe(typeof token === "function" || isToken(token), "token", "a text or null, or a function", typeof token);
     mustBe(typeof outbox?.load === "function", "outbox", "an Outbox", outbox);
     mustBe(typeof transport === "function", "transport", "a Transport", transport);
-    mustBe(!page || typeof page.addEventListener === "function", "page", "a PageTarget or null", page);
+    mustBe(!page || typeof page.addEventListener === "function", "page", "a page or null", page);
     mustBe([position, ...Object.values(position ?? {})].every(isObject), "position", "a ClientPosition", position);
     mustBe(atLeast1("maxDelay", maxDelay) >= atLeast1("minDelay", minDelay), "maxDelay", "minDelay or more", maxDelay);
     if (transport === nativeTransport) requireNative();
@@ -275,7 +272,7 @@ export class ChannelClient {
    */
   call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
     const { timeout = 30_000, signal, headers, idempotent = false } = options;
-    checkOptions("call()", options, { idempotent: true, timeout: true, signal: true, headers: true });
+    checkOptions(options, { idempotent: true, timeout: true, signal: true, headers: true });
     mustBe(
       typeof method === "string" && method.length <= MAX_METHOD,
       "method",
@@ -332,7 +329,7 @@ export class ChannelClient {
 
   async #ask(): Promise<string | null> {
     const token = typeof this.#token === "function" ? await this.#token() : this.#token;
-    mustBe(isToken(token ?? null), "token", "a text or null", typeof token);
+    mustBe(isToken(token), "token", "a text or null", typeof token);
     return token;
   }
 
@@ -426,11 +423,12 @@ export class ChannelClient {
   #heard(message: string | Uint8Array): void {
     try {
       const [word, ...rest] = decodeFrame(message) as [string, ...never[]];
-      if (OF_CHANNELS.includes(word)) this.#subOf(rest[0])?.[word as "live"](...rest as [never]);
-      else if (Object.hasOwn(this.#words, word)) this.#words[word](...rest);
+      if ((["m", "p", "live", "gap"] satisfies (keyof Sub)[] as string[]).includes(word)) {
+        this.#subOf(rest[0])?.[word as "live"](...rest as [never]);
+      } else if (Object.hasOwn(this.#words, word)) this.#words[word](...rest);
     } catch (cause) {
       // No server of ours: what it says can't be believed, and it would say so again.
-      this.#fail(new ChannelError("bad-frame", "The server sent what is no frame", { cause }), CLOSE_CODES.protocol);
+      this.#fail(new ChannelError("bad-frame", "The server sent no frame", { cause }), CLOSE_CODES.protocol);
     }
   }
 
@@ -484,9 +482,7 @@ export class ChannelClient {
 
   #moved(): void {
     const state = this.#stateNow();
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#feed.emit("state", state);
+    if (state !== this.#state) this.#feed.emit("state", this.#state = state);
   }
 
   #stateNow(): ClientState {
@@ -568,7 +564,7 @@ export class ChannelClient {
       : data instanceof ArrayBuffer
       ? new Uint8Array(data)
       : JSON.stringify(data ?? null);
-    mustBe(raw !== undefined, "data", "what JSON can say, or bytes", typeof data);
+    mustBe(raw !== undefined, "data", "JSON or bytes", typeof data);
     this.#checkSize("data", sizeOf(raw));
     const own = typeof raw === "string" ? JSON.parse(raw) : raw;
     return headers ? [own, { ...headers }] : [own];
@@ -582,7 +578,7 @@ export class ChannelClient {
 
   /** Puts a message into the outbox. */
   #put<T>(word: string, channel: string | null, data: unknown, options: ClientPublishOptions): Promise<T> {
-    checkOptions(word === "pub" ? "publish()" : "send()", options, { headers: true });
+    checkOptions(options, { headers: true });
     const frame = [word, 0, channel, ...this.#body(data, options.headers)];
     const kept = encodeFrame(frame);
     const size = sizeOf(kept);
@@ -684,7 +680,7 @@ export class ChannelClient {
 function nothing(): void {}
 
 function isToken(token: unknown): boolean {
-  return token === null || typeof token === "string";
+  return typeof (token ?? "") === "string";
 }
 
 function isObject(value: unknown): boolean {

@@ -51,10 +51,9 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   }
 
   /** Tells at once. */
-  emit<K extends keyof E & string>(type: K, event: E[K]): boolean {
+  emit<K extends keyof E & string>(type: K, event: E[K]): void {
     const listeners = [...this.#listeners[type]] as ((event: E[K]) => void)[];
     for (const listener of listeners) guarded(() => listener(event));
-    return listeners.length > 0;
   }
 
   /** To be told, or handed out, in its turn. */
@@ -91,21 +90,17 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   protected emptied(): void {}
 
   /** Nothing more comes; with an error whoever iterates gets it, behind what waits. */
-  end(error?: Error | null): void {
+  end(error?: Error | null, queue: Waiting[] = this.#queue): void {
+    this.#queue = queue;
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
     this.pump();
   }
 
-  /** What waits is of no use any more. */
-  clear(): void {
-    this.#queue = [];
-  }
-
   /** @throws {InUseError} Somebody waits for a message already. */
   next(): Promise<IteratorResult<T, void>> {
-    if (this.#taker) throw new InUseError("next() is pending: one loop takes all");
+    if (this.#taker) throw new InUseError("next() is pending");
     this.#busy = false;
     const taken = new Promise<IteratorResult<T, void>>((resolve, reject) => this.#taker = { resolve, reject });
     this.pump();

@@ -76,7 +76,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     link: SubscriptionLink,
   ) {
     super(["message", "gap", "presence", "members", "live", "refused"]);
-    checkOptions("subscribe()", options, { since: true, member: true, maxQueued: true });
+    checkOptions(options, { since: true, member: true, maxQueued: true });
     const { since, maxQueued = 1000 } = options;
     this.name = name;
     this.#options = options;
@@ -129,8 +129,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   close(): void {
-    this.clear();
-    this.end();
+    this.end(null, []);
     this.#link.leave(this, true);
   }
 

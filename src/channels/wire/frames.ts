@@ -127,7 +127,7 @@ export function encodeFrame(frame: Frame): string | Uint8Array {
 /** A frame with bytes: its JSON has null for them. */
 export function withPayload(json: string, data: Uint8Array): Uint8Array {
   const head = encoder.encode(json);
-  if (head.length > 0xffff) throw new RangeError(`A frame may have a head of 65535 bytes, got ${head.length}`);
+  if (head.length > 0xffff) throw new RangeError(`A frame may have 65535 bytes of head, got ${head.length}`);
   const bytes = new Uint8Array(2 + head.length + data.length);
   bytes.set([head.length >> 8, head.length]);
   bytes.set(head, 2);

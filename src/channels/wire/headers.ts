@@ -9,7 +9,7 @@ const MAX_HEADERS = 32;
 const MAX_CHARS = 4096;
 
 /** In words, for whoever had more. */
-export const HEADERS_RULE: string = `at most ${MAX_HEADERS} names, and ${MAX_CHARS} characters in all`;
+export const HEADERS_RULE: string = `at most ${MAX_HEADERS} names, ${MAX_CHARS} characters`;
 
 /** Whether they are some, as they may come from a stranger: a frame has room for so many. */
 export function areHeaders(headers: unknown): headers is Readonly<Record<string, string>> {

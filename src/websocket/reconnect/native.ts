@@ -32,7 +32,7 @@ export function nativeTransport(url: string, protocols: readonly string[], event
 export function requireNative(): void {
   if (typeof globalThis.WebSocket === "function") return;
   throw new UnsupportedError(
-    "No WebSocket here: pass webSocketTransport() of @sluice/sluice/websocket as transport",
+    "No WebSocket: pass transport: webSocketTransport() of @sluice/sluice/websocket",
   );
 }
 
