@@ -5,22 +5,12 @@
  */
 import { nameOf } from "../bytes.ts";
 import { OptionError } from "../errors.ts";
+import { ANY, isName, NAME_RULE } from "./wire/names.ts";
 
-/** Longest name, in UTF-16 units. */
-const MAX_NAME = 255;
-
-/** Streams of the library's own begin so, and no channel does. */
-export const OWN = "$";
-
-/** Ends a pattern: every channel that begins with what is before it. */
-const ANY = "*";
+export { isName, NAME_RULE, OWN } from "./wire/names.ts";
 
 /** So much of a name is shown. */
 const SHOWN = 64;
-
-/** No control characters; and half of a character is none, and not the same text at the other end. */
-// deno-lint-ignore no-control-regex
-const NAME = /^(?!\$)[^\0-\x1f\x7f\p{Cs}]+$/u;
 
 /** A channel's name, as it may come from a stranger. */
 export function isChannel(name: unknown): name is string {
@@ -54,13 +44,4 @@ function shown(name: unknown): string {
   return name.length <= SHOWN
     ? JSON.stringify(name)
     : `${JSON.stringify(name.slice(0, SHOWN))}… (${name.length} characters)`;
-}
-
-/** What a channel is called, in words. */
-export const NAME_RULE: string =
-  `a name of 1 to ${MAX_NAME} characters, no control character, "${OWN}" not first and "${ANY}" not last`;
-
-/** A channel's name, or a pattern, or what matches everything. */
-export function isName(name: unknown): name is string {
-  return typeof name === "string" && name.length <= MAX_NAME && NAME.test(name);
 }

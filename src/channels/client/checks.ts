@@ -6,20 +6,19 @@
 import { OptionError } from "../../errors.ts";
 
 /** @throws {OptionError} An option has a name that nobody knows. */
-export function checkOptions(what: string, options: object, names: Readonly<Record<string, true>>): void {
+export function checkOptions(options: object, names: Readonly<Record<string, true>>): void {
   for (const name in options) {
-    if (Object.hasOwn(names, name)) continue;
-    throw new OptionError(name, `${what} has no option ${name}, it has ${Object.keys(names).join(", ")}`);
+    mustBe(Object.hasOwn(names, name), name, `one of ${Object.keys(names)}`, name);
   }
 }
 
 /** @throws {OptionError} It is not right. */
-export function mustBe(isRight: boolean, option: string, rule: string, got: unknown): void {
+export function mustBe(isRight: unknown, option: string, rule: string, got: unknown): void {
   if (!isRight) throw new OptionError(option, `${option} must be ${rule}, got ${String(got).slice(0, 99)}`);
 }
 
 /** The value. @throws {OptionError} It is no number from 1 on. */
 export function atLeast1(option: string, value: number): number {
-  mustBe(typeof value === "number" && value >= 1, option, "a number from 1 on", value);
+  mustBe(typeof value === "number" && value >= 1, option, "1 or more", value);
   return value;
 }

@@ -12,7 +12,6 @@ import { defaultPage } from "../../websocket/reconnect/page.ts";
 import { FAREWELL_PROTOCOL } from "../../websocket/farewell.ts";
 import { HEARTBEAT_PROTOCOL } from "../../websocket/beat.ts";
 import { ChannelError } from "../channels_errors.ts";
-import { isName, NAME_RULE } from "../channel_name.ts";
 import {
   type ChannelCode,
   CHANNELS_PROTOCOL,
@@ -24,6 +23,7 @@ import {
   VERSION,
 } from "../wire/frames.ts";
 import { areHeaders, HEADERS_RULE } from "../wire/headers.ts";
+import { isName, NAME_RULE } from "../wire/names.ts";
 import { atLeast1, checkOptions, mustBe } from "./checks.ts";
 import type {
   CallOptions,
@@ -42,29 +42,9 @@ import type {
   Subscription,
 } from "./client_api.ts";
 import { Feed } from "./feed.ts";
+import { BATCH, BATCH_BYTES, FLOOD_WAIT, LONGEST, MAX_METHOD, REMEMBERED, RETRY, TOO_BIG, WINDOW } from "./limits.ts";
 import { memoryOutbox } from "./outbox.ts";
-import { Sub } from "./subscription.ts";
-
-/** Messages, and as many calls, that are under way at a time: a server lets 256 wait. */
-const WINDOW = 100;
-/** Subscriptions in one frame, and bytes of them: any server takes so many, along with a token. */
-const BATCH = 50;
-const BATCH_BYTES = 16_384;
-/** What a call has beyond is for ever to the server, which has no longer timer. */
-const LONGEST = 2_147_483_647;
-/** Longest method of a call. */
-const MAX_METHOD = 1024;
-/** How long to wait before what the server can't do at the moment is said again, in ms. */
-const RETRY = 1000;
-/** How long to stay away after too much was said, in ms. */
-const FLOOD_WAIT = 10_000;
-/** Acknowledged direct messages that are remembered: one comes again where the acknowledgement got lost. */
-const REMEMBERED = 1000;
-/** RFC 6455 §7.4.1. */
-const TOO_BIG = 1009;
-
-/** Words that a channel's subscription hears. */
-const OF_CHANNELS: readonly string[] = ["m", "p", "live", "gap"] satisfies (keyof Sub)[];
+import { covers, Sub } from "./subscription.ts";
 
 /** Refusals that are over soon. */
 const TEMPORARY: readonly unknown[] = ["unavailable", "draining"] satisfies ChannelCode[];
@@ -96,8 +76,6 @@ interface Said {
 /** A message in the outbox. */
 interface Entry extends Said {
   readonly size: number;
-  /** Whether it is told where it stands. */
-  readonly isPublished: boolean;
 }
 
 interface Call extends Said {
@@ -150,10 +128,10 @@ export class ChannelClient {
   #welcomed = false;
   /** The outbox knows of the session: entries may be said. */
   #ready = false;
-  #cancelRetry: (() => void) | null = null;
+  #cancelRetry: (() => void) | null | undefined;
   /** What the server, or the outbox, had to say of the end. */
-  #error: Error | null = null;
-  #over: Error | null = null;
+  #error: Error | null | undefined;
+  #over: Error | undefined;
   /** The application has closed it. */
   #isLeft = false;
 
@@ -165,13 +143,13 @@ export class ChannelClient {
    * @throws {UnsupportedError} There is neither a transport nor a WebSocket of the runtime's own.
    */
   constructor(url: ChannelUrl, options: ChannelClientOptions = {}) {
-    checkOptions("ChannelClient()", options, NAMES);
+    checkOptions(options, NAMES);
     const { token = null, outbox = memoryOutbox(), transport = nativeTransport, clock = systemTimers } = options;
-    const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000 } = options;
-    mustBe(typeof token === "function" || isToken(token), "token", "a text, a function or null", typeof token);
+    const { position = {}, page = defaultPage(), minDelay = 500, maxDelay = 30_000, random = Math.random } = options;
+    mustBe(typeof token === "function" || isToken(token), "token", "a text or null, or a function", typeof token);
     mustBe(typeof outbox?.load === "function", "outbox", "an Outbox", outbox);
     mustBe(typeof transport === "function", "transport", "a Transport", transport);
-    mustBe(!page || typeof page.addEventListener === "function", "page", "a PageTarget or null", page);
+    mustBe(!page || typeof page.addEventListener === "function", "page", "a page or null", page);
     mustBe([position, ...Object.values(position ?? {})].every(isObject), "position", "a ClientPosition", position);
     mustBe(atLeast1("maxDelay", maxDelay) >= atLeast1("minDelay", minDelay), "maxDelay", "minDelay or more", maxDelay);
     if (transport === nativeTransport) requireNative();
@@ -184,7 +162,6 @@ export class ChannelClient {
       protocols: [CHANNELS_PROTOCOL, FAREWELL_PROTOCOL, HEARTBEAT_PROTOCOL],
       minDelay,
       maxDelay,
-      maxAttempts: Infinity,
       connectTimeout: 10_000,
       stableAfter: 5000,
       closeTimeout: 5000,
@@ -193,15 +170,11 @@ export class ChannelClient {
       transport,
       page,
       clock,
-      random: options.random ?? Math.random,
-      checked: (hello) => hello,
+      random,
       dropped: (why, _, cause) => new Error(`Given up: ${why}`, { cause }),
       hello: () => this.#hello(),
       shouldReconnect: (end, byDefault) => this.#comesBack(end, byDefault),
     }, {
-      open: nothing,
-      ready: nothing,
-      stopped: nothing,
       state: () => this.#moved(),
       message: (message) => this.#heard(message),
       end: (end, willReconnect) => {
@@ -256,8 +229,8 @@ export class ChannelClient {
   subscribe(name: string, options: SubscribeOptions = {}): Subscription {
     mustBe(isName(name) && name !== "*", "name", NAME_RULE, name);
     for (const other of this.#subs.values()) {
-      const isShared = other.covers(name) || (name.endsWith("*") && other.name.startsWith(name.slice(0, -1)));
-      mustBe(!isShared, "name", `apart from ${other.name}, which is subscribed: close that first`, name);
+      const isShared = covers(other.name, name) || covers(name, other.name);
+      mustBe(!isShared, "name", `apart from ${other.name}: close that first`, name);
     }
     this.#checkSize("member", sizeOf(JSON.stringify(options.member) ?? ""));
     const sub = new Sub(name, options, this.#kept.get(name), {
@@ -299,7 +272,7 @@ export class ChannelClient {
    */
   call(method: string, data?: unknown, options: CallOptions = {}): Promise<unknown> {
     const { timeout = 30_000, signal, headers, idempotent = false } = options;
-    checkOptions("call()", options, { headers: true, timeout: true, signal: true, idempotent: true });
+    checkOptions(options, { idempotent: true, timeout: true, signal: true, headers: true });
     mustBe(
       typeof method === "string" && method.length <= MAX_METHOD,
       "method",
@@ -311,25 +284,24 @@ export class ChannelClient {
     const seq = this.#nextCall++;
     const due = this.#clock.now() + timeout;
     return quietly((resolve, reject) => {
-      if (this.#over) return reject(this.#over);
-      if (signal?.aborted) return reject(signal.reason);
+      if (this.#over || signal?.aborted) return reject(this.#over ?? signal!.reason);
       const giveUp = (error: Error): void => {
         const call = this.#takeCall(seq);
         if (call?.said) this.#say(["cancel", seq]);
         call?.reject(error);
       };
-      const late = (): void => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`));
       const abort = (): void => giveUp(signal!.reason);
-      const cancel = timeout < Infinity ? this.#clock.setTimer(late, timeout) : nothing;
+      const cancel = timeout === Infinity ? nothing : this.#clock.setTimer(
+        () => giveUp(new ChannelError("timeout", `No answer within ${timeout} ms`)),
+        timeout,
+      );
       signal?.addEventListener("abort", abort);
       const done = (): void => {
         cancel();
         signal?.removeEventListener("abort", abort);
       };
-      const frame = (): unknown[] => {
-        const left = timeout < LONGEST ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
-        return ["call", seq, [method, left], ...body];
-      };
+      const left = (): number => timeout < LONGEST ? Math.max(1, Math.ceil(due - this.#clock.now())) : 0;
+      const frame = (): unknown[] => ["call", seq, [method, left()], ...body];
       this.#calls.set(seq, { frame, resolve, reject, ready: true, said: false, idempotent, done });
       this.#sayAll();
     });
@@ -351,13 +323,13 @@ export class ChannelClient {
     const at = this.#connection;
     await this.#loaded;
     const token = await this.#ask();
-    const isCurrent = at === this.#connection;
-    return [encodeFrame(["hello", VERSION, token, this.#session, isCurrent ? this.#requests(BATCH_BYTES) : []])];
+    const requests = at === this.#connection ? this.#requests(BATCH_BYTES) : [];
+    return [encodeFrame(["hello", VERSION, token, this.#session, requests])];
   }
 
   async #ask(): Promise<string | null> {
     const token = typeof this.#token === "function" ? await this.#token() : this.#token;
-    mustBe(isToken(token ?? null), "token", "a text or null", typeof token);
+    mustBe(isToken(token), "token", "a text or null", typeof token);
     return token;
   }
 
@@ -365,7 +337,19 @@ export class ChannelClient {
   readonly #words: { readonly [word: string]: (...args: never[]) => void } = {
     welcome: (session: string, _resumed: boolean, _user: string, _instance: string, most?: number) => {
       this.#most = most ?? Infinity;
-      this.#welcome(session);
+      const at = this.#connection;
+      const [first = this.#nextEntry] = this.#entries.keys();
+      // The numbers of another session begin anew.
+      if (session !== this.#session) this.#base = first - 1;
+      this.#session = session;
+      this.#welcomed = true;
+      this.#error = null;
+      if (this.#leaving.size > 0) this.#say(["unsub", [...this.#leaving]]);
+      this.#subscribeAll();
+      this.#saveSession().then(() => {
+        this.#ready = at === this.#connection;
+        this.#sayAll();
+      }, (error) => this.#fail(error));
     },
     subbed: (name: string, ...rest: Parameters<Sub["subbed"]>) => this.#subs.get(name)?.subbed(...rest),
     watch: (name: string) => this.#subs.get(name)?.watch(),
@@ -386,14 +370,33 @@ export class ChannelClient {
       this.#leave(sub, true);
       sub.end(sub.refused(code, message));
     },
-    members: (...rest: Parameters<Sub["memberList"]>) => this.#subOf(rest[0])?.memberList(...rest),
+    members: (...rest: Parameters<Sub["list"]>) => this.#subOf(rest[0])?.list(...rest),
     bye: (offsets: Readonly<Record<string, number>>) => {
       for (const [channel, offset] of Object.entries(offsets)) this.#subOf(channel)?.reach(channel, offset);
     },
-    d: (id: string, attempt: number, data: unknown, headers?: MessageHeaders) => this.#give(id, attempt, data, headers),
-    ok: (seq: number, offset: number, duplicate: boolean) => {
+    d: (id: string, attempt: number, data: unknown, headers: MessageHeaders = {}) => {
+      const known = this.#direct.get(id);
+      if (known === true) this.#say(["ack", [id]]);
+      if (known) return;
+      const settle = (...frame: unknown[]): void => {
+        if (this.#direct.get(id) !== message) return;
+        this.#direct.delete(id);
+        if (frame[0] === "ack") this.#direct.set(id, true);
+        this.#say(frame);
+        for (const [old, known] of this.#direct) {
+          if (known === true && this.#direct.size > REMEMBERED) this.#direct.delete(old);
+        }
+      };
+      const ack = (): void => settle("ack", [id]);
+      const nack = (delay = 0): void => settle("nack", id, delay);
+      const message: DirectMessage = { id, attempt, data, headers, ack, nack };
+      this.#direct.set(id, message);
+      this.#feed.add("message", message);
+    },
+    ok: (seq: number, offset?: number, duplicate?: boolean) => {
       const entry = this.#settle(seq);
-      entry?.resolve((entry.isPublished ? { offset, duplicate } : undefined) as never);
+      // What was handled has no place.
+      entry?.resolve((offset && { offset, duplicate }) as never);
     },
     no: (seq: number, code: ChannelCode, message: string) => {
       const error = new ChannelError(code, message);
@@ -407,36 +410,26 @@ export class ChannelClient {
       const error = new ChannelError(code, message);
       this.#takeCall(seq)?.reject(error);
     },
-    token: () => void this.#refresh(),
+    token: async () => {
+      const at = this.#connection;
+      if (typeof this.#token !== "function") return;
+      // If it fails, the server closes when the token's time is over, and then it is asked for again.
+      const token = await this.#ask().catch(nothing);
+      if (token !== undefined && at === this.#connection) this.#say(["token", token]);
+    },
     error: (code: ChannelCode, message: string) => this.#error = new ChannelError(code, message),
   };
 
   #heard(message: string | Uint8Array): void {
     try {
       const [word, ...rest] = decodeFrame(message) as [string, ...never[]];
-      if (OF_CHANNELS.includes(word)) this.#subOf(rest[0])?.[word as "live"](...rest as [never]);
-      else if (Object.hasOwn(this.#words, word)) this.#words[word](...rest);
+      if ((["m", "p", "live", "gap"] satisfies (keyof Sub)[] as string[]).includes(word)) {
+        this.#subOf(rest[0])?.[word as "live"](...rest as [never]);
+      } else if (Object.hasOwn(this.#words, word)) this.#words[word](...rest);
     } catch (cause) {
       // No server of ours: what it says can't be believed, and it would say so again.
-      this.#fail(new ChannelError("bad-frame", `The server sent what is no frame`, { cause }), CLOSE_CODES.protocol);
+      this.#fail(new ChannelError("bad-frame", "The server sent no frame", { cause }), CLOSE_CODES.protocol);
     }
-  }
-
-  #welcome(session: string): void {
-    const at = this.#connection;
-    const [first = this.#nextEntry] = this.#entries.keys();
-    // The numbers of another session begin anew.
-    if (session !== this.#session) this.#base = first - 1;
-    this.#session = session;
-    this.#welcomed = true;
-    this.#error = null;
-    if (this.#leaving.size > 0) this.#say(["unsub", [...this.#leaving]]);
-    this.#subscribeAll();
-    this.#sayAll();
-    this.#saveSession().then(() => {
-      this.#ready = at === this.#connection;
-      this.#sayAll();
-    }, (error) => this.#fail(error));
   }
 
   /** The connection, or an attempt, has ended: nothing of it counts any more. */
@@ -448,7 +441,7 @@ export class ChannelClient {
     this.#leaving.clear();
     for (const sub of this.#subs.values()) sub.silence();
     for (const entry of this.#entries.values()) entry.said = false;
-    const error = new ChannelError("unavailable", "The connection was lost: it may have been done");
+    const error = new ChannelError("unavailable", "The connection was lost: it may be done");
     for (const [seq, call] of this.#calls) {
       if (call.said && !call.idempotent) this.#takeCall(seq)!.reject(error);
       else call.said = false;
@@ -458,7 +451,7 @@ export class ChannelClient {
 
   #comesBack({ code }: ConnectionEnd, byDefault: boolean): boolean | number {
     if (code === CLOSE_CODES.expired || code === CLOSE_CODES.unauthorized) return typeof this.#token === "function";
-    if (this.#session && (this.#error as ChannelError | null)?.reason === "bad-session") {
+    if (this.#session && (this.#error as ChannelError | null | undefined)?.reason === "bad-session") {
       // It was another secret's, or another user's: what it has said is said again in a new one.
       this.#session = null;
       return true;
@@ -473,13 +466,10 @@ export class ChannelClient {
   }
 
   #end({ code, reason }: ConnectionEnd): void {
-    const words = Object.entries({ ...CLOSE_CODES, "too-large": TOO_BIG });
+    const words = Object.entries({ "bad-frame": CLOSE_CODES.protocol, "too-large": TOO_BIG, ...CLOSE_CODES });
     const [word = "unavailable"] = words.find(([, known]) => known === code) ?? [];
     const ended = this.#isLeft || (code === 1000 && !this.#error) ? null : this.#error ??
-      new ChannelError(
-        word === "protocol" ? "bad-frame" : word as ChannelCode,
-        reason || `The server closed with ${code}`,
-      );
+      new ChannelError(word as ChannelCode, reason || `The server closed with ${code}`);
     const over = this.#over = ended ?? new ChannelError("canceled", "The client is closed");
     for (const sub of this.#subs.values()) sub.end(ended);
     for (const { reject } of this.#entries.values()) reject(over);
@@ -492,9 +482,7 @@ export class ChannelClient {
 
   #moved(): void {
     const state = this.#stateNow();
-    if (state === this.#state) return;
-    this.#state = state;
-    this.#feed.emit("state", state);
+    if (state !== this.#state) this.#feed.emit("state", this.#state = state);
   }
 
   #stateNow(): ClientState {
@@ -523,12 +511,11 @@ export class ChannelClient {
     this.#cancelRetry ??= this.#clock.setTimer(() => {
       this.#cancelRetry = null;
       this.#subscribeAll();
-      this.#sayAll();
     }, RETRY);
   }
 
   #subOf(channel: string): Sub | undefined {
-    return this.#subs.get(channel) ?? [...this.#subs.values()].find((sub) => sub.covers(channel));
+    return this.#subs.get(channel) ?? [...this.#subs.values()].find((sub) => covers(sub.name, channel));
   }
 
   /** Those that are not said yet, as many as one frame has. @param most Bytes of one that has a frame for itself. */
@@ -548,8 +535,9 @@ export class ChannelClient {
 
   #subscribeAll(): void {
     if (!this.#welcomed || this.#cancelRetry) return;
-    for (let some = this.#requests(); some.length > 0; some = this.#requests()) this.#say(["sub", some]);
+    for (let some; (some = this.#requests()).length > 0;) this.#say(["sub", some]);
     this.#moved();
+    this.#sayAll();
   }
 
   #leave(sub: Sub, forGood: boolean): void {
@@ -561,34 +549,6 @@ export class ChannelClient {
       this.#say(["unsub", [name]]);
     }
     this.#moved();
-  }
-
-  #give(id: string, attempt: number, data: unknown, headers: MessageHeaders = {}): void {
-    const known = this.#direct.get(id);
-    if (known === true) this.#say(["ack", [id]]);
-    if (known) return;
-    const settle = (...frame: unknown[]): void => {
-      if (this.#direct.get(id) !== message) return;
-      this.#direct.delete(id);
-      if (frame[0] === "ack") this.#direct.set(id, true);
-      this.#say(frame);
-      for (const [old, known] of this.#direct) {
-        if (known === true && this.#direct.size > REMEMBERED) this.#direct.delete(old);
-      }
-    };
-    const ack = (): void => settle("ack", [id]);
-    const nack = (delay = 0): void => settle("nack", id, delay);
-    const message: DirectMessage = { id, attempt, data, headers, ack, nack };
-    this.#direct.set(id, message);
-    this.#feed.add("message", message);
-  }
-
-  async #refresh(): Promise<void> {
-    const at = this.#connection;
-    if (typeof this.#token !== "function") return;
-    // If it fails, the server closes when the token's time is over, and then it is asked for again.
-    const token = await this.#ask().catch(nothing);
-    if (token !== undefined && at === this.#connection) this.#say(["token", token]);
   }
 
   /** The end of a frame. @throws {OptionError} The data can't be sent. */
@@ -604,7 +564,7 @@ export class ChannelClient {
       : data instanceof ArrayBuffer
       ? new Uint8Array(data)
       : JSON.stringify(data ?? null);
-    mustBe(raw !== undefined, "data", "what JSON can say, or bytes", typeof data);
+    mustBe(raw !== undefined, "data", "JSON or bytes", typeof data);
     this.#checkSize("data", sizeOf(raw));
     const own = typeof raw === "string" ? JSON.parse(raw) : raw;
     return headers ? [own, { ...headers }] : [own];
@@ -618,9 +578,9 @@ export class ChannelClient {
 
   /** Puts a message into the outbox. */
   #put<T>(word: string, channel: string | null, data: unknown, options: ClientPublishOptions): Promise<T> {
-    checkOptions(word === "pub" ? "publish()" : "send()", options, { headers: true });
-    const body = this.#body(data, options.headers);
-    const kept = encodeFrame([word, 0, channel, ...body]);
+    checkOptions(options, { headers: true });
+    const frame = [word, 0, channel, ...this.#body(data, options.headers)];
+    const kept = encodeFrame(frame);
     const size = sizeOf(kept);
     return quietly((resolve, reject) => {
       if (this.#over) return reject(this.#over);
@@ -634,7 +594,7 @@ export class ChannelClient {
       this.#loaded.then(() => {
         if (this.#over) return reject(this.#over);
         const n = this.#nextEntry++;
-        const entry = this.#enter(n, [word, 0, channel, ...body], size, resolve, reject);
+        const entry = this.#enter(n, frame, size, resolve, reject);
         // Said before it is kept its number could be another's after a crash, and that one would be taken for this.
         return this.#outbox.save(n, kept).then(() => {
           entry.ready = true;
@@ -647,7 +607,7 @@ export class ChannelClient {
   #enter(n: number, frame: readonly unknown[], size: number, resolve: Said["resolve"], reject: Said["reject"]): Entry {
     const [word, , ...rest] = frame;
     const said = (): unknown[] => [word, n - this.#base, ...rest];
-    const entry: Entry = { frame: said, size, isPublished: word === "pub", ready: false, said: false, resolve, reject };
+    const entry: Entry = { frame: said, size, ready: false, said: false, resolve, reject };
     this.#entries.set(n, entry);
     return entry;
   }
@@ -720,7 +680,7 @@ export class ChannelClient {
 function nothing(): void {}
 
 function isToken(token: unknown): boolean {
-  return token === null || typeof token === "string";
+  return typeof (token ?? "") === "string";
 }
 
 function isObject(value: unknown): boolean {

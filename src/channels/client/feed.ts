@@ -20,15 +20,17 @@ interface Taker<T> {
   readonly reject: (error: Error) => void;
 }
 
+const OVER = { value: undefined, done: true } as const;
+
 /** Hands messages out one by one, and what else happens when the messages before it were taken. */
 export class Feed<T, E extends { readonly message: T }> implements AsyncIterableIterator<T, void, void> {
   readonly #listeners: { [type: string]: Set<(event: never) => void> } = {};
   #queue: Waiting[] = [];
-  #taker: Taker<T> | null = null;
+  #taker: Taker<T> | null | undefined;
   /** Whoever iterates has a message in hand: what comes behind it waits until the next one is asked for. */
   #busy = false;
   #ended = false;
-  #error: Error | null = null;
+  #error: Error | null | undefined;
 
   constructor(types: readonly (keyof E & string)[]) {
     for (const type of types) this.#listeners[type] = new Set();
@@ -41,7 +43,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
 
   on<K extends keyof E & string>(type: K, listener: (event: E[K]) => void): () => void {
     const listeners = this.#listeners[type];
-    mustBe(!!listeners, "type", `one of ${Object.keys(this.#listeners)}`, type);
+    mustBe(listeners, "type", `one of ${Object.keys(this.#listeners)}`, type);
     mustBe(typeof listener === "function", "listener", "a function", listener);
     listeners.add(listener);
     this.pump();
@@ -49,10 +51,9 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   }
 
   /** Tells at once. */
-  emit<K extends keyof E & string>(type: K, event: E[K]): boolean {
+  emit<K extends keyof E & string>(type: K, event: E[K]): void {
     const listeners = [...this.#listeners[type]] as ((event: E[K]) => void)[];
-    for (const listener of listeners) guarded(() => listener(event), undefined);
-    return listeners.length > 0;
+    for (const listener of listeners) guarded(() => listener(event));
   }
 
   /** To be told, or handed out, in its turn. */
@@ -63,7 +64,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
 
   /** Hands on whatever somebody waits for. */
   pump(): void {
-    for (let next = this.#queue[0]; next && this.#wanted(next); next = this.#queue[0]) {
+    for (let next; (next = this.#queue[0]) && this.#wanted(next);) {
       this.#queue.shift();
       next.taken?.();
       const taker = this.#taker;
@@ -76,29 +77,30 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
       }
     }
     if (this.#queue.length > 0) return;
-    if (this.#ended) this.#finish();
-    else this.emptied();
+    if (!this.#ended) return this.emptied();
+    const taker = this.#taker;
+    this.#taker = null;
+    if (this.#error && taker) {
+      taker.reject(this.#error);
+      this.#error = null;
+    } else taker?.resolve(OVER);
   }
 
   /** Nothing waits. */
   protected emptied(): void {}
 
   /** Nothing more comes; with an error whoever iterates gets it, behind what waits. */
-  end(error: Error | null = null): void {
+  end(error?: Error | null, queue: Waiting[] = this.#queue): void {
+    this.#queue = queue;
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
     this.pump();
   }
 
-  /** What waits is of no use any more. */
-  clear(): void {
-    this.#queue = [];
-  }
-
   /** @throws {InUseError} Somebody waits for a message already. */
   next(): Promise<IteratorResult<T, void>> {
-    if (this.#taker) throw new InUseError("next() is pending: one loop takes all messages");
+    if (this.#taker) throw new InUseError("next() is pending");
     this.#busy = false;
     const taken = new Promise<IteratorResult<T, void>>((resolve, reject) => this.#taker = { resolve, reject });
     this.pump();
@@ -106,7 +108,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   }
 
   return(): Promise<IteratorResult<T, void>> {
-    return Promise.resolve({ value: undefined, done: true });
+    return Promise.resolve(OVER);
   }
 
   [Symbol.asyncIterator](): this {
@@ -114,15 +116,6 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
   }
 
   #wanted({ type }: Waiting): boolean {
-    return type !== "message" ? !this.#busy : this.#taker !== null || this.#listeners.message.size > 0;
-  }
-
-  #finish(): void {
-    const taker = this.#taker;
-    this.#taker = null;
-    if (this.#error && taker) {
-      taker.reject(this.#error);
-      this.#error = null;
-    } else taker?.resolve({ value: undefined, done: true });
+    return type !== "message" ? !this.#busy : !!this.#taker || this.#listeners.message.size > 0;
   }
 }

@@ -9,11 +9,10 @@ import { atLeast1, checkOptions } from "./checks.ts";
 /**
  * Checks limits of an outbox, and fills in the defaults.
  *
- * @param what Who takes them.
  * @throws {OptionError} One can't be used.
  */
-export function outboxLimits(what: string, limits: OutboxLimits): Required<OutboxLimits> {
-  checkOptions(what, limits, { maxQueued: true, maxQueuedBytes: true });
+export function outboxLimits(limits: OutboxLimits): Required<OutboxLimits> {
+  checkOptions(limits, { maxQueued: true, maxQueuedBytes: true });
   return {
     maxQueued: atLeast1("maxQueued", limits.maxQueued ?? 1000),
     maxQueuedBytes: atLeast1("maxQueuedBytes", limits.maxQueuedBytes ?? 1_048_576),
@@ -33,7 +32,7 @@ export function memoryOutbox(limits: OutboxLimits = {}): Outbox {
   // The client has them itself.
   const nothing = (): Promise<void> => Promise.resolve();
   return {
-    ...outboxLimits("memoryOutbox()", limits),
+    ...outboxLimits(limits),
     load: () => Promise.resolve([]),
     save: nothing,
     remove: nothing,

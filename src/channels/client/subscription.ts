@@ -16,9 +16,11 @@ import type {
   SubscriptionEvents,
 } from "./client_api.ts";
 import { Feed } from "./feed.ts";
+import { MOST_CHANGES } from "./limits.ts";
 
 /** Where one channel is. */
 interface Course {
+  readonly channel: string;
   /** Of what was received last: both are always of one frame, or of one position. */
   offset: number;
   grant: string;
@@ -33,9 +35,6 @@ interface Course {
   /** Changes of late behind it: the next list may be older than they are. */
   readonly changes: (readonly [offset: number, change: Change])[];
 }
-
-/** More changes than a server writes while it looks who is there. */
-const MOST_CHANGES = 1000;
 
 /** A change of members, as a frame has it. */
 type Change = Omit<MemberChange, "channel" | "offset" | "position">;
@@ -77,7 +76,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     link: SubscriptionLink,
   ) {
     super(["message", "gap", "presence", "members", "live", "refused"]);
-    checkOptions("subscribe()", options, { since: true, member: true, maxQueued: true });
+    checkOptions(options, { since: true, member: true, maxQueued: true });
     const { since, maxQueued = 1000 } = options;
     this.name = name;
     this.#options = options;
@@ -106,11 +105,6 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     return this.#answered && [...this.#courses.values()].every(({ live }) => live);
   }
 
-  /** Whether a channel belongs to it. */
-  covers(channel: string): boolean {
-    return channel === this.name || (this.name.endsWith("*") && channel.startsWith(this.name.slice(0, -1)));
-  }
-
   /** As a frame has it: where to begin is behind what was received, which is here. */
   request(): readonly unknown[] {
     const { since, member } = this.#options;
@@ -135,8 +129,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   close(): void {
-    this.clear();
-    this.end();
+    this.end(null, []);
     this.#link.leave(this, true);
   }
 
@@ -159,7 +152,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     if (this.#forgotten.delete(channel)) reason ??= "epoch";
     // Where nothing is missing it goes on where it was, or was never before.
     if (reason !== null || grant !== course.grant || offset > course.offset) {
-      this.#place(channel, course, grant, offset, reason);
+      this.#place(course, grant, offset, reason);
     }
     this.#link.moved();
   }
@@ -172,7 +165,7 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
 
   gap(channel: string, grant: string, offset: number, reason: string): void {
     const course = this.#open(channel);
-    if (course) this.#place(channel, course, grant, offset, reason);
+    if (course) this.#place(course, grant, offset, reason);
   }
 
   live(channel: string): void {
@@ -196,11 +189,11 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   /** Who is there. */
-  memberList(channel: string, offset: number, list: readonly ChannelMember[]): void {
+  list(channel: string, offset: number, all: readonly ChannelMember[]): void {
     const course = this.#open(channel);
     if (!course) return;
     this.add("members", { channel }, () => {
-      course.members = new Map(list.map((member) => [member.member, member]));
+      course.members = new Map(all.map((member) => [member.member, member]));
       course.membersAt = offset;
       for (const [at, change] of course.changes) if (at > offset) changeMembers(course.members, change);
     });
@@ -218,16 +211,25 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
   }
 
   #start(channel: string, offset: number, grant: string, taken?: string): Course {
-    const life = { members: new Map(), membersAt: 0, changes: [] };
-    const course: Course = { offset, grant, open: false, live: false, taken, ...life };
+    const course: Course = {
+      channel,
+      offset,
+      grant,
+      open: false,
+      live: false,
+      taken,
+      members: new Map(),
+      membersAt: 0,
+      changes: [],
+    };
     this.#courses.set(channel, course);
     return course;
   }
 
   #startAt(channel: string, position: string): void {
     const [, offset, grant] = /^(\d+)\.(.+)$/.exec(position) ?? [];
-    const isPosition = grant && !channel.endsWith("*") && this.covers(channel);
-    mustBe(!!isPosition, "since", `"oldest" or a position of ${this.name}`, position);
+    const isPosition = grant && !channel.endsWith("*") && covers(this.name, channel);
+    mustBe(isPosition, "since", `"oldest" or a position of ${this.name}`, position);
     this.#last = this.#start(channel, Number(offset), grant, position);
   }
 
@@ -252,29 +254,29 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     const course = this.#courses.get(channel);
     if (!course?.open || !(offset > course.offset) || !this.#hasRoom()) return;
     course.offset = offset;
-    const position = `${offset}.${course.grant}`;
-    this.add(type, { ...what, channel, offset, position } as never, () => {
-      this.#took(course, position);
-      taken?.(course);
-    });
+    this.#tell(type, course, { ...what, offset }, taken);
   }
 
   /** Both are of one frame. */
-  #place(channel: string, course: Course, grant: string, offset: number, reason: string | null): void {
+  #place(course: Course, grant: string, offset: number, reason: string | null): void {
     const isAnother = course.grant !== grant;
     course.grant = grant;
     course.offset = offset;
-    const position = `${offset}.${grant}`;
-    this.add(reason && "gap", { channel, reason, position } as ReceivedGap, () => {
+    this.#tell(reason && "gap", course, { reason }, () => {
       // Offsets of another life say nothing here.
       if (isAnother) course.membersAt = course.changes.length = 0;
-      this.#took(course, position);
     });
   }
 
-  #took(course: Course, position: string): void {
-    course.taken = position;
-    this.#last = course;
+  /** In its turn, and where it stands is where the application is from then on. */
+  #tell(type: string | null, course: Course, what: object, taken?: (course: Course) => void): void {
+    const { channel, offset, grant } = course;
+    const position = `${offset}.${grant}`;
+    this.add(type as "gap", { ...what, channel, position } as ReceivedGap, () => {
+      course.taken = position;
+      this.#last = course;
+      taken?.(course);
+    });
   }
 
   /** A slow application leaves what comes to the log, and catches up when it has taken what waits here. */
@@ -285,6 +287,11 @@ export class Sub extends Feed<ReceivedMessage, SubscriptionEvents> implements Su
     this.silence();
     return false;
   }
+}
+
+/** Whether a channel belongs to a subscription. */
+export function covers(name: string, channel: string): boolean {
+  return channel === name || (name.endsWith("*") && channel.startsWith(name.slice(0, -1)));
 }
 
 function changeMembers(members: Map<string, ChannelMember>, { type, instance, member, user, data }: Change): void {

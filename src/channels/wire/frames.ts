@@ -61,6 +61,9 @@ export const CHANNELS_PROTOCOL = "channels.sluice";
 /** Version of the frames. */
 export const VERSION = 1;
 
+/** Where a frame's data is. */
+const DATA = 3;
+
 /**
  * Bytes that a frame may have beside its data: more than any name and headers that are allowed, every character of them
  * as JSON's longest escape.
@@ -106,9 +109,6 @@ export type ChannelCode =
   | "unavailable"
   | "draining";
 
-/** Where a frame's data is. */
-const DATA = 3;
-
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -127,7 +127,7 @@ export function encodeFrame(frame: Frame): string | Uint8Array {
 /** A frame with bytes: its JSON has null for them. */
 export function withPayload(json: string, data: Uint8Array): Uint8Array {
   const head = encoder.encode(json);
-  if (head.length > 0xffff) throw new RangeError(`A frame's head has ${head.length} bytes, it may have 65535`);
+  if (head.length > 0xffff) throw new RangeError(`A frame may have 65535 bytes of head, got ${head.length}`);
   const bytes = new Uint8Array(2 + head.length + data.length);
   bytes.set([head.length >> 8, head.length]);
   bytes.set(head, 2);

@@ -19,7 +19,7 @@ export class Announcer {
     act();
     if (this.#telling) return;
     this.#telling = true;
-    for (let tell = this.#news.shift(); tell !== undefined; tell = this.#news.shift()) tell();
+    for (let tell; (tell = this.#news.shift());) tell();
     this.#telling = false;
   }
 }

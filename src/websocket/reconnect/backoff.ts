@@ -23,28 +23,26 @@ export interface BackoffOptions {
  */
 export class Backoff {
   readonly #options: BackoffOptions;
-  #retries = 0;
+  /** Delays drawn since the last reset; nobody else writes it. */
+  retries = 0;
 
   /** Starts with the first delay. */
   constructor(options: BackoffOptions) {
     this.#options = options;
   }
 
-  /** Delays drawn since the last reset. */
-  get retries(): number {
-    return this.#retries;
-  }
-
   /** Draws the next delay. */
   next(): number {
-    const { minDelay, maxDelay, random } = this.#options;
-    const ceiling = Math.min(maxDelay, minDelay * 2 ** Math.min(this.#retries, MAX_DOUBLINGS));
-    this.#retries++;
-    return random() * ceiling;
+    return delayAfter(this.retries++, this.#options);
   }
 
   /** The next delay is a first one again. */
   reset(): void {
-    this.#retries = 0;
+    this.retries = 0;
   }
+}
+
+/** Draws the delay behind so many others. */
+export function delayAfter(retries: number, { minDelay, maxDelay, random }: BackoffOptions): number {
+  return random() * Math.min(maxDelay, minDelay * 2 ** Math.min(retries, MAX_DOUBLINGS));
 }

@@ -5,13 +5,13 @@
  */
 
 /** An error of theirs doesn't break the order here: it becomes an uncaught one, as in an event listener. */
-export function guarded<T>(theirs: () => T, otherwise: T): T {
+export function guarded<T>(theirs: () => T, otherwise?: T): T {
   try {
     return theirs();
   } catch (error) {
     queueMicrotask(() => {
       throw error;
     });
-    return otherwise;
+    return otherwise as T;
   }
 }

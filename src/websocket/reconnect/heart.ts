@@ -29,12 +29,12 @@ export class Heart {
   /** It can ask. */
   #asks = false;
   #heardAt: number;
-  /** Since when it waits for a sign of life; null while it doesn't. */
-  #waitsSince: number | null = null;
+  /** Since when it waits for a sign of life; -Infinity while it doesn't. */
+  #waitsSince = -Infinity;
   #dueAt = Infinity;
   #unsent = 0;
   #stopped = false;
-  #cancel: () => void = () => {};
+  #cancel: (() => void) | undefined;
 
   constructor(options: HeartOptions) {
     this.#options = options;
@@ -45,7 +45,7 @@ export class Heart {
   begin(): void {
     if (this.#asks || this.#stopped) return;
     this.#asks = true;
-    if (this.#waitsSince === null) this.#wakeAt(this.#heardAt + this.#options.interval);
+    if (this.#waitsSince === -Infinity) this.#wakeAt(this.#heardAt + this.#options.interval);
   }
 
   /** A message came. */
@@ -55,19 +55,18 @@ export class Heart {
 
   /** Something says that the connection may be gone: there has to be a sign of life within `timeout`. */
   check(): void {
-    if (this.#waitsSince === null && !this.#stopped) this.#wait();
+    if (this.#waitsSince === -Infinity && !this.#stopped) this.#wait();
   }
 
   /** The same, if it can ask for one. */
-  checkIfAble(): void {
+  awake(): void {
     if (this.#asks) this.check();
   }
 
   /** It beats no more. */
   stop(): void {
     this.#stopped = true;
-    this.#cancel();
-    this.#cancel = () => {};
+    this.#cancel?.();
   }
 
   #wait(): void {
@@ -78,30 +77,25 @@ export class Heart {
     this.#unsent = unsent();
   }
 
-  /** The server has taken something since the last look. */
-  #moves(): boolean {
-    const before = this.#unsent;
-    this.#unsent = this.#options.unsent();
-    return this.#unsent < before;
-  }
-
   #wakeAt(at: number): void {
     const { clock } = this.#options;
-    this.#cancel();
+    this.#cancel?.();
     this.#dueAt = at;
     this.#cancel = clock.setTimer(() => this.#wake(), Math.max(0, at - clock.now()));
   }
 
   #wake(): void {
-    const { clock, interval, timeout, dead } = this.#options;
+    const { clock, interval, timeout, unsent, dead } = this.#options;
     const now = clock.now();
-    const since = this.#waitsSince;
-    if (since !== null && this.#heardAt < since) {
+    if (this.#heardAt < this.#waitsSince) {
       if (now - this.#dueAt >= ASLEEP) return this.#wait();
-      if (this.#moves()) return this.#wakeAt(now + timeout);
+      const before = this.#unsent;
+      this.#unsent = unsent();
+      // The server has taken something since the last look.
+      if (this.#unsent < before) return this.#wakeAt(now + timeout);
       return dead(now - this.#heardAt);
     }
-    this.#waitsSince = null;
+    this.#waitsSince = -Infinity;
     if (!this.#asks) return;
     if (now - this.#heardAt >= interval) this.#wait();
     else this.#wakeAt(this.#heardAt + interval);

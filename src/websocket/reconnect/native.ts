@@ -4,14 +4,8 @@
  * @module
  */
 import { UnsupportedError } from "../../errors.ts";
+import { ABNORMAL, CONNECTING, NO_CLOSE, OPEN } from "./close_codes.ts";
 import type { TransportEvents, TransportSocket } from "./reconnect_api.ts";
-
-/** Of the four states of a native WebSocket: there is no connection yet, and the one in which it takes messages. */
-const CONNECTING = 0;
-const OPEN = 1;
-
-/** The end of a connection that nobody has closed (RFC 6455 §7.1.5). */
-const NO_CLOSE = { code: 1006, reason: "", wasClean: false };
 
 /** Makes connections of `globalThis.WebSocket`: browsers, Deno, Bun, Node from 22 on. */
 export function nativeTransport(url: string, protocols: readonly string[], events: TransportEvents): TransportSocket {
@@ -19,14 +13,26 @@ export function nativeTransport(url: string, protocols: readonly string[], event
   const socket = new WebSocket(url, [...protocols]);
   socket.binaryType = "arraybuffer";
   listen(socket, events);
-  return new NativeSocket(socket);
+  return {
+    get bufferedAmount() {
+      return socket.bufferedAmount;
+    },
+    // A closing WebSocket would count the message as buffered, and lose it without a word.
+    send(data) {
+      const isOpen = socket.readyState === OPEN;
+      if (isOpen) socket.send(data as string | Uint8Array<ArrayBuffer>);
+      return isOpen;
+    },
+    // A script may send 1000 and 3000 to 4999 only.
+    close: (code, reason) => socket.close(code >= 3000 ? code : 1000, reason),
+  };
 }
 
 /** @throws {UnsupportedError} This runtime has no WebSocket of its own. */
 export function requireNative(): void {
   if (typeof globalThis.WebSocket === "function") return;
   throw new UnsupportedError(
-    "This runtime has no WebSocket of its own: pass transport: webSocketTransport() of @sluice/sluice/websocket",
+    "No WebSocket: pass transport: webSocketTransport() of @sluice/sluice/websocket",
   );
 }
 
@@ -37,7 +43,7 @@ function listen(socket: WebSocket, events: TransportEvents): void {
     if (isOver) return;
     isOver = true;
     // Deno says 0 where there was no Close.
-    events.close({ code: code || NO_CLOSE.code, reason, wasClean, error });
+    events.close({ code: code || ABNORMAL, reason, wasClean, error });
   };
   socket.onopen = () => events.open(socket.protocol);
   socket.onmessage = ({ data }) => events.message(typeof data === "string" ? data : new Uint8Array(data));
@@ -52,30 +58,5 @@ function listen(socket: WebSocket, events: TransportEvents): void {
 /** Browsers don't tell why; the others have it in `error` or in `message`. */
 function errorOf(event: Event): Error | undefined {
   const { error, message } = event as { error?: unknown; message?: unknown };
-  if (error instanceof Error) return error;
-  return typeof message === "string" && message !== "" ? new Error(message) : undefined;
-}
-
-class NativeSocket implements TransportSocket {
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-  }
-
-  get bufferedAmount(): number {
-    return this.#socket.bufferedAmount;
-  }
-
-  send(data: string | Uint8Array): boolean {
-    // A closing WebSocket would count the message as buffered, and lose it without a word.
-    if (this.#socket.readyState !== OPEN) return false;
-    this.#socket.send(data as string | Uint8Array<ArrayBuffer>);
-    return true;
-  }
-
-  close(code: number, reason: string): void {
-    // A script may send 1000 and 3000 to 4999 only.
-    this.#socket.close(code >= 3000 ? code : 1000, reason);
-  }
+  return error instanceof Error ? error : message ? new Error(`${message}`) : undefined;
 }

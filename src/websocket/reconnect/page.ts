@@ -8,13 +8,13 @@ import type { PageTarget } from "./reconnect_api.ts";
 /** Who is told. */
 export interface PageWatcher {
   /** The page is put away. */
-  away(): void;
+  readonly away: () => void;
   /** It is shown again. */
-  back(): void;
+  readonly back: () => void;
   /** The browser believes that there is no network; it is wrong where it knows not of a tunnel, or of a local server. */
-  offline(): void;
+  readonly offline: () => void;
   /** The network is there, the page is looked at again, or runs on after a sleep: a moment to look after things. */
-  awake(): void;
+  readonly awake: () => void;
 }
 
 /**
@@ -26,34 +26,28 @@ const CAPTURE = { capture: true } as const;
 /**
  * Listens to `pagehide` and `pageshow`, `offline` and `online`, `visibilitychange` and `resume`. `beforeunload` is left
  * alone on purpose: the visitor may still stay, and `pagehide` follows if not.
+ *
+ * @returns Listens no more.
  */
-export class Page {
-  readonly #target: PageTarget | null;
-  #isAway = false;
-  readonly #listeners: readonly (readonly [type: string, listener: () => void])[];
-
-  /** Begins to listen. */
-  constructor(target: PageTarget | null, watcher: PageWatcher) {
-    this.#target = target;
-    this.#listeners = [
-      ["pagehide", () => !this.#isAway && (this.#isAway = true, watcher.away())],
-      ["pageshow", () => this.#isAway && (this.#isAway = false, watcher.back())],
-      ["offline", () => watcher.offline()],
-      ["online", () => watcher.awake()],
-      ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && watcher.awake()],
-      ["resume", () => watcher.awake()],
-    ];
-    for (const [type, listener] of this.#listeners) target?.addEventListener(type, listener, CAPTURE);
-  }
-
-  /** Listens no more. */
-  stop(): void {
-    for (const [type, listener] of this.#listeners) this.#target?.removeEventListener(type, listener, CAPTURE);
-  }
+export function watchPage(target: PageTarget | null, { away, back, offline, awake }: PageWatcher): () => void {
+  let isAway = false;
+  const listeners: readonly (readonly [type: string, listener: () => void])[] = [
+    ["pagehide", () => !isAway && (isAway = true, away())],
+    ["pageshow", () => isAway && (isAway = false, back())],
+    ["offline", offline],
+    ["online", awake],
+    ["visibilitychange", () => target?.document?.visibilityState !== "hidden" && awake()],
+    ["resume", awake],
+  ];
+  const all = (act: "addEventListener" | "removeEventListener"): void => {
+    for (const [type, listener] of listeners) target?.[act](type, listener, CAPTURE);
+  };
+  all("addEventListener");
+  return () => all("removeEventListener");
 }
 
 /** `globalThis`, if it can be listened to: a page or a worker. Node has no such events. */
 export function defaultPage(): PageTarget | null {
   const target = globalThis as Partial<PageTarget>;
-  return typeof target.addEventListener === "function" ? target as PageTarget : null;
+  return target.addEventListener ? target as PageTarget : null;
 }

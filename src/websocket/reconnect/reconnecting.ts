@@ -85,7 +85,13 @@ export class ReconnectingWebSocket extends EventTarget {
     const address = typeof url === "function" ? url : webSocketUrl(url);
     const settings = reconnectSettings(reconnectArguments(given, options));
     this.#queue = new SendQueue(settings);
-    this.#reconnector = new Reconnector(address, { ...settings, checked, dropped }, {
+    const { maxAttempts } = settings;
+    this.#reconnector = new Reconnector(address, {
+      ...settings,
+      dropped,
+      checked,
+      shouldReconnect: (end, byDefault, attempt) => attempt < maxAttempts && settings.shouldReconnect(end, byDefault),
+    }, {
       state: (change) => this.#tell(new StateEvent(change)),
       open: () => this.#tell(new Event("open")),
       ready: () => this.#queue.drain((message) => this.#reconnector.hand(message)),

@@ -9,34 +9,26 @@ import { BEAT } from "../beat.ts";
 import { parseFarewell } from "../farewell.ts";
 import type { HandshakeError } from "../websocket_errors.ts";
 import { Announcer } from "./announcer.ts";
-import { Backoff } from "./backoff.ts";
+import { delayAfter } from "./backoff.ts";
+import { GOING_AWAY, NO_CLOSE } from "./close_codes.ts";
 import type { StateChange } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { Heart } from "./heart.ts";
-import { Page } from "./page.ts";
+import { watchPage } from "./page.ts";
 import type { ConnectionEnd, Hello, ReconnectUrl, TransportClose, TransportSocket } from "./reconnect_api.ts";
 import type { ReconnectSettings } from "./reconnect_settings.ts";
 import { type ReconnectState, TRANSITIONS, type Trigger } from "./reconnect_states.ts";
 import { webSocketUrl } from "./websocket_url.ts";
 
-/** What this side says when the page is put away or the network is gone (RFC 6455 §7.4.1). */
-const GOING_AWAY = 1001;
-
-/** What is reported where no Close came from the server. */
-const NO_CLOSE = { code: 1006, reason: "", wasClean: false } as const;
-
-/** What `close()` leaves behind where there was no connection. */
-const NO_LOSS = { wasClean: true, opened: false, unsentBytes: 0, farewell: null } as const;
-
 /** One attempt and the connection it becomes. */
 interface Link {
-  /** Null until the address is known. */
-  socket: TransportSocket | null;
+  /** From when the address is known. */
+  socket?: TransportSocket;
   opened: boolean;
   /** What comes first was said. */
-  greeted: boolean;
-  /** From when it is open. */
-  heart: Heart | null;
+  ready?: boolean;
+  /** From when it is open, if it has one. */
+  heart?: Heart;
 }
 
 /** Who is told, once all is in order again; `ready` and `stopped` are called in the middle of it. */
@@ -44,15 +36,15 @@ export interface ReconnectorEvents {
   /** The state changed. */
   state(change: StateChange): void;
   /** There is a connection. */
-  open(): void;
+  open?(): void;
   /** What comes first was said: what waits may follow. */
-  ready(): void;
+  ready?(): void;
   /** A message came. */
   message(data: string | Uint8Array): void;
   /** A connection, or an attempt, has ended. */
   end(end: ConnectionEnd, willReconnect: boolean): void;
   /** Nothing more is sent. */
-  stopped(): void;
+  stopped?(): void;
   /** It is over for good: once, and last. */
   close(end: ConnectionEnd): void;
 }
@@ -76,14 +68,15 @@ export type DropReason =
 
 /** What decides about connections. */
 export interface ReconnectorSettings
-  extends Omit<ReconnectSettings, "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
+  extends
+    Omit<ReconnectSettings, "maxAttempts" | "maxQueued" | "maxQueuedBytes" | "whenFull" | "shouldReconnect" | "clock"> {
   readonly clock: Timers;
-  /** What `hello` gave, if it can be sent. @throws It can't. */
-  readonly checked: (hello: Hello) => Hello;
+  /** What `hello` gave, if it can be sent. @default it can @throws It can't. */
+  readonly checked?: (hello: Hello) => Hello;
   /** What a connection ends with that is given up; its words are those of the Close. @param ms Time that was waited. */
   readonly dropped: (why: DropReason, ms: number, cause: unknown) => Error;
-  /** Whether to come back; a number of ms to stay away for so long as well. */
-  readonly shouldReconnect: (end: ConnectionEnd, byDefault: boolean) => boolean | number;
+  /** Whether to come back, after so many attempts in a row; a number of ms to stay away for so long as well. */
+  readonly shouldReconnect: (end: ConnectionEnd, byDefault: boolean, attempt: number) => boolean | number;
 }
 
 /** One connection after another. */
@@ -99,32 +92,32 @@ export class Reconnector {
   readonly #url: ReconnectUrl;
   readonly #settings: ReconnectorSettings;
   readonly #events: ReconnectorEvents;
-  readonly #backoff: Backoff;
-  readonly #page: Page;
+  readonly #leavePage: () => void;
   readonly #announcer: Announcer = new Announcer();
-  #resolveClosed: () => void = () => {};
+  #resolveClosed!: () => void;
   #link: Link | null = null;
+  /** Delays drawn since all was well. */
+  #retries = 0;
   /** The one timer of the state: of an attempt, of a stable connection, of a wait, of a Close. */
-  #cancelTimer: () => void = () => {};
+  #cancelTimer: (() => void) | undefined;
   /** When the server lets us come back, in the clock's time. */
   #notBefore = 0;
 
   /** Begins to connect. Nobody is told before the next job. */
   constructor(url: ReconnectUrl, settings: ReconnectorSettings, events: ReconnectorEvents) {
-    this.#url = typeof url === "function" ? url : webSocketUrl(url);
-    if (typeof this.#url === "string") this.url = this.#url;
+    if (typeof url !== "function") url = this.url = webSocketUrl(url);
+    this.#url = url;
     this.#settings = settings;
     this.#events = events;
-    this.#backoff = new Backoff(settings);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
-    this.#page = new Page(settings.page, {
+    this.#leavePage = watchPage(settings.page, {
       away: () => this.#announcer.run(() => this.#away()),
       back: () => this.#announcer.run(() => this.#back()),
       // A hint, and no verdict: only silence proves it.
       offline: () => this.#link?.heart?.check(),
       awake: () => this.#announcer.run(() => this.#awake()),
     });
-    queueMicrotask(() => this.#announcer.run(() => this.#first()));
+    queueMicrotask(() => this.#announcer.run(() => this.state === "connecting" && this.#connect()));
   }
 
   /** Bytes that wait in the connection. */
@@ -140,28 +133,22 @@ export class Reconnector {
   #move(trigger: Trigger, delay: number = 0): void {
     const previous = this.state;
     const state = TRANSITIONS[previous][trigger];
-    if (state === undefined) throw new Error(`Got ${trigger} while ${previous}`);
-    this.#cancelTimer();
-    this.#cancelTimer = () => {};
+    if (!state) throw new Error(`Got ${trigger} while ${previous}`);
+    this.#cancelTimer?.();
     this.state = state;
-    const change = { state, previous, delay, attempt: this.#backoff.retries };
+    const change = { state, previous, delay, attempt: this.#retries };
     this.#announcer.add(() => this.#events.state(change));
   }
 
   #after(delay: number, act: () => void): void {
-    this.#cancelTimer();
+    this.#cancelTimer?.();
     this.#cancelTimer = this.#settings.clock.setTimer(() => this.#announcer.run(act), delay);
   }
 
-  #first(): void {
-    if (this.state === "connecting") this.#connect();
-  }
-
   #connect(): void {
-    const link: Link = { socket: null, opened: false, greeted: false, heart: null };
+    const link: Link = { opened: false };
     this.#link = link;
-    const { connectTimeout } = this.#settings;
-    this.#after(connectTimeout, () => this.#late(link, "connect", connectTimeout));
+    this.#limit(link, "connect", this.#settings.connectTimeout);
     const url = this.#url;
     if (typeof url !== "function") return this.#dial(link, url as string);
     void Promise.resolve().then(url).then(
@@ -190,14 +177,14 @@ export class Reconnector {
     link.opened = true;
     this.protocol = protocol;
     this.#move("opened");
-    this.#announcer.add(() => this.#events.open());
+    this.#announcer.add(() => this.#events.open?.());
     link.heart = this.#heartOf(link);
-    if (this.#settings.heartbeat?.message != null) link.heart?.begin();
+    if (this.#settings.heartbeat?.message) link.heart?.begin();
     this.#greet(link);
   }
 
   #greet(link: Link): void {
-    const failed = (error: unknown) => this.#ungreeted(link, "hello", 0, error);
+    const failed = (error: unknown) => this.#ungreeted(link, error);
     let hello: Hello | Promise<Hello>;
     try {
       hello = this.#settings.hello();
@@ -205,11 +192,7 @@ export class Reconnector {
       return failed(error);
     }
     if (typeof (hello as Promise<Hello>)?.then !== "function") return this.#say(link, hello as Hello);
-    const { connectTimeout } = this.#settings;
-    this.#after(
-      connectTimeout,
-      () => this.#ungreeted(link, "late hello", connectTimeout),
-    );
+    this.#limit(link, "late hello", this.#settings.connectTimeout);
     Promise.resolve(hello).then(
       (hello) => this.#announcer.run(() => this.#say(link, hello)),
       (error) => this.#announcer.run(() => failed(error)),
@@ -220,29 +203,29 @@ export class Reconnector {
   #say(link: Link, hello: Hello): void {
     if (link !== this.#link || this.state !== "open") return;
     try {
-      for (const message of this.#settings.checked(hello)) link.socket!.send(message);
+      for (const message of this.#settings.checked?.(hello) ?? hello) link.socket!.send(message);
     } catch (error) {
-      return this.#ungreeted(link, "hello", 0, error);
+      return this.#ungreeted(link, error);
     }
-    link.greeted = true;
-    this.#after(this.#settings.stableAfter, () => this.#backoff.reset());
-    this.#events.ready();
+    link.ready = true;
+    this.#after(this.#settings.stableAfter, () => this.#retries = 0);
+    this.#events.ready?.();
   }
 
   /** Without its first words a connection is of no use. */
-  #ungreeted(link: Link, why: DropReason, ms: number, cause?: unknown): void {
-    if (link === this.#link && this.state === "open") this.#afterwards(this.#drop(link, GOING_AWAY, why, ms, cause));
+  #ungreeted(link: Link, cause: unknown): void {
+    if (link === this.#link && this.state === "open") this.#late(link, "hello", 0, cause);
   }
 
-  /** Null where nobody wants one, or the transport has one of its own. */
-  #heartOf(link: Link): Heart | null {
+  /** None where nobody wants one, or the transport has one of its own. */
+  #heartOf(link: Link): Heart | undefined {
     const { heartbeat, clock } = this.#settings;
-    if (heartbeat === null || (heartbeat.message === null && link.socket!.pings === true)) return null;
+    if (!heartbeat || (!heartbeat.message && link.socket!.pings)) return;
     const { message } = heartbeat;
     return new Heart({
       ...heartbeat,
       clock,
-      ask: () => guarded(() => void link.socket!.send(message === null ? BEAT : message()), undefined),
+      ask: () => guarded(() => void link.socket!.send(message ? message() : BEAT)),
       unsent: () => link.socket!.bufferedAmount,
       dead: (silence) => this.#announcer.run(() => this.#late(link, "silence", silence)),
     });
@@ -258,7 +241,7 @@ export class Reconnector {
 
   /** False if there is no connection that takes it. */
   hand(message: string | Uint8Array): boolean {
-    return this.state === "open" && this.#link!.greeted && this.#link!.socket!.send(message);
+    return this.state === "open" && !!this.#link!.ready && this.#link!.socket!.send(message);
   }
 
   /** The transport says that its connection, or the attempt, has ended. */
@@ -266,31 +249,33 @@ export class Reconnector {
     if (link === this.#link) this.#afterwards(this.#unlink(link, close));
   }
 
+  /** So long it may take. */
+  #limit(link: Link, why: DropReason, ms: number): void {
+    this.#after(ms, () => this.#late(link, why, ms));
+  }
+
   /** This side has waited long enough. */
-  #late(link: Link, why: DropReason, ms: number): void {
-    this.#afterwards(this.#drop(link, GOING_AWAY, why, ms));
+  #late(link: Link, why: DropReason, ms: number, cause?: unknown): void {
+    this.#afterwards(this.#drop(link, why, ms, cause));
   }
 
   #afterwards(end: ConnectionEnd): void {
-    const again = this.state !== "closing" && this.#wanted(end);
+    const { clock, shouldReconnect } = this.#settings;
+    const byDefault = comesBackAfter(end.code);
+    const again = this.state !== "closing" &&
+      guarded<boolean | number>(() => shouldReconnect(end, byDefault, this.#retries), byDefault);
     this.#announcer.add(() => this.#events.end(end, again !== false));
     if (again === false) return this.#end(end);
-    if (end.farewell !== null) this.#notBefore = this.#settings.clock.now() + end.farewell.retry;
-    this.#wait("lost", again === true ? retryAfterOf(end) : again);
-  }
-
-  #wanted(end: ConnectionEnd): boolean | number {
-    const { maxAttempts, shouldReconnect } = this.#settings;
-    const byDefault = comesBackAfter(end.code);
-    return this.#backoff.retries < maxAttempts &&
-      guarded<boolean | number>(() => shouldReconnect(end, byDefault), byDefault);
+    if (end.farewell) this.#notBefore = clock.now() + end.farewell.retry;
+    // Only a transport of ours sees Retry-After. By what the error has: its class would weigh on pages, which never see it.
+    this.#wait("lost", again === true ? (end.error as Partial<HandshakeError> | undefined)?.retryAfter ?? 0 : again);
   }
 
   /** @param heldOff What a server that refused the attempt said in Retry-After, in ms. */
   #wait(trigger: "lost" | "back", heldOff: number = 0): void {
     const { clock } = this.#settings;
     // A farewell's time is drawn for each client; Retry-After is the same for all, who must not return together.
-    const delay = Math.max(this.#backoff.next() + heldOff, this.#notBefore - clock.now());
+    const delay = Math.max(delayAfter(this.#retries++, this.#settings) + heldOff, this.#notBefore - clock.now());
     this.#move(trigger, delay);
     this.#after(delay, () => {
       this.#move("due");
@@ -300,8 +285,8 @@ export class Reconnector {
 
   #away(): void {
     const link = this.#link;
-    if (link !== null) {
-      const end = this.#drop(link, GOING_AWAY, "away");
+    if (link) {
+      const end = this.#drop(link, "away");
       this.#announcer.add(() => this.#events.end(end, true));
     }
     this.#move("away");
@@ -309,27 +294,26 @@ export class Reconnector {
 
   /** With a first delay's jitter: the whole office is back at this moment. */
   #back(): void {
-    this.#backoff.reset();
+    this.#retries = 0;
     this.#wait("back");
   }
 
   #awake(): void {
     if (this.state === "waiting") this.#back();
-    else this.#link?.heart?.checkIfAble();
+    else this.#link?.heart?.awake();
   }
 
   #leave(code: number, reason: string): void {
-    if (this.state === "closing" || this.state === "closed") return;
+    if (this.state.startsWith("clos")) return;
     const link = this.#link;
     if (this.state !== "open") {
-      if (link !== null) this.#drop(link, code, "unopened");
-      return this.#end({ ...NO_LOSS, code, reason });
+      if (link) this.#drop(link, "unopened", 0, undefined, code);
+      return this.#end({ code, reason, wasClean: true, opened: false, unsentBytes: 0, farewell: null });
     }
     this.#stop();
     link!.heart?.stop();
     this.#move("leave");
-    const { closeTimeout } = this.#settings;
-    this.#after(closeTimeout, () => this.#late(link!, "close", closeTimeout));
+    this.#limit(link!, "close", this.#settings.closeTimeout);
     link!.socket!.close(code, reason);
   }
 
@@ -342,15 +326,15 @@ export class Reconnector {
 
   /** No more is sent, and the page is no concern any more. */
   #stop(): void {
-    this.#page.stop();
-    this.#events.stopped();
+    this.#leavePage();
+    this.#events.stopped?.();
   }
 
   /** Gives a connection up; what its transport still says is not heard. */
-  #drop(link: Link, code: number, why: DropReason, ms: number = 0, cause?: unknown): ConnectionEnd {
+  #drop(link: Link, why: DropReason, ms: number = 0, cause?: unknown, code: number = GOING_AWAY): ConnectionEnd {
     const error = this.#settings.dropped(why, ms, cause);
     const end = this.#unlink(link, { ...NO_CLOSE, error });
-    guarded(() => link.socket?.close(code, error.message), undefined);
+    guarded(() => link.socket?.close(code, error.message));
     return end;
   }
 
@@ -365,12 +349,5 @@ export class Reconnector {
 
 /** False for what a server, or an application, decides; all else is an accident. */
 function comesBackAfter(code: number): boolean {
-  return code !== 1000 && code !== 1008 && code !== 1010 && code < 3000;
-}
-
-/** Only a transport of ours sees the answer that refuses a handshake; browsers don't show it. */
-function retryAfterOf({ error }: ConnectionEnd): number {
-  // By its code: the class would weigh on pages, which never see one.
-  const { code, retryAfter } = (error ?? {}) as Partial<HandshakeError>;
-  return code === "ERR_HANDSHAKE" ? retryAfter ?? 0 : 0;
+  return ![1000, 1008, 1010].includes(code) && code < 3000;
 }

@@ -22,7 +22,7 @@ export function webSocketUrl(url: string | URL): string {
     cause = error;
   }
   if (/^wss?:/.test(href)) return href;
-  throw new OptionError("url", `url must be an address that begins with ws:, wss:, http: or https:, got ${url}`, {
+  throw new OptionError("url", `url must be a ws:, wss:, http: or https: address, got ${url}`, {
     cause,
   });
 }

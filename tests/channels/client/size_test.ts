@@ -23,8 +23,8 @@ const DATABASE = `export * from "./src/channels/outbox/indexeddb/mod.ts";`;
 
 for (
   const [what, contents, most] of [
-    ["the client", CLIENT, 9700],
-    ["the client with an outbox in the browser's database", CLIENT + DATABASE, 10150],
+    ["the client", CLIENT, 9216],
+    ["the client with an outbox in the browser's database", CLIENT + DATABASE, 9650],
   ] as const
 ) {
   describe(what, () => {

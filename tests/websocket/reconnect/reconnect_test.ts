@@ -358,7 +358,7 @@ describe("what it is given", () => {
 
   const skip = typeof WebSocket === "function" ? "has a WebSocket of its own" : false;
   it("must include a transport where there is no WebSocket", { skip }, () => {
-    assertThrows(() => new ReconnectingWebSocket("ws://host"), UnsupportedError, "connectWebSocket");
+    assertThrows(() => new ReconnectingWebSocket("ws://host"), UnsupportedError, "webSocketTransport");
   });
 });
 

@@ -58,7 +58,7 @@ export function fileOutbox(folder: string, options: FileOutboxOptions = {}): Out
   }
   checkNames("fileOutbox()", options, NAMES);
   const { sync, files, ...limits } = options;
-  return new FileOutbox(folder, outboxLimits("fileOutbox()", limits), yesOrNo("sync", sync, false), files ?? null);
+  return new FileOutbox(folder, outboxLimits(limits), yesOrNo("sync", sync, false), files ?? null);
 }
 
 /** Lines of a journal: what was saved, and what was removed. */

@@ -88,7 +88,7 @@ export function indexedDbOutbox(name: string, limits: OutboxLimits = {}): Outbox
       locks.request(`${name} ${id}`, { ifAvailable: true }, held).catch(reject);
     });
   return {
-    ...outboxLimits("indexedDbOutbox()", limits),
+    ...outboxLimits(limits),
     async load() {
       const rows = await run("readonly", (store) => store.getAll());
       for (const id of new Set([...rows.map(([id]) => id), tab])) {
