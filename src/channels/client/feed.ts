@@ -100,7 +100,7 @@ export class Feed<T, E extends { readonly message: T }> implements AsyncIterable
 
   /** @throws {InUseError} Somebody waits for a message already. */
   next(): Promise<IteratorResult<T, void>> {
-    if (this.#taker) throw new InUseError("next() is pending");
+    if (this.#taker) throw new InUseError("next() is pending: one loop takes all");
     this.#busy = false;
     const taken = new Promise<IteratorResult<T, void>>((resolve, reject) => this.#taker = { resolve, reject });
     this.pump();

@@ -71,7 +71,7 @@ pass transport: webSocketTransport() of @sluice/sluice/websocket")}function Re(o
 reason:i,wasClean:a})=>{n||(n=!0,e.close({code:r||1006,reason:i,wasClean:a,error:t}))};o.onopen=()=>e.
 open(o.protocol),o.onmessage=({data:r})=>e.message(typeof r=="string"?r:new Uint8Array(r)),o.onerror=
 r=>{t=Ae(r),o.readyState===0&&setTimeout(()=>s(O),0)},o.onclose=s}function Ae(o){let{error:e,message:t}=o;
-return e instanceof Error?e:t?new Error(\`\${t}\`):void 0}var te="channels.sluice";var v={protocol:4400,unauthorized:4401,expired:4402,revoked:4403,fenced:4409,flood:4429},ne=new TextEncoder,
+return e instanceof Error?e:t?new Error(t):void 0}var te="channels.sluice";var v={protocol:4400,unauthorized:4401,expired:4402,revoked:4403,fenced:4409,flood:4429},ne=new TextEncoder,
 Se=new TextDecoder("utf-8",{fatal:!0});function w(o){return typeof o=="string"?ne.encode(o).length:o.
 length}function R(o){let e=o[3];return e instanceof Uint8Array?Me(JSON.stringify(o.map((t,n)=>n===3?
 null:t)),e):JSON.stringify(o)}function Me(o,e){let t=ne.encode(o);if(t.length>65535)throw new RangeError(
@@ -92,10 +92,10 @@ taken:n}),this.pump()}pump(){for(let t;(t=this.#e[0])&&this.#r(t);){this.#e.shif
 t.type!=="message"||!n?t.type&&this.emit(t.type,t.value):(this.#s=null,this.#o=!0,n.resolve({value:t.
 value,done:!1}))}if(this.#e.length>0)return;if(!this.#t)return this.emptied();let e=this.#s;this.#s=
 null,this.#a&&e?(e.reject(this.#a),this.#a=null):e?.resolve(oe)}emptied(){}end(e,t=this.#e){this.#e=
-t,!this.#t&&(this.#t=!0,this.#a=e,this.pump())}next(){if(this.#s)throw new M("next() is pending");this.#o=
-!1;let e=new Promise((t,n)=>this.#s={resolve:t,reject:n});return this.pump(),e}return(){return Promise.
-resolve(oe)}[Symbol.asyncIterator](){return this}#r({type:e}){return e!=="message"?!this.#o:!!this.#s||
-this.#n.message.size>0}};function W(o){return y(o,{maxQueued:!0,maxQueuedBytes:!0}),{maxQueued:g("maxQueued",o.maxQueued??1e3),
+t,!this.#t&&(this.#t=!0,this.#a=e,this.pump())}next(){if(this.#s)throw new M("next() is pending: one\\
+ loop takes all");this.#o=!1;let e=new Promise((t,n)=>this.#s={resolve:t,reject:n});return this.pump(),
+e}return(){return Promise.resolve(oe)}[Symbol.asyncIterator](){return this}#r({type:e}){return e!=="\\
+message"?!this.#o:!!this.#s||this.#n.message.size>0}};function W(o){return y(o,{maxQueued:!0,maxQueuedBytes:!0}),{maxQueued:g("maxQueued",o.maxQueued??1e3),
 maxQueuedBytes:g("maxQueuedBytes",o.maxQueuedBytes??1048576)}}function ie(o={}){let e=()=>Promise.resolve();
 return{...W(o),load:()=>Promise.resolve([]),save:e,remove:e,close:e}}var N=class extends T{name;said=!1;paused=!1;#n;#e;#s;#o=new Map;#t=!1;#a=!1;#r;#i=new Set;constructor(e,t,n,s){
 super(["message","gap","presence","members","live","refused"]),y(t,{since:!0,member:!0,maxQueued:!0});

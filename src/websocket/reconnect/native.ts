@@ -58,5 +58,5 @@ function listen(socket: WebSocket, events: TransportEvents): void {
 /** Browsers don't tell why; the others have it in `error` or in `message`. */
 function errorOf(event: Event): Error | undefined {
   const { error, message } = event as { error?: unknown; message?: unknown };
-  return error instanceof Error ? error : message ? new Error(`${message}`) : undefined;
+  return error instanceof Error ? error : message ? new Error(message as string) : undefined;
 }
