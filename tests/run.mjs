@@ -291,6 +291,8 @@ const all = readdirSync(join(root, "tests"), { recursive: true }).filter((path) 
 const chosen = choose(options, all);
 if (options.list) {
   list(chosen);
+  // A pipe may be smaller than the list.
+  await new Promise((written) => process.stdout.write("", written));
   process.exit(0);
 }
 const reports = mkdtempSync(join(tmpdir(), "sluice-test-"));
