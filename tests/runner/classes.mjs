@@ -30,7 +30,6 @@ export const CLASSES = [
   ["channels/", "pure", "everywhere"],
   ["channels/client/chromium_process_test.ts", "process", "long"],
   ["channels/client/size_test.ts", "pure", "one"],
-  ["channels/client/size_test.ts", "pure", "one"],
   ["channels/file_log_process_test.ts", "process", "everywhere"],
   ["channels/outbox/crash_process_test.ts", "process", "everywhere"],
   ["channels/redis/", "process", "everywhere"],
