@@ -51,7 +51,7 @@ type Handled<T> = T & { [SOCKET]: HandleSocket };
 const OWNER = Symbol("owner");
 type Owned<T> = T & { [OWNER]: HandleSocket };
 
-/** What libuv asks for itself. */
+/** Twice what libuv asks for itself: a body of 64 KiB comes whole, with its head (issue 13). */
 const READ_SIZE = 131_072;
 
 /** From so many bytes on it pays not to fill memory with zeros first. */
