@@ -39,6 +39,8 @@ export interface Speaking {
   readonly client?: string;
 }
 
+/** How long a client lives that begins anew again and again, in ms. */
+const LIFE: readonly [least: number, most: number] = [1500, 6000];
 /** How often somebody who does something regularly does what is due, in ms. */
 const TICK = 10;
 /** Most of it that waits for an answer: while no server answers, no more is begun. */
@@ -82,6 +84,14 @@ export abstract class Actor {
     this.#cancels.add(cancel);
   }
 
+  /** Begins anew from time to time. */
+  protected renew(begin: () => void): void {
+    this.later(this.between(LIFE), () => {
+      begin();
+      this.renew(begin);
+    });
+  }
+
   protected stopWaiting(): void {
     this.#cancel();
   }
@@ -106,8 +116,9 @@ export abstract class Actor {
   }
 }
 
-/** Does something so many times a second. */
+/** Does something so many times a second, as one client. */
 export abstract class Regular extends Actor {
+  protected readonly speaker: Speaker = this.speak();
   readonly #rate: number;
   #due = 0;
   #at = 0;
@@ -126,6 +137,11 @@ export abstract class Regular extends Actor {
     const first = this.#actOnce();
     this.later(TICK, () => this.#tick());
     return first;
+  }
+
+  override end(): void {
+    super.end();
+    this.speaker.close();
   }
 
   /** Begins no more. */

@@ -9,8 +9,6 @@ import type { Attendance, Speaker } from "./speaker.ts";
 /** A slow subscriber rests behind so many messages, so long in ms at the most. */
 const SLOW_AFTER = 300;
 const SLOW_REST = 300;
-/** How long a subscriber that begins anew lives, in ms. */
-const LIFE: readonly [least: number, most: number] = [1500, 6000];
 /** How long a member stays, or stays away, in ms. */
 const STAY: readonly [least: number, most: number] = [800, 4000];
 /** One of so many members that leave does not say so. */
@@ -23,20 +21,13 @@ export function memberChannel(prefix: string): string {
 
 /** Publishes to all channels. */
 export class Publisher extends Regular {
-  readonly #speaker: Speaker = this.speak();
-
-  override end(): void {
-    super.end();
-    this.#speaker.close();
-  }
-
   protected override async act(): Promise<void> {
     const { checker, channels, clock, random, run, tally } = this.world;
     const channel = channels[Math.floor(random() * channels.length)];
     const seq = checker.sending(channel, this.name);
     const sentAt = clock.now();
     try {
-      const offset = await this.#speaker.publish(channel, { run, from: this.name, seq });
+      const offset = await this.speaker.publish(channel, { run, from: this.name, seq });
       tally.waited(clock.now() - sentAt);
       checker.acknowledged(channel, this.name, seq, offset);
     } catch (error) {
@@ -64,19 +55,12 @@ export class Subscriber extends Actor {
     this.#kind = kind;
     this.#cold = new Set(world.channels);
     this.#connect();
-    if (kind === "renewed") void this.ready.then(() => this.#waitForNext());
+    if (kind === "renewed") void this.ready.then(() => this.renew(() => this.#connect()));
   }
 
   override end(): void {
     super.end();
     this.#speaker?.close();
-  }
-
-  #waitForNext(): void {
-    this.later(this.between(LIFE), () => {
-      this.#connect();
-      this.#waitForNext();
-    });
   }
 
   /** As a page that is loaded anew: it has kept nothing but its position. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { Regular } from "./actor.ts";
-import type { Speaker, SpokenCall } from "./speaker.ts";
+import type { SpokenCall } from "./speaker.ts";
 
 /** What servers of a proof answer to, by `onCall`. */
 export const METHODS = { who: "who", echo: "echo", send: "send", dead: "dead" } as const;
@@ -24,13 +24,6 @@ const HURRY: readonly [least: number, most: number] = [20, 150];
 
 /** Says messages for the handler, which publishes what they carry: it must be in the log once, and in order. */
 export class Sayer extends Regular {
-  readonly #speaker: Speaker = this.speak();
-
-  override end(): void {
-    super.end();
-    this.#speaker.close();
-  }
-
   protected override async act(): Promise<void> {
     const { checker, channels, random, run } = this.world;
     const messages = Array.from({ length: 1 + Math.floor(random() * MOST_PUBLISHED) }, () => {
@@ -39,7 +32,7 @@ export class Sayer extends Regular {
     });
     const publish = messages.map(({ channel, seq }) => [channel, { run, from: this.name, seq }]);
     try {
-      await this.#speaker.send({ publish });
+      await this.speaker.send({ publish });
       // Where they are, its client is not told.
       for (const { channel, seq } of messages) checker.acknowledged(channel, this.name, seq, null);
     } catch (error) {
@@ -61,13 +54,7 @@ interface Wish extends SpokenCall {
 
 /** Calls: patiently, with a deadline that is too short, and some that it cancels. */
 export class Caller extends Regular {
-  readonly #speaker: Speaker = this.speak();
   #isFirst = true;
-
-  override end(): void {
-    super.end();
-    this.#speaker.close();
-  }
 
   protected override async act(): Promise<void> {
     const { checker: { calls }, clock, run, stretch } = this.world;
@@ -76,7 +63,7 @@ export class Caller extends Regular {
     if (isGivenUp) calls.gaveUp(this.name, number);
     const data = { run, from: this.name, number, wait };
     try {
-      const answer = await this.#speaker.call(METHODS.echo, data, options);
+      const answer = await this.speaker.call(METHODS.echo, data, options);
       calls.answered(this.name, number, isSame(answer, data), clock.now());
     } catch (error) {
       if (!this.isOver) calls.failed(this.name, number, reasonOf(error), clock.now());

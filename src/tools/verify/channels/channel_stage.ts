@@ -134,7 +134,7 @@ export class ChannelStage {
   /** Members stay as they are until presence is right everywhere, or its time is over: then it is accounted for. */
   async checkPresence(): Promise<void> {
     for (const attendant of this.#attendants) attendant.rest();
-    const expected = this.#attendants.map(({ member }) => member).filter((name) => name !== null);
+    const expected = this.#expected();
     await this.#until(() => this.#seesRight(expected), this.#world.settle);
     if (this.#isOver) return;
     this.#checks++;
@@ -207,7 +207,7 @@ export class ChannelStage {
     await this.#warm("Messages for the handler are refused", all(Sayer));
     await this.#warm("Sending direct messages is refused", all(Sender));
     await this.#warm("Calls are refused", all(Caller));
-    const expected = this.#attendants.map(({ member }) => member).filter((name) => name !== null);
+    const expected = this.#expected();
     await this.#until(() => this.#seesRight(expected), Infinity);
   }
 
@@ -279,6 +279,11 @@ export class ChannelStage {
   get #tokenWords(): string {
     const { token } = this.#world;
     return token === undefined ? "no token" : `the token ${JSON.stringify(token)}`;
+  }
+
+  /** Who is a member at the moment. */
+  #expected(): readonly string[] {
+    return this.#attendants.map(({ member }) => member).filter((name) => name !== null);
   }
 
   #seesRight(expected: readonly string[]): boolean {

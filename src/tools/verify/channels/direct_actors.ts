@@ -46,25 +46,17 @@ const POISON_AWAY: readonly [least: number, most: number] = [0, 30];
 const MOST_REFUSALS = 2;
 /** A timer of a server may be early by its clock's grain. */
 const GRAIN = 5;
-/** How long a receiver that begins anew lives. */
-const LIFE: readonly [least: number, most: number] = [1500, 6000];
 /** How long a newcomer looks whether anything comes to it. */
 const AUDIT = 300;
 
 /** Sends direct messages to all mailboxes, until each is acknowledged by the server. */
 export class Sender extends Regular {
-  readonly #speaker: Speaker = this.speak();
   readonly #mailboxes: () => readonly Mailbox[];
 
   /** @param mailboxes Those that are known by now. */
   constructor(world: ActorWorld, name: string, rate: number, mailboxes: () => readonly Mailbox[]) {
     super(world, name, rate);
     this.#mailboxes = mailboxes;
-  }
-
-  override end(): void {
-    super.end();
-    this.#speaker.close();
   }
 
   protected override async act(): Promise<void> {
@@ -78,7 +70,7 @@ export class Sender extends Regular {
     const question = { to, data, id: `${run}:${queue}:${seq}`, ack };
     while (!this.isOver) {
       try {
-        const answer = await this.#speaker.call(METHODS.send, question, { idempotent: true, timeout: ANSWER_LIMIT });
+        const answer = await this.speaker.call(METHODS.send, question, { idempotent: true, timeout: ANSWER_LIMIT });
         letters.kept(queue, seq);
         if (ack > 0 && (answer as { readonly acknowledged?: unknown })?.acknowledged === true) {
           letters.settled(queue, seq);
@@ -117,7 +109,8 @@ export class Receiver extends Actor {
     this.#queue = `user ${user}`;
     this.#kind = kind;
     this.ready = this.#connect();
-    this.ready.then(() => kind === "renewed" && this.#waitForNext(), () => {});
+    const again = (): void => void this.#connect().catch(() => {});
+    this.ready.then(() => kind === "renewed" && this.renew(again), () => {});
   }
 
   /** Where it can be sent messages. */
@@ -136,13 +129,6 @@ export class Receiver extends Actor {
 
   get #ownQueue(): string {
     return `session ${this.name}`;
-  }
-
-  #waitForNext(): void {
-    this.later(this.between(LIFE), () => {
-      this.#connect().catch(() => {});
-      this.#waitForNext();
-    });
   }
 
   /** As a page that is loaded anew: it has forgotten what it has acknowledged. */
