@@ -75,6 +75,9 @@ interface Watched {
   isFull: boolean;
 }
 
+/** Of a channel that its client has no position of, as it came while it was away: all of it is new. */
+const NEW: Start = "oldest";
+
 /** Wishes of one frame that are looked at at a time: each may ask the application, and the log. */
 const AT_A_TIME = 64;
 
@@ -183,9 +186,9 @@ export class Subscriptions implements SubscriptionOwner {
     }
   }
 
-  /** Where a wish begins in a channel. */
-  async #startOf(channel: string, { positions, since }: Wish): Promise<Start> {
-    if (positions === null || !Object.hasOwn(positions, channel)) return since;
+  /** Where a wish begins in a channel. @param otherwise Where its client has no position. */
+  async #startOf(channel: string, { positions, since }: Wish, otherwise: Start = since): Promise<Start> {
+    if (positions === null || !Object.hasOwn(positions, channel)) return otherwise;
     const position = await readPosition(this.#world.signer, channel, positions[channel]);
     if (position === null) throw new ChannelError("bad-position", "The position is none of this channel's");
     return position;
@@ -265,14 +268,8 @@ export class Subscriptions implements SubscriptionOwner {
     // Before anything is waited for: what is heard of them meanwhile is no news.
     for (const channel of found) channels.add(channel);
     for (const channel of found) {
-      await this.#join(channel, wish, positions === null ? wish.since : await this.#startOfNew(channel, wish));
+      await this.#join(channel, wish, await this.#startOf(channel, wish, positions === null ? wish.since : NEW));
     }
-  }
-
-  /** One that the client has no position of came while it was away: all of it is new. */
-  async #startOfNew(channel: string, wish: Wish): Promise<Start> {
-    const { positions } = wish;
-    return positions !== null && Object.hasOwn(positions, channel) ? await this.#startOf(channel, wish) : "oldest";
   }
 
   /** A channel was written for the first time. */
@@ -287,7 +284,7 @@ export class Subscriptions implements SubscriptionOwner {
     }
     channels.add(channel);
     try {
-      const start = await this.#startOfNew(channel, wish);
+      const start = await this.#startOf(channel, wish, NEW);
       if (this.#patterns?.get(wish.name) === watched) await this.#join(channel, wish, start);
     } catch (error) {
       if (error instanceof ChannelError) {
