@@ -68,22 +68,18 @@ let lookedAt = 0;
 let isLooking = false;
 
 function laterTurn(fn: () => void): void {
-  if (!isLooking && performance.now() - lookedAt < LOOK_EVERY) return endOfTurn(fn);
+  if (!isLooking && now() - lookedAt < LOOK_EVERY) return endOfTurn(fn);
   // All who ask now wait for a timer: one that did not would keep the runtime busy.
   isLooking = true;
   setTimeout(() => {
     isLooking = false;
-    lookedAt = performance.now();
+    lookedAt = now();
     fn();
   }, 0);
 }
 
 /** `setIdleTimer`, of a clock that may not have it. */
-export function idleTimer(
-  clock: Pick<Clock, "setTimer" | "setIdleTimer">,
-  fn: () => void,
-  delay: number,
-): () => void {
+export function idleTimer(clock: Pick<Clock, "setTimer" | "setIdleTimer">, fn: () => void, delay: number): () => void {
   return clock.setIdleTimer === undefined ? clock.setTimer(fn, delay) : clock.setIdleTimer(fn, delay);
 }
 
@@ -91,6 +87,11 @@ export function idleTimer(
 export function nextTurn(clock: Pick<Clock, "soon" | "turn">, fn: () => void): void {
   if (clock.turn === undefined) clock.soon(fn);
   else clock.turn(fn);
+}
+
+/** `wall`, of a clock that may not have it. */
+export function wallOf(clock: Clock): number {
+  return clock.wall?.() ?? Date.now();
 }
 
 /** All three runtimes have `setImmediate`; a timer of 0 ms stands in elsewhere. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, systemClock, wallOf } from "../clock.ts";
 import {
   adopt,
   AfterFunc,
@@ -14,7 +14,6 @@ import {
   throwLater,
   TimerContext,
   ValueContext,
-  wallOf,
 } from "./tree.ts";
 import type { CancelCauseFunc, CancelFunc, Context, ContextParent, ContextValue } from "./context.ts";
 import { OptionError } from "../errors.ts";

@@ -416,11 +416,6 @@ export function dueOf(ctx: Context): number {
   return Infinity;
 }
 
-/** The time of day in ms; a test's clock has its own. */
-export function wallOf(clock: Clock): number {
-  return clock.wall?.() ?? Date.now();
-}
-
 export function throwLater(error: unknown): void {
   queueMicrotask(() => {
     throw error;

@@ -68,7 +68,7 @@ export class VirtualClock implements Clock {
 
   /** Calls `fn` when `advance` has moved time by `delay` ms; the returned function cancels. */
   setTimer(fn: () => void, delay: number): () => void {
-    const wait = Number.isNaN(delay) ? 0 : Math.min(Math.max(delay, 0), MAX_TIMER_DELAY);
+    const wait = Math.min(Math.max(delay || 0, 0), MAX_TIMER_DELAY);
     const timer: Timer = { at: this.#now + wait, fn };
     this.#timers.splice(this.#firstAfter(timer.at), 0, timer);
     return () => this.#remove(timer);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { idleTimer } from "../clock.ts";
+import { idleTimer, wallOf } from "../clock.ts";
 import {
   type Adapter,
   type Clock,
@@ -254,7 +254,7 @@ class Watch implements ResourceWatch {
     const [handlers, stalls] = [new AgeList(0), new AgeList(0)];
     for (const view of this.#views) view.look(now, handlers, [stalls]);
     return {
-      wall: this.#clock.wall?.() ?? Date.now(),
+      wall: wallOf(this.#clock),
       warning,
       samples: this.#samples,
       unavailable: this.unavailable,

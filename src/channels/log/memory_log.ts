@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, systemClock, wallOf } from "../../clock.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { sizeOf } from "../../text_size.ts";
 import { checkParts, count } from "../../validate.ts";
@@ -203,7 +203,7 @@ class MemoryLog implements ChannelLog {
 
   /** The time of day, which does not go back: entries are in its order. */
   #now(): number {
-    const now = this.#clock.wall?.() ?? Date.now();
+    const now = wallOf(this.#clock);
     return this.#time = now > this.#time ? now : this.#time;
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, idleTimer, MAX_TIMER_DELAY } from "../../clock.ts";
+import { type Clock, idleTimer, MAX_TIMER_DELAY, wallOf } from "../../clock.ts";
 import type { AcceptOptions, ChannelHeaders, Identity } from "../channels_api.ts";
 import { ChannelError } from "../channels_errors.ts";
 import { TRY_AGAIN_LATER } from "../../websocket/close_code.ts";
@@ -291,7 +291,7 @@ export class Link implements SessionLink {
   }
 
   get #wall(): number {
-    return this.#world.clock.wall?.() ?? Date.now();
+    return wallOf(this.#world.clock);
   }
 
   #breach(message: string): void {

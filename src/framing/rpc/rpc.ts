@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, systemClock, wallOf } from "../../clock.ts";
 import { background, type Context, type ContextParent, withCancel, withTimeout } from "../../context/mod.ts";
 import { FrameError, OptionError, SluiceError } from "../../errors.ts";
 import { jsonLogger, type Logger, safeLogger } from "../../log.ts";
@@ -198,7 +198,7 @@ class Peer implements ServedHost {
   /** What is left of a context's time; null for no end. */
   #left({ deadline }: Context): number | null {
     if (deadline === null) return null;
-    const now = this.#clock.wall?.() ?? Date.now();
+    const now = wallOf(this.#clock);
     return Math.max(0, Math.ceil(deadline - now));
   }
 

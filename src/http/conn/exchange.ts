@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wallOf } from "../../clock.ts";
 import { CancelContext, DeadlineExceeded } from "../../context/mod.ts";
 import { DrainTimeoutError, OptionError, SluiceError } from "../../errors.ts";
 import { formatAddress } from "../../address.ts";
@@ -392,7 +393,7 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
   limitTo(due: number): void {
     this.dueAt = due;
     const { clock } = this.http.conn.host;
-    this.#deadline = (clock.wall?.() ?? Date.now()) + due - clock.now();
+    this.#deadline = wallOf(clock) + due - clock.now();
   }
 
   // For observers.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../../clock.ts";
+import { type Clock, wallOf } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { Observers } from "../../observers.ts";
 import type { Connection } from "../../server/conn/connection.ts";
@@ -150,7 +150,7 @@ export class HttpService {
 
   /** The Date field's line. */
   date(): string {
-    return this.#date.at(this.clock.wall?.() ?? Date.now());
+    return this.#date.at(wallOf(this.clock));
   }
 
   /** An answer's head is on its way. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../../clock.ts";
+import { type Clock, systemClock, wallOf } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import { type Logger, safeLogger, silentLogger } from "../../log.ts";
 import { checkNames, gotNumber, type Names } from "../../names.ts";
@@ -146,7 +146,7 @@ function writerOf(
 }
 
 function timeOf(clock: Clock): string {
-  return new Date(clock.wall?.() ?? Date.now()).toISOString();
+  return new Date(wallOf(clock)).toISOString();
 }
 
 /** JSON leaves out what is undefined; loggers for people would print it. */

@@ -5,7 +5,7 @@
  */
 import { dirname, resolve } from "node:path";
 import process from "node:process";
-import { type Clock, idleTimer, systemClock } from "../../clock.ts";
+import { type Clock, idleTimer, systemClock, wallOf } from "../../clock.ts";
 import { OptionError } from "../../errors.ts";
 import { jsonLogger, type Logger, safeLogger } from "../../log.ts";
 import { checkNames, type Names } from "../../names.ts";
@@ -315,7 +315,7 @@ class ConfigFile<T> implements Config<T> {
   }
 
   #time(): Date {
-    return new Date(this.#settings.clock.wall?.() ?? Date.now());
+    return new Date(wallOf(this.#settings.clock));
   }
 }
 

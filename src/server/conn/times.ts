@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wallOf } from "../../clock.ts";
 import { DeadlineError } from "../../errors.ts";
 import type { Goodbye, GoodbyeConn } from "./goodbye.ts";
 import { isAtWork, isHeldByWork, isToldOfEnd, restAt } from "./rest.ts";
@@ -264,7 +265,7 @@ export class ConnTimes implements TimerTarget {
     if (at !== null && (typeof at !== "number" || Number.isNaN(at))) {
       throw new TypeError(`A deadline must be ms as Date.now() counts, or null for none, got ${String(at)}`);
     }
-    return at === null ? Infinity : clock.now() + at - (clock.wall?.() ?? Date.now());
+    return at === null ? Infinity : clock.now() + at - wallOf(clock);
   }
 
   #now(): number {

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { wallOf } from "../../../clock.ts";
 import { ChannelLogError } from "../log_errors.ts";
 import { type Commit, Draft, type Plan } from "./draft.ts";
 import type { FileLogLimits } from "./file_options.ts";
@@ -97,7 +98,7 @@ export class GroupWriter {
   #planGroup(): Planned[] {
     const { state, limits } = this.#parts;
     this.#writer.clear();
-    state.time = Math.max(state.time, limits.clock.wall?.() ?? Date.now());
+    state.time = Math.max(state.time, wallOf(limits.clock));
     const draft = new Draft(this.#writer, state, state.time);
     const planned: Planned[] = [];
     let taken = 0;

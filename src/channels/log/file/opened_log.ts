@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { wallOf } from "../../../clock.ts";
 import { UnsupportedError } from "../../../errors.ts";
 import type { FileAccess, FolderLock } from "../../../files.ts";
 import { defaultAdapter } from "../../../runtime.ts";
@@ -310,7 +311,7 @@ export class OpenedLog {
 
   #now(): number {
     const { state, limits } = this.#parts;
-    return Math.max(state.time, limits.clock.wall?.() ?? Date.now());
+    return Math.max(state.time, wallOf(limits.clock));
   }
 }
 
