@@ -18,31 +18,10 @@ export interface BackoffOptions {
 }
 
 /**
- * Exponential backoff with full jitter: the n-th delay is drawn from 0 to `minDelay × 2^n`, at most `maxDelay`. Clients
- * that lost their server at one moment come back spread over the whole range, and not in waves.
+ * Draws the delay behind so many others. Exponential backoff with full jitter: the n-th delay is drawn from 0 to
+ * `minDelay × 2^n`, at most `maxDelay`. Clients that lost their server at one moment come back spread over the whole
+ * range, and not in waves.
  */
-export class Backoff {
-  readonly #options: BackoffOptions;
-  /** Delays drawn since the last reset; nobody else writes it. */
-  retries = 0;
-
-  /** Starts with the first delay. */
-  constructor(options: BackoffOptions) {
-    this.#options = options;
-  }
-
-  /** Draws the next delay. */
-  next(): number {
-    return delayAfter(this.retries++, this.#options);
-  }
-
-  /** The next delay is a first one again. */
-  reset(): void {
-    this.retries = 0;
-  }
-}
-
-/** Draws the delay behind so many others. */
 export function delayAfter(retries: number, { minDelay, maxDelay, random }: BackoffOptions): number {
   return random() * Math.min(maxDelay, minDelay * 2 ** Math.min(retries, MAX_DOUBLINGS));
 }
