@@ -4,15 +4,12 @@
  * @module
  */
 import type { Plan } from "./plan.ts";
-import { FACTS, PACKAGE } from "./runtimes.ts";
+import { CORE, FACTS, HTTP, PACKAGE, WEBSOCKET } from "./runtimes.ts";
 import { digits, SIZES, TIMES } from "./times.ts";
 
-/** Entries of the package, as a program names them. */
-const CORE = `"${PACKAGE}"`;
-const HTTP = `"${PACKAGE}/http"`;
+/** Entries that only these programs want. */
 const CHANNELS = `"${PACKAGE}/channels"`;
 const CLIENT = `"${PACKAGE}/channels/client"`;
-const WEBSOCKET = `"${PACKAGE}/websocket"`;
 const OUTBOX = `"${PACKAGE}/channels/outbox/file"`;
 
 /** Where clients connect. */

@@ -5,7 +5,7 @@
  */
 import type { GeneratedFile, Kind, Plan } from "./plan.ts";
 import { channelsClient, channelsProgram } from "./channels_program.ts";
-import { CLIENT, FACTS, PACKAGE, PROGRAM, WANTED } from "./runtimes.ts";
+import { CLIENT, CORE, FACTS, HTTP, PACKAGE, PROGRAM, WANTED, WEBSOCKET } from "./runtimes.ts";
 import { digits, SIZES, TIMES } from "./times.ts";
 
 /** The program and the runtime's own files. */
@@ -21,11 +21,6 @@ export function programFiles(plan: Plan): GeneratedFile[] {
     { path: "tsconfig.json", text: json(tsconfig(plan)) },
   ];
 }
-
-/** Entries of the package, as a program names them. */
-const CORE = `"${PACKAGE}"`;
-const HTTP = `"${PACKAGE}/http"`;
-const WEBSOCKET = `"${PACKAGE}/websocket"`;
 
 const PROGRAMS = { http: httpProgram, ws: wsProgram, tcp: tcpProgram, channels: channelsProgram } as const;
 

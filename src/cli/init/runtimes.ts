@@ -29,6 +29,11 @@ export interface RuntimeFacts {
 export const PACKAGE = "@sluice/sluice";
 export const WANTED: string = `^${VERSION}`;
 
+/** Entries of the package, as a program names them. */
+export const CORE: string = `"${PACKAGE}"`;
+export const HTTP: string = `"${PACKAGE}/http"`;
+export const WEBSOCKET: string = `"${PACKAGE}/websocket"`;
+
 /** The program's file. */
 export const PROGRAM = "server.ts";
 
