@@ -14,6 +14,7 @@ import {
   OptionError,
   systemClock,
 } from "../../mod.ts";
+import { MAX_TIMER_DELAY } from "../clock.ts";
 import type { FileAccess } from "../files.ts";
 import type {
   CutOptions,
@@ -97,8 +98,6 @@ interface Defaults {
 
 /** A sample costs less than 0.1 ms of its own; a hundred in a second are plenty. */
 const MIN_INTERVAL = 10;
-/** The longest delay of a runtime's timer. */
-const MAX_INTERVAL = 2_147_483_647;
 /** Levels to which a system may go up and down by itself: a tenth is more than they waver. */
 const LEVEL_FALL = 0.9;
 /** An age or a delay is worth another warning when it has been half as bad in between. */
@@ -143,7 +142,7 @@ export function watchSettings(options: WatchOptions): WatchSettings {
   for (const kind of Object.keys(limits)) checkKind("limits", kind);
   checkParts(options);
   return {
-    interval: number("interval", options.interval, 1000, MIN_INTERVAL, MAX_INTERVAL),
+    interval: number("interval", options.interval, 1000, MIN_INTERVAL, MAX_TIMER_DELAY),
     onWarning: onWarning ?? null,
     servers,
     marks: new Map(KINDS.flatMap((kind) => marksOf(kind, limits[kind]))),
