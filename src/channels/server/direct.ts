@@ -516,7 +516,7 @@ export function ownerOf(stream: string): { readonly user: string } | { readonly 
 }
 
 /** Where the dead letters of a queue are. */
-export function deadStream(queue: string): string {
+function deadStream(queue: string): string {
   return `${OWN}dead:${queue.slice(OWN.length)}`;
 }
 

@@ -15,7 +15,7 @@ import { runtime } from "./page.ts";
 import { ROOM } from "./room_page.ts";
 
 /** In place of a folder. */
-export const IN_MEMORY = "memory";
+const IN_MEMORY = "memory";
 
 /** A day: who comes tomorrow sees what was said today. */
 const HISTORY = { size: 2000, bytes: 4 * 1024 * 1024, age: 86_400_000 } as const;

@@ -10,7 +10,7 @@ import { formatPlace, freePort, isTaken, type Place } from "./places.ts";
 /** What stands for the port in the command. */
 export const PORT_MARK = "{port}";
 /** The same for a second one, of those that speak frames over TCP as well. */
-export const TCP_PORT_MARK = "{tcp-port}";
+const TCP_PORT_MARK = "{tcp-port}";
 /** Wait between two looks whether it listens, in ms. */
 const LOOK_EVERY = 20;
 
