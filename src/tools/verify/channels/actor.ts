@@ -92,6 +92,10 @@ export abstract class Actor {
     });
   }
 
+  protected pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this.world.clock.setTimer(resolve, ms));
+  }
+
   protected stopWaiting(): void {
     this.#cancel();
   }

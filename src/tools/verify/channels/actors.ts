@@ -90,8 +90,7 @@ export class Subscriber extends Actor {
 
   #rest(): Promise<void> | null {
     if (++this.#taken % SLOW_AFTER !== 0 || this.isOver) return null;
-    const ms = SLOW_REST * this.world.random();
-    return new Promise((resolve) => this.world.clock.setTimer(resolve, ms));
+    return this.pause(SLOW_REST * this.world.random());
   }
 }
 

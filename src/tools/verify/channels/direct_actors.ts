@@ -83,7 +83,7 @@ export class Sender extends Regular {
           throw error;
         }
       }
-      await new Promise<void>((resolve) => this.world.clock.setTimer(resolve, AGAIN_AFTER));
+      await this.pause(AGAIN_AFTER);
     }
   }
 }
@@ -204,7 +204,7 @@ export class Clerk extends Actor {
   }
 
   async #leftOf(user: string): Promise<readonly (readonly [queue: string, seq: number])[]> {
-    const { checker: { letters }, clock, stretch, run } = this.world;
+    const { checker: { letters }, stretch, run } = this.world;
     const found: (readonly [string, number])[] = [];
     const speaker = this.speak({ user, client: `${this.name} of ${user}` });
     speaker.letters(({ data }) => {
@@ -213,7 +213,7 @@ export class Clerk extends Actor {
     });
     try {
       await whoIs(speaker, this.world);
-      await new Promise<void>((resolve) => clock.setTimer(resolve, AUDIT * stretch));
+      await this.pause(AUDIT * stretch);
     } catch {
       // Nobody answers: what the others see of it is told.
     }
