@@ -35,6 +35,12 @@ export interface JsonLineOptions<T> extends ParseOptions<T> {
 
 /** Names of `ParseOptions`. */
 export const PARSE_NAMES: Names<ParseOptions<unknown>> = { parse: true };
+
+/** What a value goes through. @throws {OptionError} It is no function. */
+export function parserOf({ parse }: ParseOptions<unknown>): (value: unknown) => unknown {
+  return callable("parse", parse) ?? ((value) => value);
+}
+
 const LINE_NAMES: Names<JsonLineOptions<unknown>> = { ...PARSE_NAMES, maxLength: true, unterminated: true, eol: true };
 
 /**
@@ -51,7 +57,7 @@ export function json(): Payload<unknown>;
 export function json<T>(options: ParseOptions<T>): Payload<T>;
 export function json(options: ParseOptions<unknown> = {}): Payload<unknown> {
   checkNames("json()", options, PARSE_NAMES);
-  const parse = callable("parse", options.parse) ?? asIs;
+  const parse = parserOf(options);
   return {
     encode: (value) => toBytes(stringify(value)),
     decode: (bytes) => opened("JSON", () => parse(JSON.parse(toText(bytes, true)))),
@@ -73,7 +79,7 @@ export function jsonLines(): Codec<unknown>;
 export function jsonLines<T = unknown>(options: JsonLineOptions<T>): Codec<T>;
 export function jsonLines(options: JsonLineOptions<unknown> = {}): Codec<unknown> {
   checkNames("jsonLines()", options, LINE_NAMES);
-  const parse = callable("parse", options.parse) ?? asIs;
+  const parse = parserOf(options);
   const { maxLength = DEFAULT_MAX_LENGTH, unterminated = "error", eol = "\n" } = options;
   const cut = lineDecoder({ maxLength, unterminated, keepEmpty: false, fatal: true });
   return {
@@ -129,8 +135,4 @@ function placeOf(value: unknown): string {
     // A getter that throws, or more levels than the stack has.
     return "";
   }
-}
-
-function asIs(value: unknown): unknown {
-  return value;
 }

@@ -5,9 +5,9 @@
  */
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
-import { callable, integer } from "../../validate.ts";
+import { integer } from "../../validate.ts";
 import { frameError } from "../base_decoder.ts";
-import { PARSE_NAMES, type ParseOptions } from "./json.ts";
+import { PARSE_NAMES, type ParseOptions, parserOf } from "./json.ts";
 import { whatIsWrong } from "./msgpack_check.ts";
 import { nameOf, opened, type Payload, unfit } from "./payload.ts";
 
@@ -50,7 +50,7 @@ export function msgpack<T = unknown>(library: MsgpackLibrary, options: MsgpackOp
 export function msgpack(library: MsgpackLibrary, options: MsgpackOptions<unknown> = {}): Payload<unknown> {
   checkLibrary(library);
   checkNames("msgpack()", options, NAMES);
-  const parse = callable("parse", options.parse) ?? ((value: unknown) => value);
+  const parse = parserOf(options);
   const maxDepth = integer("maxDepth", options.maxDepth, DEFAULT_MAX_DEPTH, 1, MOST_DEPTH);
   return {
     encode: (value) => encodeBy(library, value),
