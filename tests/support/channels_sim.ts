@@ -283,7 +283,9 @@ class SimClient {
     else if (word === "unsubbed") this.#unsubbed(rest[0] as string[]);
     else if (word === "ok") this.#ok(rest[0] as number);
     else if (word === "no") {
-      demand(rest[1] === "unavailable", `no ${JSON.stringify(rest)}`);
+      // Who is about to leave takes nothing more; nobody else may say so.
+      const isLeaving = rest[1] === "draining" && this.instance!.isDead;
+      demand(rest[1] === "unavailable" || isLeaving, `no ${JSON.stringify(rest)}`);
       const said = this.outbox.find(({ seq }) => seq === rest[0]);
       if (said !== undefined) said.isSaid = false;
     } else if (word === "d") this.#direct(rest[0] as string);
