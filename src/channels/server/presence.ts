@@ -272,23 +272,17 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** It is one no more here. @param isTakenUp Whether its session is one elsewhere; null if that is not known. */
   async #end(membership: Membership, isTakenUp: boolean | null): Promise<void> {
     const { session, channel } = membership;
-    if (!this.#isTakenAnew(membership) && await this.#release(membership) && isTakenUp !== true) {
+    // Where its session was elsewhere, and is back, what was said of it here since holds.
+    const current = this.#bySession.get(session.id)?.get(channel);
+    // Of one life the lease is the same one, which is not this one's any more. Generations don't tell, they begin anew.
+    const isReleased = current?.life !== membership.life && await this.#release(membership);
+    if (isReleased && current === undefined && isTakenUp !== true) {
       const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
       // Whoever took this one for the one that counts hears of the other.
       const id = `${membership.life}:${++this.#announced}`;
       if (!isElsewhere || !await this.#sayOther(membership, id)) await this.#sayLeave(membership);
     }
     await this.#close(channel);
-  }
-
-  /**
-   * Whether its session has been elsewhere, and is back: the lease is the same one, which is not this one's any more.
-   * Generations don't tell, they begin anew.
-   */
-  #isTakenAnew(membership: Membership): boolean {
-    const { session, channel, life } = membership;
-    const current = this.#bySession.get(session.id)?.get(channel);
-    return current !== undefined && current !== membership && current.life === life;
   }
 
   async #sayLeave(membership: Membership): Promise<void> {
