@@ -474,6 +474,36 @@ describe("members at several instances", () => {
     }
   });
 
+  for (const dies of [true, false]) {
+    const what = dies ? "nobody is left of it if it dies before" : "and is one then";
+    it(`of an instance that was taken for lost is none before that is one again, ${what}`, async () => {
+      const { w, log, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [["a"]] }, two);
+      const bob = await w.client({ token: "bob" }, one);
+      // It finds out that the log has forgotten it, and is no other yet.
+      let left = 1;
+      ends[0].faults = {
+        call: (name, group) => name === "take" && group === "instances" && left-- > 0 ? "before" : null,
+      };
+      log.restart(true);
+      await w.within(900, () => left < 1);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      bob.say(["sub", [member("a")]]);
+      await w.quiet();
+      assertEquals([await there(two, "a"), changes(watcher, "a")], [[], []]);
+      if (dies) ends[0].kill();
+      await w.pass(3000);
+      assertEquals(await there(two, "a"), dies ? [] : ["ada i1", "bob i1"]);
+      if (dies) return;
+      await ada.next("members");
+      assertEquals(changes(watcher, "a"), ["join ada i1", "join bob i1"]);
+      ends[0].kill();
+      await w.pass(3000);
+      assertEquals([await there(two, "a"), changes(watcher, "a").at(-1)], [[], "lost i1"]);
+    });
+  }
+
   for (const wait of [0, 400]) {
     it(`one that comes back elsewhere ${wait} ms after the log forgot who holds what is there, and nobody ends that`, async () => {
       const { w, log, ends, all: [one, two] } = await shared(2, { checkEvery: 100 });
