@@ -130,6 +130,7 @@ export class Channels implements AsyncDisposable {
       expiry: settings.session.expiry,
       maxMessageBytes: limits.maxMessageBytes,
       life: () => this.#cluster.life,
+      held: () => this.#cluster.held,
       failed,
       append: (channel, kind, json, id) => this.#append(channel, { kind, data: json, headers: null }, `p:${id}`),
       arrived: (other, session, turn, channels) =>

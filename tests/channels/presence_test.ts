@@ -302,6 +302,34 @@ describe("members at several instances", () => {
     }
   });
 
+  it("one that was elsewhere and is back stays when its first stay there is over, which was of a life that was lost", async () => {
+    const { w, ends, all: [one, two] } = await shared(2);
+    await using _ = w;
+    const watcher = await w.client({ token: "eve", subs: [member("a")] }, two);
+    await w.client({ token: "bob" }, one);
+    ends[0].kill();
+    await w.pass(1910);
+    assertEquals((await two.channels.instances()).map(({ instance }) => instance), ["i2"]);
+    ends[0].revive();
+    // Its instance does not know yet that it was taken for lost.
+    const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+    await ada.next("members");
+    // The word of the fence comes, and no other.
+    let words = 0;
+    ends[1].faults = {
+      call: (name, stream) => name === "append" && stream === "$instance:i1" && ++words > 1 ? "before" : null,
+    };
+    await (await w.dial(two)).hello({ token: "ada", ticket: ada.ticket });
+    await w.pass(300);
+    const again = await w.client({ token: "ada", ticket: ada.ticket, subs: [member("a")] }, one);
+    await again.next("members");
+    const said = changes(watcher, "a").filter((what) => what.includes("ada"));
+    assertEquals(said, ["join ada i1", "join ada i1"]);
+    await w.pass(5000);
+    assertEquals(changes(watcher, "a").filter((what) => what.includes("ada")), said);
+    assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]]);
+  });
+
   for (const what of ["has said so twice", "has a log that fails"]) {
     it(`one that was elsewhere, is back and ${what} stays when its first stay there is over`, async () => {
       const { w, ends, all: [one, two] } = await shared(2);
@@ -445,6 +473,36 @@ describe("members at several instances", () => {
       assertEquals([seenBy(watcher, "a"), await there(two, "a")], [["ada i1", "eve i2"], ["ada i1", "eve i2"]], fault);
     }
   });
+
+  for (const dies of [true, false]) {
+    const what = dies ? "nobody is left of it if it dies before" : "and is one then";
+    it(`of an instance that was taken for lost is none before that is one again, ${what}`, async () => {
+      const { w, log, ends, all: [one, two] } = await shared(2);
+      await using _ = w;
+      const watcher = await w.client({ token: "eve", subs: [["a"]] }, two);
+      const bob = await w.client({ token: "bob" }, one);
+      // It finds out that the log has forgotten it, and is no other yet.
+      let left = 1;
+      ends[0].faults = {
+        call: (name, group) => name === "take" && group === "instances" && left-- > 0 ? "before" : null,
+      };
+      log.restart(true);
+      await w.within(900, () => left < 1);
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      bob.say(["sub", [member("a")]]);
+      await w.quiet();
+      assertEquals([await there(two, "a"), changes(watcher, "a")], [[], []]);
+      if (dies) ends[0].kill();
+      await w.pass(3000);
+      assertEquals(await there(two, "a"), dies ? [] : ["ada i1", "bob i1"]);
+      if (dies) return;
+      await ada.next("members");
+      assertEquals(changes(watcher, "a"), ["join ada i1", "join bob i1"]);
+      ends[0].kill();
+      await w.pass(3000);
+      assertEquals([await there(two, "a"), changes(watcher, "a").at(-1)], [[], "lost i1"]);
+    });
+  }
 
   for (const wait of [0, 400]) {
     it(`one that comes back elsewhere ${wait} ms after the log forgot who holds what is there, and nobody ends that`, async () => {

@@ -6,12 +6,6 @@ import { eachSeed } from "../support/dice.ts";
 /** Runs of each kind; each is one seed, and a failure names it. */
 const RUNS = 480;
 
-/**
- * Open: in these runs of the last world presence is wrong at the end, or a refusal is not the one that is looked for. Two
- * of them are as old as the world (264, 349), two came into view with other turns (issue 15).
- */
-const OPEN: readonly number[] = [212, 264, 274, 349];
-
 const LOSSY = { lost: 100, late: 200, again: 50, bare: 300 } as const;
 
 const WORLDS: readonly (readonly [string, SimOptions])[] = [
@@ -113,17 +107,12 @@ const WORLDS: readonly (readonly [string, SimOptions])[] = [
   }],
 ];
 
-const [, ALL_AT_ONCE] = WORLDS.at(-1)!;
-
 describe("channels in simulated time", () => {
   signAtOnce();
 
   for (const [name, options] of WORLDS) {
     it(`${name}: each message once, in order, or a gap that covers it; what is seen of others is true`, () =>
-      eachSeed(
-        RUNS,
-        (seed) => options === ALL_AT_ONCE && OPEN.includes(seed) ? Promise.resolve() : simulate(seed, options),
-      ));
+      eachSeed(RUNS, (seed) => simulate(seed, options)));
   }
 
   it("gaps are among what is simulated, and all of it is of use", async () => {

@@ -368,6 +368,33 @@ describe("a pattern", () => {
     assertEquals(told(again, "r:1"), ["subbed r:* 0 epoch", "m 1", "live"]);
   });
 
+  it("that is refused ends what it alone had: who asks for that without a place begins anew, who has one is told of a gap", async () => {
+    await using w = new ChannelsWorld();
+    const log = new SharedLog(w.clock);
+    const end = log.open();
+    const one = await w.start({ log: end });
+    const publish = (channel: string, data: number): Promise<unknown> => one.channels.publish(channel, data);
+    await publish("r:1", 1);
+    await publish("r:1", 2);
+    await publish("r:2", 1);
+    end.faults.call = (name, what) => name === "follow" && what === "r:2" ? "before" : null;
+    const client = await w.client({ subs: [["r:*", null, { since: "oldest" }]] }, one);
+    await client.next("refused");
+    const had = ["subbed r:* 0", "m 1", "m 2", "refused r:* unavailable"];
+    await publish("r:1", 3);
+    await w.quiet();
+    assertEquals(told(client, "r:1"), had);
+    const positions = { "r:1": client.position("r:1") };
+    log.restart();
+    await publish("r:1", 4);
+    client.say(["sub", [["r:1", null, { since: "oldest" }]]]);
+    await client.next("live");
+    assertEquals(told(client, "r:1"), [...had, "subbed r:1 0", "m 1", "live"]);
+    const other = await w.client({ subs: [["r:1", positions]] }, one);
+    await other.next("live");
+    assertEquals(told(other, "r:1"), ["subbed r:1 0 epoch", "m 1", "live"]);
+  });
+
   it("that matches too many channels is refused, and one that comes to match too many leaves the last out", async () => {
     await using w = await channelsWorld({ limits: { maxMatches: 2 } });
     await publishAll(w, "r:1", 1, 1);

@@ -283,7 +283,9 @@ class SimClient {
     else if (word === "unsubbed") this.#unsubbed(rest[0] as string[]);
     else if (word === "ok") this.#ok(rest[0] as number);
     else if (word === "no") {
-      demand(rest[1] === "unavailable", `no ${JSON.stringify(rest)}`);
+      // Who is about to leave takes nothing more; nobody else may say so.
+      const isLeaving = rest[1] === "draining" && this.instance!.isDead;
+      demand(rest[1] === "unavailable" || isLeaving, `no ${JSON.stringify(rest)}`);
       const said = this.outbox.find(({ seq }) => seq === rest[0]);
       if (said !== undefined) said.isSaid = false;
     } else if (word === "d") this.#direct(rest[0] as string);
@@ -292,7 +294,7 @@ class SimClient {
       demand(rest[1] === "unavailable", `refused ${JSON.stringify(rest)}`);
       this.isRewound = true;
       // With a channel it is there, and tries that by itself.
-      if (rest[3] === undefined) this.sim.refusals.push([this, rest[0] as string]);
+      if (rest[3] === undefined) this.#refused(rest[0] as string);
     } else if (word === "error") {
       demand(rest[0] === "unavailable" || rest[0] === "fenced", `error ${JSON.stringify(rest)}`);
     } else demand(word === "live", `nobody says ${word}`);
@@ -307,7 +309,7 @@ class SimClient {
     if (wish !== undefined) wish.isKnown = true;
     const epoch = grant.split(".")[0];
     const place = this.places.get(channel);
-    if (place === undefined || place.isLoose) {
+    if (place === undefined || place.isLoose || this.#isNew(name, channel, place)) {
       this.places.set(channel, { grant, epoch, offset, isOpen: true, names: new Set([name]), isLoose: false });
       return;
     }
@@ -320,6 +322,11 @@ class SimClient {
     demand(epoch === place.epoch, `${channel} goes on in another life without a word`);
     demand(offset === place.offset, `${channel} goes on at ${offset}, not ${place.offset}, without a word`);
     place.isOpen = true;
+  }
+
+  /** Whoever had it was refused, and this one was said before there was a place to ask for: it may begin anywhere. */
+  #isNew(name: string, channel: string, { names }: Place): boolean {
+    return names.size === 0 && this.said.has(name) && this.said.get(name)![channel] === undefined;
   }
 
   #placed(channel: string, grant: string, offset: number, reason: string, opens = false): void {
@@ -382,6 +389,14 @@ class SimClient {
     for (const place of this.places.values()) {
       for (const name of names) if (place.names.delete(name) && place.names.size === 0) place.isLoose = true;
     }
+  }
+
+  /** There is no such subscription, and none of what it alone had. */
+  #refused(name: string): void {
+    for (const place of this.places.values()) {
+      if (place.names.delete(name) && place.names.size === 0) place.isOpen = false;
+    }
+    this.sim.refusals.push([this, name]);
   }
 
   #ok(seq: number): void {

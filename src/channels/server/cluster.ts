@@ -45,6 +45,8 @@ export class Cluster {
   readonly #world: ClusterWorld;
   #life = randomText(LIFE_BYTES);
   #generation = 0;
+  /** While its life has no lease. */
+  #reviving: { readonly held: Promise<void>; readonly end: () => void } | null = null;
   #state: "up" | "draining" = "up";
   readonly #beats: Rounds;
   #isStopped = false;
@@ -63,6 +65,11 @@ export class Cluster {
   /** Which life of this instance it is: its name may be that of one that has died. */
   get life(): string {
     return this.#life;
+  }
+
+  /** Fulfils when its life has a lease: what hung on one without, nobody would find. Null where it has. */
+  get held(): Promise<void> | null {
+    return this.#reviving?.held ?? null;
   }
 
   /** Takes the lease, and looks after the others. */
@@ -130,7 +137,10 @@ export class Cluster {
     this.#life = randomText(LIFE_BYTES);
     // Where taking its lease fails it is not prolonged as if nothing had been: generations begin anew with a life.
     this.#generation = 0;
+    this.#reviving ??= gate();
     await this.#take();
+    this.#reviving.end();
+    this.#reviving = null;
     this.#world.revived();
     await this.#tell("up");
   }
@@ -156,6 +166,12 @@ export class Cluster {
   async #tell(state: InstanceState["state"], instance: string = this.#world.instance): Promise<void> {
     await tell(this.#world.log, ALL, { type: "instance", instance, state });
   }
+}
+
+function gate(): { readonly held: Promise<void>; readonly end: () => void } {
+  let end = (): void => {};
+  const held = new Promise<void>((resolve) => end = resolve);
+  return { held, end };
 }
 
 /** Of two lives of an instance that one counts whose state is higher. */

@@ -24,6 +24,8 @@ export interface PresenceWorld {
   readonly maxMessageBytes: number;
   /** Which life of this instance it is: another one is begun by whoever was taken for lost. */
   life(): string;
+  /** Null, or what fulfils when that life has a lease: what is written under one without, nobody would find. */
+  held(): Promise<void> | null;
   failed(what: string, error: unknown): void;
   /** Appends to a channel. @param id Makes it idempotent. */
   append(channel: string, kind: EntryKind, json: string, id: string): Promise<unknown>;
@@ -272,23 +274,17 @@ export class Presence implements PresenceEnd, SessionWatcher {
   /** It is one no more here. @param isTakenUp Whether its session is one elsewhere; null if that is not known. */
   async #end(membership: Membership, isTakenUp: boolean | null): Promise<void> {
     const { session, channel } = membership;
-    if (!this.#isTakenAnew(membership) && await this.#release(membership) && isTakenUp !== true) {
+    // Where its session was elsewhere, and is back, what was said of it here since holds.
+    const current = this.#bySession.get(session.id)?.get(channel);
+    // Of one life the lease is the same one, which is not this one's any more. Generations don't tell, they begin anew.
+    const isReleased = current?.life !== membership.life && await this.#release(membership);
+    if (isReleased && current === undefined && isTakenUp !== true) {
       const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
       // Whoever took this one for the one that counts hears of the other.
       const id = `${membership.life}:${++this.#announced}`;
       if (!isElsewhere || !await this.#sayOther(membership, id)) await this.#sayLeave(membership);
     }
     await this.#close(channel);
-  }
-
-  /**
-   * Whether its session has been elsewhere, and is back: the lease is the same one, which is not this one's any more.
-   * Generations don't tell, they begin anew.
-   */
-  #isTakenAnew(membership: Membership): boolean {
-    const { session, channel, life } = membership;
-    const current = this.#bySession.get(session.id)?.get(channel);
-    return current !== undefined && current !== membership && current.life === life;
   }
 
   async #sayLeave(membership: Membership): Promise<void> {
@@ -392,14 +388,26 @@ export class Presence implements PresenceEnd, SessionWatcher {
   }
 
   /** Writes down that this instance has members there, before it has: whoever finds it lost has to know. */
-  async #open(channel: string): Promise<Room> {
-    const life = this.#world.life();
-    const known = this.#rooms.get(channel);
-    if (known?.life === life) return known;
-    const { generation } = await this.#must(() => this.#world.log.take(roomsOf(life), channel, "", Infinity));
-    const room: Room = { life, generation, members: known?.members ?? 0 };
-    this.#rooms.set(channel, room);
-    return room;
+  #open(channel: string): Promise<Room> {
+    return this.#must(async () => {
+      await this.#held();
+      // While the log failed it may have become another one.
+      const life = this.#world.life();
+      const known = this.#rooms.get(channel);
+      if (known?.life === life) return known;
+      const { generation } = await this.#world.log.take(roomsOf(life), channel, "", Infinity);
+      const room: Room = { life, generation, members: known?.members ?? 0 };
+      this.#rooms.set(channel, room);
+      return room;
+    });
+  }
+
+  /** Fulfils when this instance's life has a lease. Rejects if there is no more time. */
+  async #held(): Promise<void> {
+    for (let held = this.#world.held(); held !== null; held = this.#world.held()) {
+      if (this.#isClosed) throw new Error("This instance was taken for lost, and leaves");
+      await Promise.race([held, this.#whenClosed]);
+    }
   }
 
   async #close(channel: string): Promise<void> {

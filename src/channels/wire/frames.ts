@@ -46,7 +46,7 @@
  * | `["members", channel, offset, list]` | Who is there; what comes behind `offset` changes it. |
  * | `["d", id, attempt, data, headers?]` | A direct message, to be acknowledged. |
  * | `["ok", seq, offset, duplicate]` | Published, or handled (then without the rest). |
- * | `["no", seq, code, message]` | Not published, or not handled. With `unavailable` nobody knows: it is to be said again, and what was said behind it is answered so as well, until it was. |
+ * | `["no", seq, code, message]` | Not published, or not handled. With `unavailable` nobody knows, with `draining` its instance takes nothing more: it is to be said again, and what was said behind it is answered so as well, until it was. |
  * | `["answer", seq, null, data]` | Of a call. |
  * | `["failed", seq, code, message]` | A call has no answer. |
  * | `["token"]` | The token ends soon: say a fresh one. |

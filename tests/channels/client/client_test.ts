@@ -457,21 +457,23 @@ describe("what is published", () => {
     assertEquals(fine.now, { offset: 1, duplicate: false });
   });
 
-  it("is said again later where the server can't at the moment", async () => {
-    const { server, client } = meet();
-    let fails = true;
-    server.intercept = (link, [word, seq]) => {
-      if (word !== "pub" || !fails) return false;
-      link.say("no", seq, "unavailable", "the log is away");
-      return true;
-    };
-    const fates = [1, 2].map((n) => fateOf(client.publish("room", n)));
-    await server.settle();
-    fails = false;
-    assertEquals(fates.map(({ now }) => now), ["pending", "pending"]);
-    await server.pass(1100);
-    assertEquals(fates.map(({ now }) => now), [{ offset: 1, duplicate: false }, { offset: 2, duplicate: false }]);
-  });
+  for (const code of ["unavailable", "draining"]) {
+    it(`is said again later where the server can't at the moment: ${code}`, async () => {
+      const { server, client } = meet();
+      let fails = true;
+      server.intercept = (link, [word, seq]) => {
+        if (word !== "pub" || !fails) return false;
+        link.say("no", seq, code, "not now");
+        return true;
+      };
+      const fates = [1, 2].map((n) => fateOf(client.publish("room", n)));
+      await server.settle();
+      fails = false;
+      assertEquals(fates.map(({ now }) => now), ["pending", "pending"]);
+      await server.pass(1100);
+      assertEquals(fates.map(({ now }) => now), [{ offset: 1, duplicate: false }, { offset: 2, duplicate: false }]);
+    });
+  }
 
   it("has at most a hundred under way", async () => {
     const { server, client } = meet();
