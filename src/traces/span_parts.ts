@@ -4,7 +4,7 @@
  * @module
  */
 import { errorType } from "../conventions.ts";
-import { isTraceparent, spanIdOf, traceIdOf } from "../traceparent.ts";
+import { isSampled, isTraceparent, spanIdOf, traceIdOf } from "../traceparent.ts";
 import { readTracestate } from "../tracestate.ts";
 import {
   ERROR,
@@ -52,7 +52,7 @@ export class SpanParts {
     return {
       traceId: traceIdOf(traceparent),
       spanId: spanIdOf(traceparent),
-      traceFlags: parseInt(traceparent.slice(53, 55), 16) & SAMPLED,
+      traceFlags: isSampled(traceparent) ? SAMPLED : 0,
       isRemote: true,
       ...(state === "" ? {} : { traceState: this.api.createTraceState(state) }),
     };
