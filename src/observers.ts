@@ -15,11 +15,11 @@ export type Events<T> = { readonly [Name in keyof Required<T>]: true };
 export class Observers<T extends object> {
   /** In the order in which they came. */
   list: readonly T[] | null = null;
-  readonly #failed: (error: unknown) => void;
+  /** Hears what an observer throws: it reaches nobody else. */
+  readonly failed: (error: unknown) => void;
 
-  /** @param failed Hears what an observer throws: it reaches nobody else. */
   constructor(failed: (error: unknown) => void) {
-    this.#failed = failed;
+    this.failed = failed;
   }
 
   /** Lets one hear; the function that this gives ends it. One that is there twice hears all twice. */
@@ -41,19 +41,14 @@ export class Observers<T extends object> {
       try {
         this.told(call(observer));
       } catch (error) {
-        this.#failed(error);
+        this.failed(error);
       }
     }
   }
 
   /** What one has given: nothing, unless it is an async function, whose failure must not end the process. */
   told(given: unknown): void {
-    if (given instanceof Promise) given.catch((error) => this.#failed(error));
-  }
-
-  /** What one has thrown. */
-  failed(error: unknown): void {
-    this.#failed(error);
+    if (given instanceof Promise) given.catch(this.failed);
   }
 }
 

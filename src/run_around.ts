@@ -18,13 +18,14 @@ export function runAround<T extends object, R>(
   around: (observer: T) => ((run: () => void) => void) | null,
   run: () => R,
 ): R {
-  let next = run;
-  for (const observer of [...list].reverse()) {
+  const outermost = list.reduceRight((next, observer) => {
     const wrap = around(observer);
-    if (wrap !== null) next = surrounded(observers, wrap, next);
-  }
-  return next();
+    return wrap === null ? next : surrounded(observers, wrap, next);
+  }, run);
+  return outermost();
 }
+
+type Outcome<R> = { readonly value: R } | { readonly error: unknown };
 
 function surrounded<T extends object, R>(
   observers: Observers<T>,
@@ -32,7 +33,7 @@ function surrounded<T extends object, R>(
   run: () => R,
 ): () => R {
   return () => {
-    let outcome: { readonly value: R } | { readonly error: unknown } | null = null;
+    let outcome: Outcome<R> | null = null;
     const once = (): void => {
       if (outcome !== null) return;
       try {
@@ -47,7 +48,7 @@ function surrounded<T extends object, R>(
       observers.failed(error);
     }
     once();
-    const settled = outcome as unknown as { readonly value: R } | { readonly error: unknown };
+    const settled = outcome as unknown as Outcome<R>;
     if ("error" in settled) throw settled.error;
     return settled.value;
   };

@@ -20,8 +20,8 @@ const SAMPLED = "01";
  * called from here would record its part for nobody. Whoever does record sets the flag.
  */
 const NOT_SAMPLED = "00";
-/** Flags that this version defines; the others must be sent as zero. */
-const KNOWN_FLAGS = 0x01;
+/** The one flag that this version defines; the others must be sent as zero. */
+const SAMPLED_FLAG = 0x01;
 
 const ZERO_TRACE_ID = "0".repeat(32);
 const ZERO_PARENT_ID = "0".repeat(16);
@@ -43,7 +43,7 @@ let used = 0;
  */
 export function continueTrace(header: string | null): string {
   if (header === null || !isTraceparent(header)) return `00-${randomTraceId()}-${randomParentId()}-${NOT_SAMPLED}`;
-  return `00-${traceIdOf(header)}-${randomParentId()}-${knownFlags(header)}`;
+  return `00-${traceIdOf(header)}-${randomParentId()}-${isSampled(header) ? SAMPLED : NOT_SAMPLED}`;
 }
 
 /** The trace id (32 hex digits) of a valid `traceparent`. */
@@ -75,9 +75,9 @@ function hasShape(value: string): boolean {
   return true;
 }
 
-function knownFlags(header: string): string {
-  const flags = parseInt(header.slice(FLAGS_AT, LENGTH), 16) & KNOWN_FLAGS;
-  return flags === 0 ? NOT_SAMPLED : SAMPLED;
+/** Whether the caller records the trace of a valid `traceparent`. */
+export function isSampled(traceparent: string): boolean {
+  return (parseInt(traceparent.slice(FLAGS_AT, LENGTH), 16) & SAMPLED_FLAG) !== 0;
 }
 
 function randomTraceId(): string {

@@ -15,7 +15,7 @@ export const DURATION_BUCKETS: readonly number[] = [
 ];
 
 /** Of Kestrel (`kestrel.connection.duration`): connections live long. */
-export const LIFE_BUCKETS: readonly number[] = [
+const LIFE_BUCKETS: readonly number[] = [
   ...[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300],
 ];
 

@@ -65,7 +65,7 @@ const GAUGE_NAMES: Names<GaugeOptions> = { ...COMMON, value: true, across: true 
 const HISTOGRAM_NAMES: Names<HistogramOptions> = { ...COMMON, buckets: true };
 
 /** What options each may have. */
-export const INSTRUMENT_NAMES: Readonly<Record<MetricKind, Readonly<Record<string, true>>>> = {
+const INSTRUMENT_NAMES: Readonly<Record<MetricKind, Readonly<Record<string, true>>>> = {
   counter: COMMON,
   gauge: GAUGE_NAMES,
   histogram: HISTOGRAM_NAMES,

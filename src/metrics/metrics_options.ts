@@ -7,6 +7,7 @@ import { OptionError } from "../errors.ts";
 import { jsonLogger, type Logger, safeLogger } from "../log.ts";
 import { MAX_SERIES } from "../metric_snapshot.ts";
 import { checkNames, type Names } from "../names.ts";
+import { checkNamed, checkServers } from "../source_checks.ts";
 import { checkParts, integer } from "../validate.ts";
 import type {
   MeasuredChannels,
@@ -85,17 +86,10 @@ export function metricsSettings(options: MetricsOptions): MetricsSettings {
 
 /** @throws {OptionError} Something of it can't be measured. */
 export function checkSources(sources: MetricSources): void {
-  const { servers = [], watch, supervisor } = sources;
-  if (!Array.isArray(servers)) {
-    throw new OptionError("servers", `servers must be a list of servers, got ${typeof servers}`);
-  }
-  for (const server of servers) {
-    if (typeof server?.observe === "function" && typeof server.stats?.accepted === "number") continue;
-    const hint = server instanceof Promise ? "a promise: await it before" : String(server);
-    throw new OptionError("servers", `servers must be what serve() or serveHttp() gives, got ${hint}`);
-  }
-  for (const kind of ["hubs", "channels", "pools", "upstreams"] as const) checkNamed(kind, sources[kind], "stats");
-  checkNamed("config", sources.config, "status");
+  const { servers, watch, supervisor } = sources;
+  checkServers(servers, isServer);
+  for (const kind of ["hubs", "channels", "pools", "upstreams"] as const) checkHaving(kind, sources[kind], "stats");
+  checkHaving("config", sources.config, "status");
   if (watch !== undefined && typeof watch?.overloaded !== "boolean") {
     throw new OptionError("watch", `watch must be what watchResources() gives, got ${String(watch)}`);
   }
@@ -104,13 +98,12 @@ export function checkSources(sources: MetricSources): void {
   }
 }
 
-function checkNamed(option: string, given: Readonly<Record<string, unknown>> | undefined, member: string): void {
-  if (given === undefined) return;
-  if (typeof given !== "object" || given === null || Array.isArray(given) || member in given) {
-    throw new OptionError(option, `${option} must be an object of names, such as { main: … }, got ${String(given)}`);
-  }
-  for (const [name, one] of Object.entries(given)) {
-    if (typeof one === "object" && one !== null && member in one) continue;
-    throw new OptionError(option, `${option}.${name} has no ${member}, so it can't be measured, got ${String(one)}`);
-  }
+function isServer(value: unknown): boolean {
+  const server = value as Partial<MeasuredServer> | null | undefined;
+  return typeof server?.observe === "function" && typeof server.stats?.accepted === "number";
+}
+
+function checkHaving(option: string, given: unknown, member: string): void {
+  const isOne = (value: unknown): boolean => typeof value === "object" && value !== null && member in value;
+  checkNamed(option, given, isOne, `has no ${member}, so it can't be measured`);
 }

@@ -19,7 +19,7 @@ import type {
 } from "./sources.ts";
 
 /** Of a hub. */
-export function hubCollector(name: string, hub: MeasuredHub): Collector {
+function hubCollector(name: string, hub: MeasuredHub): Collector {
   return (emit) => {
     const { stats } = hub;
     emit(HUBS.connections, stats.connections, name);
@@ -32,7 +32,7 @@ export function hubCollector(name: string, hub: MeasuredHub): Collector {
 }
 
 /** Of channels. */
-export function channelsCollector(name: string, channels: MeasuredChannels): Collector {
+function channelsCollector(name: string, channels: MeasuredChannels): Collector {
   return (emit) => {
     const { stats } = channels;
     const each = (definition: MetricDefinition, counts: Readonly<Record<string, number>>): void => {
@@ -78,7 +78,7 @@ export function watchCollector(watch: MeasuredWatch): Collector {
 }
 
 /** Of a configuration. */
-export function configCollector(name: string, config: MeasuredConfig): Collector {
+function configCollector(name: string, config: MeasuredConfig): Collector {
   return (emit) => {
     const { applied, refused, error, loadedAt } = config.status;
     emit(CONFIGS.applied, applied, name);
@@ -89,7 +89,7 @@ export function configCollector(name: string, config: MeasuredConfig): Collector
 }
 
 /** Of a pool. */
-export function poolCollector(name: string, pool: MeasuredPool): Collector {
+function poolCollector(name: string, pool: MeasuredPool): Collector {
   return (emit) => collectPool(emit, name, pool.stats);
 }
 
@@ -110,7 +110,7 @@ function collectPool(emit: Emit, name: string, stats: MeasuredPool["stats"]): vo
 }
 
 /** Of calls to others; each address has a pool of its own. */
-export function upstreamCollector(name: string, upstream: MeasuredUpstream): Collector {
+function upstreamCollector(name: string, upstream: MeasuredUpstream): Collector {
   return (emit) => {
     const { stats } = upstream;
     emit(UPSTREAMS.active, stats.active, name);

@@ -76,7 +76,7 @@ export class ChannelSpans implements ChannelsObserver {
 
   /** Nobody else gets it, so the client's span is its parent, and no link is needed. */
   #handlingOf({ kind, method, headers }: ObservedMessage): OpenSpan {
-    const parent = this.#parts.below(this.#parts.remote(headers.traceparent ?? null, headers.tracestate ?? null));
+    const parent = this.#parts.below(this.#parts.remote(headers));
     const isCall = kind === "call";
     const attributes = {
       ...(isCall ? { "rpc.system": "sluice", "rpc.method": method } : {
@@ -96,7 +96,7 @@ export class ChannelSpans implements ChannelsObserver {
   /** Whose message it is: what it says itself, unless the current span is of the same trace, and so is nearer. */
   #publisherOf(headers: Readonly<Record<string, string>>): TraceContext {
     const { trace, context } = this.#parts.api;
-    const said = this.#parts.remote(headers.traceparent ?? null, headers.tracestate ?? null);
+    const said = this.#parts.remote(headers);
     const active = context.active();
     if (said === null || trace.getSpanContext(active)?.traceId === said.traceId) return active;
     return this.#parts.below(said);

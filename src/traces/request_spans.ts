@@ -111,6 +111,7 @@ export class RequestSpans implements HttpObserver {
   #callerOf(request: ObservedRequest): TraceContext {
     const { propagation, ROOT_CONTEXT } = this.#parts.api;
     if (propagation.fields().length > 0) return propagation.extract(ROOT_CONTEXT, request, HEAD);
-    return this.#parts.below(this.#parts.remote(request.header("traceparent"), request.header("tracestate")));
+    const said = { traceparent: request.header("traceparent"), tracestate: request.header("tracestate") };
+    return this.#parts.below(this.#parts.remote(said));
   }
 }

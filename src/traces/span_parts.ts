@@ -4,7 +4,7 @@
  * @module
  */
 import { errorType } from "../conventions.ts";
-import { isTraceparent, spanIdOf, traceIdOf } from "../traceparent.ts";
+import { isSampled, isTraceparent, spanIdOf, traceIdOf } from "../traceparent.ts";
 import { readTracestate } from "../tracestate.ts";
 import {
   ERROR,
@@ -28,6 +28,9 @@ export interface TraceFields {
   readonly tracestate: string;
 }
 
+/** The same, as somebody else may say them. */
+type SaidFields = Partial<Record<keyof TraceFields, string | null>>;
+
 const SAMPLED = 1;
 
 /** The program's OpenTelemetry, as spans are made with it. */
@@ -46,13 +49,13 @@ export class SpanParts {
   }
 
   /** Somebody else's span, by the fields that it was passed on with; null if they say none. */
-  remote(traceparent: string | null, tracestate: string | null): TraceSpanContext | null {
-    if (traceparent === null || !isTraceparent(traceparent)) return null;
-    const state = readTracestate(tracestate);
+  remote({ traceparent, tracestate }: SaidFields): TraceSpanContext | null {
+    if (typeof traceparent !== "string" || !isTraceparent(traceparent)) return null;
+    const state = readTracestate(tracestate ?? null);
     return {
       traceId: traceIdOf(traceparent),
       spanId: spanIdOf(traceparent),
-      traceFlags: parseInt(traceparent.slice(53, 55), 16) & SAMPLED,
+      traceFlags: isSampled(traceparent) ? SAMPLED : 0,
       isRemote: true,
       ...(state === "" ? {} : { traceState: this.api.createTraceState(state) }),
     };
@@ -66,17 +69,11 @@ export class SpanParts {
 
   /** What is passed on of a span; null if it is none of its own, because nobody has set OpenTelemetry up. */
   fieldsOf(span: TraceSpan, parent: TraceContext): TraceFields | null {
-    const own = span.spanContext();
-    const fields = fieldsOf(own);
-    if (fields === null || own.spanId === this.api.trace.getSpanContext(parent)?.spanId) return null;
-    return fields;
+    const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+    const traceparent = `00-${traceId}-${spanId}-0${traceFlags & SAMPLED}`;
+    const isOwn = spanId !== this.api.trace.getSpanContext(parent)?.spanId;
+    return isOwn && isTraceparent(traceparent) ? { traceparent, tracestate: traceState?.serialize() ?? "" } : null;
   }
-}
-
-/** The two fields of a span; null if it is none. */
-export function fieldsOf({ traceId, spanId, traceFlags, traceState }: TraceSpanContext): TraceFields | null {
-  const traceparent = `00-${traceId}-${spanId}-0${traceFlags & SAMPLED}`;
-  return isTraceparent(traceparent) ? { traceparent, tracestate: traceState?.serialize() ?? "" } : null;
 }
 
 /** Says what went wrong in a span. */

@@ -124,7 +124,7 @@ export class Traces {
       ...(messages.length === 1 ? {} : { "messaging.batch.message_count": messages.length }),
     };
     const links = messages.flatMap(({ headers }): SpanLink[] => {
-      const context = this.#parts.remote(headers?.traceparent ?? null, headers?.tracestate ?? null);
+      const context = this.#parts.remote(headers ?? {});
       return context === null ? [] : [{ context }];
     });
     return tracer.startSpan("process", { kind: CONSUMER, attributes, links }, api.context.active());

@@ -8,6 +8,7 @@ import type { Server } from "../../mod.ts";
 import type { ChannelsObserver } from "../channels/mod.ts";
 import type { HttpServer, ObservedRequest } from "../http/mod.ts";
 import { checkNames, type Names } from "../names.ts";
+import { checkNamed, checkServers } from "../source_checks.ts";
 import { callable } from "../validate.ts";
 import type { TracingApi } from "./opentelemetry.ts";
 
@@ -35,21 +36,8 @@ const NAMES: Names<TracesOptions> = { api: true, servers: true, channels: true, 
 export function checkTraces(options: TracesOptions): void {
   checkNames("Traces", options, NAMES);
   checkApi(options.api);
-  const { servers = [], channels = {} } = options;
-  if (!Array.isArray(servers)) {
-    throw new OptionError("servers", `servers must be a list of servers, got ${typeof servers}`);
-  }
-  for (const server of servers) {
-    const hint = server instanceof Promise ? "a promise: await it before" : String(server);
-    if (isObserved(server)) continue;
-    throw new OptionError("servers", `servers must be what serve() or serveHttp() gives, got ${hint}`);
-  }
-  if (typeof channels !== "object" || channels === null || Array.isArray(channels) || isObserved(channels)) {
-    throw new OptionError("channels", `channels must be an object of names, such as { main: … }, got ${channels}`);
-  }
-  for (const [name, one] of Object.entries(channels)) {
-    if (!isObserved(one)) throw new OptionError("channels", `channels.${name} must be Channels, got ${String(one)}`);
-  }
+  checkServers(options.servers, isObserved);
+  checkNamed("channels", options.channels, isObserved, "must be Channels");
   callable("ignore", options.ignore);
 }
 

@@ -5,7 +5,6 @@
  */
 import type { HeaderFields } from "../http_api.ts";
 
-/** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** RFC 9110 §5.5: no control characters but HTAB, nothing beyond latin1. */
 const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
@@ -30,9 +29,14 @@ export interface OwnFields {
   coding: string;
 }
 
+/** Whether it is one (RFC 9110 §5.6.2): a name, a method, a protocol. */
+export function isToken(text: string): boolean {
+  return TOKEN.test(text);
+}
+
 /** One field as a line. @throws {TypeError} The name or the value has a character that a head can't carry. */
 export function fieldLine(name: string, value: string): string {
-  if (!TOKEN.test(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token, use letters and "-"`);
+  if (!isToken(name)) throw new TypeError(`Header name ${JSON.stringify(name)} is not a token, use letters and "-"`);
   if (!VALUE.test(value)) {
     throw new TypeError(
       `Header ${name} has the value ${

@@ -11,10 +11,10 @@ type Heard = readonly HttpObserver[];
 
 /** A request has begun. @param heard Those who hear of its end as well. */
 export function tellBegin(request: ObservedRequest, heard: Heard, observers: Observers<HttpObserver>): void {
-  for (let i = 0; i < heard.length; i++) {
-    if (heard[i].began === undefined) continue;
+  for (const observer of heard) {
+    if (observer.began === undefined) continue;
     try {
-      observers.told(heard[i].began!(request));
+      observers.told(observer.began(request));
     } catch (error) {
       observers.failed(error);
     }
@@ -24,8 +24,7 @@ export function tellBegin(request: ObservedRequest, heard: Heard, observers: Obs
 /** A request is over. @param heard Those who have heard of its beginning: of them, those who have left hear no more. */
 export function tellEnd(request: ObservedRequest, heard: Heard, observers: Observers<HttpObserver>): void {
   const { list } = observers;
-  for (let i = 0; i < heard.length; i++) {
-    const observer = heard[i];
+  for (const observer of heard) {
     if (observer.ended === undefined || (list !== heard && !list?.includes(observer))) continue;
     try {
       observers.told(observer.ended(request));
@@ -37,8 +36,7 @@ export function tellEnd(request: ObservedRequest, heard: Heard, observers: Obser
 
 /** Whether one of them wants to be around handlers. */
 export function surround(heard: Heard): boolean {
-  for (let i = 0; i < heard.length; i++) if (heard[i].around !== undefined) return true;
-  return false;
+  return heard.some((observer) => observer.around !== undefined);
 }
 
 /** Calls `run` with all that want to be around it, the first one outermost. @throws What `run` throws. */

@@ -4,14 +4,7 @@
  * @module
  */
 import type { ContextParent } from "../../context/mod.ts";
-
-/** What of a context may know a trace: a handler's does, and those derived from it lead there. */
-interface Traced {
-  readonly traceparent?: unknown;
-  readonly tracestate?: unknown;
-  readonly parent?: unknown;
-  readonly values?: unknown;
-}
+import { tracedBy } from "../../traced_by.ts";
 
 /**
  * W3C Trace Context for a call out: the fields that continue the trace of the request that `context` belongs to.
@@ -25,13 +18,5 @@ interface Traced {
  * ```
  */
 export function traceHeaders(context: ContextParent): Record<string, string> {
-  let at: Traced | null | undefined = context as unknown as Traced;
-  while (typeof at === "object" && at !== null) {
-    const { traceparent, tracestate } = at;
-    if (typeof traceparent === "string" && traceparent !== "") {
-      return typeof tracestate === "string" && tracestate !== "" ? { traceparent, tracestate } : { traceparent };
-    }
-    at = (at.parent ?? at.values) as Traced | null | undefined;
-  }
-  return {};
+  return tracedBy(context, (traceparent) => traceparent !== "") ?? {};
 }

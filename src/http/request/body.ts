@@ -4,6 +4,7 @@
  * @module
  */
 import { BodyError } from "../http_errors.ts";
+import { pulledFrom } from "../../pulled.ts";
 
 /** Where the parts of a body come from. */
 export interface BodySource {
@@ -163,13 +164,7 @@ export class RequestBody {
   /** As a stream that reads when it is read. */
   stream(): ReadableStream<Uint8Array<ArrayBuffer>> {
     this.used = true;
-    return new ReadableStream({
-      pull: async (controller) => {
-        const part = await this.read();
-        if (part === null) controller.close();
-        else controller.enqueue(part as Uint8Array<ArrayBuffer>);
-      },
-    }, { highWaterMark: 0 });
+    return pulledFrom(() => this.read());
   }
 }
 

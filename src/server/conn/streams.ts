@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pulledFrom } from "../../pulled.ts";
 import type { Conn } from "./conn.ts";
 import type { ReadWaiter } from "./input.ts";
 
@@ -55,14 +56,7 @@ export class ChunkIterator implements AsyncIterator<Uint8Array>, ReadWaiter {
 
 /** The inbound bytes; cancelling drops the connection. */
 export function readableOf(conn: Conn): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    async pull(controller) {
-      const chunk = await conn.read();
-      if (chunk === null) controller.close();
-      else controller.enqueue(chunk);
-    },
-    cancel: (reason) => conn.abort(reason),
-  }, { highWaterMark: 0 });
+  return pulledFrom(() => conn.read(), (reason) => conn.abort(reason));
 }
 
 /** The outbound side; closing it half-closes, aborting it drops the connection. */

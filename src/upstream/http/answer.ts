@@ -6,6 +6,7 @@
 import { concat } from "../../bytes.ts";
 import { InUseError, SluiceError } from "../../errors.ts";
 import type { ResponseHead } from "../../http/client/response_head.ts";
+import { pulledFrom } from "../../pulled.ts";
 import type { Conn } from "../../server/conn/conn.ts";
 
 /** Who has the connection that an answer comes on. */
@@ -184,14 +185,7 @@ export class UpstreamAnswer implements AsyncIterable<Uint8Array> {
     if (this.#isWhole && this.#failure === null && this.#parts.length <= 1) {
       return (this.take() ?? null) as Uint8Array<ArrayBuffer> | null;
     }
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const part = await this.read();
-        if (part === null) controller.close();
-        else controller.enqueue(part);
-      },
-      cancel: (reason) => this.cancel(reason),
-    }, { highWaterMark: 0 });
+    return pulledFrom(() => this.read(), (reason) => this.cancel(reason));
   }
 
   // For its call.

@@ -6,7 +6,7 @@
 import { OptionError } from "../../errors.ts";
 import { checkNames, type Names } from "../../names.ts";
 import { endOf } from "../../sync.ts";
-import { fieldLine, pairsOf } from "../../http/answer/fields.ts";
+import { fieldLine, isToken, pairsOf } from "../../http/answer/fields.ts";
 import type { HeaderFields } from "../../http/http_api.ts";
 import { callable, text, yesOrNo } from "../../validate.ts";
 import { isIdempotent, type Outgoing } from "./outgoing.ts";
@@ -25,8 +25,6 @@ const NAMES: Names<CallOptions> = {
   inform: true,
 };
 
-/** RFC 9110 §5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 /** Origin form (RFC 9112 §3.2.1): visible ASCII from the first slash on, without a fragment. */
 const TARGET = /^\/[\x21\x22\x24-\x7e]*$/;
 /** As the web's `fetch()` does: of these alone another case is a slip. */
@@ -75,7 +73,7 @@ export function requestOf(target: string, options: CallOptions): Outgoing {
 
 function methodOf(given: string | undefined): string {
   const method = text("method", given, "GET");
-  if (!TOKEN.test(method)) throw new OptionError("method", `method must be a token, got ${JSON.stringify(method)}`);
+  if (!isToken(method)) throw new OptionError("method", `method must be a token, got ${JSON.stringify(method)}`);
   if (method === "CONNECT") {
     throw new OptionError("method", "method must not be CONNECT, which opens a tunnel: use connect() for that");
   }
@@ -95,7 +93,7 @@ export function checkTarget(target: string, method: string): void {
 
 function upgradeOf({ upgrade, body }: CallOptions): string {
   if (upgrade === undefined) return "";
-  if (!TOKEN.test(text("upgrade", upgrade, ""))) {
+  if (!isToken(text("upgrade", upgrade, ""))) {
     throw new OptionError("upgrade", `upgrade must be a protocol such as "websocket", got ${JSON.stringify(upgrade)}`);
   }
   if (body !== null && body !== undefined) throw new OptionError("upgrade", "upgrade goes with no body, leave it out");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { latin1 } from "../../http/answer/fields.ts";
+import { isAscii, latin1 } from "../../http/answer/fields.ts";
 import { RESPONSE_END, type ResponseEvent, ResponseParser } from "../../http/client/response_parser.ts";
 import { ResponseHead } from "../../http/client/response_head.ts";
 import { ResponseError } from "../../http/http_errors.ts";
@@ -26,9 +26,6 @@ export interface ClientLimits {
   readonly maxHeadBytes: number;
   readonly clock: Clock;
 }
-
-// deno-lint-ignore no-control-regex
-const ASCII = /^[\x00-\x7f]*$/;
 
 /** One connection, which is a pool's. */
 export class ClientConn implements Consumer, CallHost {
@@ -94,7 +91,7 @@ export class ClientConn implements Consumer, CallHost {
     this.#call = call;
     this.#parser.expect(request.method);
     const head = headOf(request, host);
-    this.#write(ASCII.test(head) ? head : latin1(head));
+    this.#write(isAscii(head) ? head : latin1(head));
     this.#wait(headTimeout);
     const { body } = request;
     if (body === null) call.isSent = true;

@@ -20,6 +20,8 @@ import { type UpstreamLimits, upstreamLimits } from "./upstream_options.ts";
 const FAILURES: readonly UpstreamFailure[] = ["connect", "closed", "truncated", "protocol", "timeout", "body"];
 const NOBODY: ReadonlySet<Target> = new Set();
 
+type ClientLoan = ConnLoan<ClientConn>;
+
 /** Where a call is. */
 interface Attempt {
   readonly target: Target;
@@ -134,13 +136,8 @@ export class HttpUpstream implements Upstream {
   }
 
   /** A connection, or why there is none to this address. @throws It is not the address that is to blame. */
-  #connect(request: Outgoing, { target, fresh, isTrial }: Attempt):
-    | ConnLoan<ClientConn>
-    | Promise<
-      ConnLoan<ClientConn> | UpstreamError
-    > {
+  #connect(request: Outgoing, { target, fresh, isTrial }: Attempt): ClientLoan | Promise<ClientLoan | UpstreamError> {
     const { context } = request;
-    const now = (): number => this.#limits.clock.now();
     const loan = fresh || endOf(context) !== null || target.pool.state !== "open" ? null : target.pool.tryAcquire();
     if (loan !== null) return loan;
     return target.pool.acquire(context, fresh).catch((error: unknown) => {
@@ -148,12 +145,11 @@ export class HttpUpstream implements Upstream {
       if (isOurs || endOf(context)?.reason === error) {
         if (isTrial) target.health.unknown();
         if (!isOurs) this.#cancelled++;
-        request.body?.cancel(error);
-        throw error;
+        return this.#giveUp(request, error);
       }
       const { origin } = target.place;
       this.#failures.connect++;
-      this.#bad(target, isTrial, now());
+      this.#bad(target, isTrial);
       return new UpstreamError("connect", origin, `No connection to ${origin}`, { cause: error });
     });
   }
@@ -163,7 +159,7 @@ export class HttpUpstream implements Upstream {
     throw error;
   }
 
-  #call(request: Outgoing, attempt: Attempt, loan: ConnLoan<ClientConn>): Call {
+  #call(request: Outgoing, attempt: Attempt, loan: ClientLoan): Call {
     const { target } = attempt;
     target.active++;
     target.calls++;
@@ -173,11 +169,11 @@ export class HttpUpstream implements Upstream {
 
   #answered({ target, isTrial }: Attempt, { status }: UpstreamAnswer): void {
     this.#statuses[Math.min(5, Math.floor(status / 100))]++;
-    if (this.#limits.isFailure(status)) this.#bad(target, isTrial, this.#limits.clock.now());
+    if (this.#limits.isFailure(status)) this.#bad(target, isTrial);
     else target.health.well(isTrial);
   }
 
-  #ended(call: Call, { target, isTrial }: Attempt, loan: ConnLoan<ClientConn>, end: CallEnd): void {
+  #ended(call: Call, { target, isTrial }: Attempt, loan: ClientLoan, end: CallEnd): void {
     const { isReusable, isFault, reason } = end;
     target.active--;
     if (isReusable) loan.release();
@@ -186,24 +182,25 @@ export class HttpUpstream implements Upstream {
     if (reason instanceof UpstreamError) this.#failures[reason.failure]++;
     else this.#cancelled++;
     // That a server closes what nobody uses says nothing of how it is.
-    if (isFault && !isStale(call, loan)) this.#bad(target, isTrial, this.#limits.clock.now());
+    if (isFault && !isStale(call, loan)) this.#bad(target, isTrial);
     else if (isTrial && target.health.state === "trial") target.health.unknown();
   }
 
   /** Never the last one: somebody has to be asked. */
-  #bad(target: Target, isTrial: boolean, now: number): void {
+  #bad(target: Target, isTrial: boolean): void {
+    const mayEject = this.#targets.some((other) => other !== target && other.health.state === "in");
     target.failures++;
-    target.health.bad(isTrial, now, this.#targets.some((other) => other !== target && other.health.state === "in"));
+    target.health.bad(isTrial, this.#limits.clock.now(), mayEject);
   }
 }
 
 /** It died before it got anything, on a connection that had been used: the upstream had closed it meanwhile. */
-function isStale(call: Call, loan: ConnLoan<ClientConn>): boolean {
+function isStale(call: Call, loan: ClientLoan): boolean {
   return loan.uses > 0 && call.gotNothing;
 }
 
 /** Nothing of an answer came, nothing of the body is lost, and doing it twice does no harm (RFC 9110 §9.2.2). */
-function mayRepeat(call: Call, loan: ConnLoan<ClientConn>): boolean {
+function mayRepeat(call: Call, loan: ClientLoan): boolean {
   const { request, failure } = call;
   const isClosed = failure instanceof UpstreamError && failure.failure === "closed";
   return isClosed && isStale(call, loan) && request.isIdempotent && request.body?.isUsed !== true;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Address } from "../../endpoint.ts";
+import { isToken } from "../../http/answer/fields.ts";
 
 /** Which fields say who the client is. */
 export type ForwardedKind = "x-forwarded" | "forwarded" | "both" | "none";
@@ -63,7 +64,7 @@ function plain(ip: string): string {
 }
 
 function quoted(host: string): string {
-  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(host) ? host : `"${host.replace(/["\\]/g, "\\$&")}"`;
+  return isToken(host) ? host : `"${host.replace(/["\\]/g, "\\$&")}"`;
 }
 
 /** The Via field of a request (RFC 9110 §7.6.3). @param before What came of it. */

@@ -7,6 +7,7 @@ import { headersOf, type OwnFields } from "../../http/answer/fields.ts";
 import { type PartSource, PASSED_ON, type Passing } from "../../http/answer/passing.ts";
 import { isBodyless, nativeResponse } from "../../http/answer/reply.ts";
 import { type Lazy, standInFor } from "../../http/lazy.ts";
+import { pulledFrom } from "../../pulled.ts";
 
 /** What is passed on. */
 export class PassedOn implements Lazy<Response>, Passing {
@@ -45,8 +46,8 @@ export class PassedOn implements Lazy<Response>, Passing {
 
   native(): Response {
     if (this.#native !== null) return this.#native;
-    const { status, statusText, headers } = this;
-    const body = isBodyless(status) ? null : this.#stream();
+    const { status, statusText, headers, source } = this;
+    const body = isBodyless(status) ? null : pulledFrom(() => source.read(), (reason) => source.cancel(reason));
     return this.#native = new (nativeResponse())(body, { status, statusText, headers });
   }
 
@@ -54,18 +55,6 @@ export class PassedOn implements Lazy<Response>, Passing {
     const headers = headersOf(this.fields.lines);
     if (this.fields.length >= 0) headers.set("content-length", String(this.fields.length));
     return headers;
-  }
-
-  #stream(): ReadableStream<Uint8Array> {
-    const { source } = this;
-    return new ReadableStream({
-      async pull(controller) {
-        const part = await source.read();
-        if (part === null) controller.close();
-        else controller.enqueue(part);
-      },
-      cancel: (reason) => source.cancel(reason),
-    }, { highWaterMark: 0 });
   }
 }
 

@@ -5,11 +5,10 @@
  */
 import { DeadlineExceeded } from "../../context/mod.ts";
 import { OptionError } from "../../errors.ts";
-import { addField, noFields, type OwnFields } from "../../http/answer/fields.ts";
+import { addField, latin1, noFields, type OwnFields } from "../../http/answer/fields.ts";
 import type { PartSource } from "../../http/answer/passing.ts";
 import { reply } from "../../http/answer/reply.ts";
 import { statusLine } from "../../http/answer/status.ts";
-import { latin1 } from "../../http/answer/fields.ts";
 import type { ResponseHead } from "../../http/client/response_head.ts";
 import type { HttpExchange } from "../../http/conn/exchange.ts";
 import { exchangeOf, refusalInDrain } from "../../http/conn/upgrade.ts";
