@@ -41,7 +41,7 @@ export const RELOAD_ROWS: readonly ToolOption[] = [
     command,
     "reloads it in place of the signal, and ends when it is over",
   ),
-  row("--kill-worker", "killWorker", "", text, "between reloads a process that serves is killed by SIGKILL (Linux)"),
+  row("--kill-worker", "killWorker", "", text, "between reloads the busiest process is killed by SIGKILL (Linux)"),
   row("--ws-path", "webSocketPath", "/x", target, "target of WebSockets beside the requests of http (--reload)"),
 ];
 

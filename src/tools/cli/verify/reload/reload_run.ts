@@ -13,7 +13,7 @@ import { forgive, stopServer } from "../stop.ts";
 import { formatExit, lastWords, startSubject, type Subject } from "../subject.ts";
 import type { VerifySettings } from "../verify_options.ts";
 import type { ReloadSettings } from "./reload_options.ts";
-import { censusOf, clientsOf, isRunning, isStopped, knowsWorkers, workersOf } from "./workers.ts";
+import { busiestWorker, censusOf, clientsOf, isRunning, isStopped, knowsWorkers } from "./workers.ts";
 
 /** Time in ms under load before each reload and behind the last one, at the least and at the most. */
 const REST: readonly [least: number, most: number] = [300, 500];
@@ -141,8 +141,7 @@ class Reloads {
   async #kill(number: number): Promise<void> {
     const { ledger, world } = this.#stage;
     const { child, place } = this.#subject;
-    const workers = await this.#workers();
-    const victim = workers[Math.floor(world.random() * workers.length)];
+    const victim = await this.#busiestWorker();
     this.#events.begins("kill", number);
     // It stands still while the kernel is asked what it holds: from here on it takes nothing in.
     send(victim, "SIGSTOP");
@@ -155,12 +154,12 @@ class Reloads {
     ledger.ends(world.clock.now());
   }
 
-  /** Those that serve; a server that has lost one or all of them has time to start others. */
-  async #workers(): Promise<readonly number[]> {
+  /** The one that serves most; a server that has lost one or all of them has time to start others. */
+  async #busiestWorker(): Promise<number> {
     const { child, place } = this.#subject;
-    let workers: readonly number[] = [];
-    await until(() => (workers = workersOf(child.pid, place)).length > 0, this.#stage.patience(WORKER_LIMIT));
-    if (workers.length > 0) return workers;
+    let worker: number | undefined;
+    await until(() => (worker = busiestWorker(child.pid, place)) !== undefined, this.#stage.patience(WORKER_LIMIT));
+    if (worker !== undefined) return worker;
     const { processes, connections } = censusOf(child.pid, place);
     const found = `processes below it: ${processes}, connections that were accepted: ${connections}`;
     throw new VerifyError(

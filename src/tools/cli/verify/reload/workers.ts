@@ -15,10 +15,16 @@ const TABLES = ["tcp", "tcp6"] as const;
 /** The accepting ends of connections by inode, each with its client's port. */
 export type Connections = ReadonlyMap<string, number>;
 
-/** A server's descendants that hold connections of its clients: whatever else it has started is no worker. */
-export function workersOf(pid: number, place: Place): number[] {
+/**
+ * Of a server's descendants the one that holds most connections of its clients; undefined while none holds any. Workers
+ * that share a socket share its connections as unevenly as the kernel wakes them: with another one nothing may be at
+ * stake.
+ */
+export function busiestWorker(pid: number, place: Place): number | undefined {
   const connections = connectionsAt(pid, place);
-  return descendantsOf(pid).filter((child) => heldBy(child, connections).length > 0);
+  const load = new Map(descendantsOf(pid).map((child) => [child, heldBy(child, connections).length]));
+  const [busiest] = [...load].filter(([, held]) => held > 0).sort(([, a], [, b]) => b - a);
+  return busiest?.[0];
 }
 
 /** How many processes a server has started, and how many connections of its clients the kernel knows. */
