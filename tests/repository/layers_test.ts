@@ -200,7 +200,7 @@ const LOADED: readonly (readonly [entry: string, most: number])[] = [
   ["src/upstream/mod.ts", 315],
   ["src/upstream/policies/mod.ts", 42],
   ["src/metrics/mod.ts", 92],
-  ["src/traces/mod.ts", 36],
+  ["src/traces/mod.ts", 37],
   ["src/testing/mod.ts", 36],
   ["src/run/supervisor/mod.ts", 79],
   ["src/run/config/mod.ts", 60],

@@ -229,6 +229,10 @@ for (const [name, make] of Object.entries(makers)) {
         assert(isKept ? await admin.pttl(key) === -1 : await admin.pttl(key) <= 1_000, key);
       }
       await until(async () => (await left()).flat().length === 3, "that the leases are forgotten");
+      await until(
+        async () => (await log.leases("mixed")).length === 1,
+        "that those in one key with a lease for ever are",
+      );
       assertEquals((await log.leases("mixed")).map(({ name }) => name), ["always"]);
       // Whoever comes sweeps; the last one of all takes the key with it.
       for (const n of upTo(30)) await log.take("mixed", `last ${n % 2}`, "value", 500, 500);
