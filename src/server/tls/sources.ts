@@ -59,10 +59,13 @@ export async function load(parts: TlsParts, tls: TlsOptions, tell: CertForFailed
   return { ...assemble(parts, tls, byPath, tell), contents: texts.join("\0") };
 }
 
-function readAll(parts: TlsParts, files: readonly string[]): Promise<string[]> {
-  return Promise.all(
-    files.map((path) => parts.readText(path).catch((cause) => Promise.reject(unreadable(path, cause)))),
-  );
+/** Of several that can't be read the first one is told of, whichever fails first. */
+async function readAll(parts: TlsParts, files: readonly string[]): Promise<string[]> {
+  const read = await Promise.allSettled(files.map((path) => parts.readText(path)));
+  return read.map((one, i) => {
+    if (one.status === "rejected") throw unreadable(files[i], one.reason);
+    return one.value;
+  });
 }
 
 function unreadable(path: string, cause: Error & { readonly code?: string }): ListenError {

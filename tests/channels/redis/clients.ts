@@ -45,9 +45,9 @@ export const clusterMakers: Readonly<Record<string, (cluster: RedisCluster) => P
 };
 
 /** What finds a master by its sentinels; `createSentinel()` of the package `redis` is refused. */
-export function sentinelClient({ sentinels, name }: RedisSentinels): UserClient {
+export function sentinelClient({ sentinels, name }: RedisSentinels): Promise<UserClient> {
   const again = { sentinelRetryStrategy: () => 50, retryStrategy: () => 50 };
   const client = new Redis({ sentinels: [...sentinels], name, ...again });
   client.on("error", () => {});
-  return { client, end: () => client.disconnect() };
+  return Promise.resolve({ client, end: () => client.disconnect() });
 }

@@ -1,11 +1,10 @@
 /** Sentinel: a master that is asked to give way, and one that dies. */
 import { describe, it } from "node:test";
 import { assertEquals } from "@std/assert";
-import { redisLog } from "../../../src/channels/redis/mod.ts";
 import { even, RedisSentinels, skipWithoutRedis } from "../../support/redis.ts";
 import { all, Heard, say, texts, upTo } from "../log_rules/tools.ts";
 import { sentinelClient } from "./clients.ts";
-import { insist } from "./world.ts";
+import { insist, Logs } from "./world.ts";
 
 /** What makes the replica the master. */
 const WAYS: Readonly<Record<string, (all: RedisSentinels) => Promise<void>>> = {
@@ -20,8 +19,8 @@ describe("redisLog() of ioredis, with sentinels", { skip: skipWithoutRedis() }, 
   for (const [what, turn] of Object.entries(WAYS)) {
     it(`goes on where it was when a master ${what}, and hears what others write then`, async () => {
       await using servers = await RedisSentinels.start();
-      const [user, second] = [sentinelClient(servers), sentinelClient(servers)];
-      const [log, other] = [redisLog(user.client), redisLog(second.client)];
+      await using logs = new Logs(sentinelClient);
+      const [log, other] = [await logs.open(servers), await logs.open(servers)];
       const heard = new Heard();
       await log.follow("a", heard.hear);
       await say(log, "a", "1", "2", "3");
@@ -35,8 +34,6 @@ describe("redisLog() of ioredis, with sentinels", { skip: skipWithoutRedis() }, 
       for (const n of upTo(10, 5)) await insist(log, "a", `${n}`);
       assertEquals(texts((await all(other, "a")).entries), upTo(10).map(String));
       assertEquals(await log.renew("g", "n", 1, Infinity), true);
-      for (const one of [log, other]) await one.close();
-      for (const one of [user, second]) one.end();
     });
   }
 });

@@ -3,21 +3,21 @@ import type { Appended, ChannelLog } from "../../../src/channels/log/log_api.ts"
 import { ChannelLogError, redisLog, type RedisLogOptions } from "../../../src/channels/redis/mod.ts";
 import { until } from "../../support/redis.ts";
 import { keeping, message } from "../log_rules/tools.ts";
-import type { MakeClient, Reached, UserClient } from "./clients.ts";
+import type { Reached, UserClient } from "./clients.ts";
 
 /** Logs that end with the block. */
-export class Logs implements AsyncDisposable {
-  readonly #make: MakeClient;
+export class Logs<P = Reached> implements AsyncDisposable {
+  readonly #make: (place: P) => Promise<UserClient>;
   readonly #logs: ChannelLog[] = [];
   readonly #clients: UserClient[] = [];
 
-  constructor(make: MakeClient) {
+  constructor(make: (place: P) => Promise<UserClient>) {
     this.#make = make;
   }
 
   /** A log of another process. */
-  async open(server: Reached, options: RedisLogOptions = {}): Promise<ChannelLog> {
-    const user = await this.#make(server);
+  async open(place: P, options: RedisLogOptions = {}): Promise<ChannelLog> {
+    const user = await this.#make(place);
     this.#clients.push(user);
     const log = redisLog(user.client, options);
     this.#logs.push(log);

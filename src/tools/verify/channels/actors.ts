@@ -135,6 +135,11 @@ export class Attendant extends Actor {
     this.stopWaiting();
   }
 
+  /** Comes, if it is not there. */
+  come(): void {
+    if (this.#attendance === null) this.#enter();
+  }
+
   override end(): void {
     super.end();
     this.#speaker.close();

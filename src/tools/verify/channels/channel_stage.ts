@@ -150,6 +150,9 @@ export class ChannelStage {
     await this.#until(() => this.checker.isSettled, this.#world.settle);
     await this.#lookForLetters();
     await this.checkPresence();
+    // By now all but the first have left and come again: each has to be seen, and to see the others.
+    for (const attendant of this.#attendants) attendant.come();
+    await this.checkPresence();
     await counting;
     this.#endedAt = this.#world.clock.now();
   }

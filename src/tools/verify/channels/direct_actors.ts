@@ -31,7 +31,7 @@ const AGAIN_AFTER = 200;
 /** Of so many messages one waits for its acknowledgement, so long at the most: a drain waits for it, too. */
 const WAITS_SHARE = 5;
 const ACK_WAIT = 200;
-/** Of so many messages of a user one is for nobody. */
+/** Of so many messages of users one is for nobody, and the first one: no run is to be without. */
 const POISON_SHARE = 40;
 /** What was not taken for now, or nobody knows. */
 const TEMPORARY: readonly string[] = ["unavailable", "draining", "timeout"];
@@ -52,6 +52,7 @@ const AUDIT = 300;
 /** Sends direct messages to all mailboxes, until each is acknowledged by the server. */
 export class Sender extends Regular {
   readonly #mailboxes: () => readonly Mailbox[];
+  #hasPoisoned = false;
 
   /** @param mailboxes Those that are known by now. */
   constructor(world: ActorWorld, name: string, rate: number, mailboxes: () => readonly Mailbox[]) {
@@ -63,7 +64,8 @@ export class Sender extends Regular {
     const { random, run, checker: { letters } } = this.world;
     const mailboxes = this.#mailboxes();
     const { queue, to } = mailboxes[Math.floor(random() * mailboxes.length)];
-    const isPoison = "user" in to && random() * POISON_SHARE < 1;
+    const isPoison = "user" in to && (!this.#hasPoisoned || random() * POISON_SHARE < 1);
+    this.#hasPoisoned ||= isPoison;
     const ack = !isPoison && random() * WAITS_SHARE < 1 ? ACK_WAIT : 0;
     const seq = letters.sending(queue, isPoison);
     const data: LetterData = { run, queue, seq, isPoison };

@@ -56,7 +56,13 @@ export const CHANNEL_ROWS: readonly ToolOption[] = [
   row("--prefix", "prefix", "TEXT", text, "what names of channels begin with, as room: (channel; default nothing)"),
   row("--token", "token", "TEXT", text, "the token of clients that are no user of their own (channel; default none)"),
   row("--rate", "rate", "N", atLeastOne, `messages published in a second, in all (channel; default ${RATE})`),
-  row("--duration", "duration", "DURATION", duration, "how long faults are made (channel; default 30s)"),
+  row(
+    "--duration",
+    "duration",
+    "DURATION",
+    duration,
+    "how long faults are made, each kind at least once (channel; default 30s)",
+  ),
   row("--faults", "faults", "A,B", faultNames, `only these: ${FAULTS.join(", ")}, or none (channel)`, true),
   row("--also", "also", "A,B", extraNames, `what the server does besides: ${EXTRAS.join(", ")} (channel)`, true),
   row(

@@ -147,16 +147,19 @@ class ChannelRun {
   async play(interrupted: () => boolean): Promise<void> {
     const { faults, instances, duration } = this.#channel;
     const begun = performance.now();
-    const isOver = () => interrupted() || this.#stage.failure !== null || performance.now() - begun >= duration;
+    let made = 0;
+    // What was never made is not proven.
+    const isLong = () => performance.now() - begun >= duration && made >= faults.length;
+    const isOver = () => interrupted() || this.#stage.failure !== null || isLong();
     if (faults.length === 0) await this.#stage.pause(duration);
     const plan = faults.length === 0 ? null : new FaultPlan(diceFor(this.#settings.seed, DICE.plan), faults, instances);
-    for (let made = 1; plan !== null && !isOver(); made++) {
+    while (plan !== null && !isOver()) {
       const fault = plan.next();
       await this.#stage.pause(fault.rest);
       if (isOver()) break;
       this.#events.fault(fault, performance.now() - begun);
       await this.#make(fault);
-      if (made % PRESENCE_EVERY === 0) await this.#stage.checkPresence();
+      if (++made % PRESENCE_EVERY === 0) await this.#stage.checkPresence();
     }
     if (interrupted()) return;
     await this.#stage.pause(LAST_REST);
