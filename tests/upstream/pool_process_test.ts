@@ -51,8 +51,11 @@ describe("a pool of connections to Redis", { skip: skipWithoutRedis() }, () => {
     await redis.kill();
     await within("the call that was under way", cut);
     await until("the end of the idle ones", () => conns.stats.idle === 0);
-    assertEquals([conns.stats.closed.died, conns.stats.inUse], [3, 1]);
+    const { closed, inUse } = conns.stats;
     held.discard();
+    // Three, and whatever the dying server took in their place.
+    assertGreater(closed.died, 2);
+    assertEquals(inUse, 1);
     await redis.restart();
     for (let i = 0; i < 20; i++) assertEquals(await conns.use((conn) => ask(conn, "PING")), "+PONG");
     assertGreater(conns.stats.connectErrors, 0);
