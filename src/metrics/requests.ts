@@ -52,16 +52,19 @@ export class RequestMetrics implements HttpObserver {
     this.#webSockets = registry.histogram(WEBSOCKETS.duration);
   }
 
-  began(request: ObservedRequest): void {
-    this.#activeOf(request).value++;
+  began({ method, scheme }: ObservedRequest): void {
+    this.#activeOf(method, scheme).value++;
   }
 
   ended(request: ObservedRequest): void {
-    this.#activeOf(request).value--;
+    // Each is found anew whenever it is asked for.
+    const { method, scheme, error } = request;
+    this.#activeOf(method, scheme).value--;
     this.#received.value += request.bytesIn;
     this.#sent.value += request.bytesOut;
-    const { error } = request;
-    const histogram = error === undefined ? this.#wellOf(request) : this.#seriesOf(request, errorType(error));
+    const histogram = error === undefined
+      ? this.#wellOf(request, method, scheme)
+      : this.#seriesOf(request, errorType(error));
     histogram.record(request.duration / 1000);
   }
 
@@ -69,7 +72,7 @@ export class RequestMetrics implements HttpObserver {
     if (protocol === "websocket") this.#webSockets.of([String(code), this.#server]).record(duration / 1000);
   }
 
-  #activeOf({ method, scheme }: ObservedRequest): Cell {
+  #activeOf(method: string, scheme: string): Cell {
     const last = this.#lastActive;
     if (last !== null && last.method === method && last.scheme === scheme) return last.cell;
     const cell = this.#active.of([methodOf(method), scheme, this.#server]);
@@ -77,10 +80,10 @@ export class RequestMetrics implements HttpObserver {
     return cell;
   }
 
-  #wellOf(request: ObservedRequest): HistogramCell {
+  #wellOf(request: ObservedRequest, method: string, scheme: string): HistogramCell {
     const last = this.#last;
-    if (last !== null && fits(last, request)) return last.histogram;
-    const known = this.#known.get(request.route)?.find((cell) => fits(cell, request));
+    if (last !== null && fits(last, request, method, scheme)) return last.histogram;
+    const known = this.#known.get(request.route)?.find((cell) => fits(cell, request, method, scheme));
     if (known === undefined) return this.#learn(request);
     this.#last = known;
     return known.histogram;
@@ -105,7 +108,12 @@ export class RequestMetrics implements HttpObserver {
   }
 }
 
-function fits(cell: RequestCell, request: ObservedRequest): boolean {
-  return cell.status === request.status && cell.method === request.method && cell.route === request.route &&
-    cell.protocol === request.protocol && cell.scheme === request.scheme;
+function fits(
+  cell: RequestCell,
+  { status, route, protocol }: ObservedRequest,
+  method: string,
+  scheme: string,
+): boolean {
+  return cell.status === status && cell.method === method && cell.route === route && cell.protocol === protocol &&
+    cell.scheme === scheme;
 }

@@ -47,6 +47,7 @@ import type { ReadAhead } from "./accept/read_ahead.ts";
 import { TimerQueue } from "./conn/timers.ts";
 import type { TlsCertificates } from "./tls/tls_options.ts";
 import { checkParts, checkPromise, duration, text } from "../validate.ts";
+import { Moment } from "./conn/moment.ts";
 import { WriteBatch } from "./conn/write_batch.ts";
 
 /** Default time of a shutdown hook, in ms. */
@@ -61,6 +62,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
   readonly clock: Clock;
   readonly timers: TimerQueue;
   readonly batch: WriteBatch;
+  readonly moment: Moment;
   readonly goodbyes: GoodbyeQueue;
   readonly habits: Habits = new Habits();
   readonly hooks: Hook[] = [];
@@ -102,6 +104,7 @@ export class TcpServer implements Server, ConnHost, DrainTarget, AcceptSink {
     this.clock = options.clock ?? systemClock;
     this.timers = new TimerQueue(this.clock);
     this.batch = new WriteBatch(this.clock);
+    this.moment = new Moment(this.clock);
     this.goodbyes = new GoodbyeQueue(this.clock);
     this.log = safeLogger(options.logger ?? jsonLogger());
     this.goodbye = options.goodbye ?? null;

@@ -55,6 +55,21 @@ describe("observe() of an HTTP server", () => {
     assertEquals([notes.over[0].conn.id, notes.over[0].traceparent.slice(0, 36)], [1, TRACE.slice(0, 36)]);
   });
 
+  it("tells how long each took of those that came together, though a handler lets nothing else happen", async () => {
+    let lag = 0;
+    await using w = await httpWorld(() => {
+      lag += 30;
+      return reply("ok");
+    });
+    const now = w.clock.now.bind(w.clock);
+    w.clock.now = () => now() + lag;
+    const notes = new Notes();
+    w.server.observe(notes);
+    await w.ask([request("/1"), request("/2"), request("/3")]);
+    await w.ask(request("/4"));
+    assertEquals(notes.over.map(({ duration }) => duration), [30, 30, 30, 30]);
+  });
+
   it("tells why a request failed, and of one whose client has gone", async () => {
     await using w = await httpWorld(async (req) => {
       if (pathOf(req) === "/bad") throw new Error("boom");

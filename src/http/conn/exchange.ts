@@ -426,9 +426,9 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     return this.head.header(name.toLowerCase());
   }
 
-  /** It is over, well or not. @param now Ms on the clock. */
-  over(now: number, error: unknown): void {
-    this.#overAt = now;
+  /** It is over, well or not. */
+  over(error: unknown): void {
+    this.#overAt = this.http.conn.host.moment.finish();
     this.error = error;
   }
 

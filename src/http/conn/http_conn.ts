@@ -274,7 +274,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#out.writeWithheld(false);
     this.#deadlines.head(false);
     const { service } = this;
-    const startedAt = service.isTimed ? service.clock.now() : -1;
+    const startedAt = service.isTimed ? service.begins(this.conn.host.moment) : -1;
     const exchange = new HttpExchange(this, head, ++this.#count, startedAt);
     this.exchange = exchange;
     if (!head.hasBody) this.parser.next();

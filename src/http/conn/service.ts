@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Moment } from "../../server/conn/moment.ts";
 import { type Clock, wallOf } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { Observers } from "../../observers.ts";
@@ -49,8 +50,8 @@ export interface Accounted extends ObservedRequest {
   readonly handling: Promise<unknown> | null;
   /** Observers that have heard of its beginning; null for none. */
   heard: readonly HttpObserver[] | null;
-  /** It is over. @param now Ms on the clock. */
-  over(now: number, error: unknown): void;
+  /** It is over, well or not. */
+  over(error: unknown): void;
 }
 
 /** Parts that a service is made of. */
@@ -144,6 +145,11 @@ export class HttpService {
     return this.observers.list !== null || this.limits.handlerTimeout > 0;
   }
 
+  /** When a request begins. What came before it is known to be over only where somebody watches. */
+  begins(moment: Moment): number {
+    return this.observers.list === null ? this.clock.now() : moment.begun();
+  }
+
   schemeOf(conn: Connection): "http" | "https" {
     return this.secure || conn.tls !== null || conn.proxy?.ssl?.secure === true ? "https" : "http";
   }
@@ -190,7 +196,7 @@ export class HttpService {
       else this.#outlived(exchange, handling);
     }
     if (exchange.heard === null) return;
-    exchange.over(this.clock.now(), error);
+    exchange.over(error);
     tellEnd(exchange, exchange.heard, this.observers);
   }
 

@@ -205,12 +205,13 @@ export class Connection implements Conn, SocketEvents {
   data(chunk: Uint8Array): void {
     this.input.bytes += chunk.length;
     if (this.ending.isClosing) return this.#dataAfterFin(chunk);
-    this.rhythm.heard(this.host.clock.now(), this.host.timers.deaf, this.#longestGap, this.work.isPartial);
+    this.rhythm.heard(this.host.moment.begin(), this.host.timers.deaf, this.#longestGap, this.work.isPartial);
     if (this.consumer !== null) this.#feed(chunk);
     else {
       if (this.input.isAwaited) this.owe("bytes");
       this.input.push(chunk);
     }
+    this.host.moment.end();
     this.observe();
   }
 
@@ -435,7 +436,7 @@ export class Connection implements Conn, SocketEvents {
   }
 
   gave(clogged: boolean): void {
-    this.rhythm.said(this.host.clock.now(), this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
+    this.rhythm.said(this.host.moment.left(), this.host.timers.deaf, this.#isAnswering ? this.#longestGap : 0);
     this.goodbye?.lookAgain();
     if (clogged && (this.times !== null || this.host.limits.writeTimeout > 0)) this.#timed().clogged();
   }

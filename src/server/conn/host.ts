@@ -7,6 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { Conn, ConnState } from "./conn.ts";
 import type { Habits } from "./dues.ts";
 import type { Silence } from "./rhythm.ts";
+import type { Moment } from "./moment.ts";
 import type { TimerQueue } from "./timers.ts";
 import type { WriteBatch } from "./write_batch.ts";
 
@@ -43,6 +44,7 @@ export interface HostedConn {
 export interface ConnHost {
   readonly clock: Clock;
   readonly timers: TimerQueue;
+  readonly moment: Moment;
   readonly batch: WriteBatch;
   /** Where quiet connections wait for their goodbye. */
   readonly goodbyes: { add(conn: HostedConn): void };

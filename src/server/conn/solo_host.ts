@@ -9,6 +9,7 @@ import { Connection } from "./connection.ts";
 import type { RawSocket } from "../../socket.ts";
 import { GoodbyeQueue } from "./goodbye_queue.ts";
 import { Habits } from "./dues.ts";
+import { Moment } from "./moment.ts";
 import { TimerQueue } from "./timers.ts";
 import { WriteBatch } from "./write_batch.ts";
 
@@ -16,6 +17,7 @@ import { WriteBatch } from "./write_batch.ts";
 export class SoloHost implements ConnHost {
   readonly clock: Clock;
   readonly timers: TimerQueue;
+  readonly moment: Moment;
   readonly batch: WriteBatch;
   readonly goodbyes: GoodbyeQueue;
   readonly limits: ConnLimits;
@@ -27,6 +29,7 @@ export class SoloHost implements ConnHost {
   constructor(clock: Clock, limits: ConnLimits) {
     this.clock = clock;
     this.timers = new TimerQueue(clock);
+    this.moment = new Moment(clock);
     this.batch = new WriteBatch(clock);
     this.goodbyes = new GoodbyeQueue(clock);
     this.limits = limits;
