@@ -400,15 +400,15 @@ export class ChannelClient {
     },
     no: (seq: number, code: ChannelCode, message: string) => {
       const error = new ChannelError(code, message);
-      if (!TEMPORARY.includes(code)) return this.#settle(seq)?.reject(error);
-      const entry = this.#entries.get(seq + this.#base);
-      if (entry) entry.said = false;
-      this.#retry();
+      if (TEMPORARY.includes(code)) this.#retry(this.#entries.get(seq + this.#base));
+      else this.#settle(seq)?.reject(error);
     },
     answer: (seq: number, _: null, data: unknown) => this.#takeCall(seq)?.resolve(data as never),
     failed: (seq: number, code: ChannelCode, message: string) => {
       const error = new ChannelError(code, message);
-      this.#takeCall(seq)?.reject(error);
+      // Of no other code it is known that it was not handled.
+      if (code === "draining") this.#retry(this.#calls.get(seq));
+      else this.#takeCall(seq)?.reject(error);
     },
     token: async () => {
       const at = this.#connection;
@@ -506,8 +506,9 @@ export class ChannelClient {
     queueMicrotask(() => this.#words[answer](of, "too-large" as never, `A frame may have ${most} bytes` as never));
   }
 
-  /** What has to wait a moment is said again. */
-  #retry(): void {
+  /** Asks again later for what is not there. @param said Was refused for now, and is said again as well. */
+  #retry(said?: Said): void {
+    if (said) said.said = false;
     this.#cancelRetry ??= this.#clock.setTimer(() => {
       this.#cancelRetry = null;
       this.#subscribeAll();

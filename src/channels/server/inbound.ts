@@ -50,6 +50,9 @@ export interface Carrier {
   readonly isDue: boolean;
 }
 
+/** Who always has a message or a call under way would hold its connection until it is cut: what is new is said elsewhere. */
+const LEAVES = "This instance is about to leave: say it again";
+
 /** Refused messages that are remembered, and those that have to be said again: more than a client of ours has under way. */
 const MAX_REFUSED = 1024;
 
@@ -108,9 +111,10 @@ export class Inbound {
   }
 
   /** Takes a call; fulfils when it is answered. One that runs already is answered once. */
-  async ask(asked: Asked, options: AcceptOptions): Promise<void> {
+  async ask(asked: Asked, options: AcceptOptions, { isDue }: Carrier): Promise<void> {
     const { seq } = asked;
     if (this.#calls.has(seq)) return;
+    if (isDue) return this.#say(["failed", seq, "draining", LEAVES]);
     const ctx = new HandlingContext(this.#world, this.#session.ctx, `q:${this.#session.id}:${seq}`);
     this.#calls.set(seq, ctx);
     const { timeout } = asked;
@@ -175,8 +179,7 @@ export class Inbound {
   async #handle(said: Said, options: AcceptOptions, { isDue }: Carrier): Promise<void> {
     const { seq, channel } = said;
     const arrivals = this.#arrivals;
-    // Who always has a message under way would hold its connection until it is cut; this one is said again elsewhere.
-    if (isDue) return this.#say(["no", seq, "draining", "This instance is about to leave: say it again"]);
+    if (isDue) return this.#say(["no", seq, "draining", LEAVES]);
     if (this.#isBehind(seq)) return this.#owe(seq, "One before it has to be said again first");
     try {
       if (channel !== null) {

@@ -220,7 +220,7 @@ export class Link implements SessionLink {
     }
     const { inbound } = this;
     this.#peer.hold(
-      inbound.ask({ seq, method, timeout, data: own(data), headers: headers ?? NO_HEADERS }, this.#options),
+      inbound.ask({ seq, method, timeout, data: own(data), headers: headers ?? NO_HEADERS }, this.#options, this.#peer),
     );
     return this.#room(inbound);
   }

@@ -48,7 +48,7 @@
  * | `["ok", seq, offset, duplicate]` | Published, or handled (then without the rest). |
  * | `["no", seq, code, message]` | Not published, or not handled. With `unavailable` nobody knows, with `draining` its instance takes nothing more: it is to be said again, and what was said behind it is answered so as well, until it was. |
  * | `["answer", seq, null, data]` | Of a call. |
- * | `["failed", seq, code, message]` | A call has no answer. |
+ * | `["failed", seq, code, message]` | A call has no answer. With `draining` it was not taken, since its instance is about to leave: it is to be asked again. |
  * | `["token"]` | The token ends soon: say a fresh one. |
  * | `["bye", offsets]` | Nothing more comes from this instance: up to these offsets, by channel, all was sent. |
  * | `["error", code, message]` | What was wrong; the Close follows. |

@@ -31,10 +31,10 @@ http: or https: address, got \${o}\`,{cause:n})}var P=class{state="connecting";p
 typeof e!="function"&&(e=this.url=B(e)),this.#n=e,this.#e=t,this.#s=n,this.closed=new Promise(s=>this.#a=
 s),this.#o=J(t.page,{away:()=>this.#t.run(()=>this.#O()),back:()=>this.#t.run(()=>this.#h()),offline:()=>this.#r?.
 heart?.check(),awake:()=>this.#t.run(()=>this.#D())}),queueMicrotask(()=>this.#t.run(()=>this.state===
-"connecting"&&this.#c()))}get unsent(){return this.#r?.socket?.bufferedAmount??0}close(e,t){this.#t.
+"connecting"&&this.#d()))}get unsent(){return this.#r?.socket?.bufferedAmount??0}close(e,t){this.#t.
 run(()=>this.#B(e,t))}#l(e,t=0){let n=this.state,s=Z[n][e];if(!s)throw new Error(\`Got \${e} while \${n}\`);
 this.#u?.(),this.state=s;let r={state:s,previous:n,delay:t,attempt:this.#i};this.#t.add(()=>this.#s.
-state(r))}#d(e,t){this.#u?.(),this.#u=this.#e.clock.setTimer(()=>this.#t.run(t),e)}#c(){let e={opened:!1};
+state(r))}#c(e,t){this.#u?.(),this.#u=this.#e.clock.setTimer(()=>this.#t.run(t),e)}#d(){let e={opened:!1};
 this.#r=e,this.#m(e,"connect",this.#e.connectTimeout);let t=this.#n;if(typeof t!="function")return this.#p(
 e,t);Promise.resolve().then(t).then(n=>this.#t.run(()=>this.#p(e,n)),n=>this.#t.run(()=>this.#k(e,{...O,
 error:n})))}#p(e,t){if(e!==this.#r)return;let{transport:n,protocols:s}=this.#e;try{this.url=B(t),e.socket=
@@ -45,17 +45,17 @@ message&&e.heart?.begin(),this.#E(e))}#E(e){let t=s=>this.#N(e,s),n;try{n=this.#
 s)}if(typeof n?.then!="function")return this.#g(e,n);this.#m(e,"late hello",this.#e.connectTimeout),
 Promise.resolve(n).then(s=>this.#t.run(()=>this.#g(e,s)),s=>this.#t.run(()=>t(s)))}#g(e,t){if(!(e!==
 this.#r||this.state!=="open")){try{for(let n of this.#e.checked?.(t)??t)e.socket.send(n)}catch(n){return this.#N(
-e,n)}e.ready=!0,this.#d(this.#e.stableAfter,()=>this.#i=0),this.#s.ready?.()}}#N(e,t){e===this.#r&&this.
+e,n)}e.ready=!0,this.#c(this.#e.stableAfter,()=>this.#i=0),this.#s.ready?.()}}#N(e,t){e===this.#r&&this.
 state==="open"&&this.#b(e,"hello",0,t)}#y(e){let{heartbeat:t,clock:n}=this.#e;if(!t||!t.message&&e.socket.
 pings)return;let{message:s}=t;return new L({...t,clock:n,ask:()=>C(()=>{e.socket.send(s?s():I)}),unsent:()=>e.
 socket.bufferedAmount,dead:r=>this.#t.run(()=>this.#b(e,"silence",r))})}#v(e,t){if(e===this.#r){if(e.
 heart?.heard(),t===I&&this.#e.offersBeat)return e.heart?.begin();this.#t.add(()=>this.#s.message(t))}}hand(e){
 return this.state==="open"&&!!this.#r.ready&&this.#r.socket.send(e)}#k(e,t){e===this.#r&&this.#T(this.#I(
-e,t))}#m(e,t,n){this.#d(n,()=>this.#b(e,t,n))}#b(e,t,n,s){this.#T(this.#L(e,t,n,s))}#T(e){let{clock:t,
+e,t))}#m(e,t,n){this.#c(n,()=>this.#b(e,t,n))}#b(e,t,n,s){this.#T(this.#L(e,t,n,s))}#T(e){let{clock:t,
 shouldReconnect:n}=this.#e,s=ke(e.code),r=this.state!=="closing"&&C(()=>n(e,s,this.#i),s);if(this.#t.
 add(()=>this.#s.end(e,r!==!1)),r===!1)return this.#_(e);e.farewell&&(this.#f=t.now()+e.farewell.retry),
 this.#w("lost",r===!0?e.error?.retryAfter??0:r)}#w(e,t=0){let{clock:n}=this.#e,s=Math.max(Y(this.#i++,
-this.#e)+t,this.#f-n.now());this.#l(e,s),this.#d(s,()=>{this.#l("due"),this.#c()})}#O(){let e=this.#r;
+this.#e)+t,this.#f-n.now());this.#l(e,s),this.#c(s,()=>{this.#l("due"),this.#d()})}#O(){let e=this.#r;
 if(e){let t=this.#L(e,"away");this.#t.add(()=>this.#s.end(t,!0))}this.#l("away")}#h(){this.#i=0,this.#w(
 "back")}#D(){this.state==="waiting"?this.#h():this.#r?.heart?.awake()}#B(e,t){if(this.state.startsWith(
 "clos"))return;let n=this.#r;if(this.state!=="open")return n&&this.#L(n,"unopened",0,void 0,e),this.#_(
@@ -111,16 +111,16 @@ null,[]),this.#n.leave(this,!0)}return(){return this.close(),super.return()}empt
 paused=!1,this.#n.want())}subbed(e,t,n,s){if(!this.said||!this.#E())return;let r=this.#o.get(e)??this.#u(
 e,-1,"");r.open=this.#a=this.#t=!0,this.#i.delete(e)&&(s??="epoch"),(s!==null||t!==r.grant||n>r.offset)&&
 this.#p(r,t,n,s),this.#n.moved()}watch(){this.said&&(this.#a=this.#t=!0),this.#n.moved()}gap(e,t,n,s){
-let r=this.#d(e);r&&this.#p(r,t,n,s)}live(e){let t=this.#d(e);t&&(t.live=!0,this.add("live",{channel:e}),
-this.#n.moved())}m(e,t,n,s={}){this.#c("message",e,t,{data:n,headers:s})}p(e,t,n){this.#c("presence",
+let r=this.#c(e);r&&this.#p(r,t,n,s)}live(e){let t=this.#c(e);t&&(t.live=!0,this.add("live",{channel:e}),
+this.#n.moved())}m(e,t,n,s={}){this.#d("message",e,t,{data:n,headers:s})}p(e,t,n){this.#d("presence",
 e,t,n,({members:s,changes:r,membersAt:i})=>{t<=i||(r.splice(0,r.push([t,n])-1e3),ae(s,n))})}list(e,t,n){
-let s=this.#d(e);s&&this.add("members",{channel:e},()=>{s.members=new Map(n.map(r=>[r.member,r])),s.
-membersAt=t;for(let[r,i]of s.changes)r>t&&ae(s.members,i)})}reach(e,t){this.#c(null,e,t)}refused(e,t){
+let s=this.#c(e);s&&this.add("members",{channel:e},()=>{s.members=new Map(n.map(r=>[r.member,r])),s.
+membersAt=t;for(let[r,i]of s.changes)r>t&&ae(s.members,i)})}reach(e,t){this.#d(null,e,t)}refused(e,t){
 let n=new f(e,t);return this.emit("refused",n),n}#u(e,t,n,s){let r={channel:e,offset:t,grant:n,open:!1,
 live:!1,taken:s,members:new Map,membersAt:0,changes:[]};return this.#o.set(e,r),r}#f(e,t){let[,n,s]=/^(\\d+)\\.(.+)$/.
 exec(t)??[],r=s&&!e.endsWith("*")&&A(this.name,e);d(r,"since",\`"oldest" or a position of \${this.name}\`,
 t),this.#r=this.#u(e,Number(n),s,t)}#l(e){let t=[...this.#o].map(([n,s])=>[n,e(s)]);return Object.fromEntries(
-t.filter(([,n])=>n))}#d(e){let t=this.#o.get(e);return t?.open&&this.#E()?t:void 0}#c(e,t,n,s,r){let i=this.#o.
+t.filter(([,n])=>n))}#c(e){let t=this.#o.get(e);return t?.open&&this.#E()?t:void 0}#d(e,t,n,s,r){let i=this.#o.
 get(t);!i?.open||!(n>i.offset)||!this.#E()||(i.offset=n,this.#x(e,i,{...s,offset:n},r))}#p(e,t,n,s){
 let r=e.grant!==t;e.grant=t,e.offset=n,this.#x(s&&"gap",e,{reason:s},()=>{r&&(e.membersAt=e.changes.
 length=0)})}#x(e,t,n,s){let{channel:r,offset:i,grant:a}=t,l=\`\${i}.\${a}\`;this.add(e,{...n,channel:r,position:l},
@@ -130,7 +130,7 @@ function ae(o,{type:e,instance:t,member:n,user:s,data:r}){if(e==="join")o.set(n,
 data:r});else if(e==="leave")o.get(n)?.instance===t&&o.delete(n);else for(let[i,a]of o)a.instance===
 t&&o.delete(i)}var le=["unavailable","draining"],Be={token:!0,outbox:!0,position:!0,maxMessageBytes:!0,transport:!0,
 minDelay:!0,maxDelay:!0,page:!0,clock:!0,random:!0},D=class{#n;#e;#s;#o;#t;#a;#r=new T(["message","s\\
-tate","end","error"]);#i=new Map;#u=new Set;#f=1/0;#l=new Map;#d=new Map;#c=new Map;#p;#x=0;#E=0;#g=1;#N=1;#y=null;#v=0;#k="\\
+tate","end","error"]);#i=new Map;#u=new Set;#f=1/0;#l=new Map;#c=new Map;#d=new Map;#p;#x=0;#E=0;#g=1;#N=1;#y=null;#v=0;#k="\\
 connecting";#m=0;#b=!1;#T=!1;#w;#O;#h;#D=!1;constructor(e,t={}){y(t,Be);let{token:n=null,outbox:s=ie(),
 transport:r=$,clock:i=Q}=t,{position:a={},page:l=V(),minDelay:u=500,maxDelay:h=3e4,random:m=Math.random}=t;
 d(typeof n=="function"||ue(n),"token","a text or null, or a function",typeof n),d(typeof s?.load=="f\\
@@ -157,7 +157,7 @@ s;return ce((m,c)=>{if(this.#h||r?.aborted)return c(this.#h??r.reason);let p=ge=
 said&&this.#C(["cancel",u]),G?.reject(ge)},E=()=>p(r.reason),he=s===1/0?x:this.#e.setTimer(()=>p(new f(
 "timeout",\`No answer within \${s} ms\`)),s);r?.addEventListener("abort",E);let fe=()=>{he(),r?.removeEventListener(
 "abort",E)},me=()=>s<2147483647?Math.max(1,Math.ceil(h-this.#e.now())):0,pe=()=>["call",u,[e,me()],...l];
-this.#d.set(u,{frame:pe,resolve:m,reject:c,ready:!0,said:!1,idempotent:a,done:fe}),this.#M()})}close(){
+this.#c.set(u,{frame:pe,resolve:m,reject:c,ready:!0,said:!1,idempotent:a,done:fe}),this.#M()})}close(){
 return this.#D=!0,this.#n.close(1e3,""),this.#n.closed}async#B(){let e=this.#m;await this.#p;let t=await this.#_(),
 n=e===this.#m?this.#W(16384):[];return[R(["hello",1,t,this.#y,n])]}async#_(){let e=typeof this.#s=="\\
 function"?await this.#s():this.#s;return d(ue(e),"token","a text or null",typeof e),e}#R={welcome:(e,t,n,s,r)=>{
@@ -166,57 +166,57 @@ this.#f=r??1/0;let i=this.#m,[a=this.#g]=this.#l.keys();e!==this.#y&&(this.#v=a-
 i===this.#m,this.#M()},l=>this.#$(l))},subbed:(e,...t)=>this.#i.get(e)?.subbed(...t),watch:e=>this.#i.
 get(e)?.watch(),unsubbed:e=>{for(let t of e)this.#u.delete(t);this.#S()},refused:(e,t,n,s)=>{let r=this.#i.
 get(e);if(r?.said){if(s!==void 0)return r.refused(t,n);if(t==="bad-position"||le.includes(t))return r.
-silence(),t!=="bad-position"?this.#F():(r.forget(),this.#S());this.#q(r,!0),r.end(r.refused(t,n))}},
-members:(...e)=>this.#U(e[0])?.list(...e),bye:e=>{for(let[t,n]of Object.entries(e))this.#U(t)?.reach(
-t,n)},d:(e,t,n,s={})=>{let r=this.#c.get(e);if(r===!0&&this.#C(["ack",[e]]),r)return;let i=(...h)=>{
-if(this.#c.get(e)===u){this.#c.delete(e),h[0]==="ack"&&this.#c.set(e,!0),this.#C(h);for(let[m,c]of this.#c)
-c===!0&&this.#c.size>1e3&&this.#c.delete(m)}},u={id:e,attempt:t,data:n,headers:s,ack:()=>i("ack",[e]),
-nack:(h=0)=>i("nack",e,h)};this.#c.set(e,u),this.#r.add("message",u)},ok:(e,t,n)=>{this.#j(e)?.resolve(
-t&&{offset:t,duplicate:n})},no:(e,t,n)=>{let s=new f(t,n);if(!le.includes(t))return this.#j(e)?.reject(
-s);let r=this.#l.get(e+this.#v);r&&(r.said=!1),this.#F()},answer:(e,t,n)=>this.#P(e)?.resolve(n),failed:(e,t,n)=>{
-let s=new f(t,n);this.#P(e)?.reject(s)},token:async()=>{let e=this.#m;if(typeof this.#s!="function")
-return;let t=await this.#_().catch(x);t!==void 0&&e===this.#m&&this.#C(["token",t])},error:(e,t)=>this.#O=
-new f(e,t)};#L(e){try{let[t,...n]=H(e);["m","p","live","gap"].includes(t)?this.#U(n[0])?.[t](...n):Object.
+silence(),t!=="bad-position"?this.#U():(r.forget(),this.#S());this.#q(r,!0),r.end(r.refused(t,n))}},
+members:(...e)=>this.#H(e[0])?.list(...e),bye:e=>{for(let[t,n]of Object.entries(e))this.#H(t)?.reach(
+t,n)},d:(e,t,n,s={})=>{let r=this.#d.get(e);if(r===!0&&this.#C(["ack",[e]]),r)return;let i=(...h)=>{
+if(this.#d.get(e)===u){this.#d.delete(e),h[0]==="ack"&&this.#d.set(e,!0),this.#C(h);for(let[m,c]of this.#d)
+c===!0&&this.#d.size>1e3&&this.#d.delete(m)}},u={id:e,attempt:t,data:n,headers:s,ack:()=>i("ack",[e]),
+nack:(h=0)=>i("nack",e,h)};this.#d.set(e,u),this.#r.add("message",u)},ok:(e,t,n)=>{this.#F(e)?.resolve(
+t&&{offset:t,duplicate:n})},no:(e,t,n)=>{let s=new f(t,n);le.includes(t)?this.#U(this.#l.get(e+this.#v)):
+this.#F(e)?.reject(s)},answer:(e,t,n)=>this.#P(e)?.resolve(n),failed:(e,t,n)=>{let s=new f(t,n);t===
+"draining"?this.#U(this.#c.get(e)):this.#P(e)?.reject(s)},token:async()=>{let e=this.#m;if(typeof this.#s!=
+"function")return;let t=await this.#_().catch(x);t!==void 0&&e===this.#m&&this.#C(["token",t])},error:(e,t)=>this.#O=
+new f(e,t)};#L(e){try{let[t,...n]=H(e);["m","p","live","gap"].includes(t)?this.#H(n[0])?.[t](...n):Object.
 hasOwn(this.#R,t)&&this.#R[t](...n)}catch(t){this.#$(new f("bad-frame","The server sent no frame",{cause:t}),
 v.protocol)}}#I(){this.#m++,this.#b=this.#T=!1,this.#w?.(),this.#w=null,this.#u.clear();for(let t of this.#i.
 values())t.silence();for(let t of this.#l.values())t.said=!1;let e=new f("unavailable","The connecti\\
-on was lost: it may be done");for(let[t,n]of this.#d)n.said&&!n.idempotent?this.#P(t).reject(e):n.said=
+on was lost: it may be done");for(let[t,n]of this.#c)n.said&&!n.idempotent?this.#P(t).reject(e):n.said=
 !1;this.#A()}#Y({code:e},t){return e===v.expired||e===v.unauthorized?typeof this.#s=="function":this.#y&&
 this.#O?.reason==="bad-session"?(this.#y=null,!0):e===v.flood?1e4:t&&e!==1009}#$(e,t=1e3){this.#O=e,
 this.#n.close(t,"")}#J({code:e,reason:t}){let n=Object.entries({"bad-frame":v.protocol,"too-large":1009,
 ...v}),[s="unavailable"]=n.find(([,a])=>a===e)??[],r=this.#D||e===1e3&&!this.#O?null:this.#O??new f(
 s,t||\`The server closed with \${e}\`),i=this.#h=r??new f("canceled","The client is closed");for(let a of this.#i.
-values())a.end(r);for(let{reject:a}of this.#l.values())a(i);for(let a of this.#d.keys())this.#P(a).reject(
+values())a.end(r);for(let{reject:a}of this.#l.values())a(i);for(let a of this.#c.keys())this.#P(a).reject(
 i);this.#o.close(),this.#A(),r&&this.#r.emit("error",r),this.#r.end(r)}#A(){let e=this.#V();e!==this.#k&&
 this.#r.emit("state",this.#k=e)}#V(){if(this.#h)return"closed";let{state:e}=this.#n;return e.startsWith(
 "clos")?this.#k:this.#b?[...this.#i.values()].every(({isLive:t})=>t)?"live":"catching-up":e==="waiti\\
 ng"||e==="away"?"offline":"connecting"}#C(e){if(!this.#b)return;let t=R(e),n=this.#f+32768;if(w(t)<=
 n)return void this.#n.hand(t);let[s,r]=e,[i,a]=s==="sub"?["refused",r[0][0]]:[s==="call"?"failed":"n\\
-o",r];queueMicrotask(()=>this.#R[i](a,"too-large",\`A frame may have \${n} bytes\`))}#F(){this.#w??=this.#e.
-setTimer(()=>{this.#w=null,this.#S()},1e3)}#U(e){return this.#i.get(e)??[...this.#i.values()].find(t=>A(
-t.name,e))}#W(e=1/0){let t=[],n=0;for(let s of this.#i.values()){if(s.said||s.paused||this.#u.has(s.
-name))continue;let r=s.request();if(n+=w(JSON.stringify(r)),t.length===50||n>(t.length?16384:e))break;
-t.push(r),s.said=!0}return t}#S(){if(!(!this.#b||this.#w)){for(let e;(e=this.#W()).length>0;)this.#C(
-["sub",e]);this.#A(),this.#M()}}#q(e,t){let{name:n}=e;this.#i.get(n)===e&&(t&&this.#i.delete(n),e.said&&
-(this.#u.add(n),this.#C(["unsub",[n]])),this.#A())}#G(e,t){d(!t||re(t),"headers",\`texts by name, \${se}\`,
-t&&Object.entries(t));let n=ArrayBuffer.isView(e)?new Uint8Array(e.buffer,e.byteOffset,e.byteLength):
-e instanceof ArrayBuffer?new Uint8Array(e):JSON.stringify(e??null);d(n!==void 0,"data","JSON or byte\\
-s",typeof e),this.#Q("data",w(n));let s=typeof n=="string"?JSON.parse(n):n;return t?[s,{...t}]:[s]}#Q(e,t){
-let n=Math.min(this.#t,this.#f);d(t<=n,e,\`at most \${n} bytes (maxMessageBytes)\`,t)}#X(e,t,n,s){y(s,{
-headers:!0});let r=[e,0,t,...this.#G(n,s.headers)],i=R(r),a=w(i);return ce((l,u)=>{if(this.#h)return u(
-this.#h);let{maxQueued:h,maxQueuedBytes:m}=this.#o;if(this.#x>=h||this.#E+a>m){let c=\`The outbox is \\
-full: raise maxQueued (\${h}) or maxQueuedBytes (\${m})\`;return u(new f("too-many",c))}this.#H(1,a),this.#p.
-then(()=>{if(this.#h)return u(this.#h);let c=this.#g++,p=this.#z(c,r,a,l,u);return this.#o.save(c,i).
-then(()=>{p.ready=!0,this.#M()},E=>this.#j(c-this.#v)?.reject(E))},u)})}#z(e,t,n,s,r){let[i,,...a]=t,
-u={frame:()=>[i,e-this.#v,...a],size:n,ready:!1,said:!1,resolve:s,reject:r};return this.#l.set(e,u),
-u}#H(e,t){this.#x+=e,this.#E+=t}#Z(e){let t=n=>this.#h??this.#r.emit("error",n);for(let[n,s]of[...e].
-sort(([r],[i])=>r-i)){let r=H(s);if(!r)this.#o.remove(n).catch(x);else if(n===0)[,this.#y,this.#v,this.#g]=
-r;else{let i=w(s);this.#H(1,i),this.#z(n,r,i,x,t).ready=!0}this.#g=Math.max(this.#g,n+1)}this.#l.size===
-0&&(this.#y=null)}#K(){return this.#o.save(0,R(["session",this.#y,this.#v,this.#g]))}#M(){if(!(!this.#b||
-this.#w))for(let e of[this.#d,this.#T?this.#l:new Map]){let t=100;for(let n of e.values()){if(!n.ready||
-t--===0)break;n.said||(n.said=!0,this.#C(n.frame()))}}}#j(e){let t=e+this.#v,n=this.#l.get(t);if(n)return this.#l.
-delete(t),this.#H(-1,-n.size),t===this.#g-1&&this.#l.size>0&&this.#K().catch(x),this.#o.remove(t).catch(
-x),this.#M(),n}#P(e){let t=this.#d.get(e);return this.#d.delete(e),t?.done(),this.#M(),t}};function x(){}
+o",r];queueMicrotask(()=>this.#R[i](a,"too-large",\`A frame may have \${n} bytes\`))}#U(e){e&&(e.said=!1),
+this.#w??=this.#e.setTimer(()=>{this.#w=null,this.#S()},1e3)}#H(e){return this.#i.get(e)??[...this.#i.
+values()].find(t=>A(t.name,e))}#W(e=1/0){let t=[],n=0;for(let s of this.#i.values()){if(s.said||s.paused||
+this.#u.has(s.name))continue;let r=s.request();if(n+=w(JSON.stringify(r)),t.length===50||n>(t.length?
+16384:e))break;t.push(r),s.said=!0}return t}#S(){if(!(!this.#b||this.#w)){for(let e;(e=this.#W()).length>
+0;)this.#C(["sub",e]);this.#A(),this.#M()}}#q(e,t){let{name:n}=e;this.#i.get(n)===e&&(t&&this.#i.delete(
+n),e.said&&(this.#u.add(n),this.#C(["unsub",[n]])),this.#A())}#G(e,t){d(!t||re(t),"headers",\`texts b\\
+y name, \${se}\`,t&&Object.entries(t));let n=ArrayBuffer.isView(e)?new Uint8Array(e.buffer,e.byteOffset,
+e.byteLength):e instanceof ArrayBuffer?new Uint8Array(e):JSON.stringify(e??null);d(n!==void 0,"data",
+"JSON or bytes",typeof e),this.#Q("data",w(n));let s=typeof n=="string"?JSON.parse(n):n;return t?[s,
+{...t}]:[s]}#Q(e,t){let n=Math.min(this.#t,this.#f);d(t<=n,e,\`at most \${n} bytes (maxMessageBytes)\`,
+t)}#X(e,t,n,s){y(s,{headers:!0});let r=[e,0,t,...this.#G(n,s.headers)],i=R(r),a=w(i);return ce((l,u)=>{
+if(this.#h)return u(this.#h);let{maxQueued:h,maxQueuedBytes:m}=this.#o;if(this.#x>=h||this.#E+a>m){let c=\`\\
+The outbox is full: raise maxQueued (\${h}) or maxQueuedBytes (\${m})\`;return u(new f("too-many",c))}this.#j(
+1,a),this.#p.then(()=>{if(this.#h)return u(this.#h);let c=this.#g++,p=this.#z(c,r,a,l,u);return this.#o.
+save(c,i).then(()=>{p.ready=!0,this.#M()},E=>this.#F(c-this.#v)?.reject(E))},u)})}#z(e,t,n,s,r){let[
+i,,...a]=t,u={frame:()=>[i,e-this.#v,...a],size:n,ready:!1,said:!1,resolve:s,reject:r};return this.#l.
+set(e,u),u}#j(e,t){this.#x+=e,this.#E+=t}#Z(e){let t=n=>this.#h??this.#r.emit("error",n);for(let[n,s]of[
+...e].sort(([r],[i])=>r-i)){let r=H(s);if(!r)this.#o.remove(n).catch(x);else if(n===0)[,this.#y,this.#v,
+this.#g]=r;else{let i=w(s);this.#j(1,i),this.#z(n,r,i,x,t).ready=!0}this.#g=Math.max(this.#g,n+1)}this.#l.
+size===0&&(this.#y=null)}#K(){return this.#o.save(0,R(["session",this.#y,this.#v,this.#g]))}#M(){if(!(!this.#b||
+this.#w))for(let e of[this.#c,this.#T?this.#l:new Map]){let t=100;for(let n of e.values()){if(!n.ready||
+t--===0)break;n.said||(n.said=!0,this.#C(n.frame()))}}}#F(e){let t=e+this.#v,n=this.#l.get(t);if(n)return this.#l.
+delete(t),this.#j(-1,-n.size),t===this.#g-1&&this.#l.size>0&&this.#K().catch(x),this.#o.remove(t).catch(
+x),this.#M(),n}#P(e){let t=this.#c.get(e);return this.#c.delete(e),t?.done(),this.#M(),t}};function x(){}
 function ue(o){return typeof(o??"")=="string"}function $e(o){return typeof o=="object"&&o!==null}function ce(o){
 let e=new Promise(o);return e.catch(x),e}var q="outbox";function de(o,e={}){let t=\`\${Date.now()} \${Math.random()}\`,n,s,r=async(a,l)=>{let u=(await(n??=
 Ue(o))).transaction(q,a),h=l(u.objectStore(q));return await new Promise((m,c)=>{u.oncomplete=()=>m(h.

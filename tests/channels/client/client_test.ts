@@ -505,6 +505,26 @@ describe("what is published", () => {
 });
 
 describe("a call", () => {
+  it("that a server which leaves has not taken is asked again, here or elsewhere", async () => {
+    for (const stays of [true, false]) {
+      const { server, client } = meet();
+      server.call = (method) => method;
+      let leaves = true;
+      server.intercept = (link, [word, seq]) => {
+        if (word !== "call" || !leaves) return false;
+        link.say("failed", seq, "draining", "not now");
+        return true;
+      };
+      const call = fateOf(client.call("add"));
+      await server.settle();
+      assertEquals(call.now, "pending");
+      leaves = false;
+      if (!stays) server.last.close(1001);
+      await server.pass(2000);
+      assertEquals(call.now, "add");
+    }
+  });
+
   it("is answered, with data or with bytes", async () => {
     const { server, client } = meet();
     server.call = (method, data) => method === "bytes" ? new Uint8Array([1]) : [method, data];
