@@ -55,6 +55,11 @@ export interface SocketConnectOptions {
 export interface SocketEvents {
   /** Bytes from the peer; they belong to the receiver. Never called while paused, nor after `end`. */
   data(chunk: Uint8Array): void;
+  /**
+   * In place of `data`: the first bytes of a buffer that the adapter overwrites once this returns. False: it takes none,
+   * and gets a copy by `data`. @default false
+   */
+  lend?(buffer: Uint8Array, length: number): boolean;
   /** The peer's FIN: nothing more will arrive. Writing is still possible. */
   end(): void;
   /** After `write` said false: everything is handed to the kernel. */

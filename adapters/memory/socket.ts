@@ -8,6 +8,9 @@ import type { RawSocket, SocketEvents } from "../../src/socket.ts";
 import { type Cargo, Direction } from "./direction.ts";
 import type { Schedule } from "./schedule.ts";
 
+/** No byte of a protocol that tests speak, over and over. */
+const SCRIBBLE = 0xa5;
+
 /** An in-process socket, with what a test may do to it. */
 export interface MemorySocket extends RawSocket {
   /** The other end. */
@@ -186,13 +189,21 @@ class Socket implements MemorySocket {
       const chunk = incoming.take(schedule.happens(schedule.faults.merge), cut || 1);
       this.peer.#drain();
       this.peer.#endIfDone();
-      this.#events!.data(chunk);
+      this.#give(chunk);
     } else {
       incoming.ended = true;
       this.#events!.end();
       this.#endIfDone();
     }
     this.#pump();
+  }
+
+  /** As adapters do that lend their bytes: what is kept of them and not copied is wrong from now on. */
+  #give(chunk: Uint8Array): void {
+    const events = this.#events!;
+    const lent = chunk.slice();
+    if (events.lend?.(lent, lent.length) === true) lent.fill(SCRIBBLE);
+    else events.data(chunk);
   }
 
   #drain(): void {

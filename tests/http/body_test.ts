@@ -212,6 +212,65 @@ describe("reading a body", () => {
   });
 });
 
+/** All ways to have the bytes of a body, and to keep them. */
+const KEPT: Readonly<Record<string, (req: Request) => Promise<() => string>>> = {
+  text: async (req) => {
+    const text = await req.text();
+    return () => text;
+  },
+  bytes: async (req) => {
+    const bytes = await req.bytes();
+    return () => new TextDecoder().decode(bytes);
+  },
+  arrayBuffer: async (req) => {
+    const buffer = await req.arrayBuffer();
+    return () => new TextDecoder().decode(buffer);
+  },
+  parts: async (req) => {
+    const parts: Uint8Array[] = [];
+    for await (const part of req.body!) parts.push(part);
+    return () => parts.map((part) => new TextDecoder().decode(part)).join("");
+  },
+  late: async (req) => {
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    const bytes = await req.bytes();
+    return () => new TextDecoder().decode(bytes);
+  },
+};
+
+describe("what is kept of a request", () => {
+  for (const [way, keep] of Object.entries(KEPT)) {
+    it(`is what came, in pieces or not, when others have come since: ${way}`, async () => {
+      const kept: { readonly req: Request; readonly body: () => string }[] = [];
+      await using w = await httpWorld(async (req) => {
+        kept.push({ req, body: await keep(req) });
+        return reply("ok");
+      });
+      const peer = await w.peer();
+      const bodies = ["a".repeat(10), "b".repeat(700), "c".repeat(9000)];
+      for (const piece of [1e6, 1000, 7]) {
+        for (const [i, body] of bodies.entries()) {
+          const all = request(`/${i}?${piece}`, { body, headers: { "x-body": body.slice(0, 5) } }) +
+            request("/next", { body: "n" });
+          peer.reader.methods.push("POST", "POST");
+          for (let at = 0; at < all.length; at += piece) {
+            peer.send(all.slice(at, at + piece));
+            await w.pass(1);
+          }
+          await w.pass(20);
+        }
+      }
+      const own = kept.filter(({ req }) => !req.url.endsWith("/next"));
+      assertEquals(
+        own.map(({ req, body }) => [req.url, req.method, req.headers.get("x-body"), body()]),
+        [1e6, 1000, 7].flatMap((piece) =>
+          bodies.map((body, i) => [`http://test/${i}?${piece}`, "POST", body.slice(0, 5), body])
+        ),
+      );
+    });
+  }
+});
+
 describe("a body that breaks off", () => {
   const ends = [["reset", (conn: { abort(): void }) => conn.abort()], [
     "half-closed",

@@ -2,8 +2,8 @@
  * One handle of libuv behind `RawSocket`: no `net.Socket`, no stream.
  *
  * What libuv does and this file answers:
- * - All sockets read into one buffer, which the next read overwrites. Bytes belong to their receiver, so each chunk is
- *   a copy with memory of its own; who fills the buffer reads on into memory that is given away. A slab that chunks
+ * - All sockets read into one buffer, which the next read overwrites. It is lent to whoever can say what it keeps; to
+ *   others bytes belong, so each chunk is a copy with memory of its own; who fills the buffer reads on into memory that is given away. A slab that chunks
  *   share would be cheaper by half a microsecond, but whoever gives one of them to a byte stream
  *   (`controller.enqueue()`) detaches its memory, and with it the bytes of all the others (Node 20 and 22, even of
  *   memory that is marked as untransferable).
@@ -291,7 +291,8 @@ export class HandleSocket implements RawSocket {
     if (count < 0) return void this.#readFailed(count);
     this.#read = handles.reads = (handles.reads + 1) | 0;
     if (this.#own !== null || (count === READ_SIZE && handles.takesNext)) return this.#receivedMuch(count);
-    this.#events!.data(copyOf(handles.buffer, count));
+    const events = this.#events!;
+    if (events.lend?.(handles.buffer, count) !== true) events.data(copyOf(handles.buffer, count));
     return undefined;
   }
 

@@ -352,6 +352,10 @@ export class HttpExchange extends CancelContext implements HttpContext, BodySour
     return this.head.contentLength;
   }
 
+  get isLent(): boolean {
+    return this.http.parser.isLent;
+  }
+
   pull(): Uint8Array | null | undefined {
     const part = this.http.pullBody();
     if (part === null && this.http.parser.trailers !== null) this.#trailers = new Headers(this.http.parser.trailers);

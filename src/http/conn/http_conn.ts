@@ -70,6 +70,20 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
   data(chunk: Uint8Array): void {
     if (this.#over) return;
     this.parser.feed(chunk);
+    this.#arrived();
+  }
+
+  lend(buffer: Uint8Array, length: number): void {
+    if (this.#over) return;
+    this.parser.lend(buffer, length);
+    try {
+      this.#arrived();
+    } finally {
+      this.parser.keep();
+    }
+  }
+
+  #arrived(): void {
     if (this.#dropped >= 0) this.#drop();
     else this.exchange?.body?.arrived();
     this.#advance();

@@ -124,8 +124,28 @@ export class RequestParser {
     }
   }
 
+  /**
+   * As `feed`, with the first bytes of a buffer that is another's. Until `keep()` parts of bodies lie in it (`isLent`),
+   * and are overwritten behind that.
+   */
+  lend(buffer: Uint8Array, length: number): void {
+    if (this.#state === DEAD) this.feed(buffer.slice(0, length));
+    else this.#window.lend(buffer, length);
+  }
+
+  /** What was lent and is not consumed is the parser's own from now on. */
+  keep(): void {
+    this.#window.keep();
+  }
+
+  /** Whether the parts that `next()` gives lie in what was lent. */
+  get isLent(): boolean {
+    return this.#window.isLent;
+  }
+
   /** Hands over the bytes that were not consumed, for whoever takes the connection; then the parser is dead. */
   unread(): Uint8Array {
+    this.#window.keep();
     const { bytes, from, end } = this.#window;
     this.#state = DEAD;
     this.#window.clear();
@@ -198,7 +218,9 @@ export class RequestParser {
   #headComplete(): RequestHead {
     const w = this.#window;
     checkHead(this.#head, w.bytes, w.from, this.#limits.maxBodyBytes);
-    const head = new RequestHead(w.bytes, w.from, w.at, this.#head);
+    const head = w.isLent
+      ? new RequestHead(w.copy(w.from, w.at), 0, w.at - w.from, this.#head)
+      : new RequestHead(w.bytes, w.from, w.at, this.#head);
     w.from = w.at;
     if (head.chunked) {
       this.#announced = 0;

@@ -16,6 +16,8 @@ export interface BodySource {
    * @throws {HttpError} The peer broke the protocol or a limit.
    */
   pull(): Uint8Array | null | undefined;
+  /** Whether what `pull` has given is another's, who overwrites it after this turn. */
+  readonly isLent: boolean;
   /** Somebody waits for what `pull` could not give. */
   wanted(): void;
 }
@@ -23,6 +25,7 @@ export interface BodySource {
 type Part = Uint8Array | null;
 
 interface Waiter {
+  /** The part may be lent. */
   readonly resolve: (part: Part) => void;
   readonly reject: (error: Error) => void;
 }
@@ -78,13 +81,26 @@ export class RequestBody {
       } catch (error) {
         return reject(error);
       }
-      this.#waiter = { resolve, reject };
-      this.#source.wanted();
+      this.#wait({ resolve: (part) => resolve(this.#kept(part)), reject });
     });
   }
 
   /** The next part if it is here; undefined if not. */
   take(): Part | undefined {
+    return this.#kept(this.#next());
+  }
+
+  #kept<P extends Part | undefined>(part: P): P | Uint8Array {
+    return part instanceof Uint8Array && this.#source.isLent ? new Uint8Array(part) : part;
+  }
+
+  #wait(waiter: Waiter): void {
+    this.#waiter = waiter;
+    this.#source.wanted();
+  }
+
+  /** The same, where it lies. */
+  #next(): Part | undefined {
     if (this.ended) return null;
     if (this.#failure !== null) throw this.#failure;
     let part: Part | undefined;
@@ -105,7 +121,7 @@ export class RequestBody {
     const waiter = this.#waiter;
     if (waiter === null) return;
     try {
-      const part = this.take();
+      const part = this.#next();
       if (part === undefined) return;
       this.#waiter = null;
       waiter.resolve(part);
@@ -136,29 +152,37 @@ export class RequestBody {
   }
 
   /**
-   * All of it: at once where one part that is here holds it, in the memory that this came in; else as soon as it has
-   * come, in memory of its own. The everyday body is here with its head: no promise is made for that.
+   * All of it: at once where one part that is here holds it, in the memory that this came in, which may be overwritten
+   * after this turn; else as soon as it has come, in memory of its own. The everyday body is here with its head: no
+   * promise is made for that.
    *
    * @throws {BodyError} It can't be read to its end.
    */
   collect(): Uint8Array | Promise<Uint8Array<ArrayBuffer>> {
     this.used = true;
-    const first = this.take();
-    if (first instanceof Uint8Array && first.length === this.#source.declared && this.take() === null) return first;
+    const first = this.#next();
+    if (first instanceof Uint8Array && first.length === this.#source.declared && this.#next() === null) return first;
     return this.#gather(first);
   }
 
-  async #gather(first: Part | undefined): Promise<Uint8Array<ArrayBuffer>> {
+  /** Takes each part where it lies when it arrives: it is copied once. */
+  #gather(first: Part | undefined): Promise<Uint8Array<ArrayBuffer>> {
     const { declared } = this.#source;
-    let part = first === undefined ? await this.read() : first;
-    let whole = new Uint8Array(Math.min(Math.max(declared, part?.length ?? 0), TRUSTED_LENGTH));
+    let whole = new Uint8Array(Math.min(Math.max(declared, first?.length ?? 0), TRUSTED_LENGTH));
     let length = 0;
-    for (; part !== null; part = await this.read()) {
-      if (length + part.length > whole.length) whole = grown(whole, length + part.length, declared);
-      whole.set(part, length);
-      length += part.length;
-    }
-    return length === whole.length ? whole : whole.slice(0, length);
+    return new Promise((resolve, reject) => {
+      const add = (begun: Part | undefined): void => {
+        let part = begun;
+        for (; part instanceof Uint8Array; part = this.#next()) {
+          if (length + part.length > whole.length) whole = grown(whole, length + part.length, declared);
+          whole.set(part, length);
+          length += part.length;
+        }
+        if (part === undefined) this.#wait({ resolve: add, reject });
+        else resolve(length === whole.length ? whole : whole.slice(0, length));
+      };
+      add(first);
+    });
   }
 
   /** As a stream that reads when it is read. */

@@ -36,6 +36,11 @@ export interface Consumer {
   readonly isOwed?: boolean;
   /** Bytes from the peer; they belong to the consumer. */
   data(chunk: Uint8Array): void;
+  /**
+   * In place of `data`, where it is there: the first bytes of a buffer that others overwrite once this returns. Whoever
+   * keeps some of them copies those; the others cost no copy.
+   */
+  lend?(buffer: Uint8Array, length: number): void;
   /** Nothing more will arrive: the peer's FIN, or the drain closed the input. */
   end(): void;
   /** Everything written is with the kernel again, after `write` exceeded the high-water mark. */

@@ -205,7 +205,7 @@ export class Connection implements Conn, SocketEvents {
   data(chunk: Uint8Array): void {
     this.input.bytes += chunk.length;
     if (this.ending.isClosing) return this.#dataAfterFin(chunk);
-    this.rhythm.heard(this.host.moment.begin(), this.host.timers.deaf, this.#longestGap, this.work.isPartial);
+    this.#heard();
     if (this.consumer !== null) this.#feed(chunk);
     else {
       if (this.input.isAwaited) this.owe("bytes");
@@ -213,6 +213,27 @@ export class Connection implements Conn, SocketEvents {
     }
     this.host.moment.end();
     this.observe();
+  }
+
+  lend(buffer: Uint8Array, length: number): boolean {
+    if (this.consumer?.lend === undefined || this.ending.isClosing) return false;
+    this.input.bytes += length;
+    this.#heard();
+    this.output.cork();
+    try {
+      this.consumer.lend(buffer, length);
+      this.output.uncork();
+    } catch (error) {
+      // Nothing of what it has written leaves any more.
+      this.abort(error);
+    }
+    this.host.moment.end();
+    this.observe();
+    return true;
+  }
+
+  #heard(): void {
+    this.rhythm.heard(this.host.moment.begin(), this.host.timers.deaf, this.#longestGap, this.work.isPartial);
   }
 
   end(): void {
