@@ -136,6 +136,7 @@ export class Channels implements AsyncDisposable {
       arrived: (other, session, turn, channels) =>
         tell(log, instanceStream(other), { type: "arrived", session, turn, channels }),
       isElsewhere: (session) => this.#sessions.isElsewhere(session),
+      isTakenSince: (session) => this.#sessions.isTakenSince(session),
     });
     this.#direct = new DirectQueues({
       log,

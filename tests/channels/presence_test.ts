@@ -583,6 +583,41 @@ describe("members at several instances", () => {
     }
   });
 
+  for (const late of ["while it comes to another one", "and the join that it wrote there later still"]) {
+    it(`one is where it is, though a call that was given up takes it back to where it was ${late}`, async () => {
+      const { w, ends, all: [one, two, three] } = await shared(3);
+      await using _ = w;
+      const isJoinLate = late.startsWith("and");
+      const watcher = await w.client({ token: "eve", subs: [member("a")] }, three);
+      await watcher.next("members");
+      let givenUp = 0;
+      ends[0].faults = {
+        call: (name, what) => {
+          if (isJoinLate && name === "append" && what === "a") return "before";
+          return name === "take" && what.startsWith("session:") && givenUp++ > 0 ? { after: 50, effect: 300 } : null;
+        },
+      };
+      const ada = await w.client({ token: "ada", subs: [member("a")] }, one);
+      if (!isJoinLate) await ada.next("members");
+      ada.cut();
+      const again = await w.dial(one);
+      again.say(["hello", 1, "ada", ada.ticket, [member("a")]]);
+      await w.pass(200);
+      assertEquals([givenUp, again.of("error").length], [2, 1]);
+      // Its call is done at once, and answered behind the one that was given up.
+      ends[1].faults = {
+        call: (name, what) => name === "take" && what.startsWith("session:") && !isJoinLate ? 200 : null,
+      };
+      const elsewhere = await w.dial(two);
+      elsewhere.say(["hello", 1, "ada", ada.ticket, [member("a")]]);
+      await w.pass(300);
+      await elsewhere.next("members");
+      ends[0].faults = {};
+      await w.pass(6000);
+      assertEquals([seenBy(watcher, "a"), await there(one, "a")], [["ada i2", "eve i3"], ["ada i2", "eve i3"]]);
+    });
+  }
+
   it("one that comes back while another takes it for lost keeps its members, wherever the two meet", async () => {
     for (let seed = 0; seed < 24; seed++) {
       const { w, ends, all: [one, two] } = await shared(2);

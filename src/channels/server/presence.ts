@@ -33,6 +33,8 @@ export interface PresenceWorld {
   arrived(instance: string, session: string, turn: number, channels: readonly string[]): Promise<void>;
   /** Whether another instance has a session by now. */
   isElsewhere(session: string): Promise<boolean>;
+  /** Whether anybody has taken a session since this instance did. */
+  isTakenSince(session: Session): Promise<boolean>;
 }
 
 /** One membership that was taken here. */
@@ -195,7 +197,8 @@ export class Presence implements PresenceEnd, SessionWatcher {
     const leave: PresenceChange = { type: "leave", member, user, instance };
     await this.#world.append(channel, "leave", JSON.stringify(leave), `left:${id}`);
     // Who came back before this was written would be gone for all who read it.
-    await this.#sayAgain(channel, `left:${id}`, (kept) => kept.member === member, life);
+    const isOther = (kept: Kept) => !kept.id.startsWith(`${life}:`);
+    await this.#sayAgain(channel, `left:${id}`, (kept) => kept.member === member, isOther);
   }
 
   /** This instance was taken for lost: its members are there all the same. */
@@ -279,10 +282,10 @@ export class Presence implements PresenceEnd, SessionWatcher {
     // Of one life the lease is the same one, which is not this one's any more. Generations don't tell, they begin anew.
     const isReleased = current?.life !== membership.life && await this.#release(membership);
     if (isReleased && current === undefined && isTakenUp !== true) {
-      const isElsewhere = isTakenUp === null && await this.#isElsewhere(session);
+      const isTaken = isTakenUp === null && await this.#isTakenSince(session);
       // Whoever took this one for the one that counts hears of the other.
       const id = `${membership.life}:${++this.#announced}`;
-      if (!isElsewhere || !await this.#sayOther(membership, id)) await this.#sayLeave(membership);
+      if (!isTaken || !await this.#sayOther(membership, id)) await this.#sayLeave(membership);
     }
     await this.#close(channel);
   }
@@ -298,12 +301,18 @@ export class Presence implements PresenceEnd, SessionWatcher {
 
   /** Where its session is elsewhere by now, what was said there last holds, though this was written behind it. */
   async #yield(membership: Membership, id: string): Promise<void> {
-    if (await this.#isElsewhere(membership.session)) await this.#sayOther(membership, id);
+    if (await this.#isTakenSince(membership.session)) await this.#sayOther(membership, id);
   }
 
-  /** Says again where the session is by now; false if it is nowhere. @param behind Behind what. */
-  #sayOther({ session, channel, life }: Membership, behind: string): Promise<boolean> {
-    return this.#must(() => this.#sayAgain(channel, behind, ({ member }) => member === session.id, life));
+  /**
+   * Says again where the session has gone since; false if that is nowhere. What it was elsewhere before it came here is
+   * about to be given back without a word: who is told of it again would see it there for good.
+   *
+   * @param behind Behind what.
+   */
+  #sayOther({ session, channel, turn }: Membership, behind: string): Promise<boolean> {
+    const isLater = (kept: Kept) => kept.turn > turn;
+    return this.#must(() => this.#sayAgain(channel, behind, ({ member }) => member === session.id, isLater));
   }
 
   /** Gives its lease back; false if somebody else has. */
@@ -321,11 +330,15 @@ export class Presence implements PresenceEnd, SessionWatcher {
     return this.#must(() => this.#world.isElsewhere(session.id));
   }
 
-  /** Of each session the lease that counts. @param without Leases of this life don't. */
-  async #countedIn(channel: string, without: string = ""): Promise<readonly Kept[]> {
+  #isTakenSince(session: Session): Promise<boolean> {
+    return this.#must(() => this.#world.isTakenSince(session));
+  }
+
+  /** Of each session the lease that counts. @param mayCount Others don't. */
+  async #countedIn(channel: string, mayCount: (kept: Kept) => boolean = () => true): Promise<readonly Kept[]> {
     const bySession = new Map<string, Kept>();
     for (const kept of await this.#keptIn(channel)) {
-      if (kept.id.startsWith(`${without}:`)) continue;
+      if (!mayCount(kept)) continue;
       const known = bySession.get(kept.member);
       if (known === undefined || this.#isNewer(kept, known)) bySession.set(kept.member, kept);
     }
@@ -346,18 +359,18 @@ export class Presence implements PresenceEnd, SessionWatcher {
    * said last holds.
    *
    * @param behind Behind what: for each such word once.
-   * @param without Leases of this life don't count.
+   * @param mayCount Other leases don't.
    */
   async #sayAgain(
     channel: string,
     behind: string,
     isMeant: (kept: Kept) => boolean,
-    without?: string,
+    mayCount?: (kept: Kept) => boolean,
   ): Promise<boolean> {
     const said = new Map<string, string>();
     for (let before = -1; before < said.size;) {
       before = said.size;
-      for (const kept of await this.#countedIn(channel, without)) {
+      for (const kept of await this.#countedIn(channel, mayCount)) {
         const { member, id } = kept;
         if (said.has(id) || !(isMeant(kept) || [...said.values()].includes(member))) continue;
         await this.#world.append(channel, "join", joinOf(kept), `${id}:${behind}`);

@@ -236,6 +236,15 @@ export class Sessions {
     return log.shared && (await log.leases(groupOf(id))).some(({ value }) => value !== instance);
   }
 
+  /**
+   * Whether anybody has taken it since this instance did. Who did last need not be where it is: a call of an instance
+   * that has given it up may be done later, and takes it for nobody.
+   */
+  async isTakenSince({ id, generation }: Session): Promise<boolean> {
+    const { log } = this.#world;
+    return log.shared && (await log.leases(groupOf(id))).some((lease) => lease.generation !== generation);
+  }
+
   /** Nobody waits any more: the process ends, and others may take them over. Fulfils when that is written down. */
   async close(): Promise<void> {
     this.#isClosed = true;
