@@ -232,7 +232,8 @@ const KEPT: Readonly<Record<string, (req: Request) => Promise<() => string>>> = 
     return () => parts.map((part) => new TextDecoder().decode(part)).join("");
   },
   late: async (req) => {
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    // Behind the turn that the bytes came in.
+    await null;
     const bytes = await req.bytes();
     return () => new TextDecoder().decode(bytes);
   },
