@@ -36,7 +36,9 @@ export function tellEnd(request: ObservedRequest, heard: Heard, observers: Obser
 
 /** Whether one of them wants to be around handlers. */
 export function surround(heard: Heard): boolean {
-  return heard.some((observer) => observer.around !== undefined);
+  // Asked for each request.
+  for (const { around } of heard) if (around !== undefined) return true;
+  return false;
 }
 
 /** Calls `run` with all that want to be around it, the first one outermost. @throws What `run` throws. */
