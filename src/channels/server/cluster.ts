@@ -7,6 +7,7 @@ import type { Clock } from "../../clock.ts";
 import type { InstanceState } from "../channels_api.ts";
 import type { ChannelLog, Lease } from "../log/log_api.ts";
 import { ALL, tell } from "./control.ts";
+import { type Deferred, deferred } from "./deferred.ts";
 import { Rounds } from "./rounds.ts";
 import { randomText } from "./signer.ts";
 
@@ -46,7 +47,7 @@ export class Cluster {
   #life = randomText(LIFE_BYTES);
   #generation = 0;
   /** While its life has no lease. */
-  #reviving: { readonly held: Promise<void>; readonly end: () => void } | null = null;
+  #reviving: Deferred<void> | null = null;
   #state: "up" | "draining" = "up";
   readonly #beats: Rounds;
   #isStopped = false;
@@ -69,7 +70,7 @@ export class Cluster {
 
   /** Fulfils when its life has a lease: what hung on one without, nobody would find. Null where it has. */
   get held(): Promise<void> | null {
-    return this.#reviving?.held ?? null;
+    return this.#reviving?.promise ?? null;
   }
 
   /** Takes the lease, and looks after the others. */
@@ -137,9 +138,9 @@ export class Cluster {
     this.#life = randomText(LIFE_BYTES);
     // Where taking its lease fails it is not prolonged as if nothing had been: generations begin anew with a life.
     this.#generation = 0;
-    this.#reviving ??= gate();
+    this.#reviving ??= deferred();
     await this.#take();
-    this.#reviving.end();
+    this.#reviving.resolve();
     this.#reviving = null;
     this.#world.revived();
     await this.#tell("up");
@@ -166,12 +167,6 @@ export class Cluster {
   async #tell(state: InstanceState["state"], instance: string = this.#world.instance): Promise<void> {
     await tell(this.#world.log, ALL, { type: "instance", instance, state });
   }
-}
-
-function gate(): { readonly held: Promise<void>; readonly end: () => void } {
-  let end = (): void => {};
-  const held = new Promise<void>((resolve) => end = resolve);
-  return { held, end };
 }
 
 /** Of two lives of an instance that one counts whose state is higher. */

@@ -11,6 +11,7 @@ import type { Appended, ChannelLog, Entry, NewEntry, Notice, Retention } from ".
 import { type ControlMessage, instanceStream, tell } from "./control.ts";
 import { idle, ONE } from "./asking.ts";
 import type { ChannelCounts } from "./counts.ts";
+import { deferred } from "./deferred.ts";
 import type { DirectEnd } from "./link.ts";
 import type { Follower, Notices } from "./notices.ts";
 import { Owed } from "./owed.ts";
@@ -548,14 +549,4 @@ function forget(place: Place): void {
   place.inFlight.clear();
   place.due = [];
   place.cursor = 0;
-}
-
-function deferred<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (reason: unknown) => void;
-  const promise = new Promise<T>((fulfil, fail) => {
-    resolve = fulfil;
-    reject = fail;
-  });
-  return { promise, resolve, reject };
 }
