@@ -2,11 +2,11 @@
  * One handle of libuv behind `RawSocket`: no `net.Socket`, no stream.
  *
  * What libuv does and this file answers:
- * - All sockets read into one buffer, which the next read overwrites. It is lent to whoever can say what it keeps; to
- *   others bytes belong, so each chunk is a copy with memory of its own; who fills the buffer reads on into memory that is given away. A slab that chunks
- *   share would be cheaper by half a microsecond, but whoever gives one of them to a byte stream
- *   (`controller.enqueue()`) detaches its memory, and with it the bytes of all the others (Node 20 and 22, even of
- *   memory that is marked as untransferable).
+ * - All sockets read into one buffer, which the next read overwrites. It is lent to whoever copies what it keeps; to
+ *   others bytes belong, so each chunk is a copy with memory of its own; who fills the buffer reads on into memory that
+ *   is given away. A slab that chunks share would be cheaper by half a microsecond, but whoever gives one of them to a
+ *   byte stream (`controller.enqueue()`) detaches its memory, and with it the bytes of all the others (Node 20 and 22,
+ *   even of memory that is marked as untransferable).
  * - Bytes that are being sent are read from where they are, so the request keeps them alive.
  * - A reset is refused while a shutdown is under way (`dropping` in the table of states).
  * - Bytes that arrive together with a reset are told as bytes and an end.

@@ -288,8 +288,7 @@ export class HttpConn implements Consumer, ExchangeHost, Delayed, HandlerOutcome
     this.#out.writeWithheld(false);
     this.#deadlines.head(false);
     const { service } = this;
-    const startedAt = service.isTimed ? service.begins(this.conn.host.moment) : -1;
-    const exchange = new HttpExchange(this, head, ++this.#count, startedAt);
+    const exchange = new HttpExchange(this, head, ++this.#count, service.begins(this.conn.host.moment));
     this.exchange = exchange;
     if (!head.hasBody) this.parser.next();
     service.requests++;

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { Moment } from "../../server/conn/moment.ts";
 import { type Clock, wallOf } from "../../clock.ts";
 import type { Logger } from "../../log.ts";
 import type { Observers } from "../../observers.ts";
 import type { Connection } from "../../server/conn/connection.ts";
 import type { Conn } from "../../server/conn/conn.ts";
+import type { Moment } from "../../server/conn/moment.ts";
 import { holderOf } from "../../server/drain/holders.ts";
 import type { BusyConn } from "../../server/drain/report.ts";
 import type { Adapter, Isolated } from "../../platform.ts";
@@ -140,14 +140,10 @@ export class HttpService {
     return this.#surplus > 0 && this.#surplus-- > 0;
   }
 
-  /** Whether each request notes when it began. */
-  get isTimed(): boolean {
-    return this.observers.list !== null || this.limits.handlerTimeout > 0;
-  }
-
-  /** When a request begins. What came before it is known to be over only where somebody watches. */
+  /** When a request begins; -1 where nobody asks. That what came before it is over is known only where somebody watches. */
   begins(moment: Moment): number {
-    return this.observers.list === null ? this.clock.now() : moment.begun();
+    if (this.observers.list !== null) return moment.begun();
+    return this.limits.handlerTimeout > 0 ? this.clock.now() : -1;
   }
 
   schemeOf(conn: Connection): "http" | "https" {

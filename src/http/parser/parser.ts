@@ -99,10 +99,7 @@ export class RequestParser {
    * @throws {SluiceError} After `unread()`: the bytes would be lost.
    */
   feed(chunk: Uint8Array): void {
-    if (this.#state !== DEAD) this.#window.push(chunk);
-    else if (this.#error === null) {
-      throw new SluiceError("ERR_HTTP_PARSER_UNREAD", "The parser has handed its bytes over: feed their new owner");
-    }
+    if (this.#takes()) this.#window.push(chunk);
   }
 
   /**
@@ -129,8 +126,7 @@ export class RequestParser {
    * and are overwritten behind that.
    */
   lend(buffer: Uint8Array, length: number): void {
-    if (this.#state === DEAD) this.feed(buffer.slice(0, length));
-    else this.#window.lend(buffer, length);
+    if (this.#takes()) this.#window.lend(buffer, length);
   }
 
   /** What was lent and is not consumed is the parser's own from now on. */
@@ -150,6 +146,12 @@ export class RequestParser {
     this.#state = DEAD;
     this.#window.clear();
     return bytes.subarray(from, end);
+  }
+
+  #takes(): boolean {
+    if (this.#state !== DEAD) return true;
+    if (this.#error !== null) return false;
+    throw new SluiceError("ERR_HTTP_PARSER_UNREAD", "The parser has handed its bytes over: feed their new owner");
   }
 
   #step(): ParserEvent | typeof GO_ON {

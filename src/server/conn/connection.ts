@@ -205,7 +205,7 @@ export class Connection implements Conn, SocketEvents {
   data(chunk: Uint8Array): void {
     this.input.bytes += chunk.length;
     if (this.ending.isClosing) return this.#dataAfterFin(chunk);
-    this.#heard();
+    this.#hear();
     if (this.consumer !== null) this.#feed(chunk);
     else {
       if (this.input.isAwaited) this.owe("bytes");
@@ -218,21 +218,14 @@ export class Connection implements Conn, SocketEvents {
   lend(buffer: Uint8Array, length: number): boolean {
     if (this.consumer?.lend === undefined || this.ending.isClosing) return false;
     this.input.bytes += length;
-    this.#heard();
-    this.output.cork();
-    try {
-      this.consumer.lend(buffer, length);
-      this.output.uncork();
-    } catch (error) {
-      // Nothing of what it has written leaves any more.
-      this.abort(error);
-    }
+    this.#hear();
+    this.#feed(buffer, length);
     this.host.moment.end();
     this.observe();
     return true;
   }
 
-  #heard(): void {
+  #hear(): void {
     this.rhythm.heard(this.host.moment.begin(), this.host.timers.deaf, this.#longestGap, this.work.isPartial);
   }
 
@@ -387,10 +380,12 @@ export class Connection implements Conn, SocketEvents {
     this.observe();
   }
 
-  #feed(chunk: Uint8Array): void {
+  /** @param lent So many of the first bytes, of a buffer that is lent; -1: it is the consumer's. */
+  #feed(bytes: Uint8Array, lent: number = -1): void {
     this.output.cork();
     try {
-      this.consumer!.data(chunk);
+      if (lent < 0) this.consumer!.data(bytes);
+      else this.consumer!.lend!(bytes, lent);
       this.output.uncork();
     } catch (error) {
       // Nothing of what it has written leaves any more.
