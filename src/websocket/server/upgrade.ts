@@ -137,12 +137,8 @@ function sharedOf(service: HttpService): Shared {
 export function exchangeFor(what: string, request: Request): HttpExchange {
   const exchange = exchangeOf(request);
   if (exchange !== undefined) return exchange;
-  throw new TypeError(
-    `${what} needs the request that the handler of serveHttp() was given, got ${
-      nameOf(request)
-    }; a copy of it has no ` +
-      "connection",
-  );
+  const got = `got ${nameOf(request)}; a copy of it has no connection`;
+  throw new TypeError(`${what} needs the request that the handler of serveHttp() was given, ${got}`);
 }
 
 /**

@@ -100,7 +100,7 @@ export class ChannelStage {
     const each = <T>(count: number, make: (world: ActorWorld, index: number) => T): T[] =>
       Array.from({ length: count }, (_, i) => make(worlds[made++ % worlds.length], i));
     this.#subscribers = each(subscribers, (on, i) => new Subscriber(on, `s${i + 1}`, KINDS[i % KINDS.length]));
-    const where = memberChannel(`${world.prefix ?? ""}verify`);
+    const where = memberChannel(this.#place);
     // The first one stays, so that there is always somebody who looks.
     this.#attendants = each(members, (on, i) => new Attendant(on, `m${i + 1}`, where, i > 0));
     this.#users = Array.from({ length: receivers / CLIENTS_OF_USER }, (_, i) => `u${i + 1}`);
@@ -249,8 +249,8 @@ export class ChannelStage {
   }
 
   #worlds(): readonly ActorWorld[] {
-    const { clock, random, run, stretch, lines, channels, prefix = "", token = null } = this.#world;
-    const names = Array.from({ length: channels }, (_, i) => `${prefix}verify:${i + 1}`);
+    const { clock, random, run, stretch, lines, channels, token = null } = this.#world;
+    const names = Array.from({ length: channels }, (_, i) => `${this.#place}:${i + 1}`);
     const gaveUp = (name: string, error: Error): void => this.#gaveUp(name, error);
     const common = {
       clock,
@@ -272,11 +272,13 @@ export class ChannelStage {
     return new VerifyError(
       `Not all clients were at work within ${limit} ms: subscribed and published, they had ${published} acknowledgements ` +
         `and saw ${Math.min(...seen)} of ${this.clients.members} members; check --ws-path, and that the server lets ` +
-        `whoever has ${this.#tokenWords} subscribe to ${
-          this.#world.prefix ?? ""
-        }verify:1 and the like, and publish there ` +
-        "(--token, --prefix)",
+        `whoever has ${this.#tokenWords} subscribe to ${this.#place}:1 and the like, and publish there (--token, --prefix)`,
     );
+  }
+
+  /** What names of channels begin with. */
+  get #place(): string {
+    return `${this.#world.prefix ?? ""}verify`;
   }
 
   get #tokenWords(): string {
