@@ -12,9 +12,9 @@ import { startVerify } from "../../support/verify_cli.ts";
 
 const LIMIT = 60_000;
 const QUICK = ["--reload", "--reloads", "2"];
-const FEW = ["--clients", "12"];
+const FEW = 12;
 /** So many that none of two workers which share a socket has next to nothing, however the kernel wakes them. */
-const MANY = ["--clients", "36"];
+const MANY = 36;
 const RELOADER = `${root}tests/programs/reloaders/reloader.ts`;
 /** One that has sockets with `reusePort`. */
 const NODE24 = `${root}node_modules/node-${process.platform}-${process.arch}/bin/node`;
@@ -25,17 +25,17 @@ function reloader(mode: string, kind: VerifyKind, program: string | null = null,
   return [program ?? node, ...args];
 }
 
-async function run(args: readonly string[], command: readonly string[]): Promise<Exit> {
-  const clients = args.includes(MANY[0]) ? [] : FEW;
-  await using program = startVerify([...QUICK, ...clients, ...args], command);
+async function run(args: readonly string[], command: readonly string[], clients: number = FEW): Promise<Exit> {
+  await using program = startVerify([...QUICK, "--clients", String(clients), ...args], command);
   return await program.exited(LIMIT);
 }
 
 async function reloads(
   args: readonly string[],
   command: readonly string[],
+  clients?: number,
 ): Promise<{ readonly code: number | null; readonly report: ReloadReport }> {
-  const { code, stdout, stderr } = await run([...args, "--json"], command);
+  const { code, stdout, stderr } = await run([...args, "--json"], command, clients);
   if (!stdout.startsWith("{")) throw new Error(`no report, exit code ${code}: ${stdout}\n${stderr}`);
   return { code, report: JSON.parse(stdout) };
 }
@@ -100,8 +100,8 @@ describe("sluice verify --reload", { concurrency: 2 }, () => {
   });
 
   it("blames a server that drops what other workers hold when one is killed", async () => {
-    const args = [...WAIT, ...MANY, "--kind", "ws", "--kill-worker"];
-    const { code, report } = await reloads(args, reloader("panics", "ws"));
+    const args = [...WAIT, "--kind", "ws", "--kill-worker"];
+    const { code, report } = await reloads(args, reloader("panics", "ws"), MANY);
     assertEquals([code, report.clean], [1, false]);
     const { unanswered, reset, noClose } = report.kills.losses;
     assertGreater(unanswered + reset + noClose, 0);
